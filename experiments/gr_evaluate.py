@@ -1,0 +1,27 @@
+"""Removes explanations, retrains, and compares (Gradient Rollback, step 3).
+
+python -m experiments.gr_evaluate
+"""
+
+from experiments import common, evaluate_flags
+from gr_tf.report.tables import as_text, table_1_frame
+from gr_tf.stages import evaluate
+
+
+def main() -> None:
+    stage = evaluate.run(
+        common.run_dir("nations", "distmult"),
+        ks=evaluate_flags.K_LIST.value,
+        nh_seed=evaluate_flags.NH_SEED.value,
+        jobs=evaluate_flags.JOBS.value,
+        overwrite=common.OVERWRITE.value,
+    )
+    result = stage.result()
+    print(as_text(table_1_frame(result["table"])))
+    timing = result["timing"]
+    print(f"{timing['retrainings']} retrainings in {timing['seconds']:.0f} s, {timing['jobs']} at a time.")
+    print(f"Written to {stage.path}.")
+
+
+if __name__ == "__main__":
+    common.start(main)

@@ -1,0 +1,56 @@
+"""Explains predictions by the training triples that made them (Gradient Rollback, step 2).
+
+python -m experiments.gr_explain                                    # every test prediction
+python -m experiments.gr_explain --head=poland --relation=ngoorgs3  # one question, printed
+"""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+from absl import flags
+
+from experiments import common
+from gr_tf.attribution.queries import named_query
+from gr_tf.errors import InputError
+from gr_tf.report.tables import as_text
+from gr_tf.stages import explain, train
+
+_HEAD = flags.DEFINE_string("head", None, "Head of the one question to explain.")
+_RELATION = flags.DEFINE_string("relation", None, "Relation of the one question to explain.")
+_TAIL = flags.DEFINE_string("tail", None, "Tail to explain; default: the most probable one that is not known.")
+_K = flags.DEFINE_integer("k", 10, "Most influential triples to print, or to list in explanations.csv.")
+
+
+def _print_one(folder: pathlib.Path) -> None:
+    if _HEAD.value is None or _RELATION.value is None:
+        raise InputError("one question needs both --head and --relation.")
+    trained = train.load(folder)
+    triples = trained.triples
+    query = named_query(trained.trainer.model, trained.table, triples, _HEAD.value, _RELATION.value, _TAIL.value)
+    explanation = trained.explainer().explain(query, _K.value)
+    name = triples.names(np.array([dataclasses.astuple(query)])).iloc[0]
+    print(f"({name['head']}, {name['relation']}, ?) -> {name['tail']}, p = {explanation.probability:.4f}")
+    print(f"The {len(explanation.frame)} most influential of {triples.num_examples} training triples:")
+    print(as_text(explanation.frame))
+
+
+def main() -> None:
+    folder = common.run_dir("nations", "distmult")
+    if (_HEAD.value, _RELATION.value, _TAIL.value) != (None, None, None):
+        _print_one(folder)
+        return
+    stage = explain.run(folder, _K.value, overwrite=common.OVERWRITE.value)
+    result = stage.result()
+    rows = result["predictions"]
+    print(f"Explained {len(rows)} distinct predictions of {result['num_test']} test triples.")
+    for name, what in (("num_adjacent", "adjacent"), ("num_supporting", "supporting (influence >= 0)")):
+        values = [row[name] for row in rows]
+        print(f"{what} training triples: {np.mean(values):.1f} +- {np.std(values):.1f} a prediction")
+    if result["num_without_prediction"]:
+        print(f"{result['num_without_prediction']} test rows have no prediction: every entity is a known tail.")
+    print(f"Written to {stage.path}; next: python -m experiments.gr_evaluate --run_dir={folder}")
+
+
+if __name__ == "__main__":
+    common.start(main)

@@ -1,0 +1,31 @@
+"""Trains a model and keeps what each training triple changed (Gradient Rollback, step 1).
+
+python -m experiments.gr_train                       # Nations
+python -m experiments.gr_train --data_dir=my/folder  # your train.txt, valid.txt, test.txt
+"""
+
+from experiments import common, train_flags
+from gr_tf.report.tables import as_text, ranking_frame
+from gr_tf.stages import train
+
+
+def main() -> None:
+    triples = common.load_dataset()
+    config = train_flags.config_of_flags()
+    stage = train.run(
+        triples,
+        config,
+        common.run_dir(triples.name, config.model),
+        overwrite=common.OVERWRITE.value,
+        checkpoint_seconds=train_flags.CHECKPOINT_SECONDS.value,
+    )
+    result = stage.result()
+    last = result["history"][result["epoch"] - 1]
+    print(f"Trained {config.model} on {triples.name}: {triples.num_examples} triples, {config.epochs} epochs.")
+    print(f"Selected epoch {result['epoch']}: validation MRR {last['validation_mrr']:.4f}.")
+    print(as_text(ranking_frame(result["test_ranking"])))
+    print(f"Written to {stage.path}; next: python -m experiments.gr_explain --run_dir={stage.path.parent}")
+
+
+if __name__ == "__main__":
+    common.start(main)

@@ -1,0 +1,41 @@
+"""Flags of the binaries that train."""
+
+from typing import Any
+
+from absl import flags
+
+from gr_tf.losses import LOSSES
+from gr_tf.training.config import DTYPES, LEARNING_RATE_RULES, MODELS, OPTIMIZERS, TrainConfig
+
+_DEFAULTS = TrainConfig()
+_CONFIG_FLAGS = (
+    flags.DEFINE_enum("model", _DEFAULTS.model, list(MODELS), "Scoring function."),
+    flags.DEFINE_enum("loss", _DEFAULTS.loss, list(LOSSES), "Loss over the candidates of a step."),
+    flags.DEFINE_integer("dim", _DEFAULTS.dim, "Number of factors."),
+    flags.DEFINE_integer("num_negatives", _DEFAULTS.num_negatives, "Random candidates of a step."),
+    flags.DEFINE_integer("epochs", _DEFAULTS.epochs, "Passes over the training triples."),
+    flags.DEFINE_enum("optimizer", _DEFAULTS.optimizer, list(OPTIMIZERS), "Optimizer."),
+    flags.DEFINE_float("learning_rate", _DEFAULTS.learning_rate, "The optimizer's learning rate."),
+    flags.DEFINE_enum(
+        "learning_rate_rule",
+        _DEFAULTS.learning_rate_rule,
+        list(LEARNING_RATE_RULES),
+        "; ".join(f"{name}: {meaning}" for name, meaning in LEARNING_RATE_RULES.items()) + ".",
+    ),
+    flags.DEFINE_bool(
+        "float32_hyperparameters",
+        _DEFAULTS.float32_hyperparameters,
+        "Round Adam's betas and learning rate to float32, as in the authors' run.",
+    ),
+    flags.DEFINE_enum("dtype", _DEFAULTS.dtype, list(DTYPES), "Precision."),
+    flags.DEFINE_integer("seed", _DEFAULTS.seed, "Seed of the initial values."),
+)
+CHECKPOINT_SECONDS = flags.DEFINE_float(
+    "checkpoint_seconds", 30.0, "How much training a kill may lose, in seconds.", lower_bound=0.0
+)
+
+
+def config_of_flags() -> TrainConfig:
+    """The training that the flags ask for."""
+    values: dict[str, Any] = {flag.name: flag.value for flag in _CONFIG_FLAGS}
+    return TrainConfig(**values)

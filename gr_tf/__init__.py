@@ -1,0 +1,33 @@
+"""Training-data attribution for embedding models in TensorFlow 2."""
+
+from gr_tf.attribution.base import Explainer, Explanation
+from gr_tf.attribution.neighborhood import Neighborhood
+from gr_tf.attribution.queries import named_query
+from gr_tf.attribution.rollback import GradientRollback
+from gr_tf.attribution.rollback_store import RollbackStore
+from gr_tf.data.sources import load_triples
+from gr_tf.data.triples import Query, TripleSet
+from gr_tf.errors import InputError, TrainingError
+from gr_tf.models.prediction import tail_probability
+from gr_tf.models.ranking import validation_mrr
+from gr_tf.training.config import TrainConfig
+from gr_tf.training.trainer import Trainer, TrainingResult
+
+__all__ = [
+    "Explainer",
+    "Explanation",
+    "GradientRollback",
+    "InputError",
+    "Neighborhood",
+    "Query",
+    "RollbackStore",
+    "TrainConfig",
+    "Trainer",
+    "TrainingError",
+    "TrainingResult",
+    "TripleSet",
+    "load_triples",
+    "named_query",
+    "tail_probability",
+    "validation_mrr",
+]

@@ -1,0 +1,1 @@
+"""Explainers: which training examples made the model predict this."""

@@ -1,0 +1,77 @@
+"""What every explainer takes and gives."""
+
+import abc
+import dataclasses
+
+import numpy as np
+import pandas as pd
+
+from gr_tf.data.triples import Query, TripleSet
+from gr_tf.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Explanation:
+    """Training examples that made the model predict query.tail, the most influential first.
+
+    Attributes:
+        query: what is explained.
+        probability: p of query.tail under the trained model.
+        example_ids: [k].
+        influences: [k], descending; positive means that the example supports the prediction.
+        rolled_back: [k], p of query.tail without the example, as far as the method estimates it;
+            NaN where it does not.
+        frame: the same by name: head, relation, tail, influence, p, p_rolled_back, example_id.
+    """
+
+    query: Query
+    probability: float
+    example_ids: np.ndarray
+    influences: np.ndarray
+    rolled_back: np.ndarray
+    triples: TripleSet = dataclasses.field(repr=False)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The explanation as a table."""
+        frame = self.triples.train_frame.iloc[self.example_ids].reset_index(drop=True)
+        return frame.assign(
+            influence=self.influences,
+            p=self.probability,
+            p_rolled_back=self.rolled_back,
+            example_id=self.example_ids,
+        )
+
+    def first(self, k: int | None) -> "Explanation":
+        """The k most influential examples; None: all whose influence is at least 0.
+
+        Raises:
+            InputError: if k is below 1.
+        """
+        if k is not None and k < 1:
+            raise InputError(f"k must be at least 1; got {k}.")
+        count = int((self.influences >= 0).sum()) if k is None else k
+        return dataclasses.replace(
+            self,
+            example_ids=self.example_ids[:count],
+            influences=self.influences[:count],
+            rolled_back=self.rolled_back[:count],
+        )
+
+
+class Explainer(abc.ABC):
+    """Scores training examples by how much they support a prediction."""
+
+    @abc.abstractmethod
+    def rank(self, query: Query) -> Explanation:
+        """All examples that the method considers, by descending influence, equals by example id."""
+
+    def explain(self, query: Query, k: int | None = 10) -> Explanation:
+        """The k most influential examples; None: all whose influence is at least 0.
+
+        Raises:
+            InputError: if k is below 1.
+        """
+        if k is not None and k < 1:
+            raise InputError(f"k must be at least 1; got {k}.")
+        return self.rank(query).first(k)

@@ -1,0 +1,39 @@
+"""NH, the paper's baseline: random training triples that touch the query."""
+
+import numpy as np
+
+from gr_tf.attribution.base import Explainer, Explanation
+from gr_tf.data.adjacency import AdjacencyIndex
+from gr_tf.data.triples import Query, TripleSet
+from gr_tf.models.base import FactorModel
+from gr_tf.models.prediction import tail_probability
+
+
+class Neighborhood(Explainer):
+    """Ranks the adjacent training triples at random (Lawrence et al. 2021, NH-k).
+
+    The influences are random numbers in [0, 1), drawn anew for each query from the seed and
+    the query, so that the order of asking does not matter.
+    """
+
+    def __init__(self, model: FactorModel, table: np.ndarray, triples: TripleSet, seed: int = 0) -> None:
+        self._model = model
+        self._table = table
+        self._triples = triples
+        self._adjacency = AdjacencyIndex(triples)
+        self._seed = seed
+
+    def rank(self, query: Query) -> Explanation:
+        """Every adjacent training triple, in random order."""
+        example_ids = self._adjacency.adjacent(query)
+        generator = np.random.default_rng([self._seed, query.head, query.relation, query.tail])
+        influences = generator.random(len(example_ids))
+        order = np.argsort(-influences, kind="stable")
+        return Explanation(
+            query,
+            tail_probability(self._model, self._table, query),
+            example_ids[order],
+            influences[order],
+            np.full(len(order), np.nan),
+            self._triples,
+        )

@@ -1,0 +1,65 @@
+"""Which predictions are explained: the filtered top-1 of every test row."""
+
+import dataclasses
+
+import numpy as np
+
+from gr_tf.data.known_tails import known_from_train_and_valid
+from gr_tf.data.triples import Query, TripleSet
+from gr_tf.errors import InputError
+from gr_tf.models.base import FactorModel
+from gr_tf.models.prediction import NO_TAIL, predict_top
+
+
+@dataclasses.dataclass(frozen=True)
+class ExplainedPrediction:
+    """One distinct prediction.
+
+    Attributes:
+        query: head, relation, and the predicted tail.
+        probability: of the predicted tail, over all tails.
+        test_lines: the test rows that ask for it.
+        correct: whether it is the gold tail of one of them, in the order of test_lines.
+    """
+
+    query: Query
+    probability: float
+    test_lines: tuple[int, ...]
+    correct: tuple[bool, ...]
+
+
+def named_query(
+    model: FactorModel, table: np.ndarray, triples: TripleSet, head: str, relation: str, tail: str | None = None
+) -> Query:
+    """The query of some names; without a tail, the filtered top-1.
+
+    Raises:
+        InputError: if a name is unknown, or every entity is a known tail.
+    """
+    head_id, relation_id = triples.entities.id_of(head), triples.relations.id_of(relation)
+    if tail is not None:
+        return Query(head_id, relation_id, triples.entities.id_of(tail))
+    top = predict_top(model, table, known_from_train_and_valid(triples), np.array([head_id]), np.array([relation_id]))
+    if top.tails[0] == NO_TAIL:
+        raise InputError(f"({head}, {relation}, ?) has nothing left to predict: every entity is a known tail.")
+    return Query(head_id, relation_id, int(top.tails[0]))
+
+
+def explained_predictions(model: FactorModel, table: np.ndarray, triples: TripleSet) -> list[ExplainedPrediction]:
+    """The distinct filtered top-1 predictions of the test rows, in file order.
+
+    Rows for which every entity is a known tail have no prediction; they are left out, and
+    can be counted as len(triples.test) less all `test_lines`.
+    """
+    heads, relations, golds = triples.test.T
+    top = predict_top(model, table, known_from_train_and_valid(triples), heads, relations)
+    found: dict[Query, ExplainedPrediction] = {}
+    for i in np.flatnonzero(top.tails != NO_TAIL):
+        query = Query(int(heads[i]), int(relations[i]), int(top.tails[i]))
+        seen = found.get(query, ExplainedPrediction(query, float(top.probabilities[i]), (), ()))
+        found[query] = dataclasses.replace(
+            seen,
+            test_lines=(*seen.test_lines, int(triples.test_lines[i])),
+            correct=(*seen.correct, bool(golds[i] == query.tail)),
+        )
+    return list(found.values())

@@ -1,0 +1,64 @@
+"""Gradient Rollback's store: what each training triple did to its three rows.
+
+Lawrence et al. (2021), Equation 3: 3 * h * |D| numbers.
+"""
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from gr_tf import files
+from gr_tf.errors import InputError, TrainingError
+
+_ARRAY = "deltas"
+
+
+class RollbackStore:
+    """Accumulated row changes of every training triple, in a variable.
+
+    Row [i, 0] is what example i did to its head's row, [i, 1] to its relation's, [i, 2] to its
+    tail's. Where head and tail are the same entity, the change stands under head only.
+    """
+
+    def __init__(self, num_examples: int, width: int, dtype: str) -> None:
+        self._deltas = tf.Variable(tf.zeros([num_examples, 3, width], dtype), name="rollback")
+
+    def add(self, deltas: tf.IndexedSlices) -> None:
+        """Adds the changes of one block of steps.
+
+        Args:
+            deltas: values [block, 3, width]; indices [block], example ids.
+
+        Raises:
+            TrainingError: if a value is not finite, naming the example id.
+        """
+        finite = tf.reduce_all(tf.math.is_finite(deltas.values), axis=[1, 2])
+        if not tf.reduce_all(finite):
+            example_id = int(deltas.indices[tf.argmin(tf.cast(finite, tf.int32))])
+            raise TrainingError(f"the change made by example {example_id} is not finite.")
+        self._deltas.scatter_add(deltas)
+
+    def to_numpy(self) -> np.ndarray:
+        """A copy of the deltas, [num_examples, 3, width]."""
+        return np.array(self._deltas.numpy())
+
+    def assign(self, deltas: np.ndarray) -> None:
+        """Replaces the deltas, [num_examples, 3, width]."""
+        self._deltas.assign(deltas)
+
+    def save(self, folder: pathlib.Path) -> None:
+        """Writes the deltas as a new folder that `load_deltas` maps into memory."""
+        files.write_arrays(folder, {_ARRAY: self._deltas.numpy()})
+
+
+def load_deltas(folder: pathlib.Path) -> np.ndarray:
+    """The deltas [num_examples, 3, width] that `RollbackStore.save` wrote, left on disk.
+
+    Raises:
+        InputError: if the folder is not a rollback store, or its array was truncated or edited.
+    """
+    arrays, _ = files.read_arrays(folder, memory_map=True)
+    if _ARRAY not in arrays:
+        raise InputError(f"{folder}: not a rollback store: it has no array {_ARRAY!r}.")
+    return arrays[_ARRAY]

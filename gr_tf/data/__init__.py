@@ -1,0 +1,1 @@
+"""Files, vocabularies, example ids."""

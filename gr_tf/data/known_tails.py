@@ -1,0 +1,35 @@
+"""The tails that are already known for (head, relation): the filter of filtered ranking."""
+
+import collections
+
+import numpy as np
+
+from gr_tf.data.triples import TripleSet
+
+
+class KnownTails:
+    """Tails of (head, relation) in some sets of triples.
+
+    Bordes et al. (2013), "Translating Embeddings for Modeling Multi-relational Data",
+    Section 4.1: a known tail is no competitor of the gold one.
+    """
+
+    def __init__(self, num_entities: int, *splits: np.ndarray) -> None:
+        self._num_entities = num_entities
+        tails: dict[tuple[int, int], set[int]] = collections.defaultdict(set)
+        for head, relation, tail in np.concatenate(splits).tolist():
+            tails[head, relation].add(tail)
+        self._tails = {key: np.array(sorted(values)) for key, values in tails.items()}
+
+    def mask(self, heads: np.ndarray, relations: np.ndarray) -> np.ndarray:
+        """Bool [n, num_entities]: whether a tail is known for each (head, relation)."""
+        mask = np.zeros((len(heads), self._num_entities), bool)
+        for row, key in enumerate(zip(heads.tolist(), relations.tolist(), strict=True)):
+            if key in self._tails:
+                mask[row, self._tails[key]] = True
+        return mask
+
+
+def known_from_train_and_valid(triples: TripleSet) -> KnownTails:
+    """The filter of the paper's tables: test tails are no filter (BUILD_NOTES.md, "filter")."""
+    return KnownTails(len(triples.entities), triples.train, triples.valid)

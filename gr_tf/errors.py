@@ -1,0 +1,9 @@
+"""The errors that a user can mend."""
+
+
+class InputError(ValueError):
+    """Something the user gave is wrong; the message is one line that says where and what."""
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message names the step and the example."""

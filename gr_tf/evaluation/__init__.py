@@ -1,0 +1,1 @@
+"""Is an explanation true: retraining without what it names."""

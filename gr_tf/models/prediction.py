@@ -1,0 +1,51 @@
+"""What a table of parameters predicts: probabilities, the filtered top-1."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gr_tf.data.known_tails import KnownTails
+from gr_tf.data.triples import Query
+from gr_tf.models.base import FactorModel
+
+NO_TAIL = -1
+
+
+@dataclasses.dataclass(frozen=True)
+class TopPrediction:
+    """The filtered top-1 of some (head, relation, ?).
+
+    Attributes:
+        tails: [n] entity ids, the smallest of equals; NO_TAIL where every entity is known.
+        probabilities: [n], over all tails, known ones included; NaN where there is no tail.
+    """
+
+    tails: np.ndarray
+    probabilities: np.ndarray
+
+
+def predict_top(
+    model: FactorModel, table: Any, known: KnownTails, heads: np.ndarray, relations: np.ndarray
+) -> TopPrediction:
+    """The best-scored tail of each (head, relation, ?) that is not known already.
+
+    Args:
+        model: the model.
+        table: [num_rows, width].
+        known: the filter.
+        heads, relations: [n] ids.
+    """
+    scores = model.score_all_tails(table, heads, relations)
+    mask = known.mask(heads, relations)
+    tails = np.where(mask, -np.inf, scores.numpy()).argmax(axis=1)
+    probabilities = tf.nn.softmax(scores).numpy()[np.arange(len(tails)), tails]
+    full = mask.all(axis=1)
+    return TopPrediction(np.where(full, NO_TAIL, tails), np.where(full, np.nan, probabilities))
+
+
+def tail_probability(model: FactorModel, table: Any, query: Query) -> float:
+    """p(query.tail | query.head, query.relation): the softmax of the scores over all entities."""
+    scores = model.score_all_tails(table, np.array([query.head]), np.array([query.relation]))
+    return float(tf.nn.softmax(scores)[0, query.tail])

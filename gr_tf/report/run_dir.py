@@ -1,0 +1,131 @@
+"""A folder for one piece of work: what was asked, what is done, whether it is finished."""
+
+import importlib.metadata
+import pathlib
+import platform
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+import filelock
+
+from gr_tf import files
+from gr_tf.errors import InputError
+
+RUN = "run.json"
+RESULT = "result.json"
+_LOCK = ".lock"
+
+
+class RunDir:
+    """A stage of an experiment on disk.
+
+    `run.json` says what was asked and is written first; `result.json` is written last, and
+    its presence means that the stage is finished. In between, the stage can be continued by
+    asking for the same again.
+
+    Attributes:
+        path: the folder.
+        settings: what was asked, as JSON.
+    """
+
+    def __init__(self, path: pathlib.Path, settings: Mapping[str, Any]) -> None:
+        self.path = path
+        self.settings = dict(settings)
+
+    @classmethod
+    def begin(
+        cls, path: pathlib.Path, settings: Mapping[str, Any], *, overwrite: bool = False, reuse: bool = False
+    ) -> "RunDir":
+        """Starts or continues a stage, and keeps other processes out of it until this one ends.
+
+        Args:
+            path: the folder.
+            settings: what is asked for: JSON values.
+            overwrite: drop what is there.
+            reuse: return a finished stage instead of refusing it; see `is_finished`.
+
+        Raises:
+            InputError: if the stage is finished (without `reuse`), was asked with other settings, or another
+                process works on it.
+        """
+        path.mkdir(parents=True, exist_ok=True)
+        run_dir = cls(path, settings)
+        run_dir._lock()
+        if overwrite:
+            for child in path.iterdir():
+                if child.name != _LOCK:
+                    shutil.rmtree(child) if child.is_dir() else child.unlink()
+        if run_dir.is_finished and not reuse:
+            raise InputError(f"{path} is already finished: see {path / RESULT}. Pass --overwrite to do it again.")
+        if (path / RUN).exists():
+            run_dir._refuse_other_settings()
+        if run_dir.is_finished:
+            return run_dir
+        files.sweep_temporaries(path)
+        files.write_json(path / RUN, {"settings": run_dir.settings, "versions": versions()})
+        return run_dir
+
+    @classmethod
+    def finished(cls, path: pathlib.Path, how: str) -> "RunDir":
+        """Opens a finished stage for reading.
+
+        Args:
+            path: the folder.
+            how: the command that makes it, for the message.
+
+        Raises:
+            InputError: if it is absent or unfinished.
+        """
+        if not (path / RESULT).exists():
+            state = "is not finished" if (path / RUN).exists() else "does not exist"
+            raise InputError(f"{path} {state}: run {how} first.")
+        return cls(path, files.read_json(path / RUN)["settings"])
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether result.json is there."""
+        return (self.path / RESULT).exists()
+
+    def result(self) -> Any:
+        """What `finish` wrote."""
+        return files.read_json(self.path / RESULT)
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Writes result.json: settings and versions, then `result`."""
+        files.write_json(self.path / RESULT, {"settings": self.settings, "versions": versions(), **result})
+
+    def _lock(self) -> None:
+        # Held until the process ends, however that ends.
+        self._file_lock = filelock.FileLock(self.path / _LOCK)
+        try:
+            self._file_lock.acquire(blocking=False)
+        except filelock.Timeout:
+            raise InputError(f"{self.path}: another process is working on it.") from None
+
+    def _refuse_other_settings(self) -> None:
+        before = flatten(files.read_json(self.path / RUN)["settings"])
+        now = flatten(self.settings)
+        for name in before | now:
+            if before.get(name) != now.get(name):
+                raise InputError(
+                    f"{self.path} was begun with {name} = {before.get(name)!r}, not {now.get(name)!r}. "
+                    "Pass --overwrite to begin anew, or another --run_dir."
+                )
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted name."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the libraries that the numbers depend on."""
+    packages = {name: importlib.metadata.version(name) for name in ("tensorflow", "numpy")}
+    return {"python": platform.python_version(), **packages}

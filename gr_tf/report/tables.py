@@ -1,0 +1,76 @@
+"""Result tables as text."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from gr_tf.evaluation.roar import Score
+from gr_tf.report import published
+
+
+def table_1_rows(scores: Sequence[Score], dataset: str, model: str) -> list[dict[str, Any]]:
+    """Our scores with the paper's beside them, for result.json.
+
+    A row is a Score's fields, and "paper": {"pd": ..., "tc": ...} or None.
+    """
+    paper = published.TABLE_1.get((dataset, model), {})
+    rows = []
+    for score in scores:
+        figures = paper.get(score.method, {}).get(score.k)
+        rows.append(
+            dataclasses.asdict(score) | {"paper": dict(zip(("pd", "tc"), figures, strict=True)) if figures else None}
+        )
+    return rows
+
+
+def table_1_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Table 1 for reading, from the rows of result.json."""
+
+    def share(row: Mapping[str, Any], name: str) -> str:
+        low, high = row[f"{name}_interval"]
+        return f"{row[name]:.1f} [{low:.0f}, {high:.0f}]"
+
+    def paper(row: Mapping[str, Any], name: str) -> str:
+        return str(row["paper"][name]) if row["paper"] else "-"
+
+    return pd.DataFrame(
+        {
+            "method": [f"{row['method']}-{row['k']}" for row in rows],
+            "removed": [f"{row['mean_removed']:.1f}" for row in rows],
+            "PD% [95%]": [share(row, "pd") for row in rows],
+            "paper PD%": [paper(row, "pd") for row in rows],
+            "TC% [95%]": [share(row, "tc") for row in rows],
+            "paper TC%": [paper(row, "tc") for row in rows],
+            "n": [row["n"] for row in rows],
+        }
+    )
+
+
+def ranking_rows(metrics: Mapping[str, float], dataset: str, model: str) -> list[dict[str, Any]]:
+    """Test ranking in percent beside the paper's, for result.json."""
+    paper = published.TABLE_4.get((dataset, model), {})
+    return [{"metric": name, "value": 100 * value, "paper": paper.get(name)} for name, value in metrics.items()]
+
+
+def ranking_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Test ranking for reading, from the rows of result.json."""
+    return pd.DataFrame(
+        {
+            "test ranking": [row["metric"] for row in rows],
+            "ours": [f"{row['value']:.2f}" for row in rows],
+            "paper": ["-" if row["paper"] is None else f"{row['paper']:.2f}" for row in rows],
+        }
+    )
+
+
+def as_text(frame: pd.DataFrame) -> str:
+    """A table for the terminal."""
+    return frame.to_string(index=False)
+
+
+def as_markdown(frame: pd.DataFrame) -> str:
+    """A table for the README."""
+    lines = [list(frame.columns), ["---"] * len(frame.columns), *frame.astype(str).values.tolist()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

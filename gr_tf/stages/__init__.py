@@ -1,0 +1,1 @@
+"""The steps of an experiment, each from one folder to the next."""

@@ -1,0 +1,122 @@
+"""The evaluating stage: removing explanations and retraining (the paper's step 3)."""
+
+import dataclasses
+import pathlib
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gr_tf import files
+from gr_tf.attribution.neighborhood import Neighborhood
+from gr_tf.data.triples import TripleSet
+from gr_tf.errors import InputError
+from gr_tf.evaluation.journal import Journal
+from gr_tf.evaluation.roar import Outcome, Removal, make_removals, parse_ks, remove_and_retrain, score_outcomes
+from gr_tf.report.progress import progress
+from gr_tf.report.run_dir import RunDir
+from gr_tf.report.tables import table_1_rows
+from gr_tf.stages import explain, train
+from gr_tf.stages.explain import ExplainedRun
+from gr_tf.stages.train import TrainedRun
+
+STAGE = "evaluate"
+METHODS = ("NH", "GR")
+KS = ("1", "10", "ALL")
+
+
+def run(
+    run_dir: pathlib.Path,
+    *,
+    methods: Sequence[str] = METHODS,
+    ks: Sequence[str] = KS,
+    nh_seed: int = 0,
+    jobs: int,
+    overwrite: bool = False,
+    reuse: bool = False,
+) -> RunDir:
+    """Retrains without what each method names, or continues where that was killed.
+
+    Args:
+        run_dir: the run's folder; reads "train" and "explain", writes "evaluate".
+        methods: of METHODS.
+        ks: how many examples to remove: whole numbers, or ALL.
+        nh_seed: seed of the random neighbours.
+        jobs: retrainings at a time; they change no result.
+        overwrite: drop an evaluation that is there.
+        reuse: return a finished evaluation with the same settings instead of refusing it.
+
+    Raises:
+        InputError: if an argument is out of range, or a folder cannot be used.
+    """
+    ks = parse_ks(ks)
+    for method in methods:
+        if method not in METHODS:
+            raise InputError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
+    trained = train.load(run_dir)
+    explained = explain.load(run_dir, trained)
+    settings = {"explain": explained.fingerprint, "methods": list(methods), "ks": list(ks), "nh_seed": nh_seed}
+    stage = RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=reuse)
+    if stage.is_finished:
+        return stage
+    removals = _removals(trained, explained, methods, ks, nh_seed)
+    files.write_json(stage.path / "removals.json", [dataclasses.asdict(removal) for removal in removals])
+    journal = Journal(stage.path / "retrainings.jsonl")
+    start = time.monotonic()
+    done = len(journal.records)
+    with progress("retraining", len(removals), done) as bar:
+        for _ in remove_and_retrain(
+            trained.trainer, trained.table, trained.epoch, explained.predictions, removals, journal, jobs
+        ):
+            bar.advance()
+    seconds = time.monotonic() - start
+    outcomes = {outcome.key: outcome for outcome in (Outcome(**record) for record in journal.records)}
+    journal.close()
+    ordered = [outcomes[removal.key] for removal in removals]
+    config = trained.trainer.config
+    stage.finish(
+        {
+            "table": table_1_rows(score_outcomes(ordered), trained.triples.name, config.model),
+            "retrainings": _named_rows(ordered, removals, explained, trained.triples),
+            # Of this process only; an earlier one may have done a part.
+            "timing": {"seconds": seconds, "retrainings": len(removals) - done, "jobs": jobs},
+        }
+    )
+    return stage
+
+
+def _removals(
+    trained: TrainedRun, explained: ExplainedRun, methods: Sequence[str], ks: Sequence[str], nh_seed: int
+) -> list[Removal]:
+    """What every method removes, method by method and size by size, as the table has its rows."""
+    neighborhood = Neighborhood(trained.trainer.model, trained.table, trained.triples, nh_seed)
+    removals = []
+    for place, explanation in enumerate(explained.explanations):
+        rankings = {"NH": neighborhood.rank(explanation.query), "GR": explanation}
+        chosen = {method: rankings[method] for method in methods}
+        removals += make_removals(place, explanation.first(None), chosen, ks)
+    return sorted(removals, key=lambda removal: (methods.index(removal.method), ks.index(removal.k)))
+
+
+def _named_rows(
+    outcomes: Sequence[Outcome], removals: Sequence[Removal], explained: ExplainedRun, triples: TripleSet
+) -> list[dict[str, Any]]:
+    """One row per retraining, by name; removals.json has the removed example ids."""
+    queries = [dataclasses.astuple(prediction.query) for prediction in explained.predictions]
+    names = triples.names(np.array(queries))
+    rows = []
+    for outcome, removal in zip(outcomes, removals, strict=True):
+        name = {str(column): value for column, value in names.iloc[outcome.prediction].items()}
+        rows.append(
+            {
+                **name,
+                **dataclasses.asdict(outcome),
+                "top1_before": triples.entities.names[outcome.top1_before],
+                "top1_after": triples.entities.names[outcome.top1_after],
+                "first_removed": removal.example_ids[0] if removal.example_ids else None,
+                "pd": outcome.probability_drop,
+                "tc": outcome.top1_change,
+            }
+        )
+    return rows

@@ -1,0 +1,127 @@
+"""The explaining stage: every test prediction's ranking on disk (the paper's step 2)."""
+
+import dataclasses
+import pathlib
+import time
+
+import numpy as np
+import pandas as pd
+
+from gr_tf import files
+from gr_tf.attribution.base import Explanation
+from gr_tf.attribution.queries import ExplainedPrediction, explained_predictions
+from gr_tf.data.triples import Query
+from gr_tf.errors import InputError
+from gr_tf.report.progress import progress
+from gr_tf.report.run_dir import RunDir
+from gr_tf.stages import train
+from gr_tf.stages.train import TrainedRun
+
+STAGE = "explain"
+_RANKINGS = "rankings"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ExplainedRun:
+    """A finished stage, read back.
+
+    Attributes:
+        predictions: the distinct filtered top-1 predictions of the test rows.
+        explanations: Gradient Rollback's ranking of all adjacent triples, for each of them.
+        fingerprint: SHA-256 of the rankings.
+    """
+
+    predictions: list[ExplainedPrediction]
+    explanations: list[Explanation]
+    fingerprint: str
+
+
+def run(run_dir: pathlib.Path, k: int, *, overwrite: bool = False, reuse: bool = False) -> RunDir:
+    """Explains every distinct test prediction of the training in a run's folder.
+
+    Args:
+        run_dir: the run's folder; reads "train", writes "explain".
+        k: rows per prediction in explanations.csv; rankings are kept whole beside it.
+        overwrite: drop explanations that are there.
+        reuse: return finished explanations of the same training instead of refusing them.
+
+    Raises:
+        InputError: if k is below 1, or a folder cannot be used.
+    """
+    if k < 1:
+        raise InputError(f"k must be at least 1; got {k}.")
+    trained = train.load(run_dir)
+    stage = RunDir.begin(run_dir / STAGE, {"train": trained.fingerprint, "k": k}, overwrite=overwrite, reuse=reuse)
+    if stage.is_finished:
+        return stage
+    start = time.monotonic()
+    explainer = trained.explainer()
+    predictions = explained_predictions(trained.trainer.model, trained.table, trained.triples)
+    explanations = []
+    with progress("explaining", len(predictions)) as bar:
+        for prediction in predictions:
+            explanations.append(explainer.rank(prediction.query))
+            bar.advance()
+    seconds = time.monotonic() - start
+    frames = [e.first(k).frame.assign(prediction=i) for i, e in enumerate(explanations)]
+    files.write_text(stage.path / "explanations.csv", pd.concat(frames).to_csv(index_label="rank"))
+    files.write_arrays(
+        stage.path / _RANKINGS,
+        {
+            "starts": np.cumsum([0, *(len(e.example_ids) for e in explanations)]),
+            "example_ids": np.concatenate([e.example_ids for e in explanations]),
+            "influences": np.concatenate([e.influences for e in explanations]),
+            "rolled_back": np.concatenate([e.rolled_back for e in explanations]),
+        },
+    )
+    names = trained.triples.names(np.array([dataclasses.astuple(p.query) for p in predictions]))
+    rows = [
+        {
+            **names.iloc[i].to_dict(),
+            "p": explanation.probability,
+            "num_adjacent": len(explanation.example_ids),
+            "num_supporting": len(explanation.first(None).example_ids),
+            **dataclasses.asdict(prediction),
+        }
+        for i, (prediction, explanation) in enumerate(zip(predictions, explanations, strict=True))
+    ]
+    asked = sum(len(p.test_lines) for p in predictions)
+    stage.finish(
+        {
+            "predictions": rows,
+            "num_test": len(trained.triples.test),
+            "num_without_prediction": len(trained.triples.test) - asked,
+            "seconds": seconds,
+        }
+    )
+    return stage
+
+
+def load(run_dir: pathlib.Path, trained: TrainedRun) -> ExplainedRun:
+    """Reads the finished explanations of a training.
+
+    Raises:
+        InputError: if they are absent, unfinished, damaged, or of another training.
+    """
+    stage = RunDir.finished(run_dir / STAGE, "gr_explain")
+    if stage.settings["train"] != trained.fingerprint:
+        raise InputError(f"{stage.path} explains another training than {run_dir / train.STAGE}: run gr_explain again.")
+    arrays, _ = files.read_arrays(stage.path / _RANKINGS)
+    predictions, explanations = [], []
+    for i, row in enumerate(stage.result()["predictions"]):
+        query = Query(**row["query"])
+        predictions.append(
+            ExplainedPrediction(query, row["probability"], tuple(row["test_lines"]), tuple(row["correct"]))
+        )
+        part = slice(arrays["starts"][i], arrays["starts"][i + 1])
+        explanations.append(
+            Explanation(
+                query,
+                row["p"],
+                arrays["example_ids"][part],
+                arrays["influences"][part],
+                arrays["rolled_back"][part],
+                trained.triples,
+            )
+        )
+    return ExplainedRun(predictions, explanations, files.fingerprint(stage.path / _RANKINGS))

@@ -1,0 +1,1 @@
+"""Training loops that tell what each example changed."""

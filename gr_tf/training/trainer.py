@@ -1,0 +1,285 @@
+"""Training at batch size 1, in compiled blocks of steps, with what each example changed."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from gr_tf.data.negatives import BLOCK_SIZE, draw_candidates
+from gr_tf.data.triples import TripleSet
+from gr_tf.errors import InputError, TrainingError
+from gr_tf.training.block import State, compiled_block
+from gr_tf.training.checkpoints import CheckpointFolder
+from gr_tf.training.config import TrainConfig
+
+# Blocks are drawn again in every epoch, unless all of them together are smaller than this.
+_KEPT_BLOCKS_BYTES = 64 << 20
+
+
+class DeltaObserver(Protocol):
+    """Accumulates what training examples changed; see attribution.RollbackStore."""
+
+    def add(self, deltas: tf.IndexedSlices) -> None:
+        """Takes the changes of one block: values [block, 3, width], indices example ids."""
+
+    def to_numpy(self) -> np.ndarray:
+        """Everything accumulated so far."""
+
+    def assign(self, deltas: np.ndarray) -> None:
+        """Replaces everything accumulated so far."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EpochMetrics:
+    """One epoch.
+
+    Attributes:
+        epoch: counted from 1.
+        loss: mean over the steps done.
+        lipschitz: the empirical Lipschitz constant since the first epoch.
+        validation_mrr: what `validate` said, or None without it.
+    """
+
+    epoch: int
+    loss: float
+    lipschitz: float
+    validation_mrr: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingResult:
+    """The selected epoch's parameters and the way there.
+
+    Attributes:
+        table: [num_rows, width], after the selected epoch.
+        epoch: the selected one: best validation MRR (the earlier of equals), or the last.
+        history: one entry per epoch.
+    """
+
+    table: np.ndarray
+    epoch: int
+    history: tuple[EpochMetrics, ...]
+
+
+@dataclasses.dataclass
+class _Progress:
+    """Everything that the next step depends on."""
+
+    state: State
+    epoch: int = 0
+    block: int = 0
+    loss_sum: float = 0.0
+    lipschitz: float = 0.0
+    history: list[EpochMetrics] = dataclasses.field(default_factory=list)
+    best_epoch: int = 0
+    best_table: np.ndarray | None = None
+    best_deltas: np.ndarray | None = None
+
+
+class Trainer:
+    """Trains one configuration on one dataset, any number of times.
+
+    `run` may be called from several threads at once: a run's result depends on its
+    arguments only, bit for bit. (TensorFlow computes outside Python's lock.)
+    """
+
+    def __init__(self, triples: TripleSet, config: TrainConfig, initial_table: np.ndarray | None = None) -> None:
+        """
+        Args:
+            triples: the dataset.
+            config: the settings.
+            initial_table: [num_rows, width], instead of values drawn from config.seed.
+        """
+        self.triples = triples
+        self.config = config
+        self.model = config.make_model(triples)
+        if initial_table is None:
+            initial_table = self.model.initial_table(config.seed, config.dtype)
+        shape = (self.model.num_rows, self.model.width)
+        if initial_table.shape != shape:
+            raise InputError(f"initial_table must have shape {shape}; got {initial_table.shape}.")
+        self.initial_table = initial_table.astype(config.dtype)
+        self._optimizer = config.make_optimizer()
+        self._block = compiled_block(self.model, config.loss, self._optimizer, config.dtype)
+        self._train_rows = self.model.rows_of(triples.train)
+        self._block_size = min(BLOCK_SIZE, triples.num_examples)
+        self._firsts = range(0, triples.num_examples, BLOCK_SIZE)
+        self._kept_blocks: dict[int, Any] = {}
+        self._keep_blocks = 4 * triples.num_examples * (3 + config.num_negatives) <= _KEPT_BLOCKS_BYTES
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks of steps in an epoch."""
+        return len(self._firsts)
+
+    def run(
+        self,
+        *,
+        removed: Sequence[int] | np.ndarray = (),
+        epochs: int | None = None,
+        store: DeltaObserver | None = None,
+        validate: Callable[[np.ndarray], float] | None = None,
+        checkpoints: CheckpointFolder | None = None,
+        on_resume: Callable[[int], object] | None = None,
+        on_block: Callable[[], object] | None = None,
+        on_epoch: Callable[[EpochMetrics], object] | None = None,
+    ) -> TrainingResult:
+        """Trains from the initial values.
+
+        Args:
+            removed: example ids whose steps are skipped; everything else stays as it was.
+            epochs: default: the configuration's.
+            store: receives the deltas, and holds those of the selected epoch at the end.
+            validate: validation MRR of a table [num_rows, width], asked after each epoch; the
+                best epoch is selected. Without it, the last.
+            checkpoints: where to continue from and to leave work done.
+            on_resume: told how many blocks a checkpoint has done already.
+            on_block: called after each block.
+            on_epoch: told each epoch's metrics.
+
+        Raises:
+            InputError: if an example id is out of range, or a checkpoint is damaged.
+            TrainingError: if a loss is not finite, naming step and example.
+        """
+        epochs = self.config.epochs if epochs is None else epochs
+        removed = np.asarray(removed, np.int64)
+        kept = self._kept(removed)
+        learning_rate = tf.constant(self.config.initial_learning_rate(removed), self.config.dtype)
+        progress = self._start(checkpoints, store)
+        if on_resume is not None:
+            on_resume(progress.epoch * len(self._firsts) + progress.block)
+        while progress.epoch < epochs:
+            while progress.block < len(self._firsts):
+                first = self._firsts[progress.block]
+                order, count = self._order(kept, first)
+                progress.state, trace = self._block(progress.state, learning_rate, self._rows(first), order, count)
+                self._record(progress, trace, first, store)
+                progress.block += 1
+                if on_block is not None:
+                    on_block()
+                if checkpoints is not None and progress.block < len(self._firsts) and checkpoints.due():
+                    self._save(progress, checkpoints, store)
+            self._end_epoch(progress, int(kept.sum()), store, validate, last=progress.epoch + 1 == epochs)
+            if on_epoch is not None:
+                on_epoch(progress.history[-1])
+            if checkpoints is not None and progress.epoch < epochs and checkpoints.due():
+                self._save(progress, checkpoints, store)
+        if progress.best_table is None:
+            return TrainingResult(progress.state.table.numpy(), epochs, tuple(progress.history))
+        if store is not None and progress.best_deltas is not None:
+            store.assign(progress.best_deltas)
+        return TrainingResult(progress.best_table, progress.best_epoch, tuple(progress.history))
+
+    def _kept(self, removed: np.ndarray) -> np.ndarray:
+        """Bool [num_examples]: whether an example is trained on."""
+        outside = removed[(removed < 0) | (removed >= self.triples.num_examples)]
+        if len(outside):
+            raise InputError(f"example ids are 0 to {self.triples.num_examples - 1}; got {outside[0]}.")
+        kept = np.ones(self.triples.num_examples, bool)
+        kept[removed] = False
+        if not kept.any():
+            raise InputError("every training triple is removed: nothing to train on.")
+        return kept
+
+    def _rows(self, first: int) -> Any:
+        """Table rows [block_size, 2 + num_candidates] of a block's steps."""
+        if first in self._kept_blocks:
+            return self._kept_blocks[first]
+        candidates = draw_candidates(self.triples.train, first, len(self.triples.entities), self.config.num_negatives)
+        rows = np.zeros((self._block_size, 2 + candidates.shape[1]), np.int32)
+        rows[: len(candidates), :2] = self._train_rows[first : first + BLOCK_SIZE, :2]
+        rows[: len(candidates), 2:] = candidates
+        tensor = tf.constant(rows)
+        if self._keep_blocks:
+            self._kept_blocks[first] = tensor
+        return tensor
+
+    def _order(self, kept: np.ndarray, first: int) -> tuple[Any, Any]:
+        """The steps of a block to do, padded to the block's size, and how many they are."""
+        steps = np.flatnonzero(kept[first : first + BLOCK_SIZE])
+        order = np.zeros(self._block_size, np.int32)
+        order[: len(steps)] = steps
+        return tf.constant(order), tf.constant(len(steps))
+
+    def _start(self, checkpoints: CheckpointFolder | None, store: DeltaObserver | None) -> _Progress:
+        """From the newest checkpoint, or from the initial values."""
+        newest = checkpoints.newest() if checkpoints is not None else None
+        if newest is None:
+            table = tf.constant(self.initial_table)
+            slots = self._optimizer.initial_slots(table)
+            return _Progress(State(table, slots, tf.constant(0, self.config.dtype)))
+        arrays, meta = newest
+        if store is not None:
+            store.assign(arrays["deltas"])
+        state = State(
+            tf.constant(arrays["table"]),
+            tuple(tf.constant(arrays[f"slot_{i}"]) for i in range(meta.pop("num_slots"))),
+            tf.constant(arrays["step"]),
+        )
+        history = [EpochMetrics(**metrics) for metrics in meta.pop("history")]
+        return _Progress(
+            state, history=history, best_table=arrays.get("best_table"), best_deltas=arrays.get("best_deltas"), **meta
+        )
+
+    def _save(self, progress: _Progress, checkpoints: CheckpointFolder, store: DeltaObserver | None) -> None:
+        state = progress.state
+        arrays = {
+            "table": state.table.numpy(),
+            "step": state.step.numpy(),
+        }
+        arrays |= {f"slot_{i}": slot.numpy() for i, slot in enumerate(state.slots)}
+        if store is not None:
+            arrays["deltas"] = store.to_numpy()
+        for name in ("best_table", "best_deltas"):
+            value = getattr(progress, name)
+            if value is not None:
+                arrays[name] = value
+        names = ("epoch", "block", "loss_sum", "lipschitz", "best_epoch")
+        meta: dict[str, Any] = {name: getattr(progress, name) for name in names}
+        meta["num_slots"] = len(state.slots)
+        meta["history"] = [dataclasses.asdict(metrics) for metrics in progress.history]
+        checkpoints.save(arrays, meta)
+
+    def _record(self, progress: _Progress, trace: Any, first: int, store: DeltaObserver | None) -> None:
+        """Books a block's losses and deltas."""
+        losses = trace.losses.numpy()
+        # A skipped step's loss is zero; so finite losses mean that all steps went well.
+        if not np.isfinite(losses).all():
+            place = int(np.flatnonzero(~np.isfinite(losses))[0])
+            names = "\t".join(self.triples.train_frame.iloc[first + place])
+            raise TrainingError(
+                f"the loss is {losses[place]} at step {first + place} of epoch {progress.epoch + 1}, "
+                f"training triple {first + place} ({names}); a lower learning rate may help."
+            )
+        progress.loss_sum += float(losses.sum(dtype=np.float64))
+        progress.lipschitz = max(progress.lipschitz, float(trace.lipschitz.numpy().max()))
+        if store is not None:
+            size = min(self._block_size, self.triples.num_examples - first)
+            store.add(tf.IndexedSlices(trace.deltas[:size], tf.range(first, first + size)))
+
+    def _end_epoch(
+        self,
+        progress: _Progress,
+        num_steps: int,
+        store: DeltaObserver | None,
+        validate: Callable[[np.ndarray], float] | None,
+        last: bool,
+    ) -> None:
+        progress.epoch += 1
+        progress.block = 0
+        table = progress.state.table.numpy()
+        if not np.isfinite(table).all():
+            raise TrainingError(
+                f"parameters are not finite after epoch {progress.epoch}; a lower learning rate may help."
+            )
+        mrr = None
+        if validate is not None:
+            mrr = validate(table)
+            if mrr > max((m.validation_mrr for m in progress.history if m.validation_mrr is not None), default=-1.0):
+                progress.best_epoch, progress.best_table = progress.epoch, table
+                # The last epoch's deltas are in the store already.
+                progress.best_deltas = None if last or store is None else store.to_numpy()
+        progress.history.append(EpochMetrics(progress.epoch, progress.loss_sum / num_steps, progress.lipschitz, mrr))
+        progress.loss_sum = 0.0

@@ -1,0 +1,38 @@
+"""Packaging of gr_tf."""
+
+import pathlib
+
+import setuptools
+
+setuptools.setup(
+    name="gr_tf",
+    version="0.1.0",
+    description="Which training examples made an embedding model predict this, and is that true?",
+    long_description=pathlib.Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.10",
+    packages=setuptools.find_packages(include=["gr_tf", "gr_tf.*"]),
+    package_data={"gr_tf.data": ["nations/*.txt"], "gr_tf": ["py.typed"]},
+    install_requires=[
+        "absl-py>=2.1",
+        "filelock>=3.13",
+        "numpy>=1.26",
+        "pandas>=2.2",
+        "scipy>=1.11",
+        "tensorboard>=2.18",
+        "tensorflow>=2.18",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "test": [
+            "import-linter>=2.1",
+            "mypy>=1.15",
+            "pandas-stubs",
+            "pre-commit>=4.0",
+            "pytest>=8.0",
+            "ruff>=0.9",
+            "scipy-stubs; python_version >= '3.11'",
+            "types-tqdm",
+        ]
+    },
+)

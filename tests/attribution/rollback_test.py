@@ -1,0 +1,160 @@
+"""Gradient Rollback against rolling back one triple at a time, and the explainers' contract."""
+
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gr_tf.attribution import rollback
+from gr_tf.attribution.base import Explainer
+from gr_tf.attribution.neighborhood import Neighborhood
+from gr_tf.attribution.queries import explained_predictions, named_query
+from gr_tf.attribution.rollback import GradientRollback
+from gr_tf.attribution.rollback_store import RollbackStore, load_deltas
+from gr_tf.data.adjacency import AdjacencyIndex
+from gr_tf.data.triples import Query, TripleSet, read_folder
+from gr_tf.errors import InputError, TrainingError
+from gr_tf.models.prediction import tail_probability
+from gr_tf.training.config import TrainConfig
+from gr_tf.training.trainer import Trainer
+from tests.conftest import Trained
+
+QUERIES = (Query(0, 1, 2), Query(3, 0, 3), Query(8, 3, 1), Query(2, 2, 5))
+
+
+def explainers(trained: Trained) -> dict[str, Explainer]:
+    model, triples = trained.trainer.model, trained.trainer.triples
+    return {
+        "rollback": GradientRollback(model, trained.table, trained.deltas, triples),
+        "neighborhood": Neighborhood(model, trained.table, triples, seed=3),
+    }
+
+
+@pytest.mark.parametrize("chunk", [1 << 24, 9 * 7])
+def test_batched_rollback_is_one_rollback_at_a_time(
+    trained: Trained, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Self-loops, repeated triples and candidates' own changes included; rounding apart."""
+    monkeypatch.setattr(rollback, "_CHUNK_SCORES", chunk)
+    model, triples = trained.trainer.model, trained.trainer.triples
+    for query in QUERIES:
+        explanation = explainers(trained)["rollback"].rank(query)
+        before = tail_probability(model, trained.table, query)
+        assert explanation.probability == pytest.approx(before, abs=1e-14)
+        np.testing.assert_array_equal(np.sort(explanation.example_ids), AdjacencyIndex(triples).adjacent(query))
+        for example_id, influence, after in zip(
+            explanation.example_ids, explanation.influences, explanation.rolled_back, strict=True
+        ):
+            table = trained.table.copy()
+            np.subtract.at(table, model.rows_of(triples.train[example_id]), trained.deltas[example_id])
+            expected = tail_probability(model, table, query)
+            assert after == pytest.approx(expected, abs=1e-14)
+            assert influence == pytest.approx(before - expected, abs=1e-14)
+
+
+def test_rolling_back_the_only_training_triple_is_not_training(tmp_path: pathlib.Path) -> None:
+    """With one training triple of rows a, r, b and no other entity, the rollback is the initial model."""
+    for split in ("train", "valid", "test"):
+        (tmp_path / f"{split}.txt").write_text("a\tr\tb\n")
+    triples = read_folder(tmp_path)
+    trainer = Trainer(triples, TrainConfig(dim=3, num_negatives=2, epochs=20, learning_rate=0.05))
+    store = RollbackStore(1, 3, "float64")
+    table = trainer.run(store=store).table
+    query = Query(0, 0, 1)
+    explanation = GradientRollback(trainer.model, table, store.to_numpy(), triples).explain(query)
+    assert explanation.probability > 0.6
+    untrained = tail_probability(trainer.model, trainer.initial_table, query)
+    np.testing.assert_allclose(explanation.rolled_back, [untrained], rtol=0, atol=1e-14)
+    assert explanation.influences[0] > 0  # positive: the example supports the prediction
+
+
+@pytest.mark.parametrize("name", ["rollback", "neighborhood"])
+def test_contract(trained: Trained, name: str) -> None:
+    explainer = explainers(trained)[name]
+    for query in QUERIES:
+        whole = explainer.rank(query)
+        again = explainers(trained)[name].rank(query)
+        np.testing.assert_array_equal(whole.example_ids, again.example_ids)
+        np.testing.assert_array_equal(whole.influences, again.influences)
+        assert len(set(whole.example_ids.tolist())) == len(whole.example_ids)
+        assert (np.diff(whole.influences) <= 0).all()
+        top = explainer.explain(query, k=3)
+        np.testing.assert_array_equal(top.example_ids, whole.example_ids[:3])
+        supporting = explainer.explain(query, k=None)
+        assert (supporting.influences >= 0).all()
+        assert len(supporting.influences) == (whole.influences >= 0).sum()
+        assert len(explainer.explain(query, k=10_000).example_ids) == len(whole.example_ids)
+        with pytest.raises(InputError, match="k must be at least 1; got 0"):
+            explainer.explain(query, k=0)
+        with pytest.raises(InputError, match="k must be at least 1; got -1"):
+            whole.first(-1)
+
+
+def test_frame_names_everything(trained: Trained) -> None:
+    explanation = explainers(trained)["rollback"].explain(QUERIES[0], k=4)
+    frame = explanation.frame
+    assert list(frame) == ["head", "relation", "tail", "influence", "p", "p_rolled_back", "example_id"]
+    assert len(frame) == 4
+    names = trained.trainer.triples.train_frame
+    for _, row in frame.iterrows():
+        assert row[["head", "relation", "tail"]].tolist() == names.loc[row["example_id"]].tolist()
+        assert row["influence"] == row["p"] - row["p_rolled_back"]
+
+
+def test_random_neighbours_depend_on_seed_and_query_only(trained: Trained) -> None:
+    model, triples = trained.trainer.model, trained.trainer.triples
+    first = Neighborhood(model, trained.table, triples, seed=0)
+    orders = [first.rank(query).example_ids.tolist() for query in (QUERIES[0], QUERIES[1], QUERIES[0])]
+    assert orders[0] == orders[2]
+    assert Neighborhood(model, trained.table, triples, seed=1).rank(QUERIES[0]).example_ids.tolist() != orders[0]
+
+
+def test_store_adds_saves_and_maps(tmp_path: pathlib.Path) -> None:
+    store = RollbackStore(4, 2, "float64")
+    ones = tf.ones([2, 3, 2], tf.float64)
+    store.add(tf.IndexedSlices(ones, tf.constant([1, 3])))
+    store.add(tf.IndexedSlices(2 * ones, tf.constant([3, 0])))
+    assert store.to_numpy()[:, 0, 0].tolist() == [2, 1, 0, 3]
+    store.save(tmp_path / "rollback")
+    deltas = load_deltas(tmp_path / "rollback")
+    assert isinstance(deltas, np.memmap)
+    np.testing.assert_array_equal(deltas, store.to_numpy())
+    # Lawrence et al.: 3 * h * |D| numbers; the file has a header of 128 bytes beside them.
+    assert (tmp_path / "rollback" / "deltas.npy").stat().st_size == 3 * 2 * 4 * 8 + 128
+
+
+def test_store_refuses_what_is_not_finite() -> None:
+    store = RollbackStore(4, 2, "float64")
+    values = np.ones((3, 3, 2))
+    values[1, 2, 0] = np.nan
+    with pytest.raises(TrainingError, match="example 3 is not finite"):
+        store.add(tf.IndexedSlices(tf.constant(values), tf.constant([1, 3, 0])))
+    assert not store.to_numpy().any()
+
+
+def test_store_of_another_dataset_is_refused(trained: Trained) -> None:
+    with pytest.raises(InputError, match="rollback store must have shape"):
+        GradientRollback(trained.trainer.model, trained.table, trained.deltas[1:], trained.trainer.triples)
+
+
+def test_explained_predictions_merge_equal_ones(trained: Trained) -> None:
+    trainer = trained.trainer
+    predictions = explained_predictions(trainer.model, trained.table, trainer.triples)
+    assert len({p.query for p in predictions}) == len(predictions)
+    lines = [line for p in predictions for line in p.test_lines]
+    assert sorted(lines) == list(range(len(trainer.triples.test)))
+    for prediction in predictions:
+        names = trainer.triples.names(np.array([[prediction.query.head, prediction.query.relation, 0]])).iloc[0]
+        query = named_query(trainer.model, trained.table, trainer.triples, names["head"], names["relation"])
+        assert query == prediction.query
+        assert prediction.correct == tuple(
+            int(trainer.triples.test[line, 2]) == query.tail for line in prediction.test_lines
+        )
+
+
+def test_named_query(trained: Trained, toy: TripleSet) -> None:
+    model = trained.trainer.model
+    assert named_query(model, trained.table, toy, "e3", "r2", "e1") == Query(3, 2, 1)
+    with pytest.raises(InputError, match=r"unknown relation 'r22'.*'r2'"):
+        named_query(model, trained.table, toy, "e3", "r22")

@@ -1,0 +1,114 @@
+"""Reading triples: names as they stand, and every mistake told by file, line and value."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+from gr_tf.data.sources import load_triples
+from gr_tf.data.triples import read_folder, read_triples
+from gr_tf.errors import InputError
+
+GOOD = "a\tr\tb\nb\tr\ta\n"
+
+
+def write(folder: pathlib.Path, train: str = GOOD, valid: str = GOOD, test: str = GOOD) -> pathlib.Path:
+    for split, text in (("train", train), ("valid", valid), ("test", test)):
+        (folder / f"{split}.txt").write_bytes(text.encode())
+    return folder
+
+
+def test_names_stay_strings_in_any_line_ending(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "train.txt"
+    path.write_bytes("\ufeff007\tNA\t1e5\r\n \u00e9 x\tnull\t007\n\"q\tr\t'".encode())
+    triples, blank = read_triples(path)
+    assert triples == [("007", "NA", "1e5"), (" é x", "null", "007"), ('"q', "r", "'")]
+    assert blank == 0
+
+
+def test_blank_lines_are_passed_over_and_counted(tmp_path: pathlib.Path) -> None:
+    triples = read_folder(write(tmp_path, train=GOOD + "\n\r\n"))
+    assert triples.num_examples == 2
+    assert triples.notes == ("train.txt: 2 blank lines passed over.",)
+
+
+def test_vocabulary_is_sorted_and_of_train_only(tmp_path: pathlib.Path) -> None:
+    triples = read_folder(
+        write(tmp_path, train="b\tr2\ta\nc\tr1\ta\n", valid="b\tr1\tz\nb\tr1\tc\n", test="c\tr2\tb\n")
+    )
+    assert triples.entities.names == ("a", "b", "c")
+    assert triples.relations.names == ("r1", "r2")
+    np.testing.assert_array_equal(triples.train, [[1, 1, 0], [2, 0, 0]])
+    np.testing.assert_array_equal(triples.valid, [[1, 0, 2]])
+    assert triples.notes == ("valid.txt: 1 triples with a name unknown in train.txt skipped.",)
+
+
+def test_kept_test_rows_know_their_line(tmp_path: pathlib.Path) -> None:
+    triples = read_folder(write(tmp_path, test="z\tr\ta\nb\tr\ta\n"))
+    np.testing.assert_array_equal(triples.test_lines, [1])
+
+
+def test_repeated_training_triples_stay_and_are_told(tmp_path: pathlib.Path) -> None:
+    triples = read_folder(write(tmp_path, train=GOOD + GOOD))
+    assert triples.num_examples == 4
+    assert "2 triples repeat an earlier one" in triples.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ("", "train.txt: empty"),
+        ("\n\n", "train.txt: empty"),
+        ("a\tr\tb\na\tr\n", r"train.txt:2: want head<TAB>relation<TAB>tail, got 2 fields: 'a\\tr'"),
+        ("a\tr\tb\tc\n", "train.txt:1: .* got 4 fields"),
+        ("a r b\n", "train.txt:1: .* got 1 fields: 'a r b'"),
+        ("a\tr\tb\n\na\t\tb\n", r"train.txt:3: empty name: 'a\\t\\tb'"),
+        ("a\tr\t \n", "train.txt:1: empty name"),
+    ],
+)
+def test_malformed_lines(tmp_path: pathlib.Path, train: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_folder(write(tmp_path, train=train))
+
+
+def test_not_utf8(tmp_path: pathlib.Path) -> None:
+    write(tmp_path)
+    (tmp_path / "valid.txt").write_bytes(b"a\tr\tb\na\tr\tcaf\xe9\n")
+    with pytest.raises(InputError, match=r"valid.txt:2: not UTF-8: byte 0xe9"):
+        read_folder(tmp_path)
+
+
+def test_missing_file_and_folder(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(InputError, match=r"train.txt: cannot be read: No such file"):
+        read_folder(tmp_path)
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        read_triples(tmp_path)
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_no_usable_row(tmp_path: pathlib.Path, split: str) -> None:
+    with pytest.raises(InputError, match=rf"{split}.txt: no usable row: all 1 have a name"):
+        read_folder(write(tmp_path, **{split: "new\tr\ta\n"}))
+
+
+def test_unknown_names_get_suggestions() -> None:
+    nations = load_triples("nations")
+    with pytest.raises(InputError, match=r"unknown entity 'polend'.*Did you mean 'poland'"):
+        nations.entities.id_of("polend")
+    with pytest.raises(InputError, match=r"unknown relation 'x'"):
+        nations.relations.id_of("x")
+
+
+def test_nations_ships_with_the_package() -> None:
+    nations = load_triples()
+    assert (len(nations.train), len(nations.valid), len(nations.test)) == (1592, 199, 201)
+    assert (len(nations.entities), len(nations.relations)) == (14, 55)
+    assert nations.notes == ()
+    assert nations.train_frame.iloc[0].tolist() == list(
+        (pathlib.Path(__file__).parents[2] / "gr_tf/data/nations/train.txt").read_text().split("\n")[0].split("\t")
+    )
+
+
+def test_unknown_dataset() -> None:
+    with pytest.raises(InputError, match="unknown dataset 'natoins'"):
+        load_triples("natoins")

@@ -1,0 +1,98 @@
+"""Models and rankings against their definitions."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gr_tf.data.known_tails import KnownTails
+from gr_tf.data.triples import Query
+from gr_tf.models.base import FactorModel
+from gr_tf.models.distmult import DistMult
+from gr_tf.models.prediction import NO_TAIL, predict_top, tail_probability
+from gr_tf.models.ranking import RankingMetrics, filtered_ranks
+
+MODEL = DistMult(num_entities=7, num_relations=3, dim=5)
+
+
+@pytest.fixture(scope="module")
+def table() -> np.ndarray:
+    return np.random.default_rng(2).normal(size=(MODEL.num_rows, MODEL.width))
+
+
+def test_initial_values_are_uniform_and_the_same_in_both_precisions() -> None:
+    model = DistMult(num_entities=400, num_relations=100, dim=20)
+    table = model.initial_table(3, "float64")
+    assert np.abs(table).max() <= 0.05
+    # The standard deviation of uniform(-0.05, 0.05); 10,000 draws give it to about 1%.
+    assert table.std() == pytest.approx(0.1 / np.sqrt(12), rel=0.02)
+    np.testing.assert_array_equal(model.initial_table(3, "float32"), table.astype(np.float32))
+    assert not np.array_equal(model.initial_table(4, "float64"), table)
+
+
+def test_scoring_all_tails_is_scoring_each_triple(table: np.ndarray) -> None:
+    heads, relations = np.array([0, 6, 3]), np.array([2, 0, 0])
+    scores = MODEL.score_all_tails(table, heads, relations).numpy()
+    for i, (head, relation) in enumerate(zip(heads, relations, strict=True)):
+        for tail in range(7):
+            expected = (table[head] * table[7 + relation] * table[tail]).sum()
+            assert scores[i, tail] == pytest.approx(expected, rel=1e-12)
+            one = MODEL.score(table[head], table[7 + relation], table[tail]).numpy()
+            assert one == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("model", [MODEL], ids=["distmult"])
+def test_score_gradient_norms(model: FactorModel, table: np.ndarray) -> None:
+    rows = tf.constant(table[:3])
+    with tf.GradientTape() as tape:
+        tape.watch(rows)
+        score = model.score(rows[0], rows[1], rows[2])
+    norms = np.linalg.norm(tape.gradient(score, rows), axis=1)
+    np.testing.assert_allclose(np.sort(model.score_gradient_norms(*rows)), np.sort(norms), rtol=1e-12)
+
+
+def test_top_prediction_skips_known_tails(table: np.ndarray) -> None:
+    head, relation = np.array([1]), np.array([2])
+    scores = MODEL.score_all_tails(table, head, relation).numpy()[0]
+    order = np.argsort(-scores)
+    known = KnownTails(7, np.array([[1, 2, order[0]], [1, 2, order[1]]]))
+    top = predict_top(MODEL, table, known, head, relation)
+    assert top.tails[0] == order[2]
+    probability = np.exp(scores[order[2]]) / np.exp(scores).sum()
+    assert top.probabilities[0] == pytest.approx(probability, rel=1e-12)
+    assert tail_probability(MODEL, table, Query(1, 2, int(order[2]))) == pytest.approx(probability, rel=1e-12)
+
+
+def test_nothing_left_to_predict_is_told(table: np.ndarray) -> None:
+    known = KnownTails(7, np.array([[1, 2, tail] for tail in range(7)]))
+    top = predict_top(MODEL, table, known, np.array([1, 0]), np.array([2, 2]))
+    assert top.tails[0] == NO_TAIL
+    assert np.isnan(top.probabilities[0])
+    assert top.tails[1] != NO_TAIL
+
+
+def test_filtered_ranks_by_counting(table: np.ndarray) -> None:
+    generator = np.random.default_rng(0)
+    triples = np.stack([generator.integers(high, size=600) for high in (7, 3, 7)], axis=1)  # more than one chunk
+    known_triples = triples[:40]
+    ranks = filtered_ranks(MODEL, table, triples, KnownTails(7, known_triples))
+    known_set = set(map(tuple, known_triples.tolist()))
+    for (head, relation, gold), rank in zip(triples.tolist(), ranks, strict=True):
+        scores = MODEL.score_all_tails(table, np.array([head]), np.array([relation])).numpy()[0]
+        better = [t for t in range(7) if scores[t] > scores[gold] and (head, relation, t) not in known_set]
+        assert rank == 1 + len(better)
+
+
+def test_ties_have_a_rule() -> None:
+    table = np.ones((MODEL.num_rows, MODEL.width))  # all scores are equal
+    known = KnownTails(7, np.array([[0, 0, 1], [0, 0, 2]]))
+    triples = np.array([[0, 0, 2]])  # five unknown tails and the gold one compete
+    for ties, rank in (("optimistic", 1), ("realistic", 3.5), ("pessimistic", 6)):
+        assert filtered_ranks(MODEL, table, triples, known, ties).tolist() == [rank]
+    with pytest.raises(ValueError, match="ties must be one of"):
+        filtered_ranks(MODEL, table, triples, known, "none")
+
+
+def test_metrics() -> None:
+    assert RankingMetrics.of(np.array([1, 2, 4, 20])) == RankingMetrics(
+        mrr=(1 + 1 / 2 + 1 / 4 + 1 / 20) / 4, hits_at_1=0.25, hits_at_3=0.5, hits_at_10=0.75
+    )
