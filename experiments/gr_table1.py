@@ -27,6 +27,7 @@ def run(
     nh_seed: int,
     jobs: int,
     overwrite: bool = False,
+    reuse: bool = False,
     checkpoint_seconds: float = 30.0,
 ) -> dict[str, Any]:
     """Does what is missing of the three steps, writes result.json and table.txt.
@@ -37,13 +38,16 @@ def run(
         run_dir: the run's folder.
         ks, nh_seed, jobs: see stages.evaluate.run.
         overwrite: drop everything that is there.
+        reuse: return a finished run with the same settings instead of refusing it.
         checkpoint_seconds: see stages.train.run.
 
     Returns:
         What result.json holds.
     """
     settings = {"config": config.to_dict(), "checksums": dict(triples.checksums), "ks": list(ks), "nh_seed": nh_seed}
-    whole = RunDir.begin(run_dir, settings, overwrite=overwrite)
+    whole = RunDir.begin(run_dir, settings, overwrite=overwrite, reuse=reuse)
+    if whole.is_finished:
+        return dict(whole.result())
     trained = train.run(triples, config, run_dir, reuse=True, checkpoint_seconds=checkpoint_seconds).result()
     explained = explain.run(run_dir, _EXPLANATIONS_LISTED, reuse=True).result()
     evaluated = evaluate.run(run_dir, ks=ks, nh_seed=nh_seed, jobs=jobs, reuse=True).result()

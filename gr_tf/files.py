@@ -78,6 +78,9 @@ def write_arrays(folder: pathlib.Path, arrays: Mapping[str, np.ndarray], meta: A
         folder: replaced if it exists.
         arrays: name to array.
         meta: anything JSON can hold; returned by `read_arrays`.
+
+    Raises:
+        InputError: if an array cannot be written whole.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=_TEMPORARY))
@@ -85,7 +88,11 @@ def write_arrays(folder: pathlib.Path, arrays: Mapping[str, np.ndarray], meta: A
         checksums = {}
         for name, array in arrays.items():
             path = temporary / f"{name}.npy"
-            np.save(path, array, allow_pickle=False)
+            try:
+                np.save(path, array, allow_pickle=False)
+            except OSError as error:
+                where = folder / path.name
+                raise InputError(f"{where}: cannot be written whole (is the disk full?): {error}.") from None
             checksums[name] = sha256(path)
         write_json(temporary / MANIFEST, {"sha256": checksums, "meta": meta})
         temporary.chmod(0o777 & ~_umask())

@@ -1,0 +1,137 @@
+"""How Table 1 varies with the initial values: gr_table1 for several seeds, and its spread.
+
+python -m experiments.gr_seeds --num_seeds=20
+
+The negatives are the same for every seed, as in the paper. Finished seeds are found again.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from absl import flags
+
+from experiments import common, evaluate_flags, gr_table1, train_flags
+from gr_tf.data.triples import TripleSet
+from gr_tf.errors import InputError
+from gr_tf.report.run_dir import RunDir
+from gr_tf.report.tables import as_text
+from gr_tf.training.config import TrainConfig
+
+_NUM_SEEDS = flags.DEFINE_integer("num_seeds", 5, "Seeds, counted up from --seed.")
+
+
+def run(
+    triples: TripleSet,
+    config: TrainConfig,
+    run_dir: pathlib.Path,
+    *,
+    num_seeds: int,
+    ks: Sequence[str],
+    nh_seed: int,
+    jobs: int,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Runs what is missing of the seeds and writes result.json.
+
+    Args:
+        triples: the dataset.
+        config: the training of the first seed.
+        run_dir: the folder; each seed has a subfolder.
+        num_seeds: how many.
+        ks, nh_seed, jobs: see stages.evaluate.run; NH draws others for each seed.
+        overwrite: drop everything that is there.
+
+    Returns:
+        What result.json holds.
+    """
+    if num_seeds < 2:
+        raise InputError(f"num_seeds must be at least 2 to show a spread; got {num_seeds}.")
+    settings = {"config": config.to_dict(), "checksums": dict(triples.checksums), "num_seeds": num_seeds}
+    whole = RunDir.begin(run_dir, settings | {"ks": list(ks), "nh_seed": nh_seed}, overwrite=overwrite)
+    results = []
+    for seed in range(config.seed, config.seed + num_seeds):
+        results.append(
+            gr_table1.run(
+                triples,
+                dataclasses.replace(config, seed=seed),
+                run_dir / f"seed{seed}",
+                ks=ks,
+                nh_seed=nh_seed + seed,
+                jobs=jobs,
+                reuse=True,
+            )
+        )
+    rows = [_spread([result["table"][i] for result in results]) for i in range(len(results[0]["table"]))]
+    ranking = pd.DataFrame([{r["metric"]: r["value"] for r in result["test_ranking"]} for result in results])
+    whole.finish(
+        {
+            "dataset": triples.name,
+            "model": config.model,
+            "table": rows,
+            "test_ranking": {
+                "mean": ranking.mean().to_dict(),
+                "sd": ranking.std().to_dict(),
+                "per_seed": ranking.to_dict("list"),
+            },
+            "epochs": [result["epoch"] for result in results],
+        }
+    )
+    result: dict[str, Any] = whole.result()
+    return result
+
+
+def _spread(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One row of Table 1 over seeds."""
+    spread: dict[str, Any] = {"method": rows[0]["method"], "k": rows[0]["k"], "paper": rows[0]["paper"]}
+    for name in ("pd", "tc"):
+        values = [row[name] for row in rows]
+        spread[name] = {"mean": np.mean(values), "sd": np.std(values, ddof=1), "per_seed": values}
+    return spread
+
+
+def frame(result: dict[str, Any]) -> pd.DataFrame:
+    """The spread for reading, from result.json."""
+
+    def cell(row: dict[str, Any], name: str) -> str:
+        values = row[name]["per_seed"]
+        return f"{row[name]['mean']:.1f} +- {row[name]['sd']:.1f} ({min(values):.0f}-{max(values):.0f})"
+
+    rows = result["table"]
+    return pd.DataFrame(
+        {
+            "method": [f"{row['method']}-{row['k']}" for row in rows],
+            "PD% mean +- sd (range)": [cell(row, "pd") for row in rows],
+            "paper PD%": [row["paper"]["pd"] if row["paper"] else "-" for row in rows],
+            "TC% mean +- sd (range)": [cell(row, "tc") for row in rows],
+            "paper TC%": [row["paper"]["tc"] if row["paper"] else "-" for row in rows],
+        }
+    )
+
+
+def main() -> None:
+    triples = common.load_dataset()
+    config = train_flags.config_of_flags()
+    folder = pathlib.Path(common.RUN_DIR.value or f"runs/{triples.name}-{config.model}-seeds")
+    result = run(
+        triples,
+        config,
+        folder,
+        num_seeds=_NUM_SEEDS.value,
+        ks=evaluate_flags.K_LIST.value,
+        nh_seed=evaluate_flags.NH_SEED.value,
+        jobs=evaluate_flags.JOBS.value,
+        overwrite=common.OVERWRITE.value,
+    )
+    print(f"Table 1, {triples.name}, {config.model}, {_NUM_SEEDS.value} seeds from {config.seed}")
+    print(as_text(frame(result)))
+    mean, sd = result["test_ranking"]["mean"], result["test_ranking"]["sd"]
+    print("test ranking: " + ", ".join(f"{name} {mean[name]:.2f} +- {sd[name]:.2f}" for name in mean))
+    print(f"Written to {folder / 'result.json'}.")
+
+
+if __name__ == "__main__":
+    common.start(main)

@@ -1,0 +1,151 @@
+"""The authors' own run on Nations, digit by digit.
+
+tests/testdata holds the outputs measured from the authors' program (TensorFlow 2.1, CPU):
+initial and final tables, influence of every training line, the ten most influential lines
+of each prediction, and the retrainings without GR-1 and GR-10. They are the paper's Nations
+rows of Table 1 (GR-1 93/38, GR-10 97/83) and Table 4.
+"""
+
+import functools
+import pathlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gr_tf.attribution.base import Explanation
+from gr_tf.attribution.queries import ExplainedPrediction, explained_predictions
+from gr_tf.attribution.rollback import GradientRollback
+from gr_tf.attribution.rollback_store import RollbackStore
+from gr_tf.data.known_tails import known_from_train_and_valid
+from gr_tf.data.sources import load_triples
+from gr_tf.evaluation.journal import Journal
+from gr_tf.evaluation.retraining import available_cores
+from gr_tf.evaluation.roar import Outcome, make_removals, remove_and_retrain, score_outcomes
+from gr_tf.models.ranking import RankingMetrics, filtered_ranks, validation_mrr
+from gr_tf.training.config import TrainConfig
+from gr_tf.training.trainer import Trainer
+from tests.conftest import Trained
+
+TESTDATA = pathlib.Path(__file__).parent / "testdata"
+# The options of the golden run.
+CONFIG = TrainConfig(learning_rate_rule="released", float32_hyperparameters=True)
+
+
+@functools.cache
+def golden() -> dict[str, np.ndarray]:
+    with np.load(TESTDATA / "nations_step1_weights_influence.npz") as arrays:
+        return dict(arrays)
+
+
+@functools.cache
+def run() -> Trained:
+    triples = load_triples()
+    initial = np.concatenate([golden()["init_entity"], golden()["init_relation"]])
+    trainer = Trainer(triples, CONFIG, initial)
+    store = RollbackStore(triples.num_examples, trainer.model.width, "float64")
+    result = trainer.run(store=store, validate=validation_mrr(trainer.model, triples))
+    return Trained(trainer, result.table, result.epoch, store.to_numpy())
+
+
+@functools.cache
+def explained() -> tuple[list[ExplainedPrediction], list[Explanation]]:
+    trained = run()
+    model, triples = trained.trainer.model, trained.trainer.triples
+    explainer = GradientRollback(model, trained.table, trained.deltas, triples)
+    predictions = explained_predictions(model, trained.table, triples)
+    return predictions, [explainer.rank(p.query) for p in predictions]
+
+
+@functools.cache
+def retrained() -> dict[str, list[Outcome]]:
+    """The outcomes of GR-1 and GR-10 in the order of the predictions."""
+    import tempfile
+
+    trained = run()
+    predictions, explanations = explained()
+    removals = [
+        removal
+        for i, explanation in enumerate(explanations)
+        for removal in make_removals(i, explanation.first(None), {"GR": explanation}, ("1", "10"))
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal(pathlib.Path(folder) / "journal.jsonl")
+        outcomes = list(
+            remove_and_retrain(
+                trained.trainer, trained.table, trained.epoch, predictions, removals, journal, available_cores()
+            )
+        )
+        journal.close()
+    outcomes.sort(key=lambda outcome: outcome.prediction)
+    return {k: [outcome for outcome in outcomes if outcome.k == k] for k in ("1", "10")}
+
+
+def test_names_are_in_the_same_order() -> None:
+    triples = run().trainer.triples
+    assert triples.entities.names == tuple(golden()["entities"].tolist())
+    assert triples.relations.names == tuple(golden()["relations"].tolist())
+
+
+def test_final_tables_and_rollback() -> None:
+    trained = run()
+    assert trained.epoch == 10
+    final = np.concatenate([golden()["final_entity"], golden()["final_relation"]])
+    np.testing.assert_allclose(trained.table, final, rtol=0, atol=1e-9)
+    influence = np.stack([golden()[f"influence_{place}"] for place in ("head", "relation", "tail")], axis=1)
+    np.testing.assert_allclose(trained.deltas, influence, rtol=0, atol=1e-9)
+
+
+def test_ranking_is_table_4() -> None:
+    trained = run()
+    triples = trained.trainer.triples
+    ranks = filtered_ranks(trained.trainer.model, trained.table, triples.test, known_from_train_and_valid(triples))
+    metrics = RankingMetrics.of(ranks)
+    assert (round(100 * metrics.mrr, 2), round(100 * metrics.hits_at_1, 2)) == (58.88, 38.31)
+    assert round(100 * metrics.hits_at_10, 2) == 97.51
+
+
+def test_lipschitz_constant_is_figure_2() -> None:
+    history = run().trainer.run().history
+    assert round(history[-1].lipschitz, 2) == 6.93
+
+
+def test_top_10_explanations() -> None:
+    table = pd.read_csv(TESTDATA / "nations_step2_top10.csv")
+    predictions, explanations = explained()
+    groups = table.groupby(["head", "relation", "tail"], sort=False)
+    assert len(predictions) == len(groups) == 143
+    triples = run().trainer.triples
+    for (names, expected), prediction, explanation in zip(groups, predictions, explanations, strict=True):
+        query = prediction.query
+        assert names == tuple(triples.names(np.array([[query.head, query.relation, query.tail]])).iloc[0])
+        influences = expected["influence"].to_numpy()
+        np.testing.assert_allclose(explanation.influences[:10], influences, rtol=0, atol=1e-9)
+        # The same order, but for neighbours in rank whose influences differ by less than 1e-9.
+        lines = expected["train_line"].to_numpy()
+        for rank in np.flatnonzero(explanation.example_ids[:10] != lines):
+            place = int(np.flatnonzero(explanation.example_ids == lines[rank])[0])
+            assert abs(explanation.influences[place] - influences[rank]) < 1e-9
+
+
+def test_numbers_of_adjacent_and_supporting_triples() -> None:
+    _, explanations = explained()
+    assert round(np.mean([len(e.example_ids) for e in explanations]), 1) == 512.5
+    assert round(np.mean([len(e.first(None).example_ids) for e in explanations]), 1) == 265.0
+
+
+@pytest.mark.parametrize(("k", "drops", "changes"), [("1", 133, 54), ("10", 139, 118)])
+def test_retrained_probabilities(k: str, drops: int, changes: int) -> None:
+    expected = pd.read_csv(TESTDATA / f"nations_step3_GR{k}.csv")
+    outcomes = retrained()[k]
+    entities = run().trainer.triples.entities
+    np.testing.assert_allclose([o.p_before for o in outcomes], expected["prob_before"], rtol=0, atol=1e-5)
+    np.testing.assert_allclose([o.p_after for o in outcomes], expected["prob_after"], rtol=0, atol=1e-5)
+    np.testing.assert_array_equal([o.learning_rate for o in outcomes], expected["learning_rate"])
+    assert [entities.names[o.top1_before] for o in outcomes] == expected["tail"].tolist()
+    assert [entities.names[o.top1_after] for o in outcomes] == expected["top1_after"].tolist()
+    assert [o.num_removed for o in outcomes] == expected["n_deleted"].tolist()
+    assert [o.probability_drop for o in outcomes] == expected["pd"].astype(bool).tolist()
+    assert [o.top1_change for o in outcomes] == expected["tc"].astype(bool).tolist()
+    (score,) = score_outcomes(outcomes)
+    assert (round(score.pd * 1.43), round(score.tc * 1.43)) == (drops, changes)
