@@ -51,35 +51,36 @@ def run(
     if num_seeds < 2:
         raise InputError(f"num_seeds must be at least 2 to show a spread; got {num_seeds}.")
     settings = {"config": config.to_dict(), "checksums": dict(triples.checksums), "num_seeds": num_seeds}
-    whole = RunDir.begin(run_dir, settings | {"ks": list(ks), "nh_seed": nh_seed}, overwrite=overwrite)
-    results = []
-    for seed in range(config.seed, config.seed + num_seeds):
-        results.append(
-            gr_table1.run(
-                triples,
-                dataclasses.replace(config, seed=seed),
-                run_dir / f"seed{seed}",
-                ks=ks,
-                nh_seed=nh_seed + seed,
-                jobs=jobs,
-                reuse=True,
+    settings |= {"ks": list(ks), "nh_seed": nh_seed}
+    with RunDir.begin(run_dir, settings, overwrite=overwrite) as whole:
+        results = []
+        for seed in range(config.seed, config.seed + num_seeds):
+            results.append(
+                gr_table1.run(
+                    triples,
+                    dataclasses.replace(config, seed=seed),
+                    run_dir / f"seed{seed}",
+                    ks=ks,
+                    nh_seed=nh_seed + seed,
+                    jobs=jobs,
+                    reuse=True,
+                )
             )
+        rows = [_spread([result["table"][i] for result in results]) for i in range(len(results[0]["table"]))]
+        ranking = pd.DataFrame([{r["metric"]: r["value"] for r in result["test_ranking"]} for result in results])
+        whole.finish(
+            {
+                "dataset": triples.name,
+                "model": config.model,
+                "table": rows,
+                "test_ranking": {
+                    "mean": ranking.mean().to_dict(),
+                    "sd": ranking.std().to_dict(),
+                    "per_seed": ranking.to_dict("list"),
+                },
+                "epochs": [result["epoch"] for result in results],
+            }
         )
-    rows = [_spread([result["table"][i] for result in results]) for i in range(len(results[0]["table"]))]
-    ranking = pd.DataFrame([{r["metric"]: r["value"] for r in result["test_ranking"]} for result in results])
-    whole.finish(
-        {
-            "dataset": triples.name,
-            "model": config.model,
-            "table": rows,
-            "test_ranking": {
-                "mean": ranking.mean().to_dict(),
-                "sd": ranking.std().to_dict(),
-                "per_seed": ranking.to_dict("list"),
-            },
-            "epochs": [result["epoch"] for result in results],
-        }
-    )
     result: dict[str, Any] = whole.result()
     return result
 

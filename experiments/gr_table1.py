@@ -45,31 +45,31 @@ def run(
         What result.json holds.
     """
     settings = {"config": config.to_dict(), "checksums": dict(triples.checksums), "ks": list(ks), "nh_seed": nh_seed}
-    whole = RunDir.begin(run_dir, settings, overwrite=overwrite, reuse=reuse)
-    if whole.is_finished:
-        return dict(whole.result())
-    trained = train.run(triples, config, run_dir, reuse=True, checkpoint_seconds=checkpoint_seconds).result()
-    explained = explain.run(run_dir, _EXPLANATIONS_LISTED, reuse=True).result()
-    evaluated = evaluate.run(run_dir, ks=ks, nh_seed=nh_seed, jobs=jobs, reuse=True).result()
-    whole.finish(
-        {
-            "dataset": triples.name,
-            "model": config.model,
-            "num_test": explained["num_test"],
-            "num_predictions": len(explained["predictions"]),
-            "epoch": trained["epoch"],
-            "test_ranking": trained["test_ranking"],
-            "table": evaluated["table"],
-            "seconds": {
-                "train": trained["seconds"],
-                "explain": explained["seconds"],
-                "evaluate": evaluated["timing"]["seconds"],
-            },
-            "retrainings": evaluated["retrainings"],
-        }
-    )
-    result: dict[str, Any] = whole.result()
-    files.write_text(run_dir / "table.txt", describe(result) + "\n")
+    with RunDir.begin(run_dir, settings, overwrite=overwrite, reuse=reuse) as whole:
+        if whole.is_finished:
+            return dict(whole.result())
+        trained = train.run(triples, config, run_dir, reuse=True, checkpoint_seconds=checkpoint_seconds).result()
+        explained = explain.run(run_dir, _EXPLANATIONS_LISTED, reuse=True).result()
+        evaluated = evaluate.run(run_dir, ks=ks, nh_seed=nh_seed, jobs=jobs, reuse=True).result()
+        whole.finish(
+            {
+                "dataset": triples.name,
+                "model": config.model,
+                "num_test": explained["num_test"],
+                "num_predictions": len(explained["predictions"]),
+                "epoch": trained["epoch"],
+                "test_ranking": trained["test_ranking"],
+                "table": evaluated["table"],
+                "seconds": {
+                    "train": trained["seconds"],
+                    "explain": explained["seconds"],
+                    "evaluate": evaluated["timing"]["seconds"],
+                },
+                "retrainings": evaluated["retrainings"],
+            }
+        )
+        result: dict[str, Any] = whole.result()
+        files.write_text(run_dir / "table.txt", describe(result) + "\n")
     return result
 
 

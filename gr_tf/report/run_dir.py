@@ -32,12 +32,15 @@ class RunDir:
     def __init__(self, path: pathlib.Path, settings: Mapping[str, Any]) -> None:
         self.path = path
         self.settings = dict(settings)
+        self._file_lock = filelock.FileLock(path / _LOCK)
 
     @classmethod
     def begin(
         cls, path: pathlib.Path, settings: Mapping[str, Any], *, overwrite: bool = False, reuse: bool = False
     ) -> "RunDir":
-        """Starts or continues a stage, and keeps other processes out of it until this one ends.
+        """Starts or continues a stage.
+
+        Use it as a context: other processes are kept out of the folder until it ends.
 
         Args:
             path: the folder.
@@ -52,18 +55,11 @@ class RunDir:
         path.mkdir(parents=True, exist_ok=True)
         run_dir = cls(path, settings)
         run_dir._lock()
-        if overwrite:
-            for child in path.iterdir():
-                if child.name != _LOCK:
-                    shutil.rmtree(child) if child.is_dir() else child.unlink()
-        if run_dir.is_finished and not reuse:
-            raise InputError(f"{path} is already finished: see {path / RESULT}. Pass --overwrite to do it again.")
-        if (path / RUN).exists():
-            run_dir._refuse_other_settings()
-        if run_dir.is_finished:
-            return run_dir
-        files.sweep_temporaries(path)
-        files.write_json(path / RUN, {"settings": run_dir.settings, "versions": versions()})
+        try:
+            run_dir._prepare(overwrite, reuse)
+        except BaseException:
+            run_dir._file_lock.release()
+            raise
         return run_dir
 
     @classmethod
@@ -95,9 +91,29 @@ class RunDir:
         """Writes result.json: settings and versions, then `result`."""
         files.write_json(self.path / RESULT, {"settings": self.settings, "versions": versions(), **result})
 
+    def _prepare(self, overwrite: bool, reuse: bool) -> None:
+        path = self.path
+        if overwrite:
+            for child in path.iterdir():
+                if child.name != _LOCK:
+                    shutil.rmtree(child) if child.is_dir() else child.unlink()
+        if (path / RUN).exists():
+            self._refuse_other_settings()
+        if self.is_finished:
+            if not reuse:
+                raise InputError(f"{path} is already finished: see {path / RESULT}. Pass --overwrite to do it again.")
+            return
+        files.sweep_temporaries(path)
+        files.write_json(path / RUN, {"settings": self.settings, "versions": versions()})
+
+    def __enter__(self) -> "RunDir":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file_lock.release()
+
     def _lock(self) -> None:
-        # Held until the process ends, however that ends.
-        self._file_lock = filelock.FileLock(self.path / _LOCK)
+        # A process that is killed loses it too.
         try:
             self._file_lock.acquire(blocking=False)
         except filelock.Timeout:

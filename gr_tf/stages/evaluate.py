@@ -57,10 +57,16 @@ def run(
     trained = train.load(run_dir)
     explained = explain.load(run_dir, trained)
     settings = {"explain": explained.fingerprint, "methods": list(methods), "ks": list(ks), "nh_seed": nh_seed}
-    stage = RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=reuse)
-    if stage.is_finished:
-        return stage
-    removals = _removals(trained, explained, methods, ks, nh_seed)
+    with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=reuse) as stage:
+        if not stage.is_finished:
+            removals = _removals(trained, explained, methods, ks, nh_seed)
+            _evaluate(stage, trained, explained, removals, jobs)
+    return stage
+
+
+def _evaluate(
+    stage: RunDir, trained: TrainedRun, explained: ExplainedRun, removals: Sequence[Removal], jobs: int
+) -> None:
     files.write_json(stage.path / "removals.json", [dataclasses.asdict(removal) for removal in removals])
     journal = Journal(stage.path / "retrainings.jsonl")
     start = time.monotonic()
@@ -83,7 +89,6 @@ def run(
             "timing": {"seconds": seconds, "retrainings": len(removals) - done, "jobs": jobs},
         }
     )
-    return stage
 
 
 def _removals(

@@ -51,9 +51,44 @@ def run(run_dir: pathlib.Path, k: int, *, overwrite: bool = False, reuse: bool =
     if k < 1:
         raise InputError(f"k must be at least 1; got {k}.")
     trained = train.load(run_dir)
-    stage = RunDir.begin(run_dir / STAGE, {"train": trained.fingerprint, "k": k}, overwrite=overwrite, reuse=reuse)
-    if stage.is_finished:
-        return stage
+    settings = {"train": trained.fingerprint, "k": k}
+    with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=reuse) as stage:
+        if not stage.is_finished:
+            _explain(stage, trained, k)
+    return stage
+
+
+def load(run_dir: pathlib.Path, trained: TrainedRun) -> ExplainedRun:
+    """Reads the finished explanations of a training.
+
+    Raises:
+        InputError: if they are absent, unfinished, damaged, or of another training.
+    """
+    stage = RunDir.finished(run_dir / STAGE, "gr_explain")
+    if stage.settings["train"] != trained.fingerprint:
+        raise InputError(f"{stage.path} explains another training than {run_dir / train.STAGE}: run gr_explain again.")
+    arrays, _ = files.read_arrays(stage.path / _RANKINGS)
+    predictions, explanations = [], []
+    for i, row in enumerate(stage.result()["predictions"]):
+        query = Query(**row["query"])
+        predictions.append(
+            ExplainedPrediction(query, row["probability"], tuple(row["test_lines"]), tuple(row["correct"]))
+        )
+        part = slice(arrays["starts"][i], arrays["starts"][i + 1])
+        explanations.append(
+            Explanation(
+                query,
+                row["p"],
+                arrays["example_ids"][part],
+                arrays["influences"][part],
+                arrays["rolled_back"][part],
+                trained.triples,
+            )
+        )
+    return ExplainedRun(predictions, explanations, files.fingerprint(stage.path / _RANKINGS))
+
+
+def _explain(stage: RunDir, trained: TrainedRun, k: int) -> None:
     start = time.monotonic()
     explainer = trained.explainer()
     predictions = explained_predictions(trained.trainer.model, trained.table, trained.triples)
@@ -94,34 +129,3 @@ def run(run_dir: pathlib.Path, k: int, *, overwrite: bool = False, reuse: bool =
             "seconds": seconds,
         }
     )
-    return stage
-
-
-def load(run_dir: pathlib.Path, trained: TrainedRun) -> ExplainedRun:
-    """Reads the finished explanations of a training.
-
-    Raises:
-        InputError: if they are absent, unfinished, damaged, or of another training.
-    """
-    stage = RunDir.finished(run_dir / STAGE, "gr_explain")
-    if stage.settings["train"] != trained.fingerprint:
-        raise InputError(f"{stage.path} explains another training than {run_dir / train.STAGE}: run gr_explain again.")
-    arrays, _ = files.read_arrays(stage.path / _RANKINGS)
-    predictions, explanations = [], []
-    for i, row in enumerate(stage.result()["predictions"]):
-        query = Query(**row["query"])
-        predictions.append(
-            ExplainedPrediction(query, row["probability"], tuple(row["test_lines"]), tuple(row["correct"]))
-        )
-        part = slice(arrays["starts"][i], arrays["starts"][i + 1])
-        explanations.append(
-            Explanation(
-                query,
-                row["p"],
-                arrays["example_ids"][part],
-                arrays["influences"][part],
-                arrays["rolled_back"][part],
-                trained.triples,
-            )
-        )
-    return ExplainedRun(predictions, explanations, files.fingerprint(stage.path / _RANKINGS))

@@ -80,37 +80,9 @@ def run(
         InputError: if the folder cannot be used (see RunDir.begin).
         TrainingError: if a loss is not finite.
     """
-    stage = RunDir.begin(
-        run_dir / STAGE,
-        _settings(triples, config),
-        overwrite=overwrite,
-        reuse=reuse,
-    )
-    if stage.is_finished:
-        return stage
-    trainer = Trainer(triples, config)
-    store = RollbackStore(triples.num_examples, trainer.model.width, config.dtype)
-    checkpoints = CheckpointFolder(stage.path / "checkpoints", checkpoint_seconds)
-    start = time.monotonic()
-    with progress("training", trainer.num_blocks * config.epochs) as bar:
-        training = trainer.run(
-            store=store,
-            validate=validation_mrr(trainer.model, triples),
-            checkpoints=checkpoints,
-            on_resume=bar.continue_from,
-            on_block=bar.advance,
-            on_epoch=EpochCurves(stage.path / "tensorboard"),
-        )
-    ranks = filtered_ranks(trainer.model, training.table, triples.test, known_from_train_and_valid(triples))
-    metrics = dataclasses.asdict(RankingMetrics.of(ranks))
-    result = {
-        "history": [dataclasses.asdict(epoch) for epoch in training.history],
-        "test_ranking": ranking_rows(metrics, triples.name, config.model),
-        "num_test": len(triples.test),
-        "seconds": time.monotonic() - start,
-    }
-    _save(stage, trainer, training, store, result)
-    checkpoints.clear()
+    with RunDir.begin(run_dir / STAGE, _settings(triples, config), overwrite=overwrite, reuse=reuse) as stage:
+        if not stage.is_finished:
+            _train(stage, triples, config, checkpoint_seconds)
     return stage
 
 
@@ -161,3 +133,29 @@ def _save(
     for vocabulary, name in ((trainer.triples.entities, "entities"), (trainer.triples.relations, "relations")):
         files.write_text(stage.path / f"{name}.txt", "".join(f"{name}\n" for name in vocabulary.names))
     stage.finish({"epoch": training.epoch, **result})
+
+
+def _train(stage: RunDir, triples: TripleSet, config: TrainConfig, checkpoint_seconds: float) -> None:
+    trainer = Trainer(triples, config)
+    store = RollbackStore(triples.num_examples, trainer.model.width, config.dtype)
+    checkpoints = CheckpointFolder(stage.path / "checkpoints", checkpoint_seconds)
+    start = time.monotonic()
+    with progress("training", trainer.num_blocks * config.epochs) as bar:
+        training = trainer.run(
+            store=store,
+            validate=validation_mrr(trainer.model, triples),
+            checkpoints=checkpoints,
+            on_resume=bar.continue_from,
+            on_block=bar.advance,
+            on_epoch=EpochCurves(stage.path / "tensorboard"),
+        )
+    ranks = filtered_ranks(trainer.model, training.table, triples.test, known_from_train_and_valid(triples))
+    metrics = dataclasses.asdict(RankingMetrics.of(ranks))
+    result = {
+        "history": [dataclasses.asdict(epoch) for epoch in training.history],
+        "test_ranking": ranking_rows(metrics, triples.name, config.model),
+        "num_test": len(triples.test),
+        "seconds": time.monotonic() - start,
+    }
+    _save(stage, trainer, training, store, result)
+    checkpoints.clear()

@@ -1,0 +1,223 @@
+"""What a user gets wrong ends in one clear line, exit status 1, and nothing written over."""
+
+import errno
+import pathlib
+import shutil
+
+import pytest
+
+from gr_tf import files
+from tests.experiments.binaries import run_here, start_process
+
+TOY_FLAGS = ("--dim=4", "--num_negatives=3", "--epochs=2", "--learning_rate=0.03")
+
+
+def snapshot(folder: pathlib.Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): files.sha256(p) for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def finished(graph_folder: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A run directory with all three steps finished."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    monkeypatch = pytest.MonkeyPatch()
+    for binary, arguments in (
+        ("gr_train", (f"--data_dir={graph_folder}", *TOY_FLAGS)),
+        ("gr_explain", ()),
+        ("gr_evaluate", ("--ks=1,ALL",)),
+    ):
+        assert run_here(monkeypatch, binary, f"--run_dir={folder}", *arguments) == 0
+    monkeypatch.undo()
+    return folder
+
+
+@pytest.fixture
+def run_dir(finished: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+    """A copy of it to damage."""
+    return pathlib.Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    message: str,
+    binary: str,
+    *arguments: object,
+) -> None:
+    """The binary fails with one line that has the message."""
+    capsys.readouterr()
+    assert run_here(monkeypatch, binary, *arguments) == 1
+    *before, last = capsys.readouterr().err.splitlines()
+    assert last.startswith(f"{binary}: error: ")
+    assert message in last
+    assert all(".txt: " in line for line in before), before  # the reader's notes on the data
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--dim=0", "dim must be from 1 to"),
+        ("--dim=ten", "--dim=ten"),
+        ("--learning_rate=-1", "learning_rate must be above 0 and at most 1; got -1.0"),
+        ("--learning_rate=nan", "learning_rate must be above 0"),
+        ("--num_negatives=0", "num_negatives must be from 1 to"),
+        ("--epochs=0", "epochs must be from 1 to"),
+        ("--seed=-3", "seed must be from 0 to"),
+        ("--loss=hinge", "--loss=hinge"),
+        ("--dtype=float16", "--dtype=float16"),
+        ("--checkpoint_seconds=-1", "--checkpoint_seconds=-1"),
+        ("--no_such_flag=1", "no_such_flag"),
+        ("stray", "unexpected argument 'stray'"),
+        ("--dataset=natoins", "unknown dataset 'natoins'"),
+        ("--data_dir=/no/such/folder", "/no/such/folder/train.txt: cannot be read: No such file"),
+    ],
+)
+def test_train_flags(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    flag: str,
+    message: str,
+) -> None:
+    refused(monkeypatch, capsys, message, "gr_train", f"--run_dir={tmp_path / 'run'}", flag)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("binary", "arguments", "message"),
+    [
+        ("gr_explain", ["--k=0"], "k must be at least 1; got 0"),
+        ("gr_explain", ["--head=e1", "--relation=r1", "--k=0"], "k must be at least 1; got 0"),
+        ("gr_explain", ["--head=e1"], "one question needs both --head and --relation"),
+        ("gr_explain", ["--head=e11", "--relation=r1"], "unknown entity 'e11': not in the training triples. Did you"),
+        ("gr_explain", ["--head=e1", "--relation=rr1"], "unknown relation 'rr1': not in the training triples. Did you"),
+        ("gr_explain", ["--head=e1", "--relation=r1", "--tail=E1"], "unknown entity 'E1'"),
+        ("gr_explain", [], "explain is already finished"),
+        ("gr_evaluate", ["--ks=1,ALL"], "evaluate is already finished"),
+        ("gr_evaluate", ["--ks=0"], "k must be a whole number from 1, or ALL; got '0'"),
+        ("gr_evaluate", ["--jobs=0"], "--jobs=0"),
+        ("gr_evaluate", ["--nh_seed=-1"], "--nh_seed=-1"),
+    ],
+)
+def test_later_steps(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    finished: pathlib.Path,
+    binary: str,
+    arguments: list[str],
+    message: str,
+) -> None:
+    before = snapshot(finished)
+    refused(monkeypatch, capsys, message, binary, f"--run_dir={finished}", *arguments)
+    assert snapshot(finished) == before
+
+
+def test_finished_training_is_not_overwritten(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    finished: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    before = snapshot(finished)
+    arguments = (f"--run_dir={finished}", f"--data_dir={graph_folder}", *TOY_FLAGS)
+    refused(monkeypatch, capsys, "train is already finished", "gr_train", *arguments)
+    refused(monkeypatch, capsys, "train was begun with", "gr_table1", f"--run_dir={finished}")
+    assert {k: v for k, v in snapshot(finished).items() if k in before} == before
+
+
+def test_steps_in_the_wrong_order(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path, run_dir: pathlib.Path
+) -> None:
+    refused(
+        monkeypatch, capsys, "train does not exist: run gr_train first", "gr_explain", f"--run_dir={tmp_path / 'x'}"
+    )
+    shutil.rmtree(run_dir / "explain")
+    refused(monkeypatch, capsys, "explain does not exist: run gr_explain first", "gr_evaluate", f"--run_dir={run_dir}")
+    (run_dir / "train" / "result.json").unlink()
+    refused(monkeypatch, capsys, "train is not finished: run gr_train first", "gr_explain", f"--run_dir={run_dir}")
+
+
+@pytest.mark.parametrize(
+    "name", ["train/parameters/table.npy", "train/rollback/deltas.npy", "explain/rankings/influences.npy"]
+)
+@pytest.mark.parametrize("how", ["truncated", "edited"])
+def test_damaged_arrays(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run_dir: pathlib.Path, name: str, how: str
+) -> None:
+    path = run_dir / name
+    data = path.read_bytes()
+    path.write_bytes(data[:-100] if how == "truncated" else data[:-1] + bytes([data[-1] ^ 1]))
+    arguments = (f"--run_dir={run_dir}", "--overwrite")
+    refused(monkeypatch, capsys, f"{pathlib.Path(name).name}: truncated or edited", "gr_evaluate", *arguments)
+
+
+def test_another_dataset(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    data, run = shutil.copytree(graph_folder, tmp_path / "data"), tmp_path / "run"
+    assert run_here(monkeypatch, "gr_train", f"--run_dir={run}", f"--data_dir={data}", *TOY_FLAGS) == 0
+    train = pathlib.Path(data) / "train.txt"
+    train.write_text(train.read_text().replace("e1", "e2"))
+    message = "was trained on another train.txt than the one in"
+    refused(monkeypatch, capsys, message, "gr_explain", f"--run_dir={run}")
+    arguments = (f"--run_dir={run}", f"--data_dir={data}", *TOY_FLAGS)
+    refused(monkeypatch, capsys, "was begun with checksums.train.txt", "gr_train", *arguments)
+
+
+def test_retrained_differently_since_explaining(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    run_dir: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    arguments = (f"--run_dir={run_dir}", f"--data_dir={graph_folder}", *TOY_FLAGS, "--overwrite")
+    assert run_here(monkeypatch, "gr_train", *arguments) == 0
+    assert run_here(monkeypatch, "gr_evaluate", f"--run_dir={run_dir}", "--overwrite", "--ks=1") == 0  # the same bits
+    assert run_here(monkeypatch, "gr_train", *arguments, "--seed=1") == 0
+    refused(monkeypatch, capsys, "explains another training", "gr_evaluate", f"--run_dir={run_dir}", "--overwrite")
+
+
+def test_unwritable_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    refused(monkeypatch, capsys, "file/run/train: Not a directory", "gr_train", f"--run_dir={tmp_path}/file/run")
+
+
+def test_full_disk(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    def full(path: object, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    arguments = (f"--run_dir={tmp_path / 'run'}", f"--data_dir={graph_folder}", *TOY_FLAGS)
+    with monkeypatch.context() as context:
+        context.setattr(files, "write_text", full)
+        refused(context, capsys, "run.json: No space left on device", "gr_train", *arguments)
+    assert run_here(monkeypatch, "gr_train", *arguments) == 0
+
+
+def test_diverging_training_stops(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    arguments = (f"--run_dir={tmp_path / 'run'}", f"--data_dir={graph_folder}")
+    diverging = ("--dtype=float32", "--learning_rate=1", "--epochs=5000", "--dim=64", "--optimizer=sgd")
+    refused(monkeypatch, capsys, "; a lower learning rate may help.", "gr_train", *arguments, *diverging)
+    assert not (tmp_path / "run" / "train" / "result.json").exists()
+
+
+def test_no_traceback_from_a_real_process(tmp_path: pathlib.Path) -> None:
+    process = start_process("gr_table1", f"--run_dir={tmp_path / 'run'}", "--dim=0")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert out == ""
+    assert err.splitlines() == ["gr_table1: error: dim must be from 1 to 16384; got 0."]

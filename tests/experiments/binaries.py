@@ -1,0 +1,31 @@
+"""Runs binaries in this process or in one of their own."""
+
+import importlib
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def run_here(monkeypatch: pytest.MonkeyPatch, binary: str, *arguments: object) -> int:
+    """Runs a binary's main in this process; returns its exit status."""
+    from experiments import common
+
+    module = importlib.import_module(f"experiments.{binary}")
+    monkeypatch.setattr(sys, "argv", [f"{binary}.py", *map(str, arguments)])
+    with flagsaver.flagsaver():
+        flags.FLAGS.unparse_flags()
+        with pytest.raises(SystemExit) as exit_info:
+            common.start(module.main)
+    return int(exit_info.value.code or 0)
+
+
+def start_process(binary: str, *arguments: object) -> subprocess.Popen[str]:
+    """Starts a binary as a user would."""
+    command = [sys.executable, "-m", f"experiments.{binary}", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

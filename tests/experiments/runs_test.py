@@ -1,0 +1,130 @@
+"""The binaries on a toy graph: what they print and write, and what a SIGKILL costs."""
+
+import pathlib
+import signal
+import time
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from gr_tf import files
+from tests.experiments.binaries import run_here, start_process
+
+TOY_FLAGS = ("--dim=4", "--num_negatives=3", "--epochs=3", "--learning_rate=0.03")
+
+
+def test_three_steps_are_table_1(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    steps, whole = tmp_path / "steps", tmp_path / "whole"
+    data = (f"--data_dir={graph_folder}", *TOY_FLAGS)
+    assert run_here(monkeypatch, "gr_train", f"--run_dir={steps}", *data) == 0
+    assert "Selected epoch" in capsys.readouterr().out
+    assert run_here(monkeypatch, "gr_explain", f"--run_dir={steps}") == 0
+    assert "distinct predictions of 10 test triples" in capsys.readouterr().out
+    assert run_here(monkeypatch, "gr_evaluate", f"--run_dir={steps}", "--jobs=1") == 0
+    table = capsys.readouterr().out
+    assert run_here(monkeypatch, "gr_table1", f"--run_dir={whole}", *data, "--jobs=3") == 0
+    assert table.split("\n")[1:7] == capsys.readouterr().out.split("\n")[6:12]
+
+    result = files.read_json(whole / "result.json")
+    assert result["retrainings"] == files.read_json(steps / "evaluate" / "result.json")["retrainings"]
+    assert [(row["method"], row["k"]) for row in result["table"]] == [
+        (method, k) for method in ("NH", "GR") for k in ("1", "10", "ALL")
+    ]
+    assert len(result["retrainings"]) == 6 * result["num_predictions"]
+    assert result["settings"]["checksums"]["train.txt"] == files.sha256(graph_folder / "train.txt")
+    removals = files.read_json(whole / "evaluate" / "removals.json")
+    for row, removal in zip(result["retrainings"], removals, strict=True):
+        assert row["num_removed"] == len(removal["example_ids"])
+        assert row["pd"] == (round(row["p_after"], 5) < round(row["p_before"], 5))
+        assert row["tc"] == (row["top1_after"] != row["tail"])
+    explanations = pd.read_csv(whole / "explain" / "explanations.csv")
+    assert (explanations["influence"] == explanations["p"] - explanations["p_rolled_back"]).all()
+    assert (whole / "table.txt").read_text().startswith("Table 1, ")
+    assert not (whole / "train" / "checkpoints").exists()
+    assert list((whole / "train" / "tensorboard").iterdir())
+
+
+def test_one_question(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    run_dir = f"--run_dir={tmp_path / 'run'}"
+    assert run_here(monkeypatch, "gr_train", run_dir, f"--data_dir={graph_folder}", *TOY_FLAGS) == 0
+    capsys.readouterr()
+    assert run_here(monkeypatch, "gr_explain", run_dir, "--head=e1", "--relation=r2", "--tail=e5", "--k=3") == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("(e1, r2, ?) -> e5, p = 0.")
+    assert printed[2].split() == ["head", "relation", "tail", "influence", "p", "p_rolled_back", "example_id"]
+    assert len(printed) == 6
+    assert not (tmp_path / "run" / "explain").exists()
+
+
+def test_seeds(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    arguments = (f"--run_dir={tmp_path / 'run'}", f"--data_dir={graph_folder}", *TOY_FLAGS, "--ks=1")
+    assert run_here(monkeypatch, "gr_seeds", *arguments, "--num_seeds=2") == 0
+    result = files.read_json(tmp_path / "run" / "result.json")
+    for i in (0, 1):
+        seed = files.read_json(tmp_path / "run" / f"seed{i}" / "result.json")
+        assert seed["settings"]["config"]["seed"] == i
+        assert [row["pd"] for row in seed["table"]] == [row["pd"]["per_seed"][i] for row in result["table"]]
+
+
+def kill_when(condition: Callable[[], bool], binary: str, *arguments: object) -> None:
+    """Starts a binary, waits until its work has come to a point, and kills it."""
+    process = start_process(binary, *arguments)
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: pathlib.Path, graph_folder: pathlib.Path) -> None:
+    """SIGKILL twice while training and twice while evaluating; the resumed run ends as an undisturbed one."""
+    killed, straight = tmp_path / "killed", tmp_path / "straight"
+    flags = (f"--data_dir={graph_folder}", "--dim=4", "--num_negatives=3", "--epochs=600", "--learning_rate=0.003")
+
+    def newest_checkpoint() -> int:
+        names = (p.name for p in (killed / "train" / "checkpoints").glob("checkpoint-*"))
+        return max((int(name.split("-")[1]) for name in names), default=0)
+
+    def retrainings() -> int:
+        path = killed / "evaluate" / "retrainings.jsonl"
+        return len(path.read_bytes().splitlines()) if path.exists() else 0
+
+    command = ("gr_table1", f"--run_dir={killed}", *flags, "--checkpoint_seconds=0", "--jobs=2")
+    kill_when(lambda: newest_checkpoint() >= 50, *command)
+    kill_when(lambda: newest_checkpoint() >= 150, *command)
+    assert not (killed / "train" / "result.json").exists()
+    kill_when(lambda: retrainings() >= 3, *command)
+    kill_when(lambda: retrainings() >= 20, *command)
+    assert not (killed / "result.json").exists()
+    for folder in (killed, straight):
+        process = start_process("gr_table1", f"--run_dir={folder}", *flags, "--jobs=1")
+        _, err = process.communicate(timeout=200)
+        assert process.returncode == 0, err
+    for name in ("train/parameters/manifest.json", "train/rollback/manifest.json", "explain/rankings/manifest.json"):
+        assert (killed / name).read_bytes() == (straight / name).read_bytes()
+    results = [files.read_json(folder / "result.json") for folder in (killed, straight)]
+    for result in results:
+        del result["seconds"]
+    assert results[0] == results[1]
+    histories = [files.read_json(folder / "train" / "result.json")["history"] for folder in (killed, straight)]
+    assert histories[0] == histories[1]
+    assert not list(killed.rglob(".tmp-*"))

@@ -1,0 +1,52 @@
+"""Tables: our figures beside the paper's."""
+
+import pathlib
+
+import pytest
+import tensorflow as tf
+from tensorflow.core.util import event_pb2
+from tensorflow.python.lib.io import tf_record
+
+from gr_tf.evaluation.roar import Score
+from gr_tf.report.progress import progress
+from gr_tf.report.tables import as_markdown, as_text, ranking_frame, ranking_rows, table_1_frame, table_1_rows
+from gr_tf.report.tensorboard import EpochCurves
+from gr_tf.training.trainer import EpochMetrics
+
+SCORE = Score("GR", "1", 143, 1.0, 93.0, (87.6, 96.2), 37.8, (30.2, 45.9))
+
+
+def test_paper_stands_beside_ours() -> None:
+    frame = table_1_frame(table_1_rows([SCORE], "nations", "distmult"))
+    assert frame.iloc[0].tolist() == ["GR-1", "1.0", "93.0 [88, 96]", "93", "37.8 [30, 46]", "38", 143]
+    unknown = table_1_frame(table_1_rows([SCORE], "mine", "distmult"))
+    assert unknown.iloc[0]["paper PD%"] == "-"
+    assert "GR-1" in as_text(frame)
+    assert as_markdown(frame).splitlines()[1] == "| --- | --- | --- | --- | --- | --- | --- |"
+
+
+def test_ranking() -> None:
+    frame = ranking_frame(ranking_rows({"mrr": 0.588766, "hits_at_3": 0.75}, "nations", "distmult"))
+    assert frame.values.tolist() == [["mrr", "58.88", "58.88"], ["hits_at_3", "75.00", "-"]]
+
+
+def test_progress_prints_plain_lines_off_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("retraining", 4, done=1) as bar:
+        bar.continue_from(2)
+        bar.advance()
+        bar.advance()
+    printed = capsys.readouterr().err
+    assert printed.startswith("retraining: 100% 4/4 [")
+    assert "\r" not in printed
+    assert printed.count("\n") == 1
+
+
+def test_curves(tmp_path: pathlib.Path) -> None:
+    EpochCurves(tmp_path)(EpochMetrics(epoch=2, loss=0.5, lipschitz=3.0, validation_mrr=0.25))
+    (path,) = tmp_path.iterdir()
+    values = {}
+    for record in tf_record.tf_record_iterator(str(path)):
+        event = event_pb2.Event.FromString(record)
+        for value in event.summary.value:
+            values[value.tag] = (event.step, float(tf.make_ndarray(value.tensor)))
+    assert values == {"train/loss": (2, 0.5), "train/lipschitz": (2, 3.0), "validation/filtered_mrr": (2, 0.25)}
