@@ -51,25 +51,24 @@ def run(
         trained = train.run(triples, config, run_dir, reuse=True, checkpoint_seconds=checkpoint_seconds).result()
         explained = explain.run(run_dir, _EXPLANATIONS_LISTED, reuse=True).result()
         evaluated = evaluate.run(run_dir, ks=ks, nh_seed=nh_seed, jobs=jobs, reuse=True).result()
-        whole.finish(
-            {
-                "dataset": triples.name,
-                "model": config.model,
-                "num_test": explained["num_test"],
-                "num_predictions": len(explained["predictions"]),
-                "epoch": trained["epoch"],
-                "test_ranking": trained["test_ranking"],
-                "table": evaluated["table"],
-                "seconds": {
-                    "train": trained["seconds"],
-                    "explain": explained["seconds"],
-                    "evaluate": evaluated["timing"]["seconds"],
-                },
-                "retrainings": evaluated["retrainings"],
-            }
-        )
-        result: dict[str, Any] = whole.result()
+        result = {
+            "settings": settings,
+            "dataset": triples.name,
+            "model": config.model,
+            "num_test": explained["num_test"],
+            "num_predictions": len(explained["predictions"]),
+            "epoch": trained["epoch"],
+            "test_ranking": trained["test_ranking"],
+            "table": evaluated["table"],
+            "seconds": {
+                "train": trained["seconds"],
+                "explain": explained["seconds"],
+                "evaluate": evaluated["timing"]["seconds"],
+            },
+            "retrainings": evaluated["retrainings"],
+        }
         files.write_text(run_dir / "table.txt", describe(result) + "\n")
+        whole.finish(result)
     return result
 
 

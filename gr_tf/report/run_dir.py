@@ -49,8 +49,8 @@ class RunDir:
             reuse: return a finished stage instead of refusing it; see `is_finished`.
 
         Raises:
-            InputError: if the stage is finished (without `reuse`), was asked with other settings, or another
-                process works on it.
+            InputError: if the stage is finished (without `reuse`) or was asked with other settings,
+                another process works on it, or `overwrite` would drop what is no run.
         """
         path.mkdir(parents=True, exist_ok=True)
         run_dir = cls(path, settings)
@@ -94,9 +94,13 @@ class RunDir:
     def _prepare(self, overwrite: bool, reuse: bool) -> None:
         path = self.path
         if overwrite:
-            for child in path.iterdir():
-                if child.name != _LOCK:
-                    shutil.rmtree(child) if child.is_dir() else child.unlink()
+            children = [child for child in path.iterdir() if child.name != _LOCK]
+            if children and not (path / RUN).exists():
+                raise InputError(
+                    f"{path} has files but no {RUN}: it is not this kind of run, so --overwrite drops nothing."
+                )
+            for child in children:
+                shutil.rmtree(child) if child.is_dir() else child.unlink()
         if (path / RUN).exists():
             self._refuse_other_settings()
         if self.is_finished:

@@ -40,6 +40,13 @@ def test_finished_is_refused_unless_asked(tmp_path: pathlib.Path) -> None:
     assert not (tmp_path / "old").exists()
 
 
+def test_overwrite_spares_what_is_no_run(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match=r"has files but no run.json: .* --overwrite drops nothing"):
+        RunDir.begin(tmp_path, SETTINGS, overwrite=True)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
 def test_other_settings_are_refused(tmp_path: pathlib.Path) -> None:
     with RunDir.begin(tmp_path, SETTINGS):
         pass

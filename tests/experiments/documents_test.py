@@ -1,0 +1,33 @@
+"""The documents: figures from the result files, examples that run, a CI that does what they say."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from experiments import readme
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("document", readme.DOCUMENTS)
+def test_figures_are_those_of_the_result_files(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert "<!-- figures: " in text
+    assert readme.with_figures(text) == text
+
+
+def test_readme_python_runs(tmp_path: pathlib.Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", example], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "influence" in done.stdout
+
+
+def test_ci_runs_the_readme_commands() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
+    assert sum(".ci/check" in block for block in blocks) == 1
