@@ -43,7 +43,7 @@ def test_three_steps_are_table_1(
         assert row["num_removed"] == len(removal["example_ids"])
         assert row["pd"] == (round(row["p_after"], 5) < round(row["p_before"], 5))
         assert row["tc"] == (row["top1_after"] != row["tail"])
-    explanations = pd.read_csv(whole / "explain" / "explanations.csv")
+    explanations = pd.read_csv(whole / "explain" / "explanations.csv", float_precision="round_trip")
     assert (explanations["influence"] == explanations["p"] - explanations["p_rolled_back"]).all()
     assert (whole / "table.txt").read_text().startswith("Table 1, ")
     assert not (whole / "train" / "checkpoints").exists()
