@@ -30,7 +30,8 @@ from gr_tf.attribution.rollback_store import RollbackStore
 from gr_tf.data.adjacency import AdjacencyIndex
 from gr_tf.data.negatives import draw_candidates
 from gr_tf.data.sources import load_triples
-from gr_tf.evaluation.retraining import retrain_without
+from gr_tf.errors import InputError
+from gr_tf.evaluation.retraining import available_cores, retrain_without
 from gr_tf.losses import softmax_loss
 from gr_tf.report.run_dir import versions
 from gr_tf.report.tables import as_text
@@ -42,6 +43,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "Write the result here as JSON too
 
 # Repeated and the fastest kept: other processes can only slow a run down.
 _REPEATS = 3
+_NUM_QUERIES = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +140,7 @@ def explain_plain() -> float:
     def probability(head: Any, relation: Any, tail: Any) -> Any:
         return tf.nn.softmax(model.score_all_tails(variable, head[None], relation[None]))[0, tail]
 
-    queries = [p.query for p in explained_predictions(model, table, triples)[:3]]
+    queries = [p.query for p in explained_predictions(model, table, triples)[:_NUM_QUERIES]]
 
     def explain_all() -> None:
         for query in queries:
@@ -161,7 +163,7 @@ def explain_ours() -> float:
     """Milliseconds a query, all adjacent triples in one batch, ranked."""
     trainer, table, deltas = _trained()
     explainer = GradientRollback(trainer.model, table, deltas, trainer.triples)
-    queries = [p.query for p in explained_predictions(trainer.model, table, trainer.triples)]
+    queries = [p.query for p in explained_predictions(trainer.model, table, trainer.triples)[:_NUM_QUERIES]]
 
     def explain_all() -> None:
         for query in queries:
@@ -184,7 +186,7 @@ CASES: dict[str, Callable[[], float]] = {
     "explain_plain": explain_plain,
     "explain_ours": explain_ours,
     "retrain_one_core": lambda: _retrain(1),
-    "retrain_all_cores": lambda: _retrain(2),
+    "retrain_all_cores": lambda: _retrain(available_cores()),
 }
 
 
@@ -204,6 +206,8 @@ def measure(case: str) -> dict[str, float]:
 
 def main() -> None:
     if _CASE.value is not None:
+        if _CASE.value not in CASES:
+            raise InputError(f"case must be one of {', '.join(CASES)}; got {_CASE.value!r}.")
         value = CASES[_CASE.value]()
         # ru_maxrss is in kilobytes on Linux, in bytes on macOS.
         unit = 1 << 20 if sys.platform == "darwin" else 1 << 10

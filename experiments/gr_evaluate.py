@@ -3,18 +3,23 @@
 python -m experiments.gr_evaluate
 """
 
-from experiments import common, evaluate_flags
+from absl import flags
+
+from experiments import common, evaluate_flags, run_flags
 from gr_tf.report.tables import as_text, table_1_frame
 from gr_tf.stages import evaluate
+
+for module in (evaluate_flags, run_flags):
+    flags.adopt_module_key_flags(module)
 
 
 def main() -> None:
     stage = evaluate.run(
-        common.run_dir("nations", "distmult"),
+        run_flags.run_dir(),
         ks=evaluate_flags.K_LIST.value,
         nh_seed=evaluate_flags.NH_SEED.value,
         jobs=evaluate_flags.JOBS.value,
-        overwrite=common.OVERWRITE.value,
+        overwrite=run_flags.OVERWRITE.value,
     )
     result = stage.result()
     print(as_text(table_1_frame(result["table"])))

@@ -10,11 +10,14 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from experiments import common
+from experiments import common, run_flags
 from gr_tf.attribution.queries import named_query
 from gr_tf.errors import InputError
 from gr_tf.report.tables import as_text
 from gr_tf.stages import explain, train
+
+for module in (run_flags,):
+    flags.adopt_module_key_flags(module)
 
 _HEAD = flags.DEFINE_string("head", None, "Head of the one question to explain.")
 _RELATION = flags.DEFINE_string("relation", None, "Relation of the one question to explain.")
@@ -36,11 +39,11 @@ def _print_one(folder: pathlib.Path) -> None:
 
 
 def main() -> None:
-    folder = common.run_dir("nations", "distmult")
+    folder = run_flags.run_dir()
     if (_HEAD.value, _RELATION.value, _TAIL.value) != (None, None, None):
         _print_one(folder)
         return
-    stage = explain.run(folder, _K.value, overwrite=common.OVERWRITE.value)
+    stage = explain.run(folder, _K.value, overwrite=run_flags.OVERWRITE.value)
     result = stage.result()
     rows = result["predictions"]
     print(f"Explained {len(rows)} distinct predictions of {result['num_test']} test triples.")

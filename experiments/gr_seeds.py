@@ -14,12 +14,16 @@ import numpy as np
 import pandas as pd
 from absl import flags
 
-from experiments import common, evaluate_flags, gr_table1, train_flags
+from experiments import common, evaluate_flags, gr_table1, run_flags, train_flags
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
+from gr_tf.evaluation.roar import parse_ks
 from gr_tf.report.run_dir import RunDir
 from gr_tf.report.tables import as_text
 from gr_tf.training.config import TrainConfig
+
+for module in (evaluate_flags, run_flags, train_flags):
+    flags.adopt_module_key_flags(module)
 
 _NUM_SEEDS = flags.DEFINE_integer("num_seeds", 5, "Seeds, counted up from --seed.")
 
@@ -35,7 +39,7 @@ def run(
     jobs: int,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Runs what is missing of the seeds and writes result.json.
+    """Runs what is missing of the seeds and writes first{num_seeds}/result.json.
 
     Args:
         triples: the dataset.
@@ -50,22 +54,23 @@ def run(
     """
     if num_seeds < 2:
         raise InputError(f"num_seeds must be at least 2 to show a spread; got {num_seeds}.")
-    settings = {"config": config.to_dict(), "checksums": dict(triples.checksums), "num_seeds": num_seeds}
+    ks = parse_ks(ks)
+    results = [
+        gr_table1.run(
+            triples,
+            dataclasses.replace(config, seed=seed),
+            run_dir / f"seed{seed}",
+            ks=ks,
+            nh_seed=nh_seed + seed,
+            jobs=jobs,
+            overwrite=overwrite,
+            reuse=True,
+        )
+        for seed in range(config.seed, config.seed + num_seeds)
+    ]
+    settings = {"checksums": dict(triples.checksums), "config": config.to_dict(), "num_seeds": num_seeds}
     settings |= {"ks": list(ks), "nh_seed": nh_seed}
-    with RunDir.begin(run_dir, settings, overwrite=overwrite) as whole:
-        results = []
-        for seed in range(config.seed, config.seed + num_seeds):
-            results.append(
-                gr_table1.run(
-                    triples,
-                    dataclasses.replace(config, seed=seed),
-                    run_dir / f"seed{seed}",
-                    ks=ks,
-                    nh_seed=nh_seed + seed,
-                    jobs=jobs,
-                    reuse=True,
-                )
-            )
+    with RunDir.begin(run_dir / f"first{num_seeds}", settings, overwrite=overwrite) as whole:
         rows = [_spread([result["table"][i] for result in results]) for i in range(len(results[0]["table"]))]
         ranking = pd.DataFrame([{r["metric"]: r["value"] for r in result["test_ranking"]} for result in results])
         whole.finish(
@@ -114,9 +119,9 @@ def frame(result: dict[str, Any]) -> pd.DataFrame:
 
 
 def main() -> None:
-    triples = common.load_dataset()
+    triples = train_flags.load_dataset()
     config = train_flags.config_of_flags()
-    folder = pathlib.Path(common.RUN_DIR.value or f"runs/{triples.name}-{config.model}-seeds")
+    folder = run_flags.run_dir(f"{triples.name}-{config.model}-seeds")
     result = run(
         triples,
         config,
@@ -125,13 +130,13 @@ def main() -> None:
         ks=evaluate_flags.K_LIST.value,
         nh_seed=evaluate_flags.NH_SEED.value,
         jobs=evaluate_flags.JOBS.value,
-        overwrite=common.OVERWRITE.value,
+        overwrite=run_flags.OVERWRITE.value,
     )
     print(f"Table 1, {triples.name}, {config.model}, {_NUM_SEEDS.value} seeds from {config.seed}")
     print(as_text(frame(result)))
     mean, sd = result["test_ranking"]["mean"], result["test_ranking"]["sd"]
     print("test ranking: " + ", ".join(f"{name} {mean[name]:.2f} +- {sd[name]:.2f}" for name in mean))
-    print(f"Written to {folder / 'result.json'}.")
+    print(f"Written to {folder / f'first{_NUM_SEEDS.value}'}.")
 
 
 if __name__ == "__main__":

@@ -7,14 +7,21 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from experiments import common, evaluate_flags, train_flags
+from absl import flags
+
+from experiments import common, evaluate_flags, run_flags, train_flags
 from gr_tf import files
 from gr_tf.data.triples import TripleSet
+from gr_tf.evaluation.roar import parse_ks
 from gr_tf.report.run_dir import RunDir
 from gr_tf.report.tables import as_text, ranking_frame, table_1_frame
 from gr_tf.stages import evaluate, explain, train
 from gr_tf.training.config import TrainConfig
 
+for module in (evaluate_flags, run_flags, train_flags):
+    flags.adopt_module_key_flags(module)
+
+STAGE = "table1"
 _EXPLANATIONS_LISTED = 10
 
 
@@ -30,27 +37,30 @@ def run(
     reuse: bool = False,
     checkpoint_seconds: float = 30.0,
 ) -> dict[str, Any]:
-    """Does what is missing of the three steps, writes result.json and table.txt.
+    """Does what is missing of the three steps, writes table1/result.json and table1/table.txt.
 
     Args:
         triples: the dataset.
         config: the training.
-        run_dir: the run's folder.
+        run_dir: the run's folder; each step has a subfolder, and the table.
         ks, nh_seed, jobs: see stages.evaluate.run.
-        overwrite: drop everything that is there.
-        reuse: return a finished run with the same settings instead of refusing it.
+        overwrite: drop what the steps had written.
+        reuse: return a finished table with the same settings instead of refusing it.
         checkpoint_seconds: see stages.train.run.
 
     Returns:
         What result.json holds.
     """
-    settings = {"config": config.to_dict(), "checksums": dict(triples.checksums), "ks": list(ks), "nh_seed": nh_seed}
-    with RunDir.begin(run_dir, settings, overwrite=overwrite, reuse=reuse) as whole:
-        if whole.is_finished:
-            return dict(whole.result())
-        trained = train.run(triples, config, run_dir, reuse=True, checkpoint_seconds=checkpoint_seconds).result()
-        explained = explain.run(run_dir, _EXPLANATIONS_LISTED, reuse=True).result()
-        evaluated = evaluate.run(run_dir, ks=ks, nh_seed=nh_seed, jobs=jobs, reuse=True).result()
+    ks = parse_ks(ks)
+    again = {"overwrite": overwrite, "reuse": True}
+    trained = train.run(triples, config, run_dir, checkpoint_seconds=checkpoint_seconds, **again).result()
+    explained = explain.run(run_dir, _EXPLANATIONS_LISTED, **again).result()
+    evaluation = evaluate.run(run_dir, ks=ks, nh_seed=nh_seed, jobs=jobs, **again)
+    evaluated = evaluation.result()
+    settings = {"checksums": dict(triples.checksums), "config": config.to_dict(), **evaluation.settings}
+    with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=reuse) as stage:
+        if stage.is_finished:
+            return dict(stage.result())
         result = {
             "settings": settings,
             "dataset": triples.name,
@@ -67,8 +77,8 @@ def run(
             },
             "retrainings": evaluated["retrainings"],
         }
-        files.write_text(run_dir / "table.txt", describe(result) + "\n")
-        whole.finish(result)
+        files.write_text(stage.path / "table.txt", describe(result) + "\n")
+        stage.finish(result)
     return result
 
 
@@ -85,9 +95,9 @@ def describe(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    triples = common.load_dataset()
+    triples = train_flags.load_dataset()
     config = train_flags.config_of_flags()
-    folder = common.run_dir(triples.name, config.model)
+    folder = run_flags.run_dir(f"{triples.name}-{config.model}")
     result = run(
         triples,
         config,
@@ -95,13 +105,13 @@ def main() -> None:
         ks=evaluate_flags.K_LIST.value,
         nh_seed=evaluate_flags.NH_SEED.value,
         jobs=evaluate_flags.JOBS.value,
-        overwrite=common.OVERWRITE.value,
+        overwrite=run_flags.OVERWRITE.value,
         checkpoint_seconds=train_flags.CHECKPOINT_SECONDS.value,
     )
     print(f"\n{describe(result)}\n")
     seconds = result["seconds"]
     print("Seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
-    print(f"Written to {folder}: table.txt, result.json (a row per retraining), explain/explanations.csv.")
+    print(f"Written to {folder}: table1/result.json (a row per retraining), explain/explanations.csv.")
 
 
 if __name__ == "__main__":

@@ -4,19 +4,24 @@ python -m experiments.gr_train                       # Nations
 python -m experiments.gr_train --data_dir=my/folder  # your train.txt, valid.txt, test.txt
 """
 
-from experiments import common, train_flags
+from absl import flags
+
+from experiments import common, run_flags, train_flags
 from gr_tf.report.tables import as_text, ranking_frame
 from gr_tf.stages import train
 
+for module in (run_flags, train_flags):
+    flags.adopt_module_key_flags(module)
+
 
 def main() -> None:
-    triples = common.load_dataset()
+    triples = train_flags.load_dataset()
     config = train_flags.config_of_flags()
     stage = train.run(
         triples,
         config,
-        common.run_dir(triples.name, config.model),
-        overwrite=common.OVERWRITE.value,
+        run_flags.run_dir(f"{triples.name}-{config.model}"),
+        overwrite=run_flags.OVERWRITE.value,
         checkpoint_seconds=train_flags.CHECKPOINT_SECONDS.value,
     )
     result = stage.result()

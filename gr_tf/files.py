@@ -1,7 +1,7 @@
 """Files that are whole or absent, and arrays that are checked when they are read.
 
-Everything is written to a temporary name beside its place and renamed, so that a
-process killed at any moment leaves the old file or the new one.
+Everything is written to a temporary name beside its place and renamed, so that a process killed at
+any moment leaves the old file or the new one; of a folder of arrays, the old, the new, or none.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import numpy as np
 from gr_tf.errors import InputError
 
 MANIFEST = "manifest.json"
-_TEMPORARY = ".tmp-"
+TEMPORARY = ".tmp-"
 
 
 def sha256(path: pathlib.Path) -> str:
@@ -33,15 +33,21 @@ def sha256(path: pathlib.Path) -> str:
 
 @contextlib.contextmanager
 def new_file(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A temporary path that takes the place of `path` when the block ends well."""
+    """A temporary path that takes the place of `path` when the block ends well.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
     os.close(descriptor)
     temporary = pathlib.Path(name)
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}.") from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -83,7 +89,7 @@ def write_arrays(folder: pathlib.Path, arrays: Mapping[str, np.ndarray], meta: A
         InputError: if an array cannot be written whole.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=_TEMPORARY))
+    temporary = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=TEMPORARY))
     try:
         checksums = {}
         for name, array in arrays.items():
@@ -135,7 +141,7 @@ def fingerprint(*folders: pathlib.Path) -> str:
 
 def sweep_temporaries(folder: pathlib.Path) -> None:
     """Drops what a killed process was still writing, anywhere below a folder."""
-    for path in list(folder.rglob(f"{_TEMPORARY}*")):
+    for path in list(folder.rglob(f"{TEMPORARY}*")):
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 

@@ -72,6 +72,4 @@ class Explainer(abc.ABC):
         Raises:
             InputError: if k is below 1.
         """
-        if k is not None and k < 1:
-            raise InputError(f"k must be at least 1; got {k}.")
         return self.rank(query).first(k)

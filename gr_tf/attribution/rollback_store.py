@@ -39,6 +39,10 @@ class RollbackStore:
             raise TrainingError(f"the change made by example {example_id} is not finite.")
         self._deltas.scatter_add(deltas)
 
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._deltas.assign(tf.zeros_like(self._deltas))
+
     def to_numpy(self) -> np.ndarray:
         """A copy of the deltas, [num_examples, 3, width]."""
         return np.array(self._deltas.numpy())

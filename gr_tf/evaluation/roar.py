@@ -105,13 +105,19 @@ def parse_ks(ks: Iterable[str]) -> tuple[str, ...]:
     Raises:
         InputError: naming the size that is neither.
     """
-    parsed = tuple(k.strip().upper() for k in ks)
-    for k in parsed:
-        if k != ALL and not (k.isdecimal() and int(k) >= 1):
-            raise InputError(f"k must be a whole number from 1, or ALL; got {k!r}.")
+    parsed = tuple(_parse_k(k) for k in ks)
     if len(set(parsed)) < len(parsed) or not parsed:
         raise InputError(f"want each k once; got {','.join(parsed)!r}.")
     return parsed
+
+
+def _parse_k(k: str) -> str:
+    text = k.strip().upper()
+    if text == ALL:
+        return ALL
+    if not (text.isdecimal() and int(text) >= 1):
+        raise InputError(f"k must be a whole number from 1, or ALL; got {k!r}.")
+    return str(int(text))
 
 
 def make_removals(

@@ -11,6 +11,8 @@ from gr_tf.data.triples import Query
 from gr_tf.models.base import FactorModel
 
 NO_TAIL = -1
+# Queries scored at once.
+_CHUNK = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +39,16 @@ def predict_top(
         known: the filter.
         heads, relations: [n] ids.
     """
+    parts = [
+        _predict_top(model, table, known, heads[first : first + _CHUNK], relations[first : first + _CHUNK])
+        for first in range(0, len(heads), _CHUNK)
+    ]
+    return TopPrediction(np.concatenate([p.tails for p in parts]), np.concatenate([p.probabilities for p in parts]))
+
+
+def _predict_top(
+    model: FactorModel, table: Any, known: KnownTails, heads: np.ndarray, relations: np.ndarray
+) -> TopPrediction:
     scores = model.score_all_tails(table, heads, relations)
     mask = known.mask(heads, relations)
     tails = np.where(mask, -np.inf, scores.numpy()).argmax(axis=1)

@@ -18,7 +18,7 @@ _LOCK = ".lock"
 
 
 class RunDir:
-    """A stage of an experiment on disk.
+    """A stage of an experiment on disk; the folder is the stage's alone.
 
     `run.json` says what was asked and is written first; `result.json` is written last, and
     its presence means that the stage is finished. In between, the stage can be continued by
@@ -26,7 +26,8 @@ class RunDir:
 
     Attributes:
         path: the folder.
-        settings: what was asked, as JSON.
+        settings: what was asked, as JSON. A value whose name ends in _fingerprint tells which
+            earlier stage the work was made from.
     """
 
     def __init__(self, path: pathlib.Path, settings: Mapping[str, Any]) -> None:
@@ -43,15 +44,17 @@ class RunDir:
         Use it as a context: other processes are kept out of the folder until it ends.
 
         Args:
-            path: the folder.
+            path: the folder: new, empty, or a stage's.
             settings: what is asked for: JSON values.
-            overwrite: drop what is there.
+            overwrite: drop what the stage had written.
             reuse: return a finished stage instead of refusing it; see `is_finished`.
 
         Raises:
-            InputError: if the stage is finished (without `reuse`) or was asked with other settings,
-                another process works on it, or `overwrite` would drop what is no run.
+            InputError: if the folder has other files in it, the stage is finished (without
+                `reuse`) or was asked with other settings, or another process works on it.
         """
+        if path.is_dir() and not (path / RUN).exists() and any(map(_is_foreign, path.iterdir())):
+            raise InputError(f"{path} has files but no {RUN}: it is no run's folder and is left alone.")
         path.mkdir(parents=True, exist_ok=True)
         run_dir = cls(path, settings)
         run_dir._lock()
@@ -76,7 +79,7 @@ class RunDir:
         if not (path / RESULT).exists():
             state = "is not finished" if (path / RUN).exists() else "does not exist"
             raise InputError(f"{path} {state}: run {how} first.")
-        return cls(path, files.read_json(path / RUN)["settings"])
+        return cls(path, _settings(path))
 
     @property
     def is_finished(self) -> bool:
@@ -91,25 +94,6 @@ class RunDir:
         """Writes result.json: settings and versions, then `result`."""
         files.write_json(self.path / RESULT, {"settings": self.settings, "versions": versions(), **result})
 
-    def _prepare(self, overwrite: bool, reuse: bool) -> None:
-        path = self.path
-        if overwrite:
-            children = [child for child in path.iterdir() if child.name != _LOCK]
-            if children and not (path / RUN).exists():
-                raise InputError(
-                    f"{path} has files but no {RUN}: it is not this kind of run, so --overwrite drops nothing."
-                )
-            for child in children:
-                shutil.rmtree(child) if child.is_dir() else child.unlink()
-        if (path / RUN).exists():
-            self._refuse_other_settings()
-        if self.is_finished:
-            if not reuse:
-                raise InputError(f"{path} is already finished: see {path / RESULT}. Pass --overwrite to do it again.")
-            return
-        files.sweep_temporaries(path)
-        files.write_json(path / RUN, {"settings": self.settings, "versions": versions()})
-
     def __enter__(self) -> "RunDir":
         return self
 
@@ -123,15 +107,38 @@ class RunDir:
         except filelock.Timeout:
             raise InputError(f"{self.path}: another process is working on it.") from None
 
+    def _prepare(self, overwrite: bool, reuse: bool) -> None:
+        if overwrite:
+            self._clear()
+        if (self.path / RUN).exists():
+            self._refuse_other_settings()
+        if not self.is_finished:
+            files.sweep_temporaries(self.path)
+            files.write_json(self.path / RUN, {"settings": self.settings, "versions": versions()})
+        elif not reuse:
+            result = self.path / RESULT
+            raise InputError(f"{self.path} is already finished: see {result}. Pass --overwrite to do it again.")
+
+    def _clear(self) -> None:
+        """Drops the stage; killed in between, it is an unfinished stage and can be dropped again."""
+        if (self.path / RUN).exists():
+            _settings(self.path)  # refuses what gr_tf did not write
+        (self.path / RESULT).unlink(missing_ok=True)
+        for child in self.path.iterdir():
+            if child.name not in (_LOCK, RUN):
+                shutil.rmtree(child) if child.is_dir() else child.unlink()
+        (self.path / RUN).unlink(missing_ok=True)
+
     def _refuse_other_settings(self) -> None:
-        before = flatten(files.read_json(self.path / RUN)["settings"])
-        now = flatten(self.settings)
+        before, now = flatten(_settings(self.path)), flatten(self.settings)
         for name in before | now:
-            if before.get(name) != now.get(name):
-                raise InputError(
-                    f"{self.path} was begun with {name} = {before.get(name)!r}, not {now.get(name)!r}. "
-                    "Pass --overwrite to begin anew, or another --run_dir."
-                )
+            if before.get(name) == now.get(name):
+                continue
+            if name.endswith("_fingerprint"):
+                message = f"was made from another {name.removesuffix('_fingerprint')} than the one there is now."
+            else:
+                message = f"was begun with {name} = {before.get(name)!r}, not {now.get(name)!r}."
+            raise InputError(f"{self.path} {message} Pass --overwrite to begin anew, or another --run_dir.")
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -149,3 +156,17 @@ def versions() -> dict[str, str]:
     """Of Python and the libraries that the numbers depend on."""
     packages = {name: importlib.metadata.version(name) for name in ("tensorflow", "numpy")}
     return {"python": platform.python_version(), **packages}
+
+
+def _is_foreign(child: pathlib.Path) -> bool:
+    """Whether a file is none that `begin` itself leaves when it is killed."""
+    return child.name != _LOCK and not child.name.startswith(files.TEMPORARY)
+
+
+def _settings(path: pathlib.Path) -> dict[str, Any]:
+    """The settings that a stage was begun with."""
+    run = files.read_json(path / RUN)
+    if not isinstance(run, dict) or not isinstance(run.get("settings"), dict):
+        raise InputError(f"{path / RUN}: not written by gr_tf: it has no settings.")
+    settings: dict[str, Any] = run["settings"]
+    return settings

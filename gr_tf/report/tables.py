@@ -10,12 +10,17 @@ from gr_tf.evaluation.roar import Score
 from gr_tf.report import published
 
 
-def table_1_rows(scores: Sequence[Score], dataset: str, model: str) -> list[dict[str, Any]]:
+def table_1_rows(scores: Sequence[Score], dataset: str | None, model: str) -> list[dict[str, Any]]:
     """Our scores with the paper's beside them, for result.json.
 
     A row is a Score's fields, and "paper": {"pd": ..., "tc": ...} or None.
+
+    Args:
+        scores: ours.
+        dataset: from sources.published_name.
+        model: a key of MODELS.
     """
-    paper = published.TABLE_1.get((dataset, model), {})
+    paper = published.TABLE_1.get((dataset or "", model), {})
     rows = []
     for score in scores:
         figures = paper.get(score.method, {}).get(score.k)
@@ -48,9 +53,9 @@ def table_1_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     )
 
 
-def ranking_rows(metrics: Mapping[str, float], dataset: str, model: str) -> list[dict[str, Any]]:
+def ranking_rows(metrics: Mapping[str, float], dataset: str | None, model: str) -> list[dict[str, Any]]:
     """Test ranking in percent beside the paper's, for result.json."""
-    paper = published.TABLE_4.get((dataset, model), {})
+    paper = published.TABLE_4.get((dataset or "", model), {})
     return [{"metric": name, "value": 100 * value, "paper": paper.get(name)} for name, value in metrics.items()]
 
 

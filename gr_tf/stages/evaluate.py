@@ -10,8 +10,8 @@ import numpy as np
 
 from gr_tf import files
 from gr_tf.attribution.neighborhood import Neighborhood
+from gr_tf.data.sources import published_name
 from gr_tf.data.triples import TripleSet
-from gr_tf.errors import InputError
 from gr_tf.evaluation.journal import Journal
 from gr_tf.evaluation.roar import Outcome, Removal, make_removals, parse_ks, remove_and_retrain, score_outcomes
 from gr_tf.report.progress import progress
@@ -29,7 +29,6 @@ KS = ("1", "10", "ALL")
 def run(
     run_dir: pathlib.Path,
     *,
-    methods: Sequence[str] = METHODS,
     ks: Sequence[str] = KS,
     nh_seed: int = 0,
     jobs: int,
@@ -40,7 +39,6 @@ def run(
 
     Args:
         run_dir: the run's folder; reads "train" and "explain", writes "evaluate".
-        methods: of METHODS.
         ks: how many examples to remove: whole numbers, or ALL.
         nh_seed: seed of the random neighbours.
         jobs: retrainings at a time; they change no result.
@@ -51,15 +49,12 @@ def run(
         InputError: if an argument is out of range, or a folder cannot be used.
     """
     ks = parse_ks(ks)
-    for method in methods:
-        if method not in METHODS:
-            raise InputError(f"method must be one of {', '.join(METHODS)}; got {method!r}.")
     trained = train.load(run_dir)
     explained = explain.load(run_dir, trained)
-    settings = {"explain": explained.fingerprint, "methods": list(methods), "ks": list(ks), "nh_seed": nh_seed}
+    settings = {"explanations_fingerprint": explained.fingerprint, "ks": list(ks), "nh_seed": nh_seed}
     with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=reuse) as stage:
         if not stage.is_finished:
-            removals = _removals(trained, explained, methods, ks, nh_seed)
+            removals = _removals(trained, explained, ks, nh_seed)
             _evaluate(stage, trained, explained, removals, jobs)
     return stage
 
@@ -68,7 +63,8 @@ def _evaluate(
     stage: RunDir, trained: TrainedRun, explained: ExplainedRun, removals: Sequence[Removal], jobs: int
 ) -> None:
     files.write_json(stage.path / "removals.json", [dataclasses.asdict(removal) for removal in removals])
-    journal = Journal(stage.path / "retrainings.jsonl")
+    fields = [field.name for field in dataclasses.fields(Outcome)]
+    journal = Journal(stage.path / "retrainings.jsonl", fields)
     start = time.monotonic()
     done = len(journal.records)
     with progress("retraining", len(removals), done) as bar:
@@ -83,7 +79,7 @@ def _evaluate(
     config = trained.trainer.config
     stage.finish(
         {
-            "table": table_1_rows(score_outcomes(ordered), trained.triples.name, config.model),
+            "table": table_1_rows(score_outcomes(ordered), published_name(trained.triples), config.model),
             "retrainings": _named_rows(ordered, removals, explained, trained.triples),
             # Of this process only; an earlier one may have done a part.
             "timing": {"seconds": seconds, "retrainings": len(removals) - done, "jobs": jobs},
@@ -91,17 +87,14 @@ def _evaluate(
     )
 
 
-def _removals(
-    trained: TrainedRun, explained: ExplainedRun, methods: Sequence[str], ks: Sequence[str], nh_seed: int
-) -> list[Removal]:
+def _removals(trained: TrainedRun, explained: ExplainedRun, ks: Sequence[str], nh_seed: int) -> list[Removal]:
     """What every method removes, method by method and size by size, as the table has its rows."""
     neighborhood = Neighborhood(trained.trainer.model, trained.table, trained.triples, nh_seed)
     removals = []
     for place, explanation in enumerate(explained.explanations):
         rankings = {"NH": neighborhood.rank(explanation.query), "GR": explanation}
-        chosen = {method: rankings[method] for method in methods}
-        removals += make_removals(place, explanation.first(None), chosen, ks)
-    return sorted(removals, key=lambda removal: (methods.index(removal.method), ks.index(removal.k)))
+        removals += make_removals(place, explanation.first(None), rankings, ks)
+    return sorted(removals, key=lambda removal: (METHODS.index(removal.method), ks.index(removal.k)))
 
 
 def _named_rows(

@@ -51,7 +51,7 @@ def run(run_dir: pathlib.Path, k: int, *, overwrite: bool = False, reuse: bool =
     if k < 1:
         raise InputError(f"k must be at least 1; got {k}.")
     trained = train.load(run_dir)
-    settings = {"train": trained.fingerprint, "k": k}
+    settings = {"training_fingerprint": trained.fingerprint, "k": k}
     with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=reuse) as stage:
         if not stage.is_finished:
             _explain(stage, trained, k)
@@ -65,7 +65,7 @@ def load(run_dir: pathlib.Path, trained: TrainedRun) -> ExplainedRun:
         InputError: if they are absent, unfinished, damaged, or of another training.
     """
     stage = RunDir.finished(run_dir / STAGE, "gr_explain")
-    if stage.settings["train"] != trained.fingerprint:
+    if stage.settings["training_fingerprint"] != trained.fingerprint:
         raise InputError(f"{stage.path} explains another training than {run_dir / train.STAGE}: run gr_explain again.")
     arrays, _ = files.read_arrays(stage.path / _RANKINGS)
     predictions, explanations = [], []
@@ -92,14 +92,23 @@ def _explain(stage: RunDir, trained: TrainedRun, k: int) -> None:
     start = time.monotonic()
     explainer = trained.explainer()
     predictions = explained_predictions(trained.trainer.model, trained.table, trained.triples)
+    if not predictions:
+        raise InputError("no test row has a prediction: every entity is a known tail of each.")
     explanations = []
     with progress("explaining", len(predictions)) as bar:
         for prediction in predictions:
             explanations.append(explainer.rank(prediction.query))
             bar.advance()
     seconds = time.monotonic() - start
-    frames = [e.first(k).frame.assign(prediction=i) for i, e in enumerate(explanations)]
-    files.write_text(stage.path / "explanations.csv", pd.concat(frames).to_csv(index_label="rank"))
+    names = trained.triples.names(np.array([dataclasses.astuple(p.query) for p in predictions]))
+    frames = []
+    for i, explanation in enumerate(explanations):
+        frame = explanation.first(k).frame
+        frame.insert(0, "rank", np.arange(1, len(frame) + 1))
+        for place, column in enumerate(("head", "relation", "tail")):
+            frame.insert(place, f"query_{column}", names.iloc[i][column])
+        frames.append(frame)
+    files.write_text(stage.path / "explanations.csv", pd.concat(frames).to_csv(index=False))
     files.write_arrays(
         stage.path / _RANKINGS,
         {
@@ -109,7 +118,6 @@ def _explain(stage: RunDir, trained: TrainedRun, k: int) -> None:
             "rolled_back": np.concatenate([e.rolled_back for e in explanations]),
         },
     )
-    names = trained.triples.names(np.array([dataclasses.astuple(p.query) for p in predictions]))
     rows = [
         {
             **names.iloc[i].to_dict(),

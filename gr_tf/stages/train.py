@@ -12,7 +12,7 @@ from gr_tf import files
 from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.attribution.rollback_store import RollbackStore, load_deltas
 from gr_tf.data.known_tails import known_from_train_and_valid
-from gr_tf.data.sources import load_triples
+from gr_tf.data.sources import load_triples, published_name
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
 from gr_tf.models.ranking import RankingMetrics, filtered_ranks, validation_mrr
@@ -38,7 +38,7 @@ class TrainedRun:
         table: [num_rows, width], the selected epoch's parameters.
         epoch: the selected epoch.
         deltas: [num_examples, 3, width], the rollback store, left on disk.
-        fingerprint: SHA-256 of the parameters and the rollback store.
+        fingerprint: SHA-256 of configuration, selected epoch, parameters and rollback store.
     """
 
     trainer: Trainer
@@ -102,12 +102,13 @@ def load(run_dir: pathlib.Path) -> TrainedRun:
             raise InputError(
                 f"{stage.path} was trained on another {name} than the one in {place}: the SHA-256 differs."
             )
-    arrays, _ = files.read_arrays(stage.path / _PARAMETERS)
-    trainer = Trainer(triples, TrainConfig(**settings["config"]), arrays["initial_table"])
+    # The manifest's copy of the settings, which the fingerprint covers.
+    arrays, meta = files.read_arrays(stage.path / _PARAMETERS)
+    trainer = Trainer(triples, TrainConfig(**meta["config"]), arrays["initial_table"])
     return TrainedRun(
         trainer,
         arrays["table"],
-        stage.result()["epoch"],
+        meta["epoch"],
         load_deltas(stage.path / _ROLLBACK),
         files.fingerprint(stage.path / _PARAMETERS, stage.path / _ROLLBACK),
     )
@@ -128,7 +129,8 @@ def _save(
 ) -> None:
     """Writes a finished training: parameters and vocabulary, rollback store, result.json."""
     arrays = {"table": training.table, "initial_table": trainer.initial_table}
-    files.write_arrays(stage.path / _PARAMETERS, arrays)
+    meta = {"config": trainer.config.to_dict(), "epoch": training.epoch}
+    files.write_arrays(stage.path / _PARAMETERS, arrays, meta)
     store.save(stage.path / _ROLLBACK)
     for vocabulary, name in ((trainer.triples.entities, "entities"), (trainer.triples.relations, "relations")):
         files.write_text(stage.path / f"{name}.txt", "".join(f"{name}\n" for name in vocabulary.names))
@@ -153,7 +155,7 @@ def _train(stage: RunDir, triples: TripleSet, config: TrainConfig, checkpoint_se
     metrics = dataclasses.asdict(RankingMetrics.of(ranks))
     result = {
         "history": [dataclasses.asdict(epoch) for epoch in training.history],
-        "test_ranking": ranking_rows(metrics, triples.name, config.model),
+        "test_ranking": ranking_rows(metrics, published_name(triples), config.model),
         "num_test": len(triples.test),
         "seconds": time.monotonic() - start,
     }

@@ -9,11 +9,14 @@ from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
 from gr_tf.losses import LOSSES
 from gr_tf.models.base import FactorModel
+from gr_tf.models.complex import ComplEx
 from gr_tf.models.distmult import DistMult
 from gr_tf.optimizers import Adam, Optimizer, Sgd
 
-MODELS: dict[str, type[FactorModel]] = {"distmult": DistMult}
+MODELS: dict[str, type[FactorModel]] = {"distmult": DistMult, "complex": ComplEx}
 OPTIMIZERS = ("adam", "sgd")
+# How steps are computed: the whole table, or the rows they touch (BUILD_NOTES.md, "row Adam").
+STEPS = ("auto", "dense", "rows")
 DTYPES = ("float64", "float32")
 RELEASED_DECAY_RATE = 0.96
 
@@ -40,6 +43,7 @@ class TrainConfig:
         learning_rate_rule: a key of LEARNING_RATE_RULES.
         float32_hyperparameters: round Adam's betas and rate to float32, as in the authors' run.
         dtype: "float64" or "float32".
+        steps: "dense", "rows", or "auto": by size.
         seed: of the initial values; the negatives are the same for every seed.
     """
 
@@ -53,6 +57,7 @@ class TrainConfig:
     learning_rate_rule: str = "constant"
     float32_hyperparameters: bool = False
     dtype: str = "float64"
+    steps: str = "auto"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -60,12 +65,15 @@ class TrainConfig:
             ("model", MODELS),
             ("loss", LOSSES),
             ("optimizer", OPTIMIZERS),
+            ("steps", STEPS),
             ("learning_rate_rule", LEARNING_RATE_RULES),
             ("dtype", DTYPES),
         ):
             value = getattr(self, name)
             if value not in choices:
                 raise InputError(f"{name} must be one of {', '.join(choices)}; got {value!r}.")
+        if self.optimizer == "sgd" and self.steps == "rows":
+            raise InputError("steps 'rows' is for optimizer 'adam'.")
         if self.optimizer == "sgd" and self.learning_rate_rule == "decay":
             raise InputError("learning_rate_rule 'decay' is for optimizer 'adam'.")
         for name, lowest, highest in (

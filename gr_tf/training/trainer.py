@@ -10,12 +10,19 @@ import tensorflow as tf
 from gr_tf.data.negatives import BLOCK_SIZE, draw_candidates
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError, TrainingError
-from gr_tf.training.block import State, compiled_block
+from gr_tf.models.base import FactorModel
+from gr_tf.optimizers import Adam
+from gr_tf.row_adam import RowAdam
+from gr_tf.training.block import Steps
 from gr_tf.training.checkpoints import CheckpointFolder
 from gr_tf.training.config import TrainConfig
+from gr_tf.training.dense_steps import DenseSteps
+from gr_tf.training.row_steps import RowSteps
 
 # Blocks are drawn again in every epoch, unless all of them together are smaller than this.
-_KEPT_BLOCKS_BYTES = 64 << 20
+_KEPT_PLANS_BYTES = 64 << 20
+# Tables with more numbers than this are trained by rows.
+_DENSE_NUMBERS = 10_000
 
 
 class DeltaObserver(Protocol):
@@ -23,6 +30,9 @@ class DeltaObserver(Protocol):
 
     def add(self, deltas: tf.IndexedSlices) -> None:
         """Takes the changes of one block: values [block, 3, width], indices example ids."""
+
+    def clear(self) -> None:
+        """Forgets everything accumulated so far."""
 
     def to_numpy(self) -> np.ndarray:
         """Everything accumulated so far."""
@@ -37,7 +47,7 @@ class EpochMetrics:
 
     Attributes:
         epoch: counted from 1.
-        loss: mean over the steps done.
+        loss: mean over the steps done; NaN if none was.
         lipschitz: the empirical Lipschitz constant since the first epoch.
         validation_mrr: what `validate` said, or None without it.
     """
@@ -67,12 +77,13 @@ class TrainingResult:
 class _Progress:
     """Everything that the next step depends on."""
 
-    state: State
+    state: Any
     epoch: int = 0
     block: int = 0
     loss_sum: float = 0.0
     lipschitz: float = 0.0
     history: list[EpochMetrics] = dataclasses.field(default_factory=list)
+    last_table: np.ndarray | None = None
     best_epoch: int = 0
     best_table: np.ndarray | None = None
     best_deltas: np.ndarray | None = None
@@ -101,13 +112,12 @@ class Trainer:
         if initial_table.shape != shape:
             raise InputError(f"initial_table must have shape {shape}; got {initial_table.shape}.")
         self.initial_table = initial_table.astype(config.dtype)
-        self._optimizer = config.make_optimizer()
-        self._block = compiled_block(self.model, config.loss, self._optimizer, config.dtype)
+        self.steps = make_steps(self.model, config, triples.num_examples)
         self._train_rows = self.model.rows_of(triples.train)
         self._block_size = min(BLOCK_SIZE, triples.num_examples)
         self._firsts = range(0, triples.num_examples, BLOCK_SIZE)
-        self._kept_blocks: dict[int, Any] = {}
-        self._keep_blocks = 4 * triples.num_examples * (3 + config.num_negatives) <= _KEPT_BLOCKS_BYTES
+        self._kept_plans: dict[int, Any] = {}
+        self._keep_plans = 4 * triples.num_examples * (3 + config.num_negatives) <= _KEPT_PLANS_BYTES
 
     @property
     def num_blocks(self) -> int:
@@ -129,9 +139,10 @@ class Trainer:
         """Trains from the initial values.
 
         Args:
-            removed: example ids whose steps are skipped; everything else stays as it was.
+            removed: example ids whose steps are skipped; everything else stays as it was. Without
+                any example left, the model keeps its initial values.
             epochs: default: the configuration's.
-            store: receives the deltas, and holds those of the selected epoch at the end.
+            store: cleared, receives the deltas, and holds those of the selected epoch at the end.
             validate: validation MRR of a table [num_rows, width], asked after each epoch; the
                 best epoch is selected. Without it, the last.
             checkpoints: where to continue from and to leave work done.
@@ -140,21 +151,22 @@ class Trainer:
             on_epoch: told each epoch's metrics.
 
         Raises:
-            InputError: if an example id is out of range, or a checkpoint is damaged.
+            InputError: if an example id or `epochs` is out of range, or a checkpoint is damaged.
             TrainingError: if a loss is not finite, naming step and example.
         """
         epochs = self.config.epochs if epochs is None else epochs
+        if epochs < 1:
+            raise InputError(f"epochs must be at least 1; got {epochs}.")
         removed = np.asarray(removed, np.int64)
         kept = self._kept(removed)
-        learning_rate = tf.constant(self.config.initial_learning_rate(removed), self.config.dtype)
-        progress = self._start(checkpoints, store)
+        progress = self._start(self.config.initial_learning_rate(removed), checkpoints, store)
         if on_resume is not None:
             on_resume(progress.epoch * len(self._firsts) + progress.block)
         while progress.epoch < epochs:
             while progress.block < len(self._firsts):
                 first = self._firsts[progress.block]
                 order, count = self._order(kept, first)
-                progress.state, trace = self._block(progress.state, learning_rate, self._rows(first), order, count)
+                progress.state, trace = self.steps.run(progress.state, self._plan(first), order, count)
                 self._record(progress, trace, first, store)
                 progress.block += 1
                 if on_block is not None:
@@ -167,7 +179,8 @@ class Trainer:
             if checkpoints is not None and progress.epoch < epochs and checkpoints.due():
                 self._save(progress, checkpoints, store)
         if progress.best_table is None:
-            return TrainingResult(progress.state.table.numpy(), epochs, tuple(progress.history))
+            assert progress.last_table is not None
+            return TrainingResult(progress.last_table, epochs, tuple(progress.history))
         if store is not None and progress.best_deltas is not None:
             store.assign(progress.best_deltas)
         return TrainingResult(progress.best_table, progress.best_epoch, tuple(progress.history))
@@ -179,22 +192,20 @@ class Trainer:
             raise InputError(f"example ids are 0 to {self.triples.num_examples - 1}; got {outside[0]}.")
         kept = np.ones(self.triples.num_examples, bool)
         kept[removed] = False
-        if not kept.any():
-            raise InputError("every training triple is removed: nothing to train on.")
         return kept
 
-    def _rows(self, first: int) -> Any:
-        """Table rows [block_size, 2 + num_candidates] of a block's steps."""
-        if first in self._kept_blocks:
-            return self._kept_blocks[first]
+    def _plan(self, first: int) -> Any:
+        """Device inputs of the block from step `first` on."""
+        if first in self._kept_plans:
+            return self._kept_plans[first]
         candidates = draw_candidates(self.triples.train, first, len(self.triples.entities), self.config.num_negatives)
-        rows = np.zeros((self._block_size, 2 + candidates.shape[1]), np.int32)
-        rows[: len(candidates), :2] = self._train_rows[first : first + BLOCK_SIZE, :2]
-        rows[: len(candidates), 2:] = candidates
-        tensor = tf.constant(rows)
-        if self._keep_blocks:
-            self._kept_blocks[first] = tensor
-        return tensor
+        rows = np.concatenate([self._train_rows[first : first + BLOCK_SIZE, :2], candidates], axis=1)
+        # The last block is padded with its last step, which is not done again.
+        rows = np.pad(rows, ((0, self._block_size - len(rows)), (0, 0)), mode="edge")
+        plan = self.steps.plan(rows)
+        if self._keep_plans:
+            self._kept_plans[first] = plan
+        return plan
 
     def _order(self, kept: np.ndarray, first: int) -> tuple[Any, Any]:
         """The steps of a block to do, padded to the block's size, and how many they are."""
@@ -203,33 +214,26 @@ class Trainer:
         order[: len(steps)] = steps
         return tf.constant(order), tf.constant(len(steps))
 
-    def _start(self, checkpoints: CheckpointFolder | None, store: DeltaObserver | None) -> _Progress:
+    def _start(
+        self, learning_rate: float, checkpoints: CheckpointFolder | None, store: DeltaObserver | None
+    ) -> _Progress:
         """From the newest checkpoint, or from the initial values."""
         newest = checkpoints.newest() if checkpoints is not None else None
         if newest is None:
-            table = tf.constant(self.initial_table)
-            slots = self._optimizer.initial_slots(table)
-            return _Progress(State(table, slots, tf.constant(0, self.config.dtype)))
+            if store is not None:
+                store.clear()
+            return _Progress(self.steps.start(self.initial_table, learning_rate))
         arrays, meta = newest
         if store is not None:
             store.assign(arrays["deltas"])
-        state = State(
-            tf.constant(arrays["table"]),
-            tuple(tf.constant(arrays[f"slot_{i}"]) for i in range(meta.pop("num_slots"))),
-            tf.constant(arrays["step"]),
-        )
+        state = self.steps.restore(arrays, learning_rate)
         history = [EpochMetrics(**metrics) for metrics in meta.pop("history")]
         return _Progress(
             state, history=history, best_table=arrays.get("best_table"), best_deltas=arrays.get("best_deltas"), **meta
         )
 
     def _save(self, progress: _Progress, checkpoints: CheckpointFolder, store: DeltaObserver | None) -> None:
-        state = progress.state
-        arrays = {
-            "table": state.table.numpy(),
-            "step": state.step.numpy(),
-        }
-        arrays |= {f"slot_{i}": slot.numpy() for i, slot in enumerate(state.slots)}
+        arrays = self.steps.to_arrays(progress.state)
         if store is not None:
             arrays["deltas"] = store.to_numpy()
         for name in ("best_table", "best_deltas"):
@@ -238,7 +242,6 @@ class Trainer:
                 arrays[name] = value
         names = ("epoch", "block", "loss_sum", "lipschitz", "best_epoch")
         meta: dict[str, Any] = {name: getattr(progress, name) for name in names}
-        meta["num_slots"] = len(state.slots)
         meta["history"] = [dataclasses.asdict(metrics) for metrics in progress.history]
         checkpoints.save(arrays, meta)
 
@@ -269,7 +272,7 @@ class Trainer:
     ) -> None:
         progress.epoch += 1
         progress.block = 0
-        table = progress.state.table.numpy()
+        table = progress.last_table = self.steps.table(progress.state)
         if not np.isfinite(table).all():
             raise TrainingError(
                 f"parameters are not finite after epoch {progress.epoch}; a lower learning rate may help."
@@ -281,5 +284,22 @@ class Trainer:
                 progress.best_epoch, progress.best_table = progress.epoch, table
                 # The last epoch's deltas are in the store already.
                 progress.best_deltas = None if last or store is None else store.to_numpy()
-        progress.history.append(EpochMetrics(progress.epoch, progress.loss_sum / num_steps, progress.lipschitz, mrr))
+        progress.history.append(
+            EpochMetrics(
+                progress.epoch, progress.loss_sum / num_steps if num_steps else float("nan"), progress.lipschitz, mrr
+            )
+        )
         progress.loss_sum = 0.0
+
+
+def make_steps(model: FactorModel, config: TrainConfig, num_examples: int) -> Steps:
+    """The way of doing steps that a configuration asks for, or that is faster for its size."""
+    optimizer = config.make_optimizer()
+    if isinstance(optimizer, Adam) and config.steps != "dense":
+        touched = config.num_negatives + 3
+        # Measured: a native loop costs some 30 us a step before its rows; a dense table of this size as much.
+        large = model.num_rows * model.width > _DENSE_NUMBERS and model.num_rows > 2 * touched
+        if config.steps == "rows" or large:
+            row_adam = RowAdam(optimizer, config.dtype)
+            return RowSteps(model, config.loss, row_adam, config.epochs * num_examples)
+    return DenseSteps(model, config.loss, optimizer, config.dtype)

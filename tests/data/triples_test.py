@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from gr_tf.data.sources import load_triples
+from gr_tf.data.sources import load_triples, published_name
 from gr_tf.data.triples import read_folder, read_triples
 from gr_tf.errors import InputError
 
@@ -112,3 +112,8 @@ def test_nations_ships_with_the_package() -> None:
 def test_unknown_dataset() -> None:
     with pytest.raises(InputError, match="unknown dataset 'natoins'"):
         load_triples("natoins")
+
+
+def test_papers_figures_are_for_the_papers_triples(tmp_path: pathlib.Path) -> None:
+    assert published_name(load_triples()) == "nations"
+    assert published_name(read_folder(write(tmp_path), "nations")) is None

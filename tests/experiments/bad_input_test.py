@@ -4,6 +4,7 @@ import errno
 import pathlib
 import shutil
 
+import pandas as pd
 import pytest
 
 from gr_tf import files
@@ -50,7 +51,8 @@ def refused(
     *before, last = capsys.readouterr().err.splitlines()
     assert last.startswith(f"{binary}: error: ")
     assert message in last
-    assert all(".txt: " in line for line in before), before  # the reader's notes on the data
+    # Before it only the notes of the reader, and progress.
+    assert all(".txt: " in line or "it/s]" in line for line in before), before
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,8 @@ def test_finished_training_is_not_overwritten(
     arguments = (f"--run_dir={finished}", f"--data_dir={graph_folder}", *TOY_FLAGS)
     refused(monkeypatch, capsys, "train is already finished", "gr_train", *arguments)
     refused(monkeypatch, capsys, "train was begun with", "gr_table1", f"--run_dir={finished}")
-    assert {k: v for k, v in snapshot(finished).items() if k in before} == before
+    refused(monkeypatch, capsys, "k must be a whole number", "gr_table1", *arguments, "--ks=0")
+    assert snapshot(finished) == before
 
 
 def test_steps_in_the_wrong_order(
@@ -193,14 +196,115 @@ def test_full_disk(
     tmp_path: pathlib.Path,
     graph_folder: pathlib.Path,
 ) -> None:
-    def full(path: object, text: str) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+    def full(path: object, *_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")  # as a write says it, without a name
 
     arguments = (f"--run_dir={tmp_path / 'run'}", f"--data_dir={graph_folder}", *TOY_FLAGS)
     with monkeypatch.context() as context:
-        context.setattr(files, "write_text", full)
-        refused(context, capsys, "run.json: No space left on device", "gr_train", *arguments)
+        context.setattr(pathlib.Path, "write_text", full)
+        message = "train/run.json: cannot be written: No space left on device"
+        refused(context, capsys, message, "gr_train", *arguments)
     assert run_here(monkeypatch, "gr_train", *arguments) == 0
+
+
+def write_triples(folder: pathlib.Path, train: str, valid: str, test: str) -> pathlib.Path:
+    folder.mkdir()
+    for split, text in (("train", train), ("valid", valid), ("test", test)):
+        (folder / f"{split}.txt").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_the_users_files_survive_overwrite(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    """The run's folder may be the data's: the steps keep to their subfolders."""
+    data = pathlib.Path(shutil.copytree(graph_folder, tmp_path / "data"))
+    (data / "thesis.tex").write_text("years of work")
+    before = snapshot(data)
+    for extra in ((), ("--overwrite",)):
+        arguments = (f"--run_dir={data}", f"--data_dir={data}", *TOY_FLAGS, "--ks=1", *extra)
+        assert run_here(monkeypatch, "gr_table1", *arguments) == 0
+    assert {name: digest for name, digest in snapshot(data).items() if name in before} == before
+
+
+def test_a_table_of_an_older_training_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    arguments = (f"--run_dir={tmp_path / 'run'}", f"--data_dir={graph_folder}", *TOY_FLAGS)
+    assert run_here(monkeypatch, "gr_table1", *arguments, "--ks=1") == 0
+    refused(monkeypatch, capsys, "table1 is already finished", "gr_table1", *arguments, "--ks=1")
+    assert run_here(monkeypatch, "gr_train", *arguments, "--overwrite", "--seed=5") == 0
+    message = "explain was made from another training than the one there is now"
+    refused(monkeypatch, capsys, message, "gr_table1", *arguments, "--ks=1", "--seed=5")
+
+
+def test_edited_settings_change_nothing_or_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run_dir: pathlib.Path
+) -> None:
+    manifest = run_dir / "train" / "parameters" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"learning_rate": 0.03', '"learning_rate": 0.3'))
+    refused(monkeypatch, capsys, "explains another training", "gr_evaluate", f"--run_dir={run_dir}", "--overwrite")
+
+
+def test_a_graph_of_three_triples(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    """GR-10 removes the whole training set: what is left is the initial model."""
+    data = write_triples(tmp_path / "data", "a\tr\tb\nb\tr\tc\nc\tr\ta\n", "a\tr\tc\n", "b\tr\ta\n")
+    arguments = (f"--run_dir={tmp_path / 'run'}", f"--data_dir={data}", "--num_negatives=1")
+    assert run_here(monkeypatch, "gr_table1", *arguments) == 0
+    rows = files.read_json(tmp_path / "run" / "table1" / "result.json")["retrainings"]
+    assert {row["num_removed"] for row in rows if row["k"] == "10"} == {3}
+
+
+def test_nothing_left_to_predict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    lines = "a\tr\ta\na\tr\tb\nb\tr\ta\nb\tr\tb\n"
+    data = write_triples(tmp_path / "data", lines, lines, lines)
+    arguments = (f"--run_dir={tmp_path / 'run'}", f"--data_dir={data}", "--num_negatives=1")
+    refused(monkeypatch, capsys, "no test row has a prediction", "gr_table1", *arguments)
+
+
+def test_unusual_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    lines = 'a  b\tre, l\tNaN\n"q\tre, l\ta  b\né\tnull\t007\n007\tre, l\t"q\n'
+    data = write_triples(tmp_path / "data", lines, lines, lines)
+    arguments = (f"--run_dir={tmp_path / 'run'}", f"--data_dir={data}", "--num_negatives=2")
+    assert run_here(monkeypatch, "gr_table1", *arguments, "--ks=1") == 0
+    explanations = pd.read_csv(tmp_path / "run" / "explain" / "explanations.csv", keep_default_na=False, dtype=str)
+    assert set(explanations["head"]) | set(explanations["tail"]) <= {"a  b", "NaN", '"q', "é", "007"}
+    question = ("gr_explain", f"--run_dir={tmp_path / 'run'}", "--relation=re, l")
+    refused(
+        monkeypatch,
+        capsys,
+        "unknown entity 'a b': not in the training triples. Did you mean 'a  b'",
+        *question,
+        "--head=a b",
+    )
+
+
+def test_flags_that_a_step_does_not_have(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], finished: pathlib.Path
+) -> None:
+    process = start_process("gr_explain", f"--run_dir={finished}", "--data_dir=/no/such")
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Unknown command line flag 'data_dir'" in err
+
+
+def test_help_lists_the_flags() -> None:
+    process = start_process("gr_table1", "--help")
+    out, _ = process.communicate(timeout=120)
+    for flag in ("--data_dir", "--[no]overwrite", "--dim", "--ks", "--jobs", "--run_dir"):
+        assert flag in out
 
 
 def test_diverging_training_stops(

@@ -7,6 +7,7 @@ import tensorflow as tf
 from gr_tf.data.known_tails import KnownTails
 from gr_tf.data.triples import Query
 from gr_tf.models.base import FactorModel
+from gr_tf.models.complex import ComplEx
 from gr_tf.models.distmult import DistMult
 from gr_tf.models.prediction import NO_TAIL, predict_top, tail_probability
 from gr_tf.models.ranking import RankingMetrics, filtered_ranks
@@ -40,9 +41,9 @@ def test_scoring_all_tails_is_scoring_each_triple(table: np.ndarray) -> None:
             assert one == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("model", [MODEL], ids=["distmult"])
-def test_score_gradient_norms(model: FactorModel, table: np.ndarray) -> None:
-    rows = tf.constant(table[:3])
+@pytest.mark.parametrize("model", [MODEL, ComplEx(7, 3, 4)], ids=["distmult", "complex"])
+def test_score_gradient_norms(model: FactorModel) -> None:
+    rows = tf.constant(np.random.default_rng(2).normal(size=(3, model.width)))
     with tf.GradientTape() as tape:
         tape.watch(rows)
         score = model.score(rows[0], rows[1], rows[2])
@@ -96,3 +97,14 @@ def test_metrics() -> None:
     assert RankingMetrics.of(np.array([1, 2, 4, 20])) == RankingMetrics(
         mrr=(1 + 1 / 2 + 1 / 4 + 1 / 20) / 4, hits_at_1=0.25, hits_at_3=0.5, hits_at_10=0.75
     )
+
+
+def test_complex_is_the_real_part_of_a_complex_product() -> None:
+    model = ComplEx(num_entities=4, num_relations=2, dim=3)
+    table = np.random.default_rng(0).normal(size=(model.num_rows, model.width))
+    assert model.width == 6
+    numbers = table[:, :3] + 1j * table[:, 3:]
+    scores = model.score_all_tails(table, np.array([1]), np.array([1])).numpy()[0]
+    for tail in range(4):
+        expected = (numbers[1] * numbers[4 + 1] * numbers[tail].conj()).sum().real
+        assert scores[tail] == pytest.approx(expected, rel=1e-12)

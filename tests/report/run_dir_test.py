@@ -40,11 +40,46 @@ def test_finished_is_refused_unless_asked(tmp_path: pathlib.Path) -> None:
     assert not (tmp_path / "old").exists()
 
 
-def test_overwrite_spares_what_is_no_run(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_no_run_is_left_alone(tmp_path: pathlib.Path, overwrite: bool) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(InputError, match=r"has files but no run.json: .* --overwrite drops nothing"):
-        RunDir.begin(tmp_path, SETTINGS, overwrite=True)
-    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+    with pytest.raises(InputError, match=r"has files but no run.json: it is no run's folder and is left alone"):
+        RunDir.begin(tmp_path, SETTINGS, overwrite=overwrite)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_kill_while_overwriting_can_be_overwritten(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RunDir.begin(tmp_path, SETTINGS) as run_dir:
+        (tmp_path / "rollback").mkdir()
+        run_dir.finish({"a": 1})
+    with monkeypatch.context() as context:
+        context.setattr("shutil.rmtree", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            RunDir.begin(tmp_path, SETTINGS, overwrite=True)
+    with pytest.raises(InputError, match="train is not finished"):
+        RunDir.finished(tmp_path.rename(tmp_path.parent / "train"), "gr_train")
+    with RunDir.begin(tmp_path.parent / "train", SETTINGS, overwrite=True) as run_dir:
+        assert not (run_dir.path / "rollback").exists()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_made_from_another_stage(tmp_path: pathlib.Path) -> None:
+    with RunDir.begin(tmp_path, {"training_fingerprint": "a" * 64}):
+        pass
+    with pytest.raises(InputError, match="was made from another training than the one there is now"):
+        RunDir.begin(tmp_path, {"training_fingerprint": "b" * 64})
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_foreign_run_json(tmp_path: pathlib.Path, overwrite: bool) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "data").touch()
+    with pytest.raises(InputError, match=r"run.json: not written by gr_tf"):
+        RunDir.begin(tmp_path, SETTINGS, overwrite=overwrite)
+    assert (tmp_path / "data").exists()
 
 
 def test_other_settings_are_refused(tmp_path: pathlib.Path) -> None:
@@ -73,6 +108,9 @@ def test_two_processes_cannot_work_on_one(tmp_path: pathlib.Path) -> None:
 
 
 def test_what_a_kill_left_is_swept(tmp_path: pathlib.Path) -> None:
+    (tmp_path / ".tmp-run").touch()  # killed while it wrote run.json
+    with RunDir.begin(tmp_path, SETTINGS):
+        assert not (tmp_path / ".tmp-run").exists()
     (tmp_path / "checkpoints" / ".tmp-x").mkdir(parents=True)
     with RunDir.begin(tmp_path, SETTINGS):
         assert list((tmp_path / "checkpoints").iterdir()) == []

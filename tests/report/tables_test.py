@@ -19,7 +19,7 @@ SCORE = Score("GR", "1", 143, 1.0, 93.0, (87.6, 96.2), 37.8, (30.2, 45.9))
 def test_paper_stands_beside_ours() -> None:
     frame = table_1_frame(table_1_rows([SCORE], "nations", "distmult"))
     assert frame.iloc[0].tolist() == ["GR-1", "1.0", "93.0 [88, 96]", "93", "37.8 [30, 46]", "38", 143]
-    unknown = table_1_frame(table_1_rows([SCORE], "mine", "distmult"))
+    unknown = table_1_frame(table_1_rows([SCORE], None, "distmult"))
     assert unknown.iloc[0]["paper PD%"] == "-"
     assert "GR-1" in as_text(frame)
     assert as_markdown(frame).splitlines()[1] == "| --- | --- | --- | --- | --- | --- | --- |"

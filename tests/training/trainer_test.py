@@ -12,10 +12,9 @@ from gr_tf.data.negatives import draw_candidates
 from gr_tf.data.triples import TripleSet, read_folder
 from gr_tf.errors import InputError, TrainingError
 from gr_tf.models.ranking import validation_mrr
-from gr_tf.optimizers import Adam
-from gr_tf.training.block import State, compiled_block
 from gr_tf.training.checkpoints import CheckpointFolder
 from gr_tf.training.config import TrainConfig
+from gr_tf.training.dense_steps import DenseSteps, _compiled_block
 from gr_tf.training.trainer import EpochMetrics, Trainer
 
 CONFIG = TrainConfig(dim=6, num_negatives=5, epochs=3, learning_rate=0.03)
@@ -133,7 +132,7 @@ def test_blocks_change_nothing(toy: TripleSet, monkeypatch: pytest.MonkeyPatch) 
     whole = run(toy)
     use_blocks(monkeypatch, 16)
     kept = run(toy)
-    monkeypatch.setattr("gr_tf.training.trainer._KEPT_BLOCKS_BYTES", 0)
+    monkeypatch.setattr("gr_tf.training.trainer._KEPT_PLANS_BYTES", 0)
     redrawn = run(toy)
     for name in (0, 1):
         np.testing.assert_array_equal(kept[name], redrawn[name])
@@ -202,24 +201,21 @@ def test_history_tells_loss_and_lipschitz(toy: TripleSet) -> None:
 
 def test_compiled_once_for_every_removal(toy: TripleSet) -> None:
     """Order and count must be inputs of the compiled graph: XLA would compile anew for other constants."""
-    trainer = Trainer(toy, dataclasses.replace(CONFIG, dim=7))  # a graph that no other test has
+    config = dataclasses.replace(CONFIG, dim=7)  # a graph that no other test has
+    trainer = Trainer(toy, config)
     trainer.run()
     trainer.run(removed=[1, 2])
     trainer.run(removed=[5])
-    block = compiled_block(trainer.model, "softmax", Adam(), "float64")
-    assert block is trainer._block
+    block = _compiled_block(trainer.model, config.loss, config.make_optimizer(), config.dtype)
     assert block.experimental_get_tracing_count() == 1
-    table = tf.constant(trainer.initial_table)
-    arguments = (
-        State(table, Adam().initial_slots(table), tf.constant(0.0, tf.float64)),
-        tf.constant(0.01, tf.float64),
-        tf.zeros([60, 8], tf.int32),
-        tf.zeros([60], tf.int32),
-        tf.constant(3),
+    state = DenseSteps(trainer.model, config.loss, config.make_optimizer(), config.dtype).start(
+        trainer.initial_table, config.learning_rate
     )
+    arguments = (state, tf.zeros([60, 8], tf.int32), tf.zeros([60], tf.int32), tf.constant(3))
     hlo = block.experimental_get_compiler_ir(*arguments)(stage="hlo")
     entry = hlo[hlo.index("\nENTRY") :]
     assert entry.count(" parameter(") == len(tf.nest.flatten(arguments))
+    assert block.experimental_get_tracing_count() == 1
 
 
 def test_loss_that_is_not_finite_names_step_and_example(toy: TripleSet) -> None:
@@ -234,7 +230,23 @@ def test_bad_arguments(toy: TripleSet) -> None:
     trainer = Trainer(toy, CONFIG)
     with pytest.raises(InputError, match="example ids are 0 to 59; got 60"):
         trainer.run(removed=[60])
-    with pytest.raises(InputError, match="nothing to train on"):
-        trainer.run(removed=range(60))
+    with pytest.raises(InputError, match="epochs must be at least 1; got 0"):
+        trainer.run(epochs=0)
     with pytest.raises(InputError, match="initial_table must have shape"):
         Trainer(toy, CONFIG, np.zeros((2, 2)))
+
+
+def test_removing_everything_leaves_the_initial_values(toy: TripleSet) -> None:
+    trainer = Trainer(toy, CONFIG)
+    result = trainer.run(removed=range(60))
+    np.testing.assert_array_equal(result.table, trainer.initial_table)
+    assert np.isnan(result.history[-1].loss)
+
+
+def test_a_store_can_be_used_again(toy: TripleSet) -> None:
+    trainer = Trainer(toy, CONFIG)
+    store = RollbackStore(toy.num_examples, trainer.model.width, "float64")
+    trainer.run(store=store)
+    once = store.to_numpy()
+    trainer.run(store=store)
+    np.testing.assert_array_equal(store.to_numpy(), once)

@@ -1,0 +1,44 @@
+"""ComplEx: the three-way product of complex vectors.
+
+Trouillon et al. (2016), "Complex Embeddings for Simple Link Prediction".
+"""
+
+import dataclasses
+from typing import Any
+
+import tensorflow as tf
+
+from gr_tf.models.base import FactorModel
+
+
+@dataclasses.dataclass(frozen=True)
+class ComplEx(FactorModel):
+    """score(s, r, o) = Re <s, r, conj(o)>; a row is the real parts, then the imaginary parts."""
+
+    @property
+    def width(self) -> int:
+        """2 * dim."""
+        return 2 * self.dim
+
+    def query_vector(self, heads: Any, relations: Any) -> Any:
+        """Real and imaginary part of s * r: conj(o) turns the real part of the product into their dot product."""
+        return _multiply(heads, relations)
+
+    def score_gradient_norms(self, heads: Any, relations: Any, tails: Any) -> Any:
+        """||s*r||, ||conj(r)*o||, ||conj(s)*o||, complex products."""
+        products = tf.stack(
+            [_multiply(heads, relations), _multiply(_conjugate(relations), tails), _multiply(_conjugate(heads), tails)],
+            axis=-2,
+        )
+        return tf.sqrt(tf.reduce_sum(products * products, axis=-1))
+
+
+def _multiply(left: Any, right: Any) -> Any:
+    a, b = tf.split(left, 2, axis=-1)
+    c, d = tf.split(right, 2, axis=-1)
+    return tf.concat([a * c - b * d, a * d + b * c], axis=-1)
+
+
+def _conjugate(rows: Any) -> Any:
+    real, imaginary = tf.split(rows, 2, axis=-1)
+    return tf.concat([real, -imaginary], axis=-1)
