@@ -5,6 +5,7 @@ from typing import Any
 
 from absl import flags
 
+from gr_tf.constraints import CONSTRAINTS
 from gr_tf.data.sources import load_triples
 from gr_tf.data.triples import TripleSet
 from gr_tf.losses import LOSSES
@@ -33,6 +34,9 @@ _CONFIG_FLAGS = (
         "Round Adam's betas and learning rate to float32, as in the authors' run.",
     ),
     flags.DEFINE_enum("dtype", _DEFAULTS.dtype, list(DTYPES), "Precision."),
+    flags.DEFINE_enum(
+        "constraint", _DEFAULTS.constraint, list(CONSTRAINTS), "Projection of the rows after every step."
+    ),
     flags.DEFINE_enum("steps", _DEFAULTS.steps, list(STEPS), "Compute the whole table, or the rows a step touches."),
     flags.DEFINE_integer("seed", _DEFAULTS.seed, "Seed of the initial values."),
 )

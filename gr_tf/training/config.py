@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gr_tf.constraints import CONSTRAINTS
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
 from gr_tf.losses import LOSSES
@@ -43,6 +44,7 @@ class TrainConfig:
         learning_rate_rule: a key of LEARNING_RATE_RULES.
         float32_hyperparameters: round Adam's betas and rate to float32, as in the authors' run.
         dtype: "float64" or "float32".
+        constraint: on the rows' norms, one of CONSTRAINTS; needs dense steps.
         steps: "dense", "rows", or "auto": by size.
         seed: of the initial values; the negatives are the same for every seed.
     """
@@ -57,6 +59,7 @@ class TrainConfig:
     learning_rate_rule: str = "constant"
     float32_hyperparameters: bool = False
     dtype: str = "float64"
+    constraint: str = "none"
     steps: str = "auto"
     seed: int = 0
 
@@ -65,6 +68,7 @@ class TrainConfig:
             ("model", MODELS),
             ("loss", LOSSES),
             ("optimizer", OPTIMIZERS),
+            ("constraint", CONSTRAINTS),
             ("steps", STEPS),
             ("learning_rate_rule", LEARNING_RATE_RULES),
             ("dtype", DTYPES),
@@ -72,6 +76,8 @@ class TrainConfig:
             value = getattr(self, name)
             if value not in choices:
                 raise InputError(f"{name} must be one of {', '.join(choices)}; got {value!r}.")
+        if self.constraint != "none" and self.steps == "rows":
+            raise InputError(f"constraint {self.constraint!r} moves every row at every step: it needs steps 'dense'.")
         if self.optimizer == "sgd" and self.steps == "rows":
             raise InputError("steps 'rows' is for optimizer 'adam'.")
         if self.optimizer == "sgd" and self.learning_rate_rule == "decay":

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from gr_tf.constraints import constraint_of
 from gr_tf.losses import LOSSES
 from gr_tf.models.base import FactorModel
 from gr_tf.optimizers import Optimizer, Slots
@@ -29,12 +30,14 @@ class DenseState(NamedTuple):
 
 
 class DenseSteps:
-    """Any optimizer, applied to every row at every step."""
+    """Any optimizer and any constraint, applied to every row at every step."""
 
-    def __init__(self, model: FactorModel, loss_name: str, optimizer: Optimizer, dtype: str) -> None:
+    def __init__(
+        self, model: FactorModel, loss_name: str, optimizer: Optimizer, dtype: str, constraint_name: str = "none"
+    ) -> None:
         self._optimizer = optimizer
         self._dtype = dtype
-        self._block = _compiled_block(model, loss_name, optimizer, dtype)
+        self._block = _compiled_block(model, loss_name, optimizer, dtype, constraint_name)
 
     def plan(self, rows: np.ndarray) -> Any:
         """See block.Steps."""
@@ -69,9 +72,10 @@ class DenseSteps:
 
 
 @functools.cache
-def _compiled_block(model: FactorModel, loss_name: str, optimizer: Optimizer, dtype: str) -> Any:
+def _compiled_block(model: FactorModel, loss_name: str, optimizer: Optimizer, dtype: str, constraint_name: str) -> Any:
     """The function that trains on a block of steps, traced once; see block.Steps.run."""
     loss = LOSSES[loss_name]
+    project = constraint_of(constraint_name)
 
     def do_step(state: DenseState, rows: Any) -> tuple[DenseState, Trace]:
         before = tf.gather(state.table, rows)
@@ -81,6 +85,7 @@ def _compiled_block(model: FactorModel, loss_name: str, optimizer: Optimizer, dt
         # Rows that repeat in a step have their gradients summed before the optimizer sees them.
         gradient = tf.tensor_scatter_nd_add(tf.zeros_like(state.table), rows[:, None], tape.gradient(value, before))
         table, slots = optimizer.apply(state.table, state.slots, gradient, state.step, state.learning_rate)
+        table = project(table)
         deltas = tf.gather(table, rows[:3]) - before[:3]
         loop = tf.cast(rows[0] == rows[2], deltas.dtype)
         deltas *= tf.stack([tf.ones_like(loop), tf.ones_like(loop), 1 - loop])[:, None]

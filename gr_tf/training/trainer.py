@@ -141,7 +141,7 @@ class Trainer:
         Args:
             removed: example ids whose steps are skipped; everything else stays as it was. Without
                 any example left, the model keeps its initial values.
-            epochs: default: the configuration's.
+            epochs: at most the configuration's, the default.
             store: cleared, receives the deltas, and holds those of the selected epoch at the end.
             validate: validation MRR of a table [num_rows, width], asked after each epoch; the
                 best epoch is selected. Without it, the last.
@@ -155,8 +155,8 @@ class Trainer:
             TrainingError: if a loss is not finite, naming step and example.
         """
         epochs = self.config.epochs if epochs is None else epochs
-        if epochs < 1:
-            raise InputError(f"epochs must be at least 1; got {epochs}.")
+        if not 1 <= epochs <= self.config.epochs:
+            raise InputError(f"epochs must be from 1 to the configuration's {self.config.epochs}; got {epochs}.")
         removed = np.asarray(removed, np.int64)
         kept = self._kept(removed)
         progress = self._start(self.config.initial_learning_rate(removed), checkpoints, store)
@@ -295,11 +295,11 @@ class Trainer:
 def make_steps(model: FactorModel, config: TrainConfig, num_examples: int) -> Steps:
     """The way of doing steps that a configuration asks for, or that is faster for its size."""
     optimizer = config.make_optimizer()
-    if isinstance(optimizer, Adam) and config.steps != "dense":
+    if isinstance(optimizer, Adam) and config.steps != "dense" and config.constraint == "none":
         touched = config.num_negatives + 3
         # Measured: a native loop costs some 30 us a step before its rows; a dense table of this size as much.
         large = model.num_rows * model.width > _DENSE_NUMBERS and model.num_rows > 2 * touched
         if config.steps == "rows" or large:
             row_adam = RowAdam(optimizer, config.dtype)
             return RowSteps(model, config.loss, row_adam, config.epochs * num_examples)
-    return DenseSteps(model, config.loss, optimizer, config.dtype)
+    return DenseSteps(model, config.loss, optimizer, config.dtype, config.constraint)

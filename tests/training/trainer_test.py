@@ -206,7 +206,7 @@ def test_compiled_once_for_every_removal(toy: TripleSet) -> None:
     trainer.run()
     trainer.run(removed=[1, 2])
     trainer.run(removed=[5])
-    block = _compiled_block(trainer.model, config.loss, config.make_optimizer(), config.dtype)
+    block = _compiled_block(trainer.model, config.loss, config.make_optimizer(), config.dtype, config.constraint)
     assert block.experimental_get_tracing_count() == 1
     state = DenseSteps(trainer.model, config.loss, config.make_optimizer(), config.dtype).start(
         trainer.initial_table, config.learning_rate
@@ -230,8 +230,9 @@ def test_bad_arguments(toy: TripleSet) -> None:
     trainer = Trainer(toy, CONFIG)
     with pytest.raises(InputError, match="example ids are 0 to 59; got 60"):
         trainer.run(removed=[60])
-    with pytest.raises(InputError, match="epochs must be at least 1; got 0"):
-        trainer.run(epochs=0)
+    for epochs in (0, 4):
+        with pytest.raises(InputError, match=f"epochs must be from 1 to the configuration's 3; got {epochs}"):
+            trainer.run(epochs=epochs)
     with pytest.raises(InputError, match="initial_table must have shape"):
         Trainer(toy, CONFIG, np.zeros((2, 2)))
 
@@ -250,3 +251,30 @@ def test_a_store_can_be_used_again(toy: TripleSet) -> None:
     once = store.to_numpy()
     trainer.run(store=store)
     np.testing.assert_array_equal(store.to_numpy(), once)
+
+
+@pytest.mark.parametrize(("constraint", "largest"), [("unit_norm", 1), ("max_norm_2", 2), ("max_norm_3", 3)])
+def test_constraints_hold_and_are_part_of_the_deltas(toy: TripleSet, constraint: str, largest: float) -> None:
+    """A single step from large rows: its deltas are the whole change of its rows, projection included."""
+    config = TrainConfig(dim=4, num_negatives=3, epochs=1, constraint=constraint)
+    table = Trainer(toy, config).initial_table
+    table[::2] *= 200  # every other row is longer than any constraint allows
+    trainer = Trainer(toy, config, table)
+    store = RollbackStore(toy.num_examples, 4, "float64")
+    final = trainer.run(store=store, removed=range(1, 60)).table
+    norms = np.linalg.norm(final, axis=1)
+    if constraint == "unit_norm":
+        np.testing.assert_allclose(norms, 1, rtol=1e-12)
+    else:
+        assert norms.max() <= largest * (1 + 1e-12)
+        assert norms.max() > 0.999 * largest
+        # Rows below the maximum only take Adam's step.
+        within = np.linalg.norm(table, axis=1) < 0.9 * largest
+        assert np.abs(final - table)[within].max() <= 1.01 * config.learning_rate
+    rows = trainer.model.rows_of(toy.train[0])
+    np.testing.assert_allclose(store.to_numpy()[0], final[rows] - table[rows], rtol=0, atol=1e-14)
+
+
+def test_a_constraint_needs_dense_steps() -> None:
+    with pytest.raises(InputError, match="constraint 'unit_norm' moves every row"):
+        TrainConfig(constraint="unit_norm", steps="rows")
