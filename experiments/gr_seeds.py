@@ -120,7 +120,7 @@ def frame(result: dict[str, Any]) -> pd.DataFrame:
 
 def main() -> None:
     triples = train_flags.load_dataset()
-    config = train_flags.config_of_flags()
+    config = train_flags.config_of_flags(triples.name)
     folder = run_flags.run_dir(f"{triples.name}-{config.model}-seeds")
     result = run(
         triples,

@@ -96,7 +96,7 @@ def describe(result: dict[str, Any]) -> str:
 
 def main() -> None:
     triples = train_flags.load_dataset()
-    config = train_flags.config_of_flags()
+    config = train_flags.config_of_flags(triples.name)
     folder = run_flags.run_dir(f"{triples.name}-{config.model}")
     result = run(
         triples,

@@ -16,7 +16,7 @@ for module in (run_flags, train_flags):
 
 def main() -> None:
     triples = train_flags.load_dataset()
-    config = train_flags.config_of_flags()
+    config = train_flags.config_of_flags(triples.name)
     stage = train.run(
         triples,
         config,

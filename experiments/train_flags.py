@@ -6,49 +6,59 @@ from typing import Any
 from absl import flags
 
 from gr_tf.constraints import CONSTRAINTS
-from gr_tf.data.sources import load_triples
+from gr_tf.data.sources import DATASETS, load_triples
 from gr_tf.data.triples import TripleSet
 from gr_tf.losses import LOSSES
-from gr_tf.training.config import DTYPES, LEARNING_RATE_RULES, MODELS, OPTIMIZERS, STEPS, TrainConfig
+from gr_tf.training.config import DTYPES, LEARNING_RATE_RULES, MODELS, OPTIMIZERS, PRESETS, STEPS, TrainConfig
 
-_DATASET = flags.DEFINE_string("dataset", None, "Dataset: nations (the default), or a name for your --data_dir.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder with train.txt, valid.txt and test.txt.")
+_DATASET = flags.DEFINE_string(
+    "dataset", None, f"Dataset: one of {', '.join(DATASETS)}, or a name for your --data_dir. Default: nations."
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder with the dataset's files: train.txt, valid.txt, test.txt.")
+
+# Without a flag, the dataset's own setting (training.config.PRESETS).
 _DEFAULTS = TrainConfig()
-_CONFIG_FLAGS = (
-    flags.DEFINE_enum("model", _DEFAULTS.model, list(MODELS), "Scoring function."),
-    flags.DEFINE_enum("loss", _DEFAULTS.loss, list(LOSSES), "Loss over the candidates of a step."),
-    flags.DEFINE_integer("dim", _DEFAULTS.dim, "Number of factors."),
-    flags.DEFINE_integer("num_negatives", _DEFAULTS.num_negatives, "Random candidates of a step."),
-    flags.DEFINE_integer("epochs", _DEFAULTS.epochs, "Passes over the training triples."),
-    flags.DEFINE_enum("optimizer", _DEFAULTS.optimizer, list(OPTIMIZERS), "Optimizer."),
-    flags.DEFINE_float("learning_rate", _DEFAULTS.learning_rate, "The optimizer's learning rate."),
+_CONFIG_FLAGS: tuple[flags.FlagHolder[Any], ...] = (
+    flags.DEFINE_enum("model", None, list(MODELS), f"Scoring function. Default: {_DEFAULTS.model}."),
+    flags.DEFINE_enum("loss", None, list(LOSSES), "Loss over the candidates of a step. Default: the dataset's."),
+    flags.DEFINE_integer("dim", None, "Number of factors. Default: the dataset's."),
+    flags.DEFINE_integer("num_negatives", None, "Random candidates of a step. Default: the dataset's."),
+    flags.DEFINE_integer("epochs", None, "Passes over the training triples. Default: the dataset's."),
+    flags.DEFINE_enum("optimizer", None, list(OPTIMIZERS), f"Optimizer. Default: {_DEFAULTS.optimizer}."),
+    flags.DEFINE_float("learning_rate", None, f"The optimizer's learning rate. Default: {_DEFAULTS.learning_rate}."),
     flags.DEFINE_enum(
         "learning_rate_rule",
-        _DEFAULTS.learning_rate_rule,
+        None,
         list(LEARNING_RATE_RULES),
-        "; ".join(f"{name}: {meaning}" for name, meaning in LEARNING_RATE_RULES.items()) + ".",
+        "; ".join(f"{name}: {meaning}" for name, meaning in LEARNING_RATE_RULES.items())
+        + f". Default: {_DEFAULTS.learning_rate_rule}.",
     ),
     flags.DEFINE_bool(
         "float32_hyperparameters",
-        _DEFAULTS.float32_hyperparameters,
-        "Round Adam's betas and learning rate to float32, as in the authors' run.",
+        None,
+        "Round Adam's betas and learning rate to float32, as in the authors' run. Default: no.",
     ),
-    flags.DEFINE_enum("dtype", _DEFAULTS.dtype, list(DTYPES), "Precision."),
+    flags.DEFINE_enum("dtype", None, list(DTYPES), "Precision. Default: the dataset's."),
     flags.DEFINE_enum(
-        "constraint", _DEFAULTS.constraint, list(CONSTRAINTS), "Projection of the rows after every step."
+        "constraint",
+        None,
+        list(CONSTRAINTS),
+        f"Projection of the rows after every step. Default: {_DEFAULTS.constraint}.",
     ),
-    flags.DEFINE_enum("steps", _DEFAULTS.steps, list(STEPS), "Compute the whole table, or the rows a step touches."),
-    flags.DEFINE_integer("seed", _DEFAULTS.seed, "Seed of the initial values."),
+    flags.DEFINE_enum(
+        "steps", None, list(STEPS), f"Compute the whole table, or the rows a step touches. Default: {_DEFAULTS.steps}."
+    ),
+    flags.DEFINE_integer("seed", None, f"Seed of the initial values. Default: {_DEFAULTS.seed}."),
 )
 CHECKPOINT_SECONDS = flags.DEFINE_float(
     "checkpoint_seconds", 30.0, "How much training a kill may lose, in seconds.", lower_bound=0.0
 )
 
 
-def config_of_flags() -> TrainConfig:
-    """The training that the flags ask for."""
-    values: dict[str, Any] = {flag.name: flag.value for flag in _CONFIG_FLAGS}
-    return TrainConfig(**values)
+def config_of_flags(dataset: str) -> TrainConfig:
+    """The training that the flags ask for, on a dataset of this name."""
+    asked: dict[str, Any] = {flag.name: flag.value for flag in _CONFIG_FLAGS if flag.value is not None}
+    return TrainConfig(**(PRESETS.get(dataset, {}) | asked))
 
 
 def load_dataset() -> TripleSet:

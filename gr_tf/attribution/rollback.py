@@ -93,5 +93,6 @@ class GradientRollback(Explainer):
         for entities, delta in ((heads, deltas[:, 0]), (tails, deltas[:, 2])):
             lost = tf.reduce_sum(queries * delta, axis=-1)
             scores = tf.tensor_scatter_nd_sub(scores, tf.stack([place, entities], axis=1), lost)
+        scores = model.without_impossible(scores)
         before = model.score_all_tails(table, head[None], relation[None])
         return tf.nn.softmax(before)[0, tail], tf.nn.softmax(scores)[:, tail]

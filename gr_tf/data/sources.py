@@ -1,40 +1,136 @@
-"""Datasets by name."""
+"""Datasets by name: what ships with the package, what is downloaded, what a folder holds."""
 
 import dataclasses
 import pathlib
 
-from gr_tf.data.triples import TripleSet, read_folder
+import numpy as np
+import pandas as pd
+
+from gr_tf import files
+from gr_tf.data.download import Archive, fetch
+from gr_tf.data.triples import NamedTriple, TripleSet, make_triple_set, read_folder
 from gr_tf.errors import InputError
 
-# SHA-256 of train.txt of the datasets that the papers' figures are for.
+FB15K237 = Archive(
+    name="fb15k-237",
+    url="https://github.com/TimDettmers/ConvE/raw/master/FB15k-237.tar.gz",
+    checksums={
+        "train.txt": "6e4c2782169af21e9743f3b1d200886f5d595bf6bc504ec1351720949c5cdfae",
+        "valid.txt": "cf6309010852f6a8d47a45df830a426415d1ee6f7a3970a8376ff1fb81db4a5c",
+        "test.txt": "5711cf41623ceb4eacc50eb6108a3ca6565c7492e3caaf82a3e355cc660d1574",
+    },
+)
+MOVIELENS_100K = Archive(
+    name="ml-100k",
+    url="https://files.grouplens.org/datasets/movielens/ml-100k.zip",
+    checksums={
+        "ua.base": "67b5bcdb380c29f85d56a012ecd88612ae020f30a6730d117a334ee8203b91f2",
+        "ua.test": "d0497e202417720f57a184ec8c66be2d1afa4ff41bb53787c57b28d6bf79bc42",
+        "u.item": "553841ebc7de3a0fd0d6b62a204ea30c1e651aacfb2814c7a6584ac52f2c5701",
+    },
+)
+DATASETS = ("nations", "fb15k237", "movielens")
+
+# SHA-256 of the training file of the datasets that the papers' figures are for.
 _TRAIN_CHECKSUMS = {
     "nations": "0830fa9da8e5bba2ccdaa45b7bdc9130451ba66b09ff2708f35fccaf82473e57",
-    "fb15k237": "6e4c2782169af21e9743f3b1d200886f5d595bf6bc504ec1351720949c5cdfae",
+    "fb15k237": FB15K237.checksums["train.txt"],
+    "movielens": MOVIELENS_100K.checksums["ua.base"],
 }
 _NATIONS = pathlib.Path(__file__).parent / "nations"
+# Rows of ua.test that are the validation set (spec of Lawrence et al. 2021).
+_MOVIELENS_VALID = 5_000
 
 
 def published_name(triples: TripleSet) -> str | None:
     """The name under which papers publish figures for these very triples, whatever they are called here."""
     for name, checksum in _TRAIN_CHECKSUMS.items():
-        if triples.checksums.get("train.txt") == checksum:
+        if checksum in triples.checksums.values():
             return name
     return None
 
 
 def load_triples(dataset: str | None = None, data_dir: str | pathlib.Path | None = None) -> TripleSet:
-    """Loads a dataset that ships with the package, or the files of a folder.
+    """Loads a dataset: shipped, downloaded, or from a folder.
 
     Args:
-        dataset: "nations", or a name of your own for the folder's data; default: "nations",
+        dataset: one of DATASETS, or a name of your own for the folder's data; default: "nations",
             or the folder's name.
-        data_dir: folder with train.txt, valid.txt and test.txt.
+        data_dir: folder with train.txt, valid.txt and test.txt (for "movielens": ua.base, ua.test
+            and u.item).
 
     Raises:
-        InputError: if the name is unknown or the files cannot be used.
+        InputError: if the name is unknown or the files cannot be used or downloaded.
     """
+    if dataset == "movielens":
+        return read_movielens(pathlib.Path(data_dir) if data_dir else fetch(MOVIELENS_100K))
+    if dataset == "fb15k237":
+        return _with_labels(read_folder(pathlib.Path(data_dir) if data_dir else fetch(FB15K237), dataset))
     if data_dir is not None:
         return read_folder(pathlib.Path(data_dir), dataset)
     if dataset in (None, "nations"):
         return dataclasses.replace(read_folder(_NATIONS, "nations"), data_dir=None)
-    raise InputError(f"unknown dataset {dataset!r}: want 'nations', or data_dir with your own files.")
+    raise InputError(
+        f"unknown dataset {dataset!r}: want one of {', '.join(DATASETS)}, or data_dir with your own files."
+    )
+
+
+def read_movielens(folder: pathlib.Path) -> TripleSet:
+    """MovieLens-100k as triples: user (u:196), movie (m:242), rating (r:3).
+
+    Pezeshkpour, Chen and Singh (2018), as in Lawrence et al. (2021). Train is ua.base, valid the
+    first 5,000 rows of ua.test, test the rest. Only the five ratings may be predicted.
+
+    Raises:
+        InputError: if a file is absent or malformed.
+    """
+    base, test = (_read_ratings(folder / name) for name in ("ua.base", "ua.test"))
+    triples = make_triple_set(
+        "movielens",
+        {"train": base, "valid": test[:_MOVIELENS_VALID], "test": test[_MOVIELENS_VALID:]},
+        folder,
+        {name: files.sha256(folder / name) for name in ("ua.base", "ua.test")},
+        notes=(),
+    )
+    ratings = [i for i, name in enumerate(triples.entities.names) if name.startswith("r:")]
+    items = _read_table(folder / "u.item", "|", range(2), encoding="latin-1")
+    labels = {f"m:{number}": title for number, title in zip(items[0], items[1], strict=True)}
+    return dataclasses.replace(triples, candidates=tuple(ratings), labels=labels)
+
+
+def _read_ratings(path: pathlib.Path) -> list[NamedTriple]:
+    table = _read_table(path, "\t", range(4))
+    bad = np.flatnonzero(~table[2].isin(list("12345")) | ~table[0].str.isdecimal() | ~table[1].str.isdecimal())
+    if len(bad):
+        raise InputError(f"{path}:{bad[0] + 1}: want user, item and rating 1-5, got {table.iloc[bad[0], :3].tolist()}.")
+    return [
+        (f"u:{user}", f"m:{item}", f"r:{rating}") for user, item, rating in table[[0, 1, 2]].itertuples(index=False)
+    ]
+
+
+def _with_labels(triples: TripleSet) -> TripleSet:
+    """The triples with the names in the folder's entity_labels.tsv, if it has one."""
+    path = pathlib.Path(triples.data_dir or "") / "entity_labels.tsv"
+    if not path.exists():
+        return triples
+    table = _read_table(path, "\t", range(2))
+    return dataclasses.replace(triples, labels=dict(zip(table[0], table[1], strict=True)))
+
+
+def _read_table(path: pathlib.Path, separator: str, columns: range, encoding: str = "utf-8") -> pd.DataFrame:
+    """The first columns of a table without header, all as text."""
+    try:
+        return pd.read_csv(
+            path,
+            sep=separator,
+            header=None,
+            usecols=list(columns),
+            dtype=str,
+            keep_default_na=False,
+            quoting=3,
+            encoding=encoding,
+        )
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}.") from None
+    except (ValueError, pd.errors.ParserError) as error:
+        raise InputError(f"{path}: {' '.join(str(error).split())}.") from None

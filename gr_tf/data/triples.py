@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,8 @@ class TripleSet:
         data_dir: the folder its files are in; None if they ship with the package.
         checksums: SHA-256 of each file that was read, by file name.
         notes: what the reader passed over or found odd, a line each.
+        candidates: the entities that may be predicted; None: all.
+        labels: names for people, by name, where there are any; not unique.
     """
 
     name: str
@@ -50,6 +52,8 @@ class TripleSet:
     data_dir: str | None
     checksums: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    candidates: tuple[int, ...] | None = None
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def num_examples(self) -> int:
@@ -127,13 +131,37 @@ def read_folder(folder: pathlib.Path, name: str | None = None) -> TripleSet:
         named[split], blank[split] = read_triples(path)
         if not named[split]:
             raise InputError(f"{path}: empty: no triple in it.")
+    notes = [f"{split}.txt: {count} blank lines passed over." for split, count in blank.items() if count]
+    checksums = {f"{split}.txt": files.sha256(folder / f"{split}.txt") for split in SPLITS}
+    return make_triple_set(name or folder.resolve().name, named, folder, checksums, notes)
+
+
+def make_triple_set(
+    name: str,
+    named: Mapping[str, Sequence[NamedTriple]],
+    folder: pathlib.Path,
+    checksums: Mapping[str, str],
+    notes: Sequence[str],
+) -> TripleSet:
+    """Gives ids to named triples; see `read_folder`.
+
+    Args:
+        name: the dataset's.
+        named: triples by split.
+        folder: where they come from.
+        checksums: of the files they come from.
+        notes: what their reader noted.
+
+    Raises:
+        InputError: if a split of valid and test has no usable row.
+    """
     train = named["train"]
     entities = Vocabulary.of("entity", (entity for head, _, tail in train for entity in (head, tail)))
     relations = Vocabulary.of("relation", (relation for _, relation, _ in train))
-    notes = [f"{split}.txt: {count} blank lines passed over." for split, count in blank.items() if count]
+    notes = list(notes)
     repeated = len(train) - len(set(train))
     if repeated:
-        notes.append(f"train.txt: {repeated} triples repeat an earlier one; each stays an example of its own.")
+        notes.append(f"train: {repeated} triples repeat an earlier one; each stays an example of its own.")
 
     ids, kept = {}, {}
     for split in SPLITS:
@@ -141,18 +169,20 @@ def read_folder(folder: pathlib.Path, name: str | None = None) -> TripleSet:
         skipped = len(named[split]) - len(kept[split])
         if not len(kept[split]):
             raise InputError(
-                f"{folder / f'{split}.txt'}: no usable row: all {skipped} have a name that train.txt does not have."
+                f"{folder}: {split}: no usable row: all {skipped} have a name that the training triples do not have."
             )
         if skipped:
-            notes.append(f"{split}.txt: {skipped} triples with a name unknown in train.txt skipped.")
+            notes.append(f"{split}: {skipped} triples with a name unknown in training skipped.")
     return TripleSet(
-        name=name or folder.resolve().name,
+        name=name,
         entities=entities,
         relations=relations,
-        **ids,
+        train=ids["train"],
+        valid=ids["valid"],
+        test=ids["test"],
         test_lines=kept["test"],
         data_dir=str(folder.resolve()),
-        checksums={f"{split}.txt": files.sha256(folder / f"{split}.txt") for split in SPLITS},
+        checksums=checksums,
         notes=tuple(notes),
     )
 

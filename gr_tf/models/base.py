@@ -18,11 +18,13 @@ class FactorModel(abc.ABC):
     Attributes:
         num_entities, num_relations: the sizes of the vocabularies.
         dim: h, the number of factors.
+        candidates: the entities that may be predicted, ids; None: all.
     """
 
     num_entities: int
     num_relations: int
     dim: int
+    candidates: tuple[int, ...] | None = None
 
     @property
     def num_rows(self) -> int:
@@ -75,7 +77,7 @@ class FactorModel(abc.ABC):
         return tf.reduce_sum(self.query_vector(heads, relations) * tails, axis=-1)
 
     def score_all_tails(self, table: Any, heads: Any, relations: Any) -> Any:
-        """Scores of every entity as tail.
+        """Scores of every entity as tail; minus infinity for those that may not be predicted.
 
         Args:
             table: [num_rows, width].
@@ -85,4 +87,12 @@ class FactorModel(abc.ABC):
             [n, num_entities].
         """
         query = self.query_vector(tf.gather(table, heads), tf.gather(table, relations + self.num_entities))
-        return tf.matmul(query, table[: self.num_entities], transpose_b=True)
+        return self.without_impossible(tf.matmul(query, table[: self.num_entities], transpose_b=True))
+
+    def without_impossible(self, scores: Any) -> Any:
+        """Scores [n, num_entities] with minus infinity where an entity may not be predicted."""
+        if self.candidates is None:
+            return scores
+        possible = np.zeros(self.num_entities, bool)
+        possible[list(self.candidates)] = True
+        return tf.where(possible, scores, tf.constant(-np.inf, scores.dtype))

@@ -20,8 +20,8 @@ class TopPrediction:
     """The filtered top-1 of some (head, relation, ?).
 
     Attributes:
-        tails: [n] entity ids, the smallest of equals; NO_TAIL where every entity is known.
-        probabilities: [n], over all tails, known ones included; NaN where there is no tail.
+        tails: [n] entity ids, the smallest of equals; NO_TAIL where none is left.
+        probabilities: [n], over all possible tails, known ones included; NaN where there is no tail.
     """
 
     tails: np.ndarray
@@ -51,9 +51,10 @@ def _predict_top(
 ) -> TopPrediction:
     scores = model.score_all_tails(table, heads, relations)
     mask = known.mask(heads, relations)
-    tails = np.where(mask, -np.inf, scores.numpy()).argmax(axis=1)
+    open_scores = np.where(mask, -np.inf, scores.numpy())
+    tails = open_scores.argmax(axis=1)
     probabilities = tf.nn.softmax(scores).numpy()[np.arange(len(tails)), tails]
-    full = mask.all(axis=1)
+    full = np.isneginf(open_scores).all(axis=1)
     return TopPrediction(np.where(full, NO_TAIL, tails), np.where(full, np.nan, probabilities))
 
 

@@ -96,7 +96,7 @@ class TrainConfig:
 
     def make_model(self, triples: TripleSet) -> FactorModel:
         """The model of this configuration for the vocabulary of a dataset."""
-        return MODELS[self.model](len(triples.entities), len(triples.relations), self.dim)
+        return MODELS[self.model](len(triples.entities), len(triples.relations), self.dim, triples.candidates)
 
     def make_optimizer(self) -> Optimizer:
         """The optimizer of this configuration."""
@@ -120,6 +120,14 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return dataclasses.asdict(self)
+
+
+# What differs from Nations' settings, by dataset (spec of Lawrence et al. 2021; precision is ours).
+PRESETS: dict[str, dict[str, Any]] = {
+    "nations": {},
+    "fb15k237": {"dim": 100, "num_negatives": 500, "epochs": 1, "dtype": "float32"},
+    "movielens": {"dim": 200, "num_negatives": 500, "epochs": 1, "dtype": "float32", "loss": "sigmoid"},
+}
 
 
 def first_kept(removed: np.ndarray) -> int:

@@ -40,7 +40,7 @@ def test_vocabulary_is_sorted_and_of_train_only(tmp_path: pathlib.Path) -> None:
     assert triples.relations.names == ("r1", "r2")
     np.testing.assert_array_equal(triples.train, [[1, 1, 0], [2, 0, 0]])
     np.testing.assert_array_equal(triples.valid, [[1, 0, 2]])
-    assert triples.notes == ("valid.txt: 1 triples with a name unknown in train.txt skipped.",)
+    assert triples.notes == ("valid: 1 triples with a name unknown in training skipped.",)
 
 
 def test_kept_test_rows_know_their_line(tmp_path: pathlib.Path) -> None:
@@ -87,7 +87,7 @@ def test_missing_file_and_folder(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("split", ["valid", "test"])
 def test_no_usable_row(tmp_path: pathlib.Path, split: str) -> None:
-    with pytest.raises(InputError, match=rf"{split}.txt: no usable row: all 1 have a name"):
+    with pytest.raises(InputError, match=rf"{split}: no usable row: all 1 have a name"):
         read_folder(write(tmp_path, **{split: "new\tr\ta\n"}))
 
 
