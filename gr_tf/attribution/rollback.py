@@ -15,7 +15,7 @@ from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
 from gr_tf.models.base import FactorModel
 
-# Rolled-back scores computed at once: [this / num_entities, num_entities].
+# Rolled-back scores computed at once: [this / num_candidates, num_candidates].
 _CHUNK_SCORES = 1 << 24
 
 
@@ -35,6 +35,10 @@ class GradientRollback(Explainer):
             raise InputError(f"the rollback store must have shape {shape} for this dataset; got {deltas.shape}.")
         self._model = model
         self._table = tf.constant(table)
+        # Columns of the scores are the entities that may be predicted.
+        self._columns = np.arange(model.num_entities) if model.candidates is None else np.array(model.candidates)
+        self._column_of = np.full(model.num_entities, -1, np.int32)
+        self._column_of[self._columns] = np.arange(len(self._columns))
         self._deltas = deltas
         self._triples = triples
         self._adjacency = AdjacencyIndex(triples)
@@ -49,9 +53,14 @@ class GradientRollback(Explainer):
 
     def rank(self, query: Query) -> Explanation:
         """Every adjacent training triple, by descending influence."""
+        if self._column_of[query.tail] < 0:
+            name = self._triples.entities.names[query.tail]
+            raise InputError(
+                f"{name!r} cannot be predicted: it is none of the candidate tails of {self._triples.name}."
+            )
         example_ids = self._adjacency.adjacent(query)
         asked = tf.constant([query.head, query.relation, query.tail], tf.int32)
-        chunk = max(1, _CHUNK_SCORES // self._model.num_entities)
+        chunk = max(1, _CHUNK_SCORES // len(self._columns))
         probability, parts = np.nan, []
         for first in range(0, len(example_ids), chunk):
             chosen = example_ids[first : first + chunk]
@@ -87,12 +96,16 @@ class GradientRollback(Explainer):
         head_rows = table[head] - where(heads == head, deltas[:, 0]) - where(tails == head, deltas[:, 2])
         relation_rows = table[relation + model.num_entities] - where(relations == relation, deltas[:, 1])
         queries = model.query_vector(head_rows, relation_rows)
-        scores = tf.matmul(queries, table[: model.num_entities], transpose_b=True)
-        # The example's own entities are candidates too; each lost its change.
-        place = tf.range(tf.shape(examples)[0])
+        candidates = tf.gather(table, self._columns)
+        scores = tf.matmul(queries, candidates, transpose_b=True)
+        # The example's own entities may be candidates too; each lost its change.
         for entities, delta in ((heads, deltas[:, 0]), (tails, deltas[:, 2])):
             lost = tf.reduce_sum(queries * delta, axis=-1)
-            scores = tf.tensor_scatter_nd_sub(scores, tf.stack([place, entities], axis=1), lost)
-        scores = model.without_impossible(scores)
-        before = model.score_all_tails(table, head[None], relation[None])
-        return tf.nn.softmax(before)[0, tail], tf.nn.softmax(scores)[:, tail]
+            columns = tf.gather(self._column_of, entities)
+            rows = tf.cast(tf.where(columns >= 0)[:, 0], tf.int32)
+            places = tf.stack([rows, tf.gather(columns, rows)], axis=1)
+            scores = tf.tensor_scatter_nd_sub(scores, places, tf.gather(lost, rows))
+        query = model.query_vector(table[head], table[relation + model.num_entities])
+        before = tf.linalg.matvec(candidates, query)
+        column = tf.gather(self._column_of, tail)
+        return tf.nn.softmax(before)[column], tf.exp(scores[:, column] - tf.reduce_logsumexp(scores, axis=1))

@@ -87,10 +87,7 @@ class FactorModel(abc.ABC):
             [n, num_entities].
         """
         query = self.query_vector(tf.gather(table, heads), tf.gather(table, relations + self.num_entities))
-        return self.without_impossible(tf.matmul(query, table[: self.num_entities], transpose_b=True))
-
-    def without_impossible(self, scores: Any) -> Any:
-        """Scores [n, num_entities] with minus infinity where an entity may not be predicted."""
+        scores = tf.matmul(query, table[: self.num_entities], transpose_b=True)
         if self.candidates is None:
             return scores
         possible = np.zeros(self.num_entities, bool)

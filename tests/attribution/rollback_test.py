@@ -1,5 +1,6 @@
 """Gradient Rollback against rolling back one triple at a time, and the explainers' contract."""
 
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -158,3 +159,20 @@ def test_named_query(trained: Trained, toy: TripleSet) -> None:
     assert named_query(model, trained.table, toy, "e3", "r2", "e1") == Query(3, 2, 1)
     with pytest.raises(InputError, match=r"unknown relation 'r22'.*'r2'"):
         named_query(model, trained.table, toy, "e3", "r22")
+
+
+def test_candidates_are_all_that_compete(trained: Trained) -> None:
+    """With a few possible tails: the softmax runs over them only, rolled back one at a time as in one batch."""
+    triples = dataclasses.replace(trained.trainer.triples, candidates=(1, 2, 5))
+    model = TrainConfig(dim=6, num_negatives=5).make_model(triples)
+    explainer = GradientRollback(model, trained.table, trained.deltas, triples)
+    query = Query(2, 2, 5)
+    explanation = explainer.rank(query)
+    assert explanation.probability == pytest.approx(tail_probability(model, trained.table, query), abs=1e-14)
+    assert explanation.probability > tail_probability(trained.trainer.model, trained.table, query)
+    for example_id, after in zip(explanation.example_ids, explanation.rolled_back, strict=True):
+        table = trained.table.copy()
+        np.subtract.at(table, model.rows_of(triples.train[example_id]), trained.deltas[example_id])
+        assert after == pytest.approx(tail_probability(model, table, query), abs=1e-14)
+    with pytest.raises(InputError, match="'e3' cannot be predicted"):
+        explainer.rank(Query(2, 2, 3))
