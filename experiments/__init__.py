@@ -27,4 +27,12 @@ def _import_tensorflow_quietly() -> None:
             os.close(stderr)
 
 
+def _use_a_core_a_training() -> None:
+    """A step is too small to share: both cores are used by two trainings at a time."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+
+
 _import_tensorflow_quietly()
+_use_a_core_a_training()

@@ -10,13 +10,13 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from experiments import common, run_flags
+from experiments import common, explain_flags, run_flags
 from gr_tf.attribution.queries import named_query
 from gr_tf.errors import InputError
 from gr_tf.report.tables import as_text
 from gr_tf.stages import explain, train
 
-for module in (run_flags,):
+for module in (explain_flags, run_flags):
     flags.adopt_module_key_flags(module)
 
 _HEAD = flags.DEFINE_string("head", None, "Head of the one question to explain.")
@@ -43,10 +43,18 @@ def main() -> None:
     if (_HEAD.value, _RELATION.value, _TAIL.value) != (None, None, None):
         _print_one(folder)
         return
-    stage = explain.run(folder, _K.value, overwrite=run_flags.OVERWRITE.value)
+    trained = train.load(folder)
+    stage = explain.run(
+        folder,
+        _K.value,
+        num_queries=explain_flags.num_queries(trained.triples.name),
+        query_seed=explain_flags.QUERY_SEED.value,
+        overwrite=run_flags.OVERWRITE.value,
+    )
     result = stage.result()
     rows = result["predictions"]
-    print(f"Explained {len(rows)} distinct predictions of {result['num_test']} test triples.")
+    print(f"Explained {len(rows)} of {result['num_predictions']} distinct predictions,")
+    print(f"which {result['num_test']} test triples ask for.")
     for name, what in (("num_adjacent", "adjacent"), ("num_supporting", "supporting (influence >= 0)")):
         values = [row[name] for row in rows]
         print(f"{what} training triples: {np.mean(values):.1f} +- {np.std(values):.1f} a prediction")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from absl import flags
 
-from experiments import common, evaluate_flags, gr_table1, run_flags, train_flags
+from experiments import common, evaluate_flags, explain_flags, gr_table1, run_flags, train_flags
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation.roar import parse_ks
@@ -22,7 +22,7 @@ from gr_tf.report.run_dir import RunDir
 from gr_tf.report.tables import as_text
 from gr_tf.training.config import TrainConfig
 
-for module in (evaluate_flags, run_flags, train_flags):
+for module in (evaluate_flags, explain_flags, run_flags, train_flags):
     flags.adopt_module_key_flags(module)
 
 _NUM_SEEDS = flags.DEFINE_integer("num_seeds", 5, "Seeds, counted up from --seed.")
@@ -34,6 +34,8 @@ def run(
     run_dir: pathlib.Path,
     *,
     num_seeds: int,
+    num_queries: int | None,
+    query_seed: int,
     ks: Sequence[str],
     nh_seed: int,
     jobs: int,
@@ -46,6 +48,7 @@ def run(
         config: the training of the first seed.
         run_dir: the folder; each seed has a subfolder.
         num_seeds: how many.
+        num_queries, query_seed: see stages.explain.run.
         ks, nh_seed, jobs: see stages.evaluate.run; NH draws others for each seed.
         overwrite: drop everything that is there.
 
@@ -60,6 +63,8 @@ def run(
             triples,
             dataclasses.replace(config, seed=seed),
             run_dir / f"seed{seed}",
+            num_queries=num_queries,
+            query_seed=query_seed,
             ks=ks,
             nh_seed=nh_seed + seed,
             jobs=jobs,
@@ -69,7 +74,7 @@ def run(
         for seed in range(config.seed, config.seed + num_seeds)
     ]
     settings = {"checksums": dict(triples.checksums), "config": config.to_dict(), "num_seeds": num_seeds}
-    settings |= {"ks": list(ks), "nh_seed": nh_seed}
+    settings |= {"num_queries": num_queries, "query_seed": query_seed, "ks": list(ks), "nh_seed": nh_seed}
     with RunDir.begin(run_dir / f"first{num_seeds}", settings, overwrite=overwrite) as whole:
         rows = [_spread([result["table"][i] for result in results]) for i in range(len(results[0]["table"]))]
         ranking = pd.DataFrame([{r["metric"]: r["value"] for r in result["test_ranking"]} for result in results])
@@ -127,6 +132,8 @@ def main() -> None:
         config,
         folder,
         num_seeds=_NUM_SEEDS.value,
+        num_queries=explain_flags.num_queries(triples.name),
+        query_seed=explain_flags.QUERY_SEED.value,
         ks=evaluate_flags.K_LIST.value,
         nh_seed=evaluate_flags.NH_SEED.value,
         jobs=evaluate_flags.JOBS.value,

@@ -9,7 +9,7 @@ from typing import Any
 
 from absl import flags
 
-from experiments import common, evaluate_flags, run_flags, train_flags
+from experiments import common, evaluate_flags, explain_flags, run_flags, train_flags
 from gr_tf import files
 from gr_tf.data.triples import TripleSet
 from gr_tf.evaluation.roar import parse_ks
@@ -18,7 +18,7 @@ from gr_tf.report.tables import as_text, ranking_frame, table_1_frame
 from gr_tf.stages import evaluate, explain, train
 from gr_tf.training.config import TrainConfig
 
-for module in (evaluate_flags, run_flags, train_flags):
+for module in (evaluate_flags, explain_flags, run_flags, train_flags):
     flags.adopt_module_key_flags(module)
 
 STAGE = "table1"
@@ -30,6 +30,8 @@ def run(
     config: TrainConfig,
     run_dir: pathlib.Path,
     *,
+    num_queries: int | None,
+    query_seed: int,
     ks: Sequence[str],
     nh_seed: int,
     jobs: int,
@@ -43,6 +45,7 @@ def run(
         triples: the dataset.
         config: the training.
         run_dir: the run's folder; each step has a subfolder, and the table.
+        num_queries, query_seed: see stages.explain.run.
         ks, nh_seed, jobs: see stages.evaluate.run.
         overwrite: drop what the steps had written.
         reuse: return a finished table with the same settings instead of refusing it.
@@ -54,7 +57,9 @@ def run(
     ks = parse_ks(ks)
     again = {"overwrite": overwrite, "reuse": True}
     trained = train.run(triples, config, run_dir, checkpoint_seconds=checkpoint_seconds, **again).result()
-    explained = explain.run(run_dir, _EXPLANATIONS_LISTED, **again).result()
+    explained = explain.run(
+        run_dir, _EXPLANATIONS_LISTED, num_queries=num_queries, query_seed=query_seed, **again
+    ).result()
     evaluation = evaluate.run(run_dir, ks=ks, nh_seed=nh_seed, jobs=jobs, **again)
     evaluated = evaluation.result()
     settings = {"checksums": dict(triples.checksums), "config": config.to_dict(), **evaluation.settings}
@@ -66,7 +71,8 @@ def run(
             "dataset": triples.name,
             "model": config.model,
             "num_test": explained["num_test"],
-            "num_predictions": len(explained["predictions"]),
+            "num_predictions": explained["num_predictions"],
+            "num_queries": len(explained["predictions"]),
             "epoch": trained["epoch"],
             "test_ranking": trained["test_ranking"],
             "table": evaluated["table"],
@@ -87,7 +93,8 @@ def describe(result: dict[str, Any]) -> str:
     config = result["settings"]["config"]
     title = (
         f"Table 1, {result['dataset']}, {result['model']}: remove training triples, retrain from scratch\n"
-        f"{result['num_predictions']} distinct predictions of {result['num_test']} test triples, "
+        f"{result['num_queries']} of {result['num_predictions']} distinct predictions of "
+        f"{result['num_test']} test triples, "
         f"seed {config['seed']}, epoch {result['epoch']}\n"
         "PD%: the prediction became less probable. TC%: another tail became the top-1."
     )
@@ -102,6 +109,8 @@ def main() -> None:
         triples,
         config,
         folder,
+        num_queries=explain_flags.num_queries(triples.name),
+        query_seed=explain_flags.QUERY_SEED.value,
         ks=evaluate_flags.K_LIST.value,
         nh_seed=evaluate_flags.NH_SEED.value,
         jobs=evaluate_flags.JOBS.value,

@@ -63,3 +63,23 @@ def explained_predictions(model: FactorModel, table: np.ndarray, triples: Triple
             correct=(*seen.correct, bool(golds[i] == query.tail)),
         )
     return list(found.values())
+
+
+def balanced_sample(predictions: list[ExplainedPrediction], count: int, seed: int) -> list[ExplainedPrediction]:
+    """Random predictions, as many right as wrong ones; in their order.
+
+    A prediction is right if it is the gold tail of one of its test rows. Where there are too few
+    of one kind, the other kind fills up.
+
+    Raises:
+        InputError: if count is below 1.
+    """
+    if count < 1:
+        raise InputError(f"num_queries must be at least 1; got {count}.")
+    order = np.random.default_rng(seed).permutation(len(predictions))
+    kinds = [[i for i in order if any(predictions[i].correct) is right] for right in (True, False)]
+    few = min(kinds, key=len)
+    from_few = min(len(few), count // 2)
+    many = kinds[1] if few is kinds[0] else kinds[0]
+    chosen = few[:from_few] + many[: count - from_few]
+    return [predictions[i] for i in sorted(chosen)]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from gr_tf import files
 from gr_tf.attribution.base import Explanation
-from gr_tf.attribution.queries import ExplainedPrediction, explained_predictions
+from gr_tf.attribution.queries import ExplainedPrediction, balanced_sample, explained_predictions
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
 from gr_tf.report.progress import progress
@@ -36,12 +36,23 @@ class ExplainedRun:
     fingerprint: str
 
 
-def run(run_dir: pathlib.Path, k: int, *, overwrite: bool = False, reuse: bool = False) -> RunDir:
-    """Explains every distinct test prediction of the training in a run's folder.
+def run(
+    run_dir: pathlib.Path,
+    k: int,
+    *,
+    num_queries: int | None = None,
+    query_seed: int = 0,
+    overwrite: bool = False,
+    reuse: bool = False,
+) -> RunDir:
+    """Explains distinct test predictions of the training in a run's folder.
 
     Args:
         run_dir: the run's folder; reads "train", writes "explain".
         k: rows per prediction in explanations.csv; rankings are kept whole beside it.
+        num_queries: explain a random sample of this many, balanced between right and wrong
+            predictions; None: all.
+        query_seed: of the sample.
         overwrite: drop explanations that are there.
         reuse: return finished explanations of the same training instead of refusing them.
 
@@ -51,10 +62,11 @@ def run(run_dir: pathlib.Path, k: int, *, overwrite: bool = False, reuse: bool =
     if k < 1:
         raise InputError(f"k must be at least 1; got {k}.")
     trained = train.load(run_dir)
-    settings = {"training_fingerprint": trained.fingerprint, "k": k}
+    sample = {"num_queries": num_queries, "query_seed": query_seed if num_queries is not None else None}
+    settings = {"training_fingerprint": trained.fingerprint, "k": k, **sample}
     with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=reuse) as stage:
         if not stage.is_finished:
-            _explain(stage, trained, k)
+            _explain(stage, trained, k, num_queries, query_seed)
     return stage
 
 
@@ -88,12 +100,16 @@ def load(run_dir: pathlib.Path, trained: TrainedRun) -> ExplainedRun:
     return ExplainedRun(predictions, explanations, files.fingerprint(stage.path / _RANKINGS))
 
 
-def _explain(stage: RunDir, trained: TrainedRun, k: int) -> None:
+def _explain(stage: RunDir, trained: TrainedRun, k: int, num_queries: int | None, query_seed: int) -> None:
     start = time.monotonic()
     explainer = trained.explainer()
     predictions = explained_predictions(trained.trainer.model, trained.table, trained.triples)
     if not predictions:
         raise InputError("no test row has a prediction: every entity is a known tail of each.")
+    asked = sum(len(p.test_lines) for p in predictions)
+    num_predictions = len(predictions)
+    if num_queries is not None:
+        predictions = balanced_sample(predictions, num_queries, query_seed)
     explanations = []
     with progress("explaining", len(predictions)) as bar:
         for prediction in predictions:
@@ -128,11 +144,11 @@ def _explain(stage: RunDir, trained: TrainedRun, k: int) -> None:
         }
         for i, (prediction, explanation) in enumerate(zip(predictions, explanations, strict=True))
     ]
-    asked = sum(len(p.test_lines) for p in predictions)
     stage.finish(
         {
             "predictions": rows,
             "num_test": len(trained.triples.test),
+            "num_predictions": num_predictions,
             "num_without_prediction": len(trained.triples.test) - asked,
             "seconds": seconds,
         }

@@ -10,7 +10,12 @@ import tensorflow as tf
 from gr_tf.attribution import rollback
 from gr_tf.attribution.base import Explainer
 from gr_tf.attribution.neighborhood import Neighborhood
-from gr_tf.attribution.queries import explained_predictions, named_query
+from gr_tf.attribution.queries import (
+    ExplainedPrediction,
+    balanced_sample,
+    explained_predictions,
+    named_query,
+)
 from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.attribution.rollback_store import RollbackStore, load_deltas
 from gr_tf.data.adjacency import AdjacencyIndex
@@ -176,3 +181,21 @@ def test_candidates_are_all_that_compete(trained: Trained) -> None:
         assert after == pytest.approx(tail_probability(model, table, query), abs=1e-14)
     with pytest.raises(InputError, match="'e3' cannot be predicted"):
         explainer.rank(Query(2, 2, 3))
+
+
+def test_samples_are_balanced() -> None:
+    def predictions(right: int, wrong: int) -> list[ExplainedPrediction]:
+        kinds = [True] * right + [False] * wrong
+        return [ExplainedPrediction(Query(i, 0, 0), 0.5, (i,), (kind,)) for i, kind in enumerate(kinds)]
+
+    for right, wrong, expected in ((50, 50, 10), (4, 50, 4), (50, 3, 17), (50, 0, 20)):
+        whole = predictions(right, wrong)
+        sample = balanced_sample(whole, 20, seed=1)
+        assert len({p.query for p in sample}) == len(sample) == 20
+        assert sum(p.correct[0] for p in sample) == expected
+        assert [p.query.head for p in sample] == sorted(p.query.head for p in sample)
+        assert balanced_sample(whole, 20, seed=1) == sample
+        assert balanced_sample(whole, 20, seed=2) != sample
+    assert len(balanced_sample(predictions(2, 3), 20, seed=0)) == 5
+    with pytest.raises(InputError, match="num_queries must be at least 1"):
+        balanced_sample(predictions(2, 3), 0, seed=0)

@@ -26,7 +26,7 @@ def test_three_steps_are_table_1(
     assert run_here(monkeypatch, "gr_train", f"--run_dir={steps}", *data) == 0
     assert "Selected epoch" in capsys.readouterr().out
     assert run_here(monkeypatch, "gr_explain", f"--run_dir={steps}") == 0
-    assert "distinct predictions of 10 test triples" in capsys.readouterr().out
+    assert "which 10 test triples ask for" in capsys.readouterr().out
     assert run_here(monkeypatch, "gr_evaluate", f"--run_dir={steps}", "--jobs=1") == 0
     table = capsys.readouterr().out
     assert run_here(monkeypatch, "gr_table1", f"--run_dir={whole}", *data, "--jobs=3") == 0
@@ -37,7 +37,7 @@ def test_three_steps_are_table_1(
     assert [(row["method"], row["k"]) for row in result["table"]] == [
         (method, k) for method in ("NH", "GR") for k in ("1", "10", "ALL")
     ]
-    assert len(result["retrainings"]) == 6 * result["num_predictions"]
+    assert len(result["retrainings"]) == 6 * result["num_predictions"] == 6 * result["num_queries"]
     assert result["settings"]["checksums"]["train.txt"] == files.sha256(graph_folder / "train.txt")
     removals = files.read_json(whole / "evaluate" / "removals.json")
     for row, removal in zip(result["retrainings"], removals, strict=True):
@@ -67,6 +67,20 @@ def test_one_question(
     assert printed[2].split() == ["head", "relation", "tail", "influence", "p", "p_rolled_back", "example_id"]
     assert len(printed) == 6
     assert not (tmp_path / "run" / "explain").exists()
+
+
+def test_a_sample_of_queries(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    arguments = (f"--run_dir={tmp_path / 'run'}", f"--data_dir={graph_folder}", *TOY_FLAGS, "--ks=1")
+    assert run_here(monkeypatch, "gr_table1", *arguments, "--num_queries=3") == 0
+    printed = capsys.readouterr().out
+    result = files.read_json(tmp_path / "run" / "table1" / "result.json")
+    assert f"3 of {result['num_predictions']} distinct predictions of 10 test triples" in printed
+    assert [row["n"] for row in result["table"]] == [3, 3]
 
 
 def test_seeds(
