@@ -1,7 +1,7 @@
 """Training at batch size 1, in compiled blocks of steps, with what each example changed."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -73,6 +73,23 @@ class TrainingResult:
     history: tuple[EpochMetrics, ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class Prefix:
+    """How the training of all examples stood at the start of some blocks of its first epoch.
+
+    A training that removes only later examples comes by the same states, bit for bit.
+
+    Attributes:
+        states: by block: the arrays of Steps.to_arrays, the sum of losses, and the Lipschitz constant.
+    """
+
+    states: Mapping[int, tuple[dict[str, np.ndarray], float, float]]
+
+    def before(self, block: int) -> int | None:
+        """The last recorded block that is not behind `block`."""
+        return max((recorded for recorded in self.states if recorded <= block), default=None)
+
+
 @dataclasses.dataclass
 class _Progress:
     """Everything that the next step depends on."""
@@ -129,6 +146,7 @@ class Trainer:
         *,
         removed: Sequence[int] | np.ndarray = (),
         epochs: int | None = None,
+        prefix: Prefix | None = None,
         store: DeltaObserver | None = None,
         validate: Callable[[np.ndarray], float] | None = None,
         checkpoints: CheckpointFolder | None = None,
@@ -142,6 +160,7 @@ class Trainer:
             removed: example ids whose steps are skipped; everything else stays as it was. Without
                 any example left, the model keeps its initial values.
             epochs: at most the configuration's, the default.
+            prefix: from `record_prefix`; what it has of the training is not done again.
             store: cleared, receives the deltas, and holds those of the selected epoch at the end.
             validate: validation MRR of a table [num_rows, width], asked after each epoch; the
                 best epoch is selected. Without it, the last.
@@ -151,6 +170,7 @@ class Trainer:
             on_epoch: told each epoch's metrics.
 
         Raises:
+            ValueError: if `prefix` comes with what it cannot provide: a store or checkpoints.
             InputError: if an example id or `epochs` is out of range, or a checkpoint is damaged.
             TrainingError: if a loss is not finite, naming step and example.
         """
@@ -159,7 +179,12 @@ class Trainer:
             raise InputError(f"epochs must be from 1 to the configuration's {self.config.epochs}; got {epochs}.")
         removed = np.asarray(removed, np.int64)
         kept = self._kept(removed)
-        progress = self._start(self.config.initial_learning_rate(removed), checkpoints, store)
+        learning_rate = self.config.initial_learning_rate(removed)
+        if prefix is not None and (store is not None or checkpoints is not None):
+            raise ValueError("a training with a store or checkpoints starts at its first step, not from a prefix.")
+        progress = self._start(learning_rate, checkpoints, store)
+        if prefix is not None and len(removed):
+            self._skip_to(progress, prefix, int(removed.min()) // BLOCK_SIZE, learning_rate)
         if on_resume is not None:
             on_resume(progress.epoch * len(self._firsts) + progress.block)
         while progress.epoch < epochs:
@@ -184,6 +209,30 @@ class Trainer:
         if store is not None and progress.best_deltas is not None:
             store.assign(progress.best_deltas)
         return TrainingResult(progress.best_table, progress.best_epoch, tuple(progress.history))
+
+    def record_prefix(self, every: int) -> Prefix:
+        """Trains the first epoch on all examples and records every `every`-th block's start but the first's."""
+        states = {}
+        progress = self._start(self.config.initial_learning_rate(np.array([], np.int64)), None, None)
+        kept = np.ones(self.triples.num_examples, bool)
+        while progress.block < len(self._firsts):
+            if progress.block and progress.block % every == 0:
+                arrays = {name: array.copy() for name, array in self.steps.to_arrays(progress.state).items()}
+                states[progress.block] = arrays, progress.loss_sum, progress.lipschitz
+            first = self._firsts[progress.block]
+            order, count = self._order(kept, first)
+            progress.state, trace = self.steps.run(progress.state, self._plan(first), order, count)
+            self._record(progress, trace, first, None)
+            progress.block += 1
+        return Prefix(states)
+
+    def _skip_to(self, progress: _Progress, prefix: Prefix, block: int, learning_rate: float) -> None:
+        """Continues from the last recorded block that is not behind `block`, if there is one."""
+        recorded = prefix.before(block)
+        if recorded is not None:
+            arrays, progress.loss_sum, progress.lipschitz = prefix.states[recorded]
+            progress.state = self.steps.restore(arrays, learning_rate)
+            progress.block = recorded
 
     def _kept(self, removed: np.ndarray) -> np.ndarray:
         """Bool [num_examples]: whether an example is trained on."""

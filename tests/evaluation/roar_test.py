@@ -23,6 +23,7 @@ from gr_tf.evaluation.roar import (
     score_outcomes,
 )
 from gr_tf.models.prediction import tail_probability
+from gr_tf.training.trainer import Trainer
 from tests.conftest import Trained
 
 OUTCOME = Outcome(0, "GR", "1", 1, 0.003, p_before=0.5, p_after=0.4, top1_before=3, top1_after=3)
@@ -176,3 +177,25 @@ def test_parse_ks() -> None:
     ):
         with pytest.raises(InputError, match=message):
             parse_ks(wrong)
+
+
+def test_a_recorded_beginning_is_used_where_it_pays(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of 16 steps: late removals share most of an epoch, early ones nothing."""
+    for module in ("data.negatives", "training.trainer", "evaluation.retraining"):
+        monkeypatch.setattr(f"gr_tf.{module}.BLOCK_SIZE", 16)
+    trainer = Trainer(trained.trainer.triples, trained.trainer.config)
+    blocks = []
+    run = trainer.run
+    monkeypatch.setattr(trainer, "run", lambda **options: run(**options, on_block=lambda: blocks.append(1)))
+
+    def tables(removals: list[np.ndarray]) -> list[np.ndarray]:
+        blocks.clear()
+        measured = dict(retrain_without(trainer, 1, removals, lambda place, table: (place, table), jobs=2))
+        return [measured[place] for place in range(len(removals))]
+
+    late = [np.array([i]) for i in range(50, 60)]
+    for table, removed in zip(tables(late), late, strict=True):
+        np.testing.assert_array_equal(table, run(removed=removed, epochs=1).table)
+    assert len(blocks) == len(late)
+    tables([np.array([i]) for i in range(10)])
+    assert len(blocks) == 10 * 4

@@ -278,3 +278,26 @@ def test_constraints_hold_and_are_part_of_the_deltas(toy: TripleSet, constraint:
 def test_a_constraint_needs_dense_steps() -> None:
     with pytest.raises(InputError, match="constraint 'unit_norm' moves every row"):
         TrainConfig(constraint="unit_norm", steps="rows")
+
+
+@pytest.mark.parametrize("steps", ["dense", "rows"])
+def test_a_recorded_beginning_changes_no_bit(toy: TripleSet, monkeypatch: pytest.MonkeyPatch, steps: str) -> None:
+    use_blocks(monkeypatch, 16)
+    trainer = Trainer(toy, dataclasses.replace(CONFIG, steps=steps))
+    prefix = trainer.record_prefix(every=1)
+    assert sorted(prefix.states) == [1, 2, 3]
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+
+    for removed, skipped in (([3], 0), ([16, 40], 1), ([59], 3), ([40, 59, 33], 2)):
+        done = 0
+        result = trainer.run(removed=removed, prefix=prefix, on_block=count)
+        assert done == 3 * 4 - skipped
+        straight = trainer.run(removed=removed)
+        np.testing.assert_array_equal(result.table, straight.table)
+        assert result.history == straight.history
+    with pytest.raises(ValueError, match="starts at its first step"):
+        trainer.run(prefix=prefix, store=RollbackStore(60, 6, "float64"))
