@@ -51,11 +51,18 @@ class Explanation:
         if k is not None and k < 1:
             raise InputError(f"k must be at least 1; got {k}.")
         count = int((self.influences >= 0).sum()) if k is None else k
+        return self._only(slice(count))
+
+    def with_same_tail(self) -> "Explanation":
+        """The examples whose tail is the query's: GR-O of Lawrence et al. (2021), Table 2."""
+        return self._only(self.triples.train[self.example_ids, 2] == self.query.tail)
+
+    def _only(self, chosen: slice | np.ndarray) -> "Explanation":
         return dataclasses.replace(
             self,
-            example_ids=self.example_ids[:count],
-            influences=self.influences[:count],
-            rolled_back=self.rolled_back[:count],
+            example_ids=self.example_ids[chosen],
+            influences=self.influences[chosen],
+            rolled_back=self.rolled_back[chosen],
         )
 
 
