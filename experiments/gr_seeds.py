@@ -40,6 +40,7 @@ def run(
     nh_seed: int,
     jobs: int,
     overwrite: bool = False,
+    checkpoint_seconds: float = 30.0,
 ) -> dict[str, Any]:
     """Runs what is missing of the seeds and writes first{num_seeds}/result.json.
 
@@ -50,7 +51,8 @@ def run(
         num_seeds: how many.
         num_queries, query_seed: see stages.explain.run.
         ks, nh_seed, jobs: see stages.evaluate.run; NH draws others for each seed.
-        overwrite: drop everything that is there.
+        overwrite: drop what the seeds and the summary had written.
+        checkpoint_seconds: see stages.train.run.
 
     Returns:
         What result.json holds.
@@ -70,6 +72,7 @@ def run(
             jobs=jobs,
             overwrite=overwrite,
             reuse=True,
+            checkpoint_seconds=checkpoint_seconds,
         )
         for seed in range(config.seed, config.seed + num_seeds)
     ]
@@ -132,12 +135,7 @@ def main() -> None:
         config,
         folder,
         num_seeds=_NUM_SEEDS.value,
-        num_queries=explain_flags.num_queries(triples.name),
-        query_seed=explain_flags.QUERY_SEED.value,
-        ks=evaluate_flags.K_LIST.value,
-        nh_seed=evaluate_flags.NH_SEED.value,
-        jobs=evaluate_flags.JOBS.value,
-        overwrite=run_flags.OVERWRITE.value,
+        **gr_table1.arguments_of_flags(triples.name),
     )
     print(f"Table 1, {triples.name}, {config.model}, {_NUM_SEEDS.value} seeds from {config.seed}")
     print(as_text(frame(result)))

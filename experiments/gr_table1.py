@@ -101,6 +101,19 @@ def describe(result: dict[str, Any]) -> str:
     return "\n\n".join([title, as_text(table_1_frame(result["table"])), as_text(ranking_frame(result["test_ranking"]))])
 
 
+def arguments_of_flags(dataset: str) -> dict[str, Any]:
+    """The keyword arguments of `run` that the flags ask for, on a dataset of this name."""
+    return {
+        "num_queries": explain_flags.num_queries(dataset),
+        "query_seed": explain_flags.QUERY_SEED.value,
+        "ks": evaluate_flags.K_LIST.value,
+        "nh_seed": evaluate_flags.NH_SEED.value,
+        "jobs": evaluate_flags.JOBS.value,
+        "overwrite": run_flags.OVERWRITE.value,
+        "checkpoint_seconds": train_flags.CHECKPOINT_SECONDS.value,
+    }
+
+
 def main() -> None:
     triples = train_flags.load_dataset()
     config = train_flags.config_of_flags(triples.name)
@@ -109,13 +122,7 @@ def main() -> None:
         triples,
         config,
         folder,
-        num_queries=explain_flags.num_queries(triples.name),
-        query_seed=explain_flags.QUERY_SEED.value,
-        ks=evaluate_flags.K_LIST.value,
-        nh_seed=evaluate_flags.NH_SEED.value,
-        jobs=evaluate_flags.JOBS.value,
-        overwrite=run_flags.OVERWRITE.value,
-        checkpoint_seconds=train_flags.CHECKPOINT_SECONDS.value,
+        **arguments_of_flags(triples.name),
     )
     print(f"\n{describe(result)}\n")
     seconds = result["seconds"]

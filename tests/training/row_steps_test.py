@@ -213,8 +213,10 @@ def test_training_at_the_shape_of_fb15k237() -> None:
 
 @pytest.mark.slow
 def test_rows_and_dense_part_as_two_roundings_do() -> None:
-    """Training multiplies roundings: after 2,000 steps rows and dense are as far apart as dense and dense from
-    initial values that differ in their last digit."""
+    """Training multiplies roundings: a difference in the last digit of the initial values grows as rows and dense part.
+
+    100: rows and dense round otherwise at every one of 2,000 steps, the nudge comes once.
+    """
     triples = of_fb15k237_shape(2_000)
     config = TrainConfig(dim=DIM, num_negatives=NEGATIVES, epochs=1, steps="dense")
     trainer = Trainer(triples, config)
