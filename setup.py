@@ -18,7 +18,7 @@ setuptools.setup(
         "filelock>=3.13",
         "numpy>=1.26",
         "pandas>=2.2",
-        "scipy>=1.11",
+        "scipy>=1.15",
         "tensorboard>=2.18",
         "tensorflow>=2.18",
         "tqdm>=4.66",

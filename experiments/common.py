@@ -2,8 +2,9 @@
 
 import pathlib
 import sys
-from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeVar
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
 
 from absl import app, flags
 
@@ -12,8 +13,15 @@ from gr_tf.errors import InputError, TrainingError
 Returned = TypeVar("Returned")
 
 
-def start(main: Callable[[], None]) -> None:
-    """Parses the flags and calls `main`; a user's mistake ends in one line and exit status 1."""
+def start(main: Callable[[], None], defaults: Mapping[str, Any] = types.MappingProxyType({})) -> None:
+    """Parses the flags and calls `main`; a user's mistake ends in one line and exit status 1.
+
+    Args:
+        main: the binary's work.
+        defaults: of flags, where the binary's differ from the flag's.
+    """
+    for name, value in defaults.items():
+        flags.FLAGS.set_default(name, value)
 
     def checked(argv: Sequence[str]) -> None:
         if len(argv) > 1:

@@ -49,6 +49,7 @@ def main() -> None:
         _K.value,
         num_queries=explain_flags.num_queries(trained.triples.name),
         query_seed=explain_flags.QUERY_SEED.value,
+        right_if=explain_flags.RIGHT_IF_FLAG.value,
         overwrite=run_flags.OVERWRITE.value,
     )
     result = stage.result()
@@ -56,8 +57,7 @@ def main() -> None:
     print(f"Explained {len(rows)} of {result['num_predictions']} distinct predictions,")
     print(f"which {result['num_test']} test triples ask for.")
     for name, what in (("num_adjacent", "adjacent"), ("num_supporting", "supporting (influence >= 0)")):
-        values = [row[name] for row in rows]
-        print(f"{what} training triples: {np.mean(values):.1f} +- {np.std(values):.1f} a prediction")
+        print(f"{what} training triples: {result[name]['mean']:.1f} +- {result[name]['sd']:.1f} a prediction")
     if result["num_without_prediction"]:
         print(f"{result['num_without_prediction']} test rows have no prediction: every entity is a known tail.")
     print(f"Written to {stage.path}; next: python -m experiments.gr_evaluate --run_dir={folder}")

@@ -15,9 +15,9 @@ import pandas as pd
 from absl import flags
 
 from experiments import common, evaluate_flags, explain_flags, gr_table1, run_flags, train_flags
+from experiments.removal_table import Asked
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
-from gr_tf.evaluation.roar import parse_ks
 from gr_tf.report.run_dir import RunDir
 from gr_tf.report.tables import as_text
 from gr_tf.training.config import TrainConfig
@@ -28,57 +28,34 @@ for module in (evaluate_flags, explain_flags, run_flags, train_flags):
 _NUM_SEEDS = flags.DEFINE_integer("num_seeds", 5, "Seeds, counted up from --seed.")
 
 
-def run(
-    triples: TripleSet,
-    config: TrainConfig,
-    run_dir: pathlib.Path,
-    *,
-    num_seeds: int,
-    num_queries: int | None,
-    query_seed: int,
-    ks: Sequence[str],
-    nh_seed: int,
-    jobs: int,
-    overwrite: bool = False,
-    checkpoint_seconds: float = 30.0,
-) -> dict[str, Any]:
+def run(triples: TripleSet, config: TrainConfig, run_dir: pathlib.Path, asked: Asked, num_seeds: int) -> dict[str, Any]:
     """Runs what is missing of the seeds and writes first{num_seeds}/result.json.
 
     Args:
         triples: the dataset.
         config: the training of the first seed.
         run_dir: the folder; each seed has a subfolder.
+        asked: see gr_table1; NH draws others for each seed.
         num_seeds: how many.
-        num_queries, query_seed: see stages.explain.run.
-        ks, nh_seed, jobs: see stages.evaluate.run; NH draws others for each seed.
-        overwrite: drop what the seeds and the summary had written.
-        checkpoint_seconds: see stages.train.run.
 
     Returns:
         What result.json holds.
     """
     if num_seeds < 2:
         raise InputError(f"num_seeds must be at least 2 to show a spread; got {num_seeds}.")
-    ks = parse_ks(ks)
     results = [
         gr_table1.run(
             triples,
             dataclasses.replace(config, seed=seed),
             run_dir / f"seed{seed}",
-            num_queries=num_queries,
-            query_seed=query_seed,
-            ks=ks,
-            nh_seed=nh_seed + seed,
-            jobs=jobs,
-            overwrite=overwrite,
-            reuse=True,
-            checkpoint_seconds=checkpoint_seconds,
+            dataclasses.replace(asked, nh_seed=asked.nh_seed + seed, reuse=True),
         )
         for seed in range(config.seed, config.seed + num_seeds)
     ]
-    settings = {"checksums": dict(triples.checksums), "config": config.to_dict(), "num_seeds": num_seeds}
-    settings |= {"num_queries": num_queries, "query_seed": query_seed, "ks": list(ks), "nh_seed": nh_seed}
-    with RunDir.begin(run_dir / f"first{num_seeds}", settings, overwrite=overwrite) as whole:
+    # Every seed's settings but the fingerprints, which are its own.
+    settings = {name: value for name, value in results[0]["settings"].items() if not name.endswith("_fingerprint")}
+    settings["num_seeds"] = num_seeds
+    with RunDir.begin(run_dir / f"first{num_seeds}", settings, overwrite=asked.overwrite) as whole:
         rows = [_spread([result["table"][i] for result in results]) for i in range(len(results[0]["table"]))]
         ranking = pd.DataFrame([{r["metric"]: r["value"] for r in result["test_ranking"]} for result in results])
         whole.finish(
@@ -130,13 +107,7 @@ def main() -> None:
     triples = train_flags.load_dataset()
     config = train_flags.config_of_flags(triples.name)
     folder = run_flags.run_dir(f"{triples.name}-{config.model}-seeds")
-    result = run(
-        triples,
-        config,
-        folder,
-        num_seeds=_NUM_SEEDS.value,
-        **gr_table1.arguments_of_flags(triples.name),
-    )
+    result = run(triples, config, folder, Asked.of_flags(triples.name), _NUM_SEEDS.value)
     print(f"Table 1, {triples.name}, {config.model}, {_NUM_SEEDS.value} seeds from {config.seed}")
     print(as_text(frame(result)))
     mean, sd = result["test_ranking"]["mean"], result["test_ranking"]["sd"]

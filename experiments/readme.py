@@ -15,7 +15,7 @@ import pandas as pd
 
 from experiments import common, gr_seeds
 from gr_tf import files
-from gr_tf.report.tables import as_markdown, ranking_frame, table_1_frame
+from gr_tf.report.tables import as_markdown, ranking_frame, removal_frame
 
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "experiments" / "results"
@@ -24,7 +24,7 @@ _PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def _table_1(name: str) -> str:
-    return as_markdown(table_1_frame(_read(name)["table"]))
+    return as_markdown(removal_frame(_read(name)["table"]))
 
 
 def _ranking(name: str) -> str:

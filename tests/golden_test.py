@@ -68,7 +68,7 @@ def retrained() -> dict[str, list[Outcome]]:
     removals = [
         removal
         for i, explanation in enumerate(explanations)
-        for removal in make_removals(i, explanation.first(None), {"GR": explanation}, ("1", "10"))
+        for removal in make_removals(i, explanation.num_supporting, {"GR": explanation}, ("1", "10"))
     ]
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(pathlib.Path(folder) / "journal.jsonl")

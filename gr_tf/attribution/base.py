@@ -50,8 +50,12 @@ class Explanation:
         """
         if k is not None and k < 1:
             raise InputError(f"k must be at least 1; got {k}.")
-        count = int((self.influences >= 0).sum()) if k is None else k
-        return self._only(slice(count))
+        return self._only(slice(self.num_supporting if k is None else k))
+
+    @property
+    def num_supporting(self) -> int:
+        """How many examples have influence >= 0."""
+        return int((self.influences >= 0).sum())
 
     def with_same_tail(self) -> "Explanation":
         """The examples whose tail is the query's: GR-O of Lawrence et al. (2021), Table 2."""

@@ -121,26 +121,24 @@ def _parse_k(k: str) -> str:
 
 
 def make_removals(
-    prediction: int, supporting: Explanation, rankings: Mapping[str, Explanation], ks: Sequence[str]
+    prediction: int, num_supporting: int, rankings: Mapping[str, Explanation], ks: Sequence[str]
 ) -> list[Removal]:
     """What each method removes for one prediction.
 
     Args:
         prediction: its place.
-        supporting: Gradient Rollback's examples with influence >= 0; their number is what ALL
-            stands for, for every method.
+        num_supporting: what ALL stands for, for every method: how many examples have
+            influence >= 0 by Gradient Rollback.
         rankings: all examples that a method considers, by method.
         ks: sizes, from `parse_ks`.
     """
     return [
-        Removal(prediction, method, k, tuple(sorted(ranking.example_ids[: _size(k, supporting)].tolist())))
+        Removal(
+            prediction, method, k, tuple(sorted(ranking.example_ids[: num_supporting if k == ALL else int(k)].tolist()))
+        )
         for method, ranking in rankings.items()
         for k in ks
     ]
-
-
-def _size(k: str, supporting: Explanation) -> int:
-    return len(supporting.example_ids) if k == ALL else int(k)
 
 
 def remove_and_retrain(
@@ -158,7 +156,7 @@ def remove_and_retrain(
     that of the full data.
 
     Args:
-        trainer: of the explained model.
+        trainer: how to retrain: of the explained model, or of one with the same parameters.
         table: [num_rows, width], the explained model's parameters.
         epochs: of the explained model's selected epoch.
         predictions: the explained predictions.

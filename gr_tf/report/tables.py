@@ -10,35 +10,33 @@ from gr_tf.evaluation.roar import Score
 from gr_tf.report import published
 
 
-def table_1_rows(scores: Sequence[Score], dataset: str | None, model: str) -> list[dict[str, Any]]:
+def removal_rows(scores: Sequence[Score], paper: published.Figures) -> list[dict[str, Any]]:
     """Our scores with the paper's beside them, for result.json.
 
     A row is a Score's fields, and "paper": {"pd": ..., "tc": ...} or None.
 
     Args:
         scores: ours.
-        dataset: from sources.published_name.
-        model: a key of MODELS.
+        paper: from published.removal_figures.
     """
-    paper = published.TABLE_1.get((dataset or "", model), {})
     rows = []
     for score in scores:
         figures = paper.get(score.method, {}).get(score.k)
-        rows.append(
-            dataclasses.asdict(score) | {"paper": dict(zip(("pd", "tc"), figures, strict=True)) if figures else None}
-        )
+        beside = dict(zip(("pd", "tc"), figures, strict=True)) if figures else None
+        rows.append(dataclasses.asdict(score) | {"paper": beside})
     return rows
 
 
-def table_1_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Table 1 for reading, from the rows of result.json."""
+def removal_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Table 1 or 2 for reading, from the rows of result.json."""
 
     def share(row: Mapping[str, Any], name: str) -> str:
         low, high = row[f"{name}_interval"]
         return f"{row[name]:.1f} [{low:.0f}, {high:.0f}]"
 
     def paper(row: Mapping[str, Any], name: str) -> str:
-        return str(row["paper"][name]) if row["paper"] else "-"
+        figure = (row["paper"] or {}).get(name)
+        return "-" if figure is None else str(figure)
 
     return pd.DataFrame(
         {
@@ -53,9 +51,8 @@ def table_1_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     )
 
 
-def ranking_rows(metrics: Mapping[str, float], dataset: str | None, model: str) -> list[dict[str, Any]]:
-    """Test ranking in percent beside the paper's, for result.json."""
-    paper = published.TABLE_4.get((dataset or "", model), {})
+def ranking_rows(metrics: Mapping[str, float], paper: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Test ranking in percent beside the paper's (published.ranking_figures), for result.json."""
     return [{"metric": name, "value": 100 * value, "paper": paper.get(name)} for name, value in metrics.items()]
 
 

@@ -3,34 +3,43 @@
 import dataclasses
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from gr_tf import files
+from gr_tf.attribution.base import Explanation
+from gr_tf.attribution.criage import Criage
 from gr_tf.attribution.neighborhood import Neighborhood
 from gr_tf.data.sources import published_name
 from gr_tf.data.triples import TripleSet
+from gr_tf.errors import InputError
 from gr_tf.evaluation.journal import Journal
+from gr_tf.evaluation.released import evaluated_predictions, parse_defects, retraining_config
 from gr_tf.evaluation.roar import Outcome, Removal, make_removals, parse_ks, remove_and_retrain, score_outcomes
 from gr_tf.report.progress import progress
+from gr_tf.report.published import removal_figures
 from gr_tf.report.run_dir import RunDir
-from gr_tf.report.tables import table_1_rows
+from gr_tf.report.tables import removal_rows
 from gr_tf.stages import explain, train
 from gr_tf.stages.explain import ExplainedRun
 from gr_tf.stages.train import TrainedRun
+from gr_tf.training.trainer import Trainer
 
 STAGE = "evaluate"
-METHODS = ("NH", "GR")
+METHODS = ("NH", "CRIAGE", "GR-O", "GR")
+TABLE_1_METHODS = ("NH", "GR")
 KS = ("1", "10", "ALL")
 
 
 def run(
     run_dir: pathlib.Path,
     *,
+    methods: Sequence[str] = TABLE_1_METHODS,
     ks: Sequence[str] = KS,
     nh_seed: int = 0,
+    released_defects: Sequence[str] = (),
     jobs: int,
     overwrite: bool = False,
     reuse: bool = False,
@@ -39,8 +48,10 @@ def run(
 
     Args:
         run_dir: the run's folder; reads "train" and "explain", writes "evaluate".
+        methods: some of METHODS.
         ks: how many examples to remove: whole numbers, or ALL.
         nh_seed: seed of the random neighbours.
+        released_defects: some of released.DEFECTS.
         jobs: retrainings at a time; they change no result.
         overwrite: drop an evaluation that is there.
         reuse: return a finished evaluation with the same settings instead of refusing it.
@@ -48,53 +59,100 @@ def run(
     Raises:
         InputError: if an argument is out of range, or a folder cannot be used.
     """
-    ks = parse_ks(ks)
+    methods, ks, defects = _parse_methods(methods), parse_ks(ks), parse_defects(released_defects)
     trained = train.load(run_dir)
     explained = explain.load(run_dir, trained)
-    settings = {"explanations_fingerprint": explained.fingerprint, "ks": list(ks), "nh_seed": nh_seed}
+    settings = {
+        "explanations_fingerprint": explained.fingerprint,
+        "methods": list(methods),
+        "ks": list(ks),
+        "nh_seed": nh_seed,
+        "released_defects": list(defects),
+    }
+    rankers = _rankers(methods, trained, nh_seed)
     with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=reuse) as stage:
         if not stage.is_finished:
-            removals = _removals(trained, explained, ks, nh_seed)
-            _evaluate(stage, trained, explained, removals, jobs)
+            counts = [explanation.num_supporting for explanation in explained.explanations]
+            removals = []
+            # Prediction by prediction, so that a part of the work is a smaller sample, not a part of the table.
+            for place in evaluated_predictions(counts, defects):
+                explanation = explained.explanations[place]
+                rankings = {method: rank(explanation) for method, rank in rankers.items()}
+                removals += make_removals(place, counts[place], rankings, ks)
+            if not removals:
+                raise InputError("released_defects leave no prediction to evaluate.")
+            retrainer = Trainer(
+                trained.triples, retraining_config(trained.trainer.config, defects), trained.trainer.initial_table
+            )
+            _evaluate(stage, trained, explained, retrainer, removals, jobs)
     return stage
 
 
+def _parse_methods(methods: Sequence[str]) -> tuple[str, ...]:
+    """The methods asked for, in the order of METHODS."""
+    for method in methods:
+        if method not in METHODS:
+            raise InputError(f"methods are {', '.join(METHODS)}; got {method!r}.")
+    if not methods:
+        raise InputError("want at least one method.")
+    return tuple(method for method in METHODS if method in methods)
+
+
+def _rankers(
+    methods: Sequence[str], trained: TrainedRun, nh_seed: int
+) -> dict[str, Callable[[Explanation], Explanation]]:
+    """From Gradient Rollback's ranking of a query to each method's."""
+    model, table, triples = trained.trainer.model, trained.table, trained.triples
+    neighborhood = Neighborhood(model, table, triples, nh_seed)
+    rankers: dict[str, Callable[[Explanation], Explanation]] = {
+        "NH": lambda ranking: neighborhood.rank(ranking.query),
+        "GR-O": lambda ranking: ranking.with_same_tail(),
+        "GR": lambda ranking: ranking,
+    }
+    if "CRIAGE" in methods:
+        if trained.trainer.config.loss != "sigmoid":
+            raise InputError("CRIAGE explains models that were trained with --loss=sigmoid only.")
+        criage = Criage(model, table, triples)
+        rankers["CRIAGE"] = lambda ranking: criage.rank(ranking.query)
+    return {method: rankers[method] for method in methods}
+
+
 def _evaluate(
-    stage: RunDir, trained: TrainedRun, explained: ExplainedRun, removals: Sequence[Removal], jobs: int
+    stage: RunDir,
+    trained: TrainedRun,
+    explained: ExplainedRun,
+    retrainer: Trainer,
+    removals: Sequence[Removal],
+    jobs: int,
 ) -> None:
-    files.write_json(stage.path / "removals.json", [dataclasses.asdict(removal) for removal in removals])
+    # As the table has its rows: method by method, size by size.
+    methods, ks = stage.settings["methods"], stage.settings["ks"]
+    in_table = sorted(removals, key=lambda removal: (methods.index(removal.method), ks.index(removal.k)))
+    files.write_json(stage.path / "removals.json", [dataclasses.asdict(removal) for removal in in_table])
     fields = [field.name for field in dataclasses.fields(Outcome)]
     journal = Journal(stage.path / "retrainings.jsonl", fields)
     start = time.monotonic()
     done = len(journal.records)
     with progress("retraining", len(removals), done) as bar:
         for _ in remove_and_retrain(
-            trained.trainer, trained.table, trained.epoch, explained.predictions, removals, journal, jobs
+            retrainer, trained.table, trained.epoch, explained.predictions, removals, journal, jobs
         ):
             bar.advance()
     seconds = time.monotonic() - start
     outcomes = {outcome.key: outcome for outcome in (Outcome(**record) for record in journal.records)}
     journal.close()
-    ordered = [outcomes[removal.key] for removal in removals]
+    ordered = [outcomes[removal.key] for removal in in_table]
     config = trained.trainer.config
+    paper = removal_figures(published_name(trained.triples), config.model, config.loss)
     stage.finish(
         {
-            "table": table_1_rows(score_outcomes(ordered), published_name(trained.triples), config.model),
-            "retrainings": _named_rows(ordered, removals, explained, trained.triples),
+            "table": removal_rows(score_outcomes(ordered), paper),
+            "retrainings": _named_rows(ordered, in_table, explained, trained.triples),
+            "num_queries": len({removal.prediction for removal in removals}),
             # Of this process only; an earlier one may have done a part.
             "timing": {"seconds": seconds, "retrainings": len(removals) - done, "jobs": jobs},
         }
     )
-
-
-def _removals(trained: TrainedRun, explained: ExplainedRun, ks: Sequence[str], nh_seed: int) -> list[Removal]:
-    """What every method removes, method by method and size by size, as the table has its rows."""
-    neighborhood = Neighborhood(trained.trainer.model, trained.table, trained.triples, nh_seed)
-    removals = []
-    for place, explanation in enumerate(explained.explanations):
-        rankings = {"NH": neighborhood.rank(explanation.query), "GR": explanation}
-        removals += make_removals(place, explanation.first(None), rankings, ks)
-    return sorted(removals, key=lambda removal: (METHODS.index(removal.method), ks.index(removal.k)))
 
 
 def _named_rows(
@@ -112,9 +170,17 @@ def _named_rows(
                 **dataclasses.asdict(outcome),
                 "top1_before": triples.entities.names[outcome.top1_before],
                 "top1_after": triples.entities.names[outcome.top1_after],
-                "first_removed": removal.example_ids[0] if removal.example_ids else None,
+                "p_predicted": _p_predicted(removal, explained.explanations[removal.prediction]),
                 "pd": outcome.probability_drop,
                 "tc": outcome.top1_change,
             }
         )
     return rows
+
+
+def _p_predicted(removal: Removal, ranking: Explanation) -> float | None:
+    """Where one example is removed: p after it by Gradient Rollback, from its ranking of all adjacent examples."""
+    if len(removal.example_ids) != 1:
+        return None
+    (place,) = np.flatnonzero(ranking.example_ids == removal.example_ids[0])
+    return float(ranking.rolled_back[place])

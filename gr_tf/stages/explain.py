@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,6 +43,7 @@ def run(
     *,
     num_queries: int | None = None,
     query_seed: int = 0,
+    right_if: str = "drawn",
     overwrite: bool = False,
     reuse: bool = False,
 ) -> RunDir:
@@ -53,6 +55,7 @@ def run(
         num_queries: explain a random sample of this many, balanced between right and wrong
             predictions; None: all.
         query_seed: of the sample.
+        right_if: see attribution.queries.balanced_sample.
         overwrite: drop explanations that are there.
         reuse: return finished explanations of the same training instead of refusing them.
 
@@ -62,11 +65,13 @@ def run(
     if k < 1:
         raise InputError(f"k must be at least 1; got {k}.")
     trained = train.load(run_dir)
-    sample = {"num_queries": num_queries, "query_seed": query_seed if num_queries is not None else None}
+    sample: dict[str, Any] = {"num_queries": num_queries}
+    if num_queries is not None:
+        sample |= {"query_seed": query_seed, "right_if": right_if}
     settings = {"training_fingerprint": trained.fingerprint, "k": k, **sample}
     with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=reuse) as stage:
         if not stage.is_finished:
-            _explain(stage, trained, k, num_queries, query_seed)
+            _explain(stage, trained, k, num_queries, query_seed, right_if)
     return stage
 
 
@@ -100,7 +105,9 @@ def load(run_dir: pathlib.Path, trained: TrainedRun) -> ExplainedRun:
     return ExplainedRun(predictions, explanations, files.fingerprint(stage.path / _RANKINGS))
 
 
-def _explain(stage: RunDir, trained: TrainedRun, k: int, num_queries: int | None, query_seed: int) -> None:
+def _explain(
+    stage: RunDir, trained: TrainedRun, k: int, num_queries: int | None, query_seed: int, right_if: str
+) -> None:
     start = time.monotonic()
     explainer = trained.explainer()
     predictions = explained_predictions(trained.trainer.model, trained.table, trained.triples)
@@ -109,7 +116,7 @@ def _explain(stage: RunDir, trained: TrainedRun, k: int, num_queries: int | None
     asked = sum(len(p.test_lines) for p in predictions)
     num_predictions = len(predictions)
     if num_queries is not None:
-        predictions = balanced_sample(predictions, num_queries, query_seed)
+        predictions = balanced_sample(predictions, num_queries, query_seed, right_if)
     explanations = []
     with progress("explaining", len(predictions)) as bar:
         for prediction in predictions:
@@ -139,7 +146,7 @@ def _explain(stage: RunDir, trained: TrainedRun, k: int, num_queries: int | None
             **names.iloc[i].to_dict(),
             "p": explanation.probability,
             "num_adjacent": len(explanation.example_ids),
-            "num_supporting": len(explanation.first(None).example_ids),
+            "num_supporting": explanation.num_supporting,
             **dataclasses.asdict(prediction),
         }
         for i, (prediction, explanation) in enumerate(zip(predictions, explanations, strict=True))
@@ -149,7 +156,13 @@ def _explain(stage: RunDir, trained: TrainedRun, k: int, num_queries: int | None
             "predictions": rows,
             "num_test": len(trained.triples.test),
             "num_predictions": num_predictions,
+            "num_adjacent": _mean_and_sd([row["num_adjacent"] for row in rows]),
+            "num_supporting": _mean_and_sd([row["num_supporting"] for row in rows]),
             "num_without_prediction": len(trained.triples.test) - asked,
             "seconds": seconds,
         }
     )
+
+
+def _mean_and_sd(values: list[int]) -> dict[str, float]:
+    return {"mean": float(np.mean(values)), "sd": float(np.std(values))}

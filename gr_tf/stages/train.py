@@ -17,6 +17,7 @@ from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
 from gr_tf.models.ranking import RankingMetrics, filtered_ranks, validation_mrr
 from gr_tf.report.progress import progress
+from gr_tf.report.published import ranking_figures
 from gr_tf.report.run_dir import RunDir
 from gr_tf.report.tables import ranking_rows
 from gr_tf.report.tensorboard import EpochCurves
@@ -155,7 +156,7 @@ def _train(stage: RunDir, triples: TripleSet, config: TrainConfig, checkpoint_se
     metrics = dataclasses.asdict(RankingMetrics.of(ranks))
     result = {
         "history": [dataclasses.asdict(epoch) for epoch in training.history],
-        "test_ranking": ranking_rows(metrics, published_name(triples), config.model),
+        "test_ranking": ranking_rows(metrics, ranking_figures(published_name(triples), config.model, config.loss)),
         "num_test": len(triples.test),
         "seconds": time.monotonic() - start,
     }

@@ -126,7 +126,14 @@ class TrainConfig:
 PRESETS: dict[str, dict[str, Any]] = {
     "nations": {},
     "fb15k237": {"dim": 100, "num_negatives": 500, "epochs": 1, "dtype": "float32"},
-    "movielens": {"dim": 200, "num_negatives": 500, "epochs": 1, "dtype": "float32", "loss": "sigmoid"},
+    "movielens": {
+        "dim": 200,
+        "num_negatives": 500,
+        "epochs": 1,
+        "dtype": "float32",
+        "loss": "sigmoid",
+        "learning_rate": 0.001,  # BUILD_NOTES.md, "MovieLens' learning rate"
+    },
 }
 
 

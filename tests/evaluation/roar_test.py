@@ -37,7 +37,7 @@ def removals_of(trained: Trained) -> list[Removal]:
     for i, prediction in enumerate(explained_predictions(model, trained.table, triples)):
         ranking = rollback.rank(prediction.query)
         rankings = {"NH": neighborhood.rank(prediction.query), "GR": ranking}
-        removals += make_removals(i, ranking.first(None), rankings, ("1", "ALL"))
+        removals += make_removals(i, ranking.num_supporting, rankings, ("1", "ALL"))
     return removals
 
 

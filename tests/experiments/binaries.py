@@ -21,7 +21,7 @@ def run_here(monkeypatch: pytest.MonkeyPatch, binary: str, *arguments: object) -
     with flagsaver.flagsaver():
         flags.FLAGS.unparse_flags()
         with pytest.raises(SystemExit) as exit_info:
-            common.start(module.main)
+            common.start(module.main, getattr(module, "DEFAULTS", {}))
     return int(exit_info.value.code or 0)
 
 

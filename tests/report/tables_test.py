@@ -9,8 +9,8 @@ from tensorflow.python.lib.io import tf_record
 
 from gr_tf.evaluation.roar import Score
 from gr_tf.report.progress import progress
-from gr_tf.report.published import TABLE_1
-from gr_tf.report.tables import as_markdown, as_text, ranking_frame, ranking_rows, table_1_frame, table_1_rows
+from gr_tf.report.published import TABLE_1, ranking_figures, removal_figures
+from gr_tf.report.tables import as_markdown, as_text, ranking_frame, ranking_rows, removal_frame, removal_rows
 from gr_tf.report.tensorboard import EpochCurves
 from gr_tf.training.trainer import EpochMetrics
 
@@ -18,16 +18,18 @@ SCORE = Score("GR", "1", 143, 1.0, 93.0, (87.6, 96.2), 37.8, (30.2, 45.9))
 
 
 def test_paper_stands_beside_ours() -> None:
-    frame = table_1_frame(table_1_rows([SCORE], "nations", "distmult"))
+    frame = removal_frame(removal_rows([SCORE], removal_figures("nations", "distmult", "softmax")))
     assert frame.iloc[0].tolist() == ["GR-1", "1.0", "93.0 [88, 96]", "93", "37.8 [30, 46]", "38", 143]
-    unknown = table_1_frame(table_1_rows([SCORE], None, "distmult"))
+    unknown = removal_frame(removal_rows([SCORE], removal_figures(None, "distmult", "softmax")))
     assert unknown.iloc[0]["paper PD%"] == "-"
     assert "GR-1" in as_text(frame)
     assert as_markdown(frame).splitlines()[1] == "| --- | --- | --- | --- | --- | --- | --- |"
 
 
 def test_ranking() -> None:
-    frame = ranking_frame(ranking_rows({"mrr": 0.588766, "hits_at_3": 0.75}, "nations", "distmult"))
+    frame = ranking_frame(
+        ranking_rows({"mrr": 0.588766, "hits_at_3": 0.75}, ranking_figures("nations", "distmult", "softmax"))
+    )
     assert frame.values.tolist() == [["mrr", "58.88", "58.88"], ["hits_at_3", "75.00", "-"]]
 
 

@@ -1,0 +1,51 @@
+"""Known defects of the authors' released evaluation, to see what each one changes; all off by default."""
+
+import dataclasses
+from collections.abc import Collection, Sequence
+
+from gr_tf.errors import InputError
+from gr_tf.training.config import TrainConfig
+
+DEFECTS = {
+    "softmax_retraining": "retrains with the softmax loss, whatever the explained model was trained with",
+    "frozen_learning_rate": "retrains at 0.96^(k/1000) of the rate when the first k training triples are removed",
+    "stop_at_empty": "a prediction without a supporting triple ends the evaluation; the later ones do not count",
+    "drop_single": "a prediction with exactly one supporting triple does not count",
+}
+
+
+def parse_defects(names: Collection[str]) -> tuple[str, ...]:
+    """The defects asked for, in the order of DEFECTS.
+
+    Raises:
+        InputError: naming the one that is unknown.
+    """
+    for name in names:
+        if name not in DEFECTS:
+            raise InputError(f"released_defects are {', '.join(DEFECTS)}; got {name!r}.")
+    return tuple(name for name in DEFECTS if name in names)
+
+
+def retraining_config(config: TrainConfig, defects: Collection[str]) -> TrainConfig:
+    """What the retrainings of a model that was trained with `config` are done with."""
+    if "softmax_retraining" in defects:
+        config = dataclasses.replace(config, loss="softmax")
+    if "frozen_learning_rate" in defects:
+        config = dataclasses.replace(config, learning_rate_rule="released")
+    return config
+
+
+def evaluated_predictions(num_supporting: Sequence[int], defects: Collection[str]) -> list[int]:
+    """Which predictions are evaluated.
+
+    Args:
+        num_supporting: of each prediction, how many examples have influence >= 0.
+        defects: from `parse_defects`.
+    """
+    chosen = []
+    for place, count in enumerate(num_supporting):
+        if count == 0 and "stop_at_empty" in defects:
+            break
+        if count != 1 or "drop_single" not in defects:
+            chosen.append(place)
+    return chosen
