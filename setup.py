@@ -16,6 +16,8 @@ setuptools.setup(
     install_requires=[
         "absl-py>=2.1",
         "filelock>=3.13",
+        "matplotlib>=3.9",
+        "networkx>=3.3",
         "numpy>=1.26",
         "pandas>=2.2",
         "scipy>=1.15",

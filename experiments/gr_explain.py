@@ -4,46 +4,36 @@ python -m experiments.gr_explain                                    # every test
 python -m experiments.gr_explain --head=poland --relation=ngoorgs3  # one question, printed
 """
 
-import dataclasses
-import pathlib
-
-import numpy as np
 from absl import flags
 
-from experiments import common, explain_flags, run_flags
-from gr_tf.attribution.queries import named_query
-from gr_tf.errors import InputError
+from experiments import common, explain_flags, query_flags, run_flags
+from gr_tf.data.triples import Query
 from gr_tf.report.tables import as_text
 from gr_tf.stages import explain, train
+from gr_tf.stages.train import TrainedRun
 
-for module in (explain_flags, run_flags):
+for module in (explain_flags, query_flags, run_flags):
     flags.adopt_module_key_flags(module)
 
-_HEAD = flags.DEFINE_string("head", None, "Head of the one question to explain.")
-_RELATION = flags.DEFINE_string("relation", None, "Relation of the one question to explain.")
-_TAIL = flags.DEFINE_string("tail", None, "Tail to explain; default: the most probable one that is not known.")
 _K = flags.DEFINE_integer("k", 10, "Most influential triples to print, or to list in explanations.csv.")
 
 
-def _print_one(folder: pathlib.Path) -> None:
-    if _HEAD.value is None or _RELATION.value is None:
-        raise InputError("one question needs both --head and --relation.")
-    trained = train.load(folder)
+def _print_one(trained: TrainedRun, query: Query) -> None:
     triples = trained.triples
-    query = named_query(trained.trainer.model, trained.table, triples, _HEAD.value, _RELATION.value, _TAIL.value)
     explanation = trained.explainer().explain(query, _K.value)
-    name = triples.names(np.array([dataclasses.astuple(query)])).iloc[0]
-    print(f"({name['head']}, {name['relation']}, ?) -> {name['tail']}, p = {explanation.probability:.4f}")
+    head, relation, tail = map(triples.label, triples.names_of(query))
+    print(f"({head}, {relation}, ?) -> {tail}, p = {explanation.probability:.4f}")
     print(f"The {len(explanation.frame)} most influential of {triples.num_examples} training triples:")
-    print(as_text(explanation.frame))
+    print(as_text(explanation.labeled_frame))
 
 
 def main() -> None:
     folder = run_flags.run_dir()
-    if (_HEAD.value, _RELATION.value, _TAIL.value) != (None, None, None):
-        _print_one(folder)
-        return
     trained = train.load(folder)
+    query = query_flags.asked(trained)
+    if query is not None:
+        _print_one(trained, query)
+        return
     stage = explain.run(
         folder,
         _K.value,

@@ -13,6 +13,8 @@ from gr_tf.stages import train
 for module in (run_flags, train_flags):
     flags.adopt_module_key_flags(module)
 
+STEPS_TOLD = {"dense": "the whole table", "rows": "the rows it touches (the others catch up)"}
+
 
 def main() -> None:
     triples = train_flags.load_dataset()
@@ -26,7 +28,8 @@ def main() -> None:
     )
     result = stage.result()
     last = result["history"][result["epoch"] - 1]
-    print(f"Trained {config.model} on {triples.name}: {triples.num_examples} triples, {config.epochs} epochs.")
+    print(f"Trained {config.model} on {triples.name}: {triples.num_examples} triples, {config.epochs} epochs,")
+    print(f"{STEPS_TOLD[result['steps']]} at each step.")
     print(f"Selected epoch {result['epoch']}: validation MRR {last['validation_mrr']:.4f}.")
     print(as_text(ranking_frame(result["test_ranking"])))
     print(f"Written to {stage.path}; next: python -m experiments.gr_explain --run_dir={stage.path.parent}")

@@ -55,10 +55,10 @@ CHECKPOINT_SECONDS = flags.DEFINE_float(
 )
 
 
-def config_of_flags(dataset: str) -> TrainConfig:
-    """The training that the flags ask for, on a dataset of this name."""
+def config_of_flags(dataset: str, **instead: Any) -> TrainConfig:
+    """The training that the flags ask for, on a dataset of this name; `instead` goes before them."""
     asked: dict[str, Any] = {flag.name: flag.value for flag in _CONFIG_FLAGS if flag.value is not None}
-    return TrainConfig(**(PRESETS.get(dataset, {}) | asked))
+    return TrainConfig(**(PRESETS.get(dataset, {}) | asked | instead))
 
 
 def load_dataset() -> TripleSet:

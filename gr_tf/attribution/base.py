@@ -22,6 +22,7 @@ class Explanation:
         rolled_back: [k], p of query.tail without the example, as far as the method estimates it;
             NaN where it does not.
         frame: the same by name: head, relation, tail, influence, p, p_rolled_back, example_id.
+        labeled_frame: with labels for names, where the dataset has them.
     """
 
     query: Query
@@ -40,6 +41,14 @@ class Explanation:
             p=self.probability,
             p_rolled_back=self.rolled_back,
             example_id=self.example_ids,
+        )
+
+    @property
+    def labeled_frame(self) -> pd.DataFrame:
+        """The explanation as a table for people."""
+        frame = self.frame
+        return frame.assign(
+            **{column: frame[column].map(self.triples.label) for column in ("head", "relation", "tail")}
         )
 
     def first(self, k: int | None) -> "Explanation":

@@ -73,6 +73,14 @@ class TripleSet:
             {"head": entities[triples[:, 0]], "relation": relations[triples[:, 1]], "tail": entities[triples[:, 2]]}
         )
 
+    def names_of(self, query: Query) -> tuple[str, str, str]:
+        """The names of a query's head, relation and tail."""
+        return self.entities.names[query.head], self.relations.names[query.relation], self.entities.names[query.tail]
+
+    def label(self, name: str) -> str:
+        """What people call it; the name itself where there is no label."""
+        return self.labels.get(name, name)
+
 
 def read_triples(path: pathlib.Path) -> tuple[list[NamedTriple], int]:
     """Reads head<TAB>relation<TAB>tail lines: UTF-8, LF or CRLF, names as they stand.

@@ -126,7 +126,10 @@ def _explain(
     names = trained.triples.names(np.array([dataclasses.astuple(p.query) for p in predictions]))
     frames = []
     for i, explanation in enumerate(explanations):
-        frame = explanation.first(k).frame
+        shown = explanation.first(k)
+        frame = shown.frame
+        if trained.triples.labels:
+            frame = frame.join(shown.labeled_frame[["head", "relation", "tail"]].add_suffix("_label"))
         frame.insert(0, "rank", np.arange(1, len(frame) + 1))
         for place, column in enumerate(("head", "relation", "tail")):
             frame.insert(place, f"query_{column}", names.iloc[i][column])

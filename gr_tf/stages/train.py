@@ -158,6 +158,7 @@ def _train(stage: RunDir, triples: TripleSet, config: TrainConfig, checkpoint_se
         "history": [dataclasses.asdict(epoch) for epoch in training.history],
         "test_ranking": ranking_rows(metrics, ranking_figures(published_name(triples), config.model, config.loss)),
         "num_test": len(triples.test),
+        "steps": trainer.steps.name,
         "seconds": time.monotonic() - start,
     }
     _save(stage, trainer, training, store, result)

@@ -29,7 +29,12 @@ class Steps(Protocol):
     """A way of doing the steps of a block; one state per training, many trainings at a time.
 
     A state is what the next step depends on. It may be changed in place: only the newest is valid.
+
+    Attributes:
+        name: of the way, as in training.config.STEPS.
     """
+
+    name: str
 
     def plan(self, rows: np.ndarray) -> Any:
         """Device inputs of a block, which depend on its triples and negatives only.

@@ -32,6 +32,8 @@ class DenseState(NamedTuple):
 class DenseSteps:
     """Any optimizer and any constraint, applied to every row at every step."""
 
+    name = "dense"
+
     def __init__(
         self, model: FactorModel, loss_name: str, optimizer: Optimizer, dtype: str, constraint_name: str = "none"
     ) -> None:

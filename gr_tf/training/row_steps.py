@@ -60,6 +60,8 @@ class RowState(NamedTuple):
 class RowSteps:
     """Adam on the rows that a step touches."""
 
+    name = "rows"
+
     def __init__(self, model: FactorModel, loss_name: str, optimizer: RowAdam, num_steps: int) -> None:
         """
         Args:

@@ -1,0 +1,25 @@
+"""Flags of the binaries that explain one question."""
+
+from absl import flags
+
+from gr_tf.attribution.queries import named_query
+from gr_tf.data.triples import Query
+from gr_tf.errors import InputError
+from gr_tf.stages.train import TrainedRun
+
+_HEAD = flags.DEFINE_string("head", None, "Head of the one question to explain.")
+_RELATION = flags.DEFINE_string("relation", None, "Relation of the one question to explain.")
+_TAIL = flags.DEFINE_string("tail", None, "Tail to explain; default: the most probable one that is not known.")
+
+
+def asked(trained: TrainedRun) -> Query | None:
+    """The question of the flags, or None.
+
+    Raises:
+        InputError: if it is incomplete, or a name is unknown.
+    """
+    if (_HEAD.value, _RELATION.value, _TAIL.value) == (None, None, None):
+        return None
+    if _HEAD.value is None or _RELATION.value is None:
+        raise InputError("one question needs both --head and --relation.")
+    return named_query(trained.trainer.model, trained.table, trained.triples, _HEAD.value, _RELATION.value, _TAIL.value)

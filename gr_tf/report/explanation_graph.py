@@ -1,0 +1,127 @@
+"""An explanation drawn as a graph (Lawrence et al. 2021, Figure 3)."""
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gr_tf.attribution.base import Explanation
+from gr_tf.report.figures import NEUTRAL, OPPOSING, SUPPORTING, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_WIDTHS = (1.0, 4.0)
+
+
+def explanation_graph(explanation: Explanation) -> "Figure":
+    """The query dashed, its examples solid: supporting ones blue, opposing ones red, width by influence.
+
+    Args:
+        explanation: not too many examples; ten can still be read.
+    """
+    import networkx as nx
+
+    triples, query = explanation.triples, explanation.query
+    head, relation, tail = triples.names_of(query)
+    graph = nx.MultiDiGraph()
+    graph.add_edge(
+        head, tail, label=f"{triples.label(relation)}\np = {explanation.probability:.2f}", color="black", width=1.8
+    )
+    strongest = np.abs(explanation.influences).max(initial=1e-12)
+    names = explanation.frame[["head", "relation", "tail"]].to_numpy()
+    for (start, by, end), influence in zip(names, explanation.influences, strict=True):
+        share = abs(influence) / strongest
+        graph.add_edge(
+            start,
+            end,
+            label=f"{triples.label(by)}\n{influence:+.3f}",
+            color=SUPPORTING if influence >= 0 else OPPOSING,
+            width=_WIDTHS[0] + share * (_WIDTHS[1] - _WIDTHS[0]),
+        )
+    figure = new_figure(1, width=9, height=6.5)
+    axes = figure.add_subplot()
+    positions = _positions(graph, head, tail)
+    asked = [node in (head, tail) for node in graph]
+    nx.draw_networkx_nodes(
+        graph,
+        positions,
+        ax=axes,
+        node_size=1100,
+        node_color=["#FFF3D6" if is_asked else "#F2F2F2" for is_asked in asked],
+        edgecolors=["black" if is_asked else NEUTRAL for is_asked in asked],
+    )
+    # Labels need not be unique; names are.
+    labels = {name: textwrap.fill(triples.label(name), 14) for name in graph}
+    nx.draw_networkx_labels(graph, positions, labels, ax=axes, font_size=8)
+    for (start, end, key), curve in _curves(graph).items():
+        data = graph.edges[start, end, key]
+        is_query = (start, end, key) == (head, tail, 0)
+        style = {"ax": axes, "edgelist": [(start, end, key)], "connectionstyle": f"arc3,rad={curve}"}
+        nx.draw_networkx_edges(
+            graph,
+            positions,
+            edge_color=data["color"],
+            width=data["width"],
+            style="dashed" if is_query else "solid",
+            node_size=1100,
+            arrowsize=14,
+            **style,
+        )
+        nx.draw_networkx_edge_labels(
+            graph,
+            positions,
+            edge_labels={(start, end, key): data["label"]},
+            ax=axes,
+            connectionstyle=style["connectionstyle"],
+            font_size=7,
+            font_color=data["color"],
+            rotate=False,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
+        )
+    axes.set_axis_off()
+    axes.margins(0.15)
+    axes.set_title(
+        f"({triples.label(head)}, {triples.label(relation)}, ?) → {triples.label(tail)}: "
+        f"the {len(explanation.influences)} most influential training triples",
+        fontsize=10,
+    )
+    return figure
+
+
+def _positions(graph: Any, head: str, tail: str) -> dict[str, tuple[float, float]]:
+    """Head left, tail right; what touches both between them, what touches one beside it, the rest below."""
+    positions = {head: (-1.0, 0.0), tail: (1.0, 0.0)}
+    undirected = graph.to_undirected(as_view=True)
+    sides: dict[str, list[str]] = {"both": [], "head": [], "tail": [], "none": []}
+    for node in graph:
+        if node not in positions:
+            near = [undirected.has_edge(node, other) for other in (head, tail)]
+            side = "both" if all(near) else "head" if near[0] else "tail" if near[1] else "none"
+            sides[side].append(node)
+    for i, node in enumerate(sides["both"]):
+        positions[node] = (0.0, (1.0 + 0.8 * (i // 2)) * (1 if i % 2 == 0 else -1))
+    for side, direction in (("head", -1.0), ("tail", 1.0)):
+        count = len(sides[side])
+        for i, node in enumerate(sides[side]):
+            angle = np.pi * (i + 1) / (count + 1) - np.pi / 2
+            positions[node] = (direction * (1.0 + 1.2 * np.cos(angle)), 1.2 * np.sin(angle))
+    lowest = min(y for _, y in positions.values()) - 0.9
+    count = len(sides["none"])
+    for i, node in enumerate(sides["none"]):
+        positions[node] = (-1.6 + 3.2 * (i + 0.5) / count, lowest)
+    return positions
+
+
+def _curves(graph: Any) -> dict[tuple[str, str, int], float]:
+    """How far each edge bends, so that edges between the same nodes lie side by side."""
+    between: dict[tuple[str, ...], list[tuple[str, str, int]]] = {}
+    for edge in graph.edges(keys=True):
+        between.setdefault(tuple(sorted(edge[:2])), []).append(edge)
+    curves = {}
+    for ends, edges in between.items():
+        for i, edge in enumerate(edges):
+            # 0, 1, -1, 2, -2, ...; an edge in the other direction bends to its other side.
+            bend = 0.28 * ((i + 1) // 2) * (1 if i % 2 else -1)
+            curves[edge] = bend if edge[:2] == ends else -bend
+    return curves

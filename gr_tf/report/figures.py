@@ -1,0 +1,104 @@
+"""Figures 2 and 4 of Lawrence et al. (2021), and how they are drawn and saved."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gr_tf import files
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SUPPORTING, OPPOSING, NEUTRAL = "#0072B2", "#D55E00", "#555555"  # Okabe and Ito: told apart by colour-blind readers
+_DOTS_PER_INCH = 130
+
+
+def new_figure(columns: int, rows: int = 1, *, width: float = 3.6, height: float = 3.6) -> "Figure":
+    """An empty figure for a grid of panels of this size in inches, without a window."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width * columns, height * rows), layout="constrained")
+
+
+def save(figure: "Figure", path: pathlib.Path) -> None:
+    """Writes a PNG, whole or not at all."""
+    with files.new_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH, facecolor="white")
+
+
+@dataclasses.dataclass(frozen=True)
+class Scatter:
+    """One panel of Figure 2.
+
+    Attributes:
+        title: above the panel.
+        predicted: [n] probabilities after the removal by Gradient Rollback.
+        retrained: [n] the same by really retraining.
+    """
+
+    title: str
+    predicted: Sequence[float]
+    retrained: Sequence[float]
+
+
+def prediction_scatter(panels: Sequence[Scatter], columns: int = 4) -> "Figure":
+    """Figure 2: predicted against retrained probabilities, a panel each."""
+    columns = min(columns, len(panels))
+    figure = new_figure(columns, -(-len(panels) // columns))
+    for i, panel in enumerate(panels):
+        axes = figure.add_subplot(-(-len(panels) // columns), columns, i + 1)
+        axes.plot([0, 1], [0, 1], color=NEUTRAL, linewidth=0.8, linestyle=":")
+        axes.scatter(panel.predicted, panel.retrained, s=14, alpha=0.55, color=SUPPORTING, linewidths=0)
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="p predicted by rolling back")
+        axes.set_title(panel.title, fontsize=9)
+        if i % columns == 0:
+            axes.set_ylabel("p after retraining")
+    return figure
+
+
+@dataclasses.dataclass(frozen=True)
+class Box:
+    """One box of Figure 4.
+
+    Attributes:
+        name: below the box.
+        values: [n] differences.
+    """
+
+    name: str
+    values: Sequence[float]
+
+
+def difference_boxes(panels: Sequence[tuple[str, Sequence[Box]]], what: str) -> "Figure":
+    """Figure 4: box plots, a panel for each (title, boxes); whiskers to 1.5 times the box, all outliers shown.
+
+    Args:
+        panels: titles and boxes.
+        what: the vertical axis.
+    """
+    width = max(2.6, 1.05 * max(len(boxes) for _, boxes in panels))
+    figure = new_figure(len(panels), width=width, height=4.0)
+    first = None
+    for i, (title, boxes) in enumerate(panels):
+        axes = figure.add_subplot(1, len(panels), i + 1, sharey=first)
+        first = first or axes
+        axes.axhline(0, color=NEUTRAL, linewidth=0.8, linestyle=":")
+        axes.boxplot(
+            [np.asarray(box.values) for box in boxes],
+            tick_labels=[box.name for box in boxes],
+            widths=0.5,
+            patch_artist=True,
+            boxprops={"facecolor": "#CCE3F0", "edgecolor": SUPPORTING},
+            medianprops={"color": OPPOSING, "linewidth": 1.6},
+            whiskerprops={"color": SUPPORTING},
+            capprops={"color": SUPPORTING},
+            flierprops={"marker": ".", "markersize": 4, "markeredgecolor": SUPPORTING, "alpha": 0.5},
+        )
+        axes.set_title(title, fontsize=10)
+        axes.tick_params(axis="x", labelsize=7)
+        if i == 0:
+            axes.set_ylabel(what)
+    return figure
