@@ -27,6 +27,7 @@ setuptools.setup(
     ],
     extras_require={
         "test": [
+            "hypothesis>=6.100",
             "import-linter>=2.1",
             "mypy>=1.15",
             "pandas-stubs",

@@ -15,12 +15,10 @@ from gr_tf.stages.train import TrainedRun
 for module in (explain_flags, query_flags, run_flags):
     flags.adopt_module_key_flags(module)
 
-_K = flags.DEFINE_integer("k", 10, "Most influential triples to print, or to list in explanations.csv.")
-
 
 def _print_one(trained: TrainedRun, query: Query) -> None:
     triples = trained.triples
-    explanation = trained.explainer().explain(query, _K.value)
+    explanation = trained.explainer().explain(query, query_flags.K.value)
     head, relation, tail = map(triples.label, triples.names_of(query))
     print(f"({head}, {relation}, ?) -> {tail}, p = {explanation.probability:.4f}")
     print(f"The {len(explanation.frame)} most influential of {triples.num_examples} training triples:")
@@ -36,7 +34,7 @@ def main() -> None:
         return
     stage = explain.run(
         folder,
-        _K.value,
+        query_flags.K.value,
         num_queries=explain_flags.num_queries(trained.triples.name),
         query_seed=explain_flags.QUERY_SEED.value,
         right_if=explain_flags.RIGHT_IF_FLAG.value,

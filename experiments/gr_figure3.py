@@ -25,7 +25,7 @@ for module in (query_flags, run_flags, train_flags):
     flags.adopt_module_key_flags(module)
 
 NAME = "figure3"
-_K = flags.DEFINE_integer("k", 6, "Most influential triples to draw.", lower_bound=1)
+DEFAULTS = {"k": 6}
 
 
 def run(trained: TrainedRun, run_dir: pathlib.Path, query: Query, k: int, overwrite: bool = False) -> dict[str, Any]:
@@ -77,9 +77,9 @@ def main() -> None:
     train.run(triples, config, folder, reuse=True)
     trained = train.load(folder)
     query = query_flags.asked(trained) or _surest_right(trained)
-    run(trained, folder, query, _K.value, run_flags.OVERWRITE.value)
+    run(trained, folder, query, query_flags.K.value, run_flags.OVERWRITE.value)
     print(f"Written to {folder / NAME}: {NAME}.png, result.json.")
 
 
 if __name__ == "__main__":
-    common.start(main)
+    common.start(main, DEFAULTS)

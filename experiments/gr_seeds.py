@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from absl import flags
 
-from experiments import common, evaluate_flags, explain_flags, gr_table1, run_flags, train_flags
+from experiments import common, evaluate_flags, explain_flags, gr_table1, run_flags, seed_flags, train_flags
 from experiments.removal_table import Asked
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
@@ -22,10 +22,11 @@ from gr_tf.report.run_dir import RunDir
 from gr_tf.report.tables import as_text
 from gr_tf.training.config import TrainConfig
 
-for module in (evaluate_flags, explain_flags, run_flags, train_flags):
+for module in (evaluate_flags, explain_flags, run_flags, seed_flags, train_flags):
     flags.adopt_module_key_flags(module)
 
-_NUM_SEEDS = flags.DEFINE_integer("num_seeds", 5, "Seeds, counted up from --seed.")
+
+DEFAULTS = {"num_seeds": 5}
 
 
 def run(triples: TripleSet, config: TrainConfig, run_dir: pathlib.Path, asked: Asked, num_seeds: int) -> dict[str, Any]:
@@ -107,13 +108,13 @@ def main() -> None:
     triples = train_flags.load_dataset()
     config = train_flags.config_of_flags(triples.name)
     folder = run_flags.run_dir(f"{triples.name}-{config.model}-seeds")
-    result = run(triples, config, folder, Asked.of_flags(triples.name), _NUM_SEEDS.value)
-    print(f"Table 1, {triples.name}, {config.model}, {_NUM_SEEDS.value} seeds from {config.seed}")
+    result = run(triples, config, folder, Asked.of_flags(triples.name), seed_flags.NUM_SEEDS.value)
+    print(f"Table 1, {triples.name}, {config.model}, {seed_flags.NUM_SEEDS.value} seeds from {config.seed}")
     print(as_text(frame(result)))
     mean, sd = result["test_ranking"]["mean"], result["test_ranking"]["sd"]
     print("test ranking: " + ", ".join(f"{name} {mean[name]:.2f} +- {sd[name]:.2f}" for name in mean))
-    print(f"Written to {folder / f'first{_NUM_SEEDS.value}'}.")
+    print(f"Written to {folder / f'first{seed_flags.NUM_SEEDS.value}'}.")
 
 
 if __name__ == "__main__":
-    common.start(main)
+    common.start(main, DEFAULTS)

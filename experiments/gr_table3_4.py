@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from absl import flags
 
-from experiments import common, run_flags, train_flags
+from experiments import common, run_flags, seed_flags, train_flags
 from gr_tf.data.sources import published_name
 from gr_tf.data.triples import SPLITS, TripleSet
 from gr_tf.report import published
@@ -21,11 +21,10 @@ from gr_tf.report.tables import as_text
 from gr_tf.stages import train
 from gr_tf.training.config import MODELS, TrainConfig
 
-for module in (run_flags, train_flags):
+for module in (run_flags, seed_flags, train_flags):
     flags.adopt_module_key_flags(module)
 
 NAME = "table3_4"
-_NUM_SEEDS = flags.DEFINE_integer("num_seeds", 1, "Seeds of each model, counted up from --seed.", lower_bound=1)
 _MODELS = flags.DEFINE_list("models", list(MODELS), "Models to train.")
 
 
@@ -131,7 +130,7 @@ def main() -> None:
         triples,
         configs,
         folder,
-        _NUM_SEEDS.value,
+        seed_flags.NUM_SEEDS.value,
         overwrite=run_flags.OVERWRITE.value,
         checkpoint_seconds=train_flags.CHECKPOINT_SECONDS.value,
     )

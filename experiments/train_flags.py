@@ -61,6 +61,11 @@ def config_of_flags(dataset: str, **instead: Any) -> TrainConfig:
     return TrainConfig(**(PRESETS.get(dataset, {}) | asked | instead))
 
 
+def default_config(dataset: str) -> TrainConfig:
+    """The training of a dataset of this name without any flag."""
+    return TrainConfig(**PRESETS.get(dataset, {}))
+
+
 def load_dataset() -> TripleSet:
     """The dataset of the flags; tells what its reader noted."""
     triples = load_triples(_DATASET.value, _DATA_DIR.value)

@@ -30,8 +30,8 @@ def randomization_test(first: Sequence[bool], second: Sequence[bool], seed: int 
         raise ValueError(f"want as many outcomes of both methods; got {len(first)} and {len(second)}.")
     differences = np.asarray(first, np.int64) - np.asarray(second, np.int64)
     differences = differences[differences != 0]
-    if not len(differences):
-        return 1.0
+    if len(differences) < 2:
+        return 1.0  # Both signs of a single difference are as large.
     # Queries with equal outcomes add nothing to any arrangement; of the others, a change of place is a change of sign.
     test = stats.permutation_test(
         (differences,),

@@ -102,3 +102,34 @@ def difference_boxes(panels: Sequence[tuple[str, Sequence[Box]]], what: str) -> 
         if i == 0:
             axes.set_ylabel(what)
     return figure
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """One line of a figure.
+
+    Attributes:
+        name: in the legend.
+        values: [n].
+        color: of the line.
+        dashed: how it is drawn.
+    """
+
+    name: str
+    values: Sequence[float]
+    color: str
+    dashed: bool = False
+
+
+def curves(title: str, x: Sequence[float], lines: Sequence[Curve], x_name: str, y_name: str) -> "Figure":
+    """Lines over a common axis, both axes logarithmic."""
+    figure = new_figure(1, width=6.5, height=4.2)
+    axes = figure.add_subplot()
+    for line in lines:
+        style = "--" if line.dashed else "-"
+        # Zero has no place on a logarithmic axis.
+        axes.plot(x, [value or np.nan for value in line.values], style, color=line.color, label=line.name)
+    axes.set(xscale="log", yscale="log", xlabel=x_name, ylabel=y_name)
+    axes.set_title(title, fontsize=10)
+    axes.legend(fontsize=8)
+    return figure

@@ -197,5 +197,17 @@ def test_samples_are_balanced() -> None:
         assert balanced_sample(whole, 20, seed=1) == sample
         assert balanced_sample(whole, 20, seed=2) != sample
     assert len(balanced_sample(predictions(2, 3), 20, seed=0)) == 5
+    # One that answers five rows, one of them right, among single wrong ones: drawn by its wrong rows it is wrong.
+    mixed = [ExplainedPrediction(Query(0, 0, 0), 0.5, tuple(range(5)), (True, False, False, False, False))]
+    mixed += [ExplainedPrediction(Query(i, 0, 0), 0.5, (4 + i,), (i % 2 == 0,)) for i in range(1, 41)]
+    beside: dict[str, set[bool]] = {"drawn": set(), "any": set()}
+    for right_if, kinds in beside.items():
+        for seed in range(200):
+            sample = balanced_sample(mixed, 2, seed, right_if)
+            if sample[0].query.head == 0:
+                kinds.add(sample[1].correct[0])
+    assert beside == {"drawn": {True, False}, "any": {False}}
+    with pytest.raises(InputError, match="right_if must be one of drawn, any"):
+        balanced_sample(mixed, 2, 0, "all")
     with pytest.raises(InputError, match="num_queries must be at least 1"):
         balanced_sample(predictions(2, 3), 0, seed=0)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from gr_tf import files
+from gr_tf.data.triples import read_folder
 from tests.experiments.binaries import run_here, start_process
 
 TOY_FLAGS = ("--dim=4", "--num_negatives=3", "--epochs=3", "--learning_rate=0.03")
@@ -96,6 +97,135 @@ def test_seeds(
         seed = files.read_json(tmp_path / "run" / f"seed{i}" / "table1" / "result.json")
         assert seed["settings"]["config"]["seed"] == i
         assert [row["pd"] for row in seed["table"]] == [row["pd"]["per_seed"][i] for row in result["table"]]
+
+
+def run_dir_and_data(tmp_path: pathlib.Path, graph_folder: pathlib.Path) -> tuple[str, ...]:
+    return (f"--run_dir={tmp_path / 'run'}", f"--data_dir={graph_folder}", *TOY_FLAGS)
+
+
+def test_table_2(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    arguments = (*run_dir_and_data(tmp_path, graph_folder), "--num_queries=4", "--ks=1,2")
+    assert run_here(monkeypatch, "gr_table2", *arguments) == 0
+    assert "GR - CRIAGE, k = 2" in capsys.readouterr().out
+    result = files.read_json(tmp_path / "run" / "table2" / "result.json")
+    assert result["settings"]["config"]["loss"] == "sigmoid"
+    assert [(row["method"], row["k"], row["n"]) for row in result["table"]] == [
+        (method, k, 4) for method in ("NH", "CRIAGE", "GR-O", "GR") for k in ("1", "2")
+    ]
+    assert len(result["significance"]) == 8
+    removals = files.read_json(tmp_path / "run" / "evaluate" / "removals.json")
+    train = read_folder(graph_folder).train_frame
+    for row, removal in zip(result["retrainings"], removals, strict=True):
+        if row["method"] in ("CRIAGE", "GR-O"):
+            assert set(train.loc[removal["example_ids"], "tail"]) <= {row["tail"]}
+        assert (row["p_predicted"] is None) == (row["num_removed"] != 1)
+    assert run_here(monkeypatch, "gr_table2", *arguments[1:], "--loss=softmax") == 1
+    assert "trained with the sigmoid loss; got 'softmax'" in capsys.readouterr().err
+
+
+def test_released_defects(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, graph_folder: pathlib.Path) -> None:
+    arguments = (f"--data_dir={graph_folder}", *TOY_FLAGS, "--ks=1", "--methods=GR", "--loss=sigmoid")
+    results = {}
+    for name in ("none", "softmax_retraining"):
+        folder = tmp_path / name
+        flags = () if name == "none" else (f"--released_defects={name}",)
+        assert run_here(monkeypatch, "gr_table1", f"--run_dir={folder}", *arguments, *flags) == 0
+        results[name] = files.read_json(folder / "table1" / "result.json")["retrainings"]
+    before, after = ([[row[key] for row in rows] for rows in results.values()] for key in ("p_before", "p_after"))
+    assert before[0] == before[1]
+    assert all(one != other for one, other in zip(*after, strict=True))
+
+
+def test_tables_3_and_4(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    assert run_here(monkeypatch, "gr_table3_4", *run_dir_and_data(tmp_path, graph_folder), "--num_seeds=2") == 0
+    assert " +- " in capsys.readouterr().out
+    result = files.read_json(tmp_path / "run" / "table3_4" / "result.json")
+    assert {row["what"]: row["value"] for row in result["statistics"]}["train"] == 60
+    for row in result["ranking"]:
+        for seed, value in enumerate(row["per_seed"]):
+            trained = files.read_json(tmp_path / "run" / f"{row['model']}-seed{seed}" / "train" / "result.json")
+            assert {"metric": row["metric"], "value": value, "paper": None} in trained["test_ranking"]
+
+
+def test_table_5(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    assert run_here(monkeypatch, "gr_table5", *run_dir_and_data(tmp_path, graph_folder), "--num_queries=3") == 0
+    assert "the paper: GTX 1080 Ti" in capsys.readouterr().out
+    result = files.read_json(tmp_path / "run" / "table5" / "result.json")
+    assert result["num_queries"] == 3
+    assert 0 < result["explaining_seconds"]["mean"] <= result["explaining_seconds"]["max"]
+    assert result["training_seconds"] > 0
+
+
+def test_figures(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    """Figures 2 to 4 from one run: what is drawn is what the table's retrainings say."""
+    arguments = run_dir_and_data(tmp_path, graph_folder)
+    run = tmp_path / "run"
+    assert run_here(monkeypatch, "gr_figure2", *arguments, "--constraints=none,unit_norm") == 0
+    assert "r of the changes" in capsys.readouterr().out
+    tables = [files.read_json(folder / "table1" / "result.json") for folder in (run, tmp_path / "run-unit_norm")]
+    scatter = files.read_json(run / "figure2" / "result.json")
+    for table, panel in zip(tables, scatter["panels"], strict=True):
+        rows = [row for row in table["retrainings"] if (row["method"], row["k"]) == ("GR", "1")]
+        assert panel["p_retrained"] == [row["p_after"] for row in rows]
+        assert panel["p_predicted"] == [row["p_predicted"] for row in rows]
+        assert panel["tc"] == pytest.approx(100 * sum(row["tc"] for row in rows) / len(rows))
+    assert [table["settings"]["config"]["constraint"] for table in tables] == ["none", "unit_norm"]
+
+    assert run_here(monkeypatch, "gr_figure3", *arguments, "--head=e1", "--relation=r2", "--tail=e5", "--k=4") == 0
+    graph = files.read_json(run / "figure3" / "result.json")
+    assert graph["query"] == {"head": "e1", "relation": "r2", "tail": "e5"}
+    assert len(graph["examples"]) == 4
+
+    table_path = run / "table1" / "result.json"
+    assert run_here(monkeypatch, "gr_figure4", f"--run_dir={run}", f"--tables={table_path}") == 0
+    boxes = files.read_json(run / "figure4" / "result.json")["boxes"]
+    assert [box["k"] for box in boxes] == ["1", "10", "ALL"]
+    falls = {
+        (row["method"], row["prediction"]): row["p_before"] - row["p_after"]
+        for row in tables[0]["retrainings"]
+        if row["k"] == "10"
+    }
+    places = sorted({prediction for _, prediction in falls})
+    expected = [falls["GR", place] - falls["NH", place] for place in places]
+    np.testing.assert_allclose(boxes[1]["differences"], expected, atol=1e-15)
+    for name in ("figure2", "figure3", "figure4"):
+        assert (run / name / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert run_here(monkeypatch, "gr_figure4", f"--tables={run / 'figure4' / 'result.json'}") == 1
+    assert "no result of gr_table1" in capsys.readouterr().err
+
+
+def test_stability(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    graph_folder: pathlib.Path,
+) -> None:
+    arguments = (f"--run_dir={tmp_path}", f"--data_dir={graph_folder}", "--num_removed=3", "--epochs=2", "--dim=4")
+    assert run_here(monkeypatch, "gr_stability", *arguments) == 0
+    assert "bound of Theorems 1 and 2" in capsys.readouterr().out
+    result = files.read_json(tmp_path / "stability" / "result.json")
+    assert result["share_of_steps_within_bounds"] == {"apart": 1.0, "rolled_back_apart": 1.0}
+    assert result["mean_rolled_back_difference"] < result["mean_difference"] < result["theorem_bound"]
 
 
 def kill_when(condition: Callable[[], bool], binary: str, *arguments: object) -> None:

@@ -1,0 +1,217 @@
+"""Theory of Gradient Rollback, to be checked by numbers: stability of SGD, and rolling back's error.
+
+Lawrence et al. (2021), Lemmas 2-5 and Theorems 1 and 2, after Hardt, Recht and Singer (2016), "Train
+faster, generalize better". With embedding norms of at most C, DistMult's score is 2 C^2-Lipschitz
+(Lemma 2) and 4 C-smooth (Lemma 3).
+
+The theorems speak of a function f with values in [0, 1] that SGD minimizes. Here f(w; d) =
+sigmoid(-score(w; d)), the probability by which the model denies the triple d. The sigmoid's first
+two derivatives are at most 1/4 and 1/(6 sqrt(3)), so that f is C^2/2-Lipschitz and
+(C + (2 C^2)^2 / (6 sqrt(3)))-smooth.
+"""
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gr_tf.data.triples import TripleSet
+from gr_tf.models.base import FactorModel
+
+_SIGMOID_FIRST = 1 / 4
+_SIGMOID_SECOND = 1 / (6 * math.sqrt(3))
+
+
+@dataclasses.dataclass(frozen=True)
+class Constants:
+    """Of a function of the parameters.
+
+    Attributes:
+        lipschitz: L, |f(w) - f(w')| <= L ||w - w'||.
+        smoothness: beta, ||grad f(w) - grad f(w')|| <= beta ||w - w'||.
+    """
+
+    lipschitz: float
+    smoothness: float
+
+
+def score_constants(max_norm: float) -> Constants:
+    """Of DistMult's score where every embedding's norm is at most max_norm (Lemmas 2 and 3)."""
+    return Constants(2 * max_norm**2, 4 * max_norm)
+
+
+def denial_constants(max_norm: float) -> Constants:
+    """Of f = sigmoid(-score), by the chain rule from `score_constants`."""
+    score = score_constants(max_norm)
+    return Constants(
+        _SIGMOID_FIRST * score.lipschitz,
+        _SIGMOID_FIRST * score.smoothness + _SIGMOID_SECOND * score.lipschitz**2,
+    )
+
+
+def stability_bound(constants: Constants, rate: float, num_steps: int, num_examples: int) -> float:
+    """Lambda_stab-nc of Theorem 1: by how much f may differ, in expectation, after SGD with and without a triple.
+
+    (1 + 1/(beta c)) / (n - 1) * (c L^2)^(1/(beta c + 1)) * T^(beta c/(beta c + 1)), for step
+    sizes of at most c/t; by Theorem 2 also by how much rolling back may be wrong.
+
+    Args:
+        constants: of f, with values in [0, 1].
+        rate: c.
+        num_steps: T.
+        num_examples: n, with the triple.
+    """
+    expansion = constants.smoothness * rate
+    return (
+        (1 + 1 / expansion)
+        / (num_examples - 1)
+        * (rate * constants.lipschitz**2) ** (1 / (expansion + 1))
+        * num_steps ** (expansion / (expansion + 1))
+    )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CoupledRun:
+    """SGD on D and on D without one triple, with the same draws.
+
+    Attributes:
+        apart: [T], ||w - w'|| after each step.
+        rolled_back_apart: [T], ||w - gamma - w'||, gamma the changes that the triple's own steps made to
+            its three rows.
+        max_norm: the largest norm of an embedding in either run: C.
+        differences: [n], |f(w; d) - f(w'; d)| in the end, for the training triples d that share an element
+            with the removed one, itself included.
+        rolled_back_differences: [n], |f(w - gamma; d) - f(w'; d)|.
+    """
+
+    apart: np.ndarray
+    rolled_back_apart: np.ndarray
+    max_norm: float
+    differences: np.ndarray
+    rolled_back_differences: np.ndarray
+
+
+def coupled_run(
+    model: FactorModel, triples: TripleSet, initial_table: np.ndarray, order: np.ndarray, removed: int, rate: float
+) -> CoupledRun:
+    """Trains twice by SGD on f with step sizes c/t, with and without one triple.
+
+    Args:
+        model: DistMult, for the constants to hold; any factor model runs.
+        triples: the dataset.
+        initial_table: [num_rows, width], of both runs.
+        order: [T], the example id that each step draws; in the second run, steps that draw the
+            removed one do nothing.
+        removed: the example id.
+        rate: c.
+    """
+    rows = model.rows_of(triples.train)
+    denials = _denials(model)
+    whole, without, caused, apart, rolled_back_apart, max_norm = _steps(model)(
+        tf.constant(initial_table),
+        tf.constant(rows[order]),
+        tf.constant(order == removed),
+        tf.constant(rate, tf.float64),
+    )
+    near = (rows == rows[removed]) | (rows == rows[removed][[2, 1, 0]])
+    adjacent = rows[near.any(axis=1)]
+    after, rolled_back, retrained = (denials(table, adjacent).numpy() for table in (whole, whole - caused, without))
+    return CoupledRun(
+        apart.numpy(),
+        rolled_back_apart.numpy(),
+        float(max_norm),
+        np.abs(after - retrained),
+        np.abs(rolled_back - retrained),
+    )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DistanceBounds:
+    """What the theory allows for one order of steps.
+
+    Attributes:
+        apart: [T], for ||w - w'||.
+        rolled_back_apart: [T], for ||w - gamma - w'||.
+    """
+
+    apart: np.ndarray
+    rolled_back_apart: np.ndarray
+
+
+def distance_bounds(order: np.ndarray, removed: int, constants: Constants, rate: float) -> DistanceBounds:
+    """The recurrences in the proof of Lemma 5, along one order of steps instead of in expectation.
+
+    A step on the removed triple adds alpha L to the first and nothing to the second; any other
+    multiplies the first by 1 + alpha beta and adds alpha beta times the first to the second (Lemma 4).
+
+    Args:
+        order: [T], the example id that each step draws.
+        removed: the example id.
+        constants: of f.
+        rate: c.
+    """
+    apart = rolled_back = 0.0
+    bounds = np.empty((2, len(order)))
+    for t, is_removed in enumerate(order == removed):
+        size = rate / (t + 1)
+        if is_removed:
+            apart += size * constants.lipschitz
+        else:
+            rolled_back += size * constants.smoothness * apart
+            apart *= 1 + size * constants.smoothness
+        bounds[:, t] = apart, rolled_back
+    return DistanceBounds(*bounds)
+
+
+@functools.cache
+def _denials(model: FactorModel) -> Any:
+    """The function (table, rows [n, 3]) -> f [n]."""
+
+    def run(table: Any, rows: Any) -> Any:
+        parts = tf.gather(table, rows)
+        return tf.sigmoid(-model.score(parts[:, 0], parts[:, 1], parts[:, 2]))
+
+    return tf.function(run, reduce_retracing=True)
+
+
+@functools.cache
+def _steps(model: FactorModel) -> Any:
+    """The compiled function that does all steps of a coupled run."""
+
+    def gradient(table: Any, rows: Any) -> Any:
+        parts = tf.gather(table, rows)
+        with tf.GradientTape() as tape:
+            tape.watch(parts)
+            value = tf.sigmoid(-model.score(parts[0], parts[1], parts[2]))
+        return tf.tensor_scatter_nd_add(tf.zeros_like(table), rows[:, None], tape.gradient(value, parts))
+
+    def largest_norm(table: Any) -> Any:
+        return tf.reduce_max(tf.norm(table, axis=-1))
+
+    def run(initial: Any, rows: Any, is_removed: Any, rate: Any) -> tuple[Any, ...]:
+        num_steps = tf.shape(rows)[0]
+        distances = tf.zeros([num_steps, 2], initial.dtype)
+
+        def body(t: Any, whole: Any, without: Any, caused: Any, distances: Any, norm: Any) -> tuple[Any, ...]:
+            now, skipped = tf.gather(rows, t), tf.cast(tf.gather(is_removed, t), initial.dtype)
+            size = rate / tf.cast(t + 1, initial.dtype)
+            change = -size * gradient(whole, now)
+            whole += change
+            without -= (1 - skipped) * size * gradient(without, now)
+            caused += skipped * change
+            pair = tf.stack([tf.norm(whole - without), tf.norm(whole - caused - without)])
+            distances = tf.tensor_scatter_nd_update(distances, [[t]], pair[None])
+            norm = tf.reduce_max(tf.stack([norm, largest_norm(whole), largest_norm(without)]))
+            return t + 1, whole, without, caused, distances, norm
+
+        _, whole, without, caused, distances, norm = tf.while_loop(
+            lambda t, *_: t < num_steps,
+            body,
+            (tf.constant(0), initial, initial, tf.zeros_like(initial), distances, largest_norm(initial)),
+        )
+        return whole, without, caused, distances[:, 0], distances[:, 1], norm
+
+    return tf.function(run, jit_compile=True)

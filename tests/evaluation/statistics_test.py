@@ -1,0 +1,43 @@
+"""Significance and correlation."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from gr_tf.evaluation.correlation import pearson
+from gr_tf.evaluation.significance import randomization_test
+
+
+def test_randomization_test_is_exact_on_few_queries() -> None:
+    """Five queries that only the first method wins: 2 of 2^5 arrangements are as extreme."""
+    first, second = [True] * 5 + [False] * 4, [False] * 9
+    assert randomization_test(first, second) == pytest.approx(2 / 32)
+    assert randomization_test(second, first) == pytest.approx(2 / 32)
+
+
+def test_randomization_test_nears_the_sign_test() -> None:
+    """With outcomes of 0 and 1 the exact test is the sign test; 9,999 trials leave a percent or so."""
+    generator = np.random.default_rng(0)
+    first, second = generator.random(143) < 0.3, generator.random(143) < 0.2
+    won, lost = int((first & ~second).sum()), int((second & ~first).sum())
+    exact = stats.binomtest(won, won + lost).pvalue
+    assert randomization_test(first.tolist(), second.tolist()) == pytest.approx(exact, abs=0.02)
+    assert randomization_test(first.tolist(), second.tolist()) == randomization_test(first.tolist(), second.tolist())
+
+
+def test_equal_methods_do_not_differ() -> None:
+    assert randomization_test([True, False], [True, False]) == 1.0
+    assert randomization_test([True, False], [False, False]) == 1.0
+    with pytest.raises(ValueError, match="got 2 and 1"):
+        randomization_test([True, False], [True])
+
+
+def test_pearson() -> None:
+    exact = pearson([1.0, 2.0, 3.0, 5.0], [2.0, 4.0, 6.0, 10.0])
+    assert exact.r == pytest.approx(1.0)
+    assert exact.n == 4
+    noisy = pearson([1.0, 2.0, 3.0, 4.0, 5.0], [2.0, 1.0, 4.0, 3.0, 5.0])
+    assert noisy.r == pytest.approx(0.8)
+    # Fisher: tanh(atanh(0.8) -+ 1.96 / sqrt(5 - 3))
+    assert noisy.low == pytest.approx(np.tanh(np.arctanh(0.8) - 1.959964 / np.sqrt(2)), abs=1e-6)
+    assert noisy.high == pytest.approx(np.tanh(np.arctanh(0.8) + 1.959964 / np.sqrt(2)), abs=1e-6)

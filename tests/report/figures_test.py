@@ -1,0 +1,51 @@
+"""Figures: what is on them, read back from matplotlib's objects, and that they become PNGs."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from gr_tf.attribution.base import Explanation
+from gr_tf.data.triples import Query, TripleSet
+from gr_tf.report import figures
+from gr_tf.report.explanation_graph import explanation_graph
+
+
+def test_scatter(tmp_path: pathlib.Path) -> None:
+    figure = figures.prediction_scatter([figures.Scatter(f"panel {i}", [0.1, 0.5], [0.2, 0.4]) for i in range(5)])
+    assert [axes.get_title() for axes in figure.axes] == [f"panel {i}" for i in range(5)]
+    points = np.asarray(figure.axes[4].collections[0].get_offsets())
+    np.testing.assert_allclose(points, [[0.1, 0.2], [0.5, 0.4]])
+    figures.save(figure, tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in tmp_path.iterdir()] == ["figure.png"]
+
+
+def test_boxes() -> None:
+    boxes = [figures.Box("a", [0.0, 1.0, 2.0]), figures.Box("b", [5.0])]
+    figure = figures.difference_boxes([("one", boxes), ("two", boxes[:1])], "difference")
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["a", "b"]
+    assert figure.axes[0].get_ylabel() == "difference"
+    assert len(figure.axes[1].get_xticklabels()) == 1
+
+
+def test_curves() -> None:
+    figure = figures.curves("title", [1, 10], [figures.Curve("line", [0.0, 2.0], "red")], "x", "y")
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), [np.nan, 2.0])
+
+
+def test_explanation_graph(toy: TripleSet, tmp_path: pathlib.Path) -> None:
+    """Self-loops, parallel triples, triples away from the query, and two entities of one label."""
+    labeled = dataclasses.replace(toy, labels={"e0": "same label", "e1": "same label", "r0": "a relation"})
+    example_ids = np.array([3, 4, 11, 0, 1, 20])
+    influences = np.array([0.3, 0.2, 0.1, 0.05, 0.0, -0.2])
+    explanation = Explanation(Query(0, 0, 1), 0.5, example_ids, influences, 0.5 - influences, labeled)
+    figure = explanation_graph(explanation)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    for influence in influences:
+        assert sum(text.endswith(f"\n{influence:+.3f}") for text in texts) >= 1
+    assert "a relation\np = 0.50" in texts
+    assert texts.count("same label") == 2
+    names = {name for row in toy.train_frame.iloc[example_ids][["head", "tail"]].to_numpy() for name in row}
+    assert len([text for text in texts if "\n" not in text]) == len(names | {"e0", "e1"})
+    figures.save(figure, tmp_path / "graph.png")
