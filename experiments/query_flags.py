@@ -10,7 +10,7 @@ from gr_tf.stages.train import TrainedRun
 _HEAD = flags.DEFINE_string("head", None, "Head of the one question to explain.")
 _RELATION = flags.DEFINE_string("relation", None, "Relation of the one question to explain.")
 _TAIL = flags.DEFINE_string("tail", None, "Tail to explain; default: the most probable one that is not known.")
-K = flags.DEFINE_integer("k", 10, "How many of the most influential triples to show.", lower_bound=1)
+K = flags.DEFINE_integer("k", 10, "How many of the most influential triples to show.")
 
 
 def asked(trained: TrainedRun) -> Query | None:
