@@ -1,9 +1,9 @@
 """Figure 2 of Lawrence et al. (2021): what rolling back predicts, against what retraining gives.
 
-python -m experiments.gr_figure2
+python -m experiments.gr_figure2 --num_seeds=5                                 # Nations, constraint by constraint
+python -m experiments.gr_figure2 --tables=runs/fb15k237-distmult/table1/result.json,...  # finished tables
 
-For each constraint on the embedding norms a table 1 is made, or found in its folder, and the retrainings
-of GR-1 are drawn: the probability that Gradient Rollback predicts after the removal against the one
+For each retraining of GR-1: the probability that Gradient Rollback predicts after the removal, and the one
 after retraining.
 """
 
@@ -12,13 +12,22 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from absl import flags
 
-from experiments import common, evaluate_flags, explain_flags, gr_table1, run_flags, train_flags
+from experiments import (
+    common,
+    evaluate_flags,
+    explain_flags,
+    gr_table1,
+    run_flags,
+    seed_flags,
+    table_files,
+    train_flags,
+)
 from experiments.removal_table import Asked
 from gr_tf.constraints import CONSTRAINTS
-from gr_tf.data.sources import published_name
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation.correlation import pearson
@@ -27,61 +36,93 @@ from gr_tf.report.run_dir import RunDir
 from gr_tf.report.tables import as_text
 from gr_tf.training.config import TrainConfig
 
-for module in (evaluate_flags, explain_flags, run_flags, train_flags):
+for module in (evaluate_flags, explain_flags, run_flags, seed_flags, table_files, train_flags):
     flags.adopt_module_key_flags(module)
 
 NAME = "figure2"
+DEFAULTS = {"methods": ["GR"], "ks": ["1"]}
 _CONSTRAINTS = flags.DEFINE_list(
     "constraints",
-    None,
-    f"Constraints to compare: {', '.join(CONSTRAINTS)}. Default: all on nations; on other data none, since "
-    "constraints need dense steps.",
+    list(CONSTRAINTS),
+    f"Constraints to compare: {', '.join(CONSTRAINTS)}; all but none need dense steps.",
 )
 
 
-def run(
-    triples: TripleSet, config: TrainConfig, run_dir: pathlib.Path, asked: Asked, constraints: Sequence[str]
+def compare_constraints(
+    triples: TripleSet,
+    config: TrainConfig,
+    run_dir: pathlib.Path,
+    asked: Asked,
+    constraints: Sequence[str],
+    num_seeds: int,
 ) -> dict[str, Any]:
-    """Makes what is missing of the tables, and writes figure2/figure2.png and figure2/result.json.
+    """Makes what is missing of the tables, a folder each, and the figure; see `run`.
 
     Args:
         triples: the dataset.
         config: the training; its constraint is set to each of `constraints`.
-        run_dir: the folder of the table without constraint; the others' stand beside it.
+        run_dir: the folder.
         asked: see gr_table1; must have the method GR and k = 1.
         constraints: some of CONSTRAINTS.
+        num_seeds: trainings of each, from config.seed on.
+    """
+    if "GR" not in asked.methods or "1" not in asked.ks:
+        raise InputError("Figure 2 is about GR-1: it needs GR in --methods and 1 in --ks.")
+    tables = [
+        gr_table1.run(
+            triples,
+            dataclasses.replace(config, constraint=constraint, seed=seed),
+            run_dir / f"{constraint}-seed{seed}",
+            dataclasses.replace(asked, reuse=True),
+        )
+        for constraint in constraints
+        for seed in range(config.seed, config.seed + num_seeds)
+    ]
+    return run(tables, run_dir, asked.overwrite)
+
+
+def run(tables: Sequence[Mapping[str, Any]], run_dir: pathlib.Path, overwrite: bool = False) -> dict[str, Any]:
+    """Writes figure2/figure2.png and figure2/result.json.
+
+    Args:
+        tables: results of gr_table1; those that differ by their seed only share a panel.
+        run_dir: where the figure's folder goes.
+        overwrite: drop a figure that is there.
 
     Returns:
         What result.json holds.
     """
-    if "GR" not in asked.methods or "1" not in asked.ks:
-        raise InputError("Figure 2 is about GR-1: it needs GR in --methods and 1 in --ks.")
-    panels, made_from = [], {}
-    for constraint in constraints:
-        folder = run_dir if constraint == "none" else run_dir.with_name(f"{run_dir.name}-{constraint}")
-        table = gr_table1.run(
-            triples, dataclasses.replace(config, constraint=constraint), folder, dataclasses.replace(asked, reuse=True)
-        )
-        panels.append(_panel(constraint, table))
-        made_from[constraint] = table["settings"]
-    with RunDir.begin(run_dir / NAME, {"made_from": made_from}, overwrite=asked.overwrite) as stage:
-        paper = published.FIGURE_2 if (published_name(triples), config.model) == ("nations", "distmult") else {}
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for table in tables:
+        kind = table["dataset"], table["model"], table["settings"]["config"]["constraint"]
+        groups.setdefault(kind, []).append(_retrainings(table))
+    with RunDir.begin(run_dir / NAME, {"made_from": [t["settings"] for t in tables]}, overwrite=overwrite) as stage:
         result = {
-            "dataset": triples.name,
-            "model": config.model,
-            "panels": [panel | {"paper": paper.get(panel["constraint"])} for panel in panels],
+            "panels": [
+                {
+                    "dataset": dataset,
+                    "model": model,
+                    "constraint": constraint,
+                    "paper": published.FIGURE_2.get(constraint)
+                    if (dataset, model) == ("nations", "distmult")
+                    else None,
+                    "seeds": seeds,
+                }
+                for (dataset, model, constraint), seeds in groups.items()
+            ]
         }
         figures.save(draw(result), stage.path / f"{NAME}.png")
         stage.finish(result)
     return result
 
 
-def _panel(constraint: str, table: Mapping[str, Any]) -> dict[str, Any]:
+def _retrainings(table: Mapping[str, Any]) -> dict[str, Any]:
+    """GR-1's retrainings of one table."""
     rows = pd.DataFrame(table["retrainings"])
     rows = rows[(rows["method"] == "GR") & (rows["k"] == "1") & rows["p_predicted"].notna()]
     before, predicted, retrained = rows["p_before"], rows["p_predicted"], rows["p_after"]
     return {
-        "constraint": constraint,
+        "seed": table["settings"]["config"]["seed"],
         "lipschitz": table["lipschitz"],
         "tc": 100 * float(rows["tc"].mean()),
         "pearson": dataclasses.asdict(pearson(predicted.tolist(), retrained.tolist())),
@@ -94,16 +135,17 @@ def _panel(constraint: str, table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def draw(result: Mapping[str, Any]) -> Any:
-    """The figure, from result.json."""
+    """The figure, from result.json: the first seed of each panel."""
     return figures.prediction_scatter(
         [
             figures.Scatter(
-                f"{result['dataset']}, {result['model']}, {panel['constraint'].replace('_', ' ')}\n"
-                f"r = {panel['pearson']['r']:.2f}, Lipschitz {panel['lipschitz']:.2f}, n = {panel['pearson']['n']}",
-                panel["p_predicted"],
-                panel["p_retrained"],
+                f"{panel['dataset']}, {panel['model']}, {panel['constraint'].replace('_', ' ')}\n"
+                f"r = {seed['pearson']['r']:.2f}, Lipschitz {seed['lipschitz']:.2f}, n = {seed['pearson']['n']}",
+                seed["p_predicted"],
+                seed["p_retrained"],
             )
             for panel in result["panels"]
+            for seed in panel["seeds"][:1]
         ]
     )
 
@@ -111,9 +153,15 @@ def draw(result: Mapping[str, Any]) -> Any:
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """The figure's numbers for reading, from result.json."""
 
+    def spread(values: Sequence[float], decimals: int) -> str:
+        mean = f"{np.mean(values):.{decimals}f}"
+        return mean if len(values) == 1 else f"{mean} +- {np.std(values, ddof=1):.{decimals}f}"
+
     def correlation(panel: Mapping[str, Any], name: str) -> str:
-        values = panel[name]
-        return f"{values['r']:.2f} [{values['low']:.2f}, {values['high']:.2f}]"
+        seeds = [seed[name] for seed in panel["seeds"]]
+        if len(seeds) == 1:
+            return "{r:.2f} [{low:.2f}, {high:.2f}]".format(**seeds[0])
+        return spread([seed["r"] for seed in seeds], 2)
 
     def paper(panel: Mapping[str, Any], place: int) -> str:
         return "-" if panel["paper"] is None else str(panel["paper"][place])
@@ -121,27 +169,34 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
     panels = result["panels"]
     return pd.DataFrame(
         {
+            "dataset": [panel["dataset"] for panel in panels],
+            "model": [panel["model"] for panel in panels],
             "constraint": [panel["constraint"] for panel in panels],
-            "Lipschitz": [f"{panel['lipschitz']:.2f}" for panel in panels],
-            "paper Lipschitz": [paper(panel, 0) for panel in panels],
-            "GR-1 TC%": [f"{panel['tc']:.1f}" for panel in panels],
-            "paper GR-1 TC%": [paper(panel, 1) for panel in panels],
-            "r [95%]": [correlation(panel, "pearson") for panel in panels],
-            "r of the changes [95%]": [correlation(panel, "pearson_of_change") for panel in panels],
-            "n": [panel["pearson"]["n"] for panel in panels],
+            "Lipschitz": [spread([seed["lipschitz"] for seed in panel["seeds"]], 2) for panel in panels],
+            "paper's": [paper(panel, 0) for panel in panels],
+            "GR-1 TC%": [spread([seed["tc"] for seed in panel["seeds"]], 1) for panel in panels],
+            "paper's TC%": [paper(panel, 1) for panel in panels],
+            "r": [correlation(panel, "pearson") for panel in panels],
+            "r of the changes": [correlation(panel, "pearson_of_change") for panel in panels],
+            "seeds": [len(panel["seeds"]) for panel in panels],
         }
     )
 
 
 def main() -> None:
-    triples = train_flags.load_dataset()
-    config = train_flags.config_of_flags(triples.name)
-    folder = run_flags.run_dir(f"{triples.name}-{config.model}")
-    constraints = _CONSTRAINTS.value or (CONSTRAINTS if published_name(triples) == "nations" else ["none"])
-    result = run(triples, config, folder, Asked.of_flags(triples.name), constraints)
+    tables = table_files.read()
+    if tables:
+        folder = run_flags.run_dir("figures")
+        result = run(tables, folder, run_flags.OVERWRITE.value)
+    else:
+        triples = train_flags.load_dataset()
+        config = train_flags.config_of_flags(triples.name)
+        folder = run_flags.run_dir(f"{triples.name}-{config.model}-constraints")
+        asked = Asked.of_flags(triples.name)
+        result = compare_constraints(triples, config, folder, asked, _CONSTRAINTS.value, seed_flags.NUM_SEEDS.value)
     print(as_text(frame(result)))
     print(f"Written to {folder / NAME}: {NAME}.png, result.json.")
 
 
 if __name__ == "__main__":
-    common.start(main)
+    common.start(main, DEFAULTS)

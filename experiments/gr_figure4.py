@@ -10,54 +10,45 @@ from typing import Any
 import pandas as pd
 from absl import flags
 
-from experiments import common, run_flags
-from gr_tf import files
+from experiments import common, run_flags, table_files
 from gr_tf.errors import InputError
 from gr_tf.report import figures
 from gr_tf.report.run_dir import RunDir
 from gr_tf.report.tables import as_text
 
-flags.adopt_module_key_flags(run_flags)
+for module in (run_flags, table_files):
+    flags.adopt_module_key_flags(module)
 
 NAME = "figure4"
-_TABLES = flags.DEFINE_list(
-    "tables", ["runs/nations-distmult/table1/result.json"], "Finished results of gr_table1, one or several."
-)
 
 
-def run(tables: Sequence[pathlib.Path], run_dir: pathlib.Path, overwrite: bool = False) -> dict[str, Any]:
+def run(tables: Sequence[Mapping[str, Any]], run_dir: pathlib.Path, overwrite: bool = False) -> dict[str, Any]:
     """Writes figure4/figure4.png and figure4/result.json.
 
     Args:
-        tables: results of gr_table1.
+        tables: results of gr_table1, with GR and NH.
         run_dir: where the figure's folder goes.
         overwrite: drop a figure that is there.
 
     Returns:
         What result.json holds.
-
-    Raises:
-        InputError: if a file is no result of gr_table1.
     """
-    boxes = [box for path in tables for box in _boxes(path)]
-    settings = {"tables": {f"{path.parent.name}/{path.name} {i}": files.sha256(path) for i, path in enumerate(tables)}}
-    with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite) as stage:
+    boxes = [box for table in tables for box in _boxes(table)]
+    with RunDir.begin(run_dir / NAME, {"made_from": [t["settings"] for t in tables]}, overwrite=overwrite) as stage:
         result = {"boxes": boxes}
         figures.save(draw(result), stage.path / f"{NAME}.png")
         stage.finish(result)
     return result
 
 
-def _boxes(path: pathlib.Path) -> list[dict[str, Any]]:
+def _boxes(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One for each k of a table, with the difference for each prediction."""
-    try:
-        table = files.read_json(path)
-        rows = pd.DataFrame(table["retrainings"])
-        rows["fall"] = rows["p_before"] - rows["p_after"]
-        wide = rows.pivot(index=["k", "prediction"], columns="method", values=["fall", "num_removed"])
-        difference = wide["fall"]["GR"] - wide["fall"]["NH"]
-    except (OSError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: no result of gr_table1 with GR and NH in it ({error}).") from None
+    rows = pd.DataFrame(table["retrainings"])
+    if not {"GR", "NH"} <= set(rows["method"]):
+        raise InputError("Figure 4 compares GR with NH: want tables with both.")
+    rows["fall"] = rows["p_before"] - rows["p_after"]
+    wide = rows.pivot(index=["k", "prediction"], columns="method", values=["fall", "num_removed"])
+    difference = wide["fall"]["GR"] - wide["fall"]["NH"]
     return [
         {
             "dataset": table["dataset"],
@@ -107,7 +98,10 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 def main() -> None:
     folder = run_flags.run_dir("figures")
-    result = run([pathlib.Path(path) for path in _TABLES.value], folder, run_flags.OVERWRITE.value)
+    tables = table_files.read()
+    if not tables:
+        raise InputError("name finished tables with --tables: runs/nations-distmult/table1/result.json, for one.")
+    result = run(tables, folder, run_flags.OVERWRITE.value)
     print(as_text(frame(result)))
     print(f"Written to {folder / NAME}: {NAME}.png, result.json.")
 

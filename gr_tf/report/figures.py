@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SUPPORTING, OPPOSING, NEUTRAL = "#0072B2", "#D55E00", "#555555"  # Okabe and Ito: told apart by colour-blind readers
 _DOTS_PER_INCH = 130
+_SMALLEST = 1e-12
 
 
 def new_figure(columns: int, rows: int = 1, *, width: float = 3.6, height: float = 3.6) -> "Figure":
@@ -127,8 +128,9 @@ def curves(title: str, x: Sequence[float], lines: Sequence[Curve], x_name: str, 
     axes = figure.add_subplot()
     for line in lines:
         style = "--" if line.dashed else "-"
-        # Zero has no place on a logarithmic axis.
-        axes.plot(x, [value or np.nan for value in line.values], style, color=line.color, label=line.name)
+        # Zero, or what roundings make of it, has no place on a logarithmic axis.
+        shown = [value if value > _SMALLEST else np.nan for value in line.values]
+        axes.plot(x, shown, style, color=line.color, label=line.name)
     axes.set(xscale="log", yscale="log", xlabel=x_name, ylabel=y_name)
     axes.set_title(title, fontsize=10)
     axes.legend(fontsize=8)

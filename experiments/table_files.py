@@ -1,0 +1,30 @@
+"""The flag that names finished results of gr_table1."""
+
+import pathlib
+from typing import Any
+
+from absl import flags
+
+from gr_tf import files
+from gr_tf.errors import InputError
+
+_TABLES = flags.DEFINE_list("tables", [], "Finished results of gr_table1 (table1/result.json), one or several.")
+
+
+def read() -> list[dict[str, Any]]:
+    """What the files of the flag hold.
+
+    Raises:
+        InputError: if one is no result of gr_table1 that has GR in it.
+    """
+    tables = []
+    for name in _TABLES.value:
+        try:
+            table = files.read_json(pathlib.Path(name))
+        except OSError as error:
+            raise InputError(f"{name}: cannot be read: {error.strerror}.") from None
+        rows = table.get("retrainings", []) if isinstance(table, dict) else []
+        if not any(row["method"] == "GR" for row in rows):
+            raise InputError(f"{name}: no result of gr_table1 with GR in it.")
+        tables.append(table)
+    return tables
