@@ -128,6 +128,7 @@ def _retrainings(table: Mapping[str, Any]) -> dict[str, Any]:
         "pearson": dataclasses.asdict(pearson(predicted.tolist(), retrained.tolist())),
         # The probabilities share what they were before; their changes do not.
         "pearson_of_change": dataclasses.asdict(pearson((before - predicted).tolist(), (before - retrained).tolist())),
+        "mean_error": float((predicted - retrained).abs().mean()),
         "p_before": before.tolist(),
         "p_predicted": predicted.tolist(),
         "p_retrained": retrained.tolist(),
@@ -176,6 +177,7 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
             "paper's": [paper(panel, 0) for panel in panels],
             "GR-1 TC%": [spread([seed["tc"] for seed in panel["seeds"]], 1) for panel in panels],
             "paper's TC%": [paper(panel, 1) for panel in panels],
+            "mean error of p": [spread([seed["mean_error"] for seed in panel["seeds"]], 3) for panel in panels],
             "r": [correlation(panel, "pearson") for panel in panels],
             "r of the changes": [correlation(panel, "pearson_of_change") for panel in panels],
             "seeds": [len(panel["seeds"]) for panel in panels],

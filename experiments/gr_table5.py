@@ -8,6 +8,8 @@ One core; leave the machine alone meanwhile. A time that was interrupted is no t
 import os
 import pathlib
 import platform
+import resource
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -68,6 +70,8 @@ def run(
         with progress("training", trainer.num_blocks * config.epochs) as bar:
             trained = trainer.run(store=store, on_block=bar.advance)
         training = time.perf_counter() - start
+        # Kilobytes on Linux, bytes on macOS.
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
         explainer = GradientRollback(trainer.model, trained.table, store.to_numpy(), triples)
         predictions = explained_predictions(trainer.model, trained.table, triples)
@@ -90,6 +94,8 @@ def run(
             "machine": {"cpu": _cpu(), "cores": os.cpu_count()},
             "steps": trainer.steps.name,
             "training_seconds": training,
+            "training_peak_bytes": peak,
+            "store_bytes": store.to_numpy().nbytes,
             "first_explanation_seconds": first,
             "explaining_seconds": {"mean": float(np.mean(seconds)), "sd": float(np.std(seconds)), "max": max(seconds)},
             "num_adjacent": {"mean": float(np.mean(adjacent)), "sd": float(np.std(adjacent)), "max": max(adjacent)},
@@ -127,6 +133,8 @@ def frame(results: list[Mapping[str, Any]]) -> pd.DataFrame:
                 "{mean:.3f} +- {sd:.3f} s".format(**result["explaining_seconds"]) for result in results
             ],
             "paper's explaining": [paper(result, "{explaining_mean:g} +- {explaining_sd:g} min") for result in results],
+            "peak memory": [f"{result['training_peak_bytes'] / 2**30:.2f} GB" for result in results],
+            "of it the store": [f"{result['store_bytes'] / 2**30:.2f} GB" for result in results],
             "adjacent triples": ["{mean:,.0f} +- {sd:,.0f}".format(**result["num_adjacent"]) for result in results],
             "n": [result["num_queries"] for result in results],
         }

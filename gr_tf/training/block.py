@@ -7,6 +7,7 @@ step's change of the three rows of its triple is returned as a value.
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import tensorflow as tf
 
 
 class Trace(NamedTuple):
@@ -23,6 +24,18 @@ class Trace(NamedTuple):
     deltas: Any
     losses: Any
     lipschitz: Any
+
+
+def changes(before: Any, after: Any, is_loop: Any) -> Any:
+    """What a step did to its triple's rows, as Trace.deltas has it.
+
+    Args:
+        before, after: [3, width], rows of head, relation and tail.
+        is_loop: scalar bool, whether head and tail are one row.
+    """
+    deltas = after - before
+    once = 1 - tf.cast(is_loop, deltas.dtype)
+    return deltas * tf.stack([tf.ones_like(once), tf.ones_like(once), once])[:, None]
 
 
 class Steps(Protocol):

@@ -10,6 +10,7 @@ from gr_tf.constraints import constraint_of
 from gr_tf.losses import LOSSES
 from gr_tf.models.base import FactorModel
 from gr_tf.optimizers import Optimizer, Slots
+from gr_tf.training import block
 from gr_tf.training.block import Trace
 
 
@@ -88,9 +89,7 @@ def _compiled_block(model: FactorModel, loss_name: str, optimizer: Optimizer, dt
         gradient = tf.tensor_scatter_nd_add(tf.zeros_like(state.table), rows[:, None], tape.gradient(value, before))
         table, slots = optimizer.apply(state.table, state.slots, gradient, state.step, state.learning_rate)
         table = project(table)
-        deltas = tf.gather(table, rows[:3]) - before[:3]
-        loop = tf.cast(rows[0] == rows[2], deltas.dtype)
-        deltas *= tf.stack([tf.ones_like(loop), tf.ones_like(loop), 1 - loop])[:, None]
+        deltas = block.changes(before[:3], tf.gather(table, rows[:3]), rows[0] == rows[2])
         lipschitz = tf.reduce_max(model.score_gradient_norms(before[0], before[1], before[2]))
         return state._replace(table=table, slots=slots, step=state.step + 1), Trace(deltas, value, lipschitz)
 

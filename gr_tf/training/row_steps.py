@@ -15,6 +15,7 @@ from gr_tf.errors import InputError
 from gr_tf.losses import LOSSES
 from gr_tf.models.base import FactorModel
 from gr_tf.row_adam import RowAdam
+from gr_tf.training import block
 from gr_tf.training.block import Trace
 
 # Counts up to here are exact in float32, which the rows keep their last touch in.
@@ -78,7 +79,7 @@ class RowSteps:
                 f"{num_steps} steps are too many for {optimizer.dtype} row Adam; use float64 or dense Adam."
             )
         self._model = model
-        self._optimizer = optimizer
+        self.optimizer = optimizer
         self._num_steps = num_steps
         self._block = _block(model, loss_name, optimizer)
         self._tables = _tables(model, optimizer)
@@ -113,7 +114,7 @@ class RowSteps:
 
     def start(self, table: np.ndarray, learning_rate: float) -> RowState:
         """See block.Steps."""
-        memory = np.zeros((self._model.num_rows + 1, 3 * self._model.width + 1), self._optimizer.dtype)
+        memory = np.zeros((self._model.num_rows + 1, 3 * self._model.width + 1), self.optimizer.dtype)
         memory[:-1, : self._model.width] = table
         return self._state(memory, 0.0, learning_rate)
 
@@ -147,8 +148,8 @@ class RowSteps:
         return self._state(arrays["memory"], float(arrays["step"]), learning_rate)
 
     def _state(self, memory: np.ndarray, step: float, learning_rate: float) -> RowState:
-        dtype = self._optimizer.dtype
-        future = self._optimizer.future(learning_rate, self._num_steps)
+        dtype = self.optimizer.dtype
+        future = self.optimizer.future(learning_rate, self._num_steps)
         return RowState(
             tf.Variable(memory), tf.constant(step, dtype), tf.constant(learning_rate, dtype), tf.constant(future)
         )
@@ -197,7 +198,7 @@ def _block(model: FactorModel, loss_name: str, optimizer: RowAdam) -> Any:
         count: Any,
         most_repeated: int,
     ) -> tuple[Any, Any]:
-        arithmetic = _arithmetic(model, loss_name, optimizer, most_repeated)
+        compute = arithmetic(model, loss_name, optimizer, most_repeated)
         size, slots = reads.shape
         told = tf.TensorArray(dtype, size=size, element_shape=[3 * width + 2], clear_after_read=False)
 
@@ -206,7 +207,7 @@ def _block(model: FactorModel, loss_name: str, optimizer: RowAdam) -> Any:
             ids = tf.gather(reads, place)
             rows = tf.raw_ops.ResourceGather(resource=handle, indices=ids, dtype=dtype)
             rows = tf.ensure_shape(rows, [slots, 3 * width + 1])
-            rows, done = arithmetic(rows, ids, tf.gather(places, place), step, learning_rate, future)
+            rows, done = compute(rows, ids, tf.gather(places, place), step, learning_rate, future)
             write = tf.raw_ops.ResourceScatterUpdate(resource=handle, indices=tf.gather(writes, place), updates=rows)
             with tf.control_dependencies([write]):
                 return i + 1, step + 1, told.write(place, done)
@@ -226,7 +227,7 @@ def _split(memory: Any, width: int) -> tuple[Any, Any, Any, Any]:
 
 
 @functools.cache
-def _arithmetic(model: FactorModel, loss_name: str, optimizer: RowAdam, most_repeated: int) -> Any:
+def arithmetic(model: FactorModel, loss_name: str, optimizer: RowAdam, most_repeated: int) -> Any:
     """The compiled function from the rows a step reads to the rows it writes.
 
     Returns:
@@ -268,9 +269,8 @@ def _arithmetic(model: FactorModel, loss_name: str, optimizer: RowAdam, most_rep
         gradient = tf.concat([candidate_gradient, head_gradient[None], relation_gradient[None]], axis=0)
         after, (mean, square) = optimizer.adam.apply(before, (mean, square), gradient, step, learning_rate)
 
-        tracked = tf.gather(after, places[:3]) - tf.gather(before, places[:3])
-        loop = tf.cast(places[0] == places[2], dtype)
-        tracked *= tf.stack([tf.ones_like(loop), tf.ones_like(loop), 1 - loop])[:, None]
+        three = places[:3]
+        tracked = block.changes(tf.gather(before, three), tf.gather(after, three), places[0] == places[2])
         lipschitz = tf.reduce_max(model.score_gradient_norms(head, relation, tail))
         touched = tf.fill([tf.shape(rows)[0], 1], step + 1)
         told = tf.concat([tf.reshape(tracked, [-1]), value[None], lipschitz[None]], axis=0)

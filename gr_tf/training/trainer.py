@@ -191,7 +191,7 @@ class Trainer:
             while progress.block < len(self._firsts):
                 first = self._firsts[progress.block]
                 order, count = self._order(kept, first)
-                progress.state, trace = self.steps.run(progress.state, self._plan(first), order, count)
+                progress.state, trace = self.steps.run(progress.state, self.block_plan(first), order, count)
                 self._record(progress, trace, first, store)
                 progress.block += 1
                 if on_block is not None:
@@ -221,7 +221,7 @@ class Trainer:
                 states[progress.block] = arrays, progress.loss_sum, progress.lipschitz
             first = self._firsts[progress.block]
             order, count = self._order(kept, first)
-            progress.state, trace = self.steps.run(progress.state, self._plan(first), order, count)
+            progress.state, trace = self.steps.run(progress.state, self.block_plan(first), order, count)
             self._record(progress, trace, first, None)
             progress.block += 1
         return Prefix(states)
@@ -243,8 +243,8 @@ class Trainer:
         kept[removed] = False
         return kept
 
-    def _plan(self, first: int) -> Any:
-        """Device inputs of the block from step `first` on."""
+    def block_plan(self, first: int) -> Any:
+        """Device inputs (see block.Steps.plan) of the block from step `first` on."""
         if first in self._kept_plans:
             return self._kept_plans[first]
         candidates = draw_candidates(self.triples.train, first, len(self.triples.entities), self.config.num_negatives)

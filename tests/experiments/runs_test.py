@@ -11,6 +11,7 @@ import pytest
 
 from gr_tf import files
 from gr_tf.data.triples import read_folder
+from gr_tf.evaluation.released import DEFECTS
 from tests.experiments.binaries import run_here, start_process
 
 TOY_FLAGS = ("--dim=4", "--num_negatives=3", "--epochs=3", "--learning_rate=0.03")
@@ -129,16 +130,20 @@ def test_table_2(
 
 
 def test_released_defects(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, graph_folder: pathlib.Path) -> None:
-    arguments = (f"--data_dir={graph_folder}", *TOY_FLAGS, "--ks=1", "--methods=GR", "--loss=sigmoid")
-    results = {}
-    for name in ("none", "softmax_retraining"):
-        folder = tmp_path / name
-        flags = () if name == "none" else (f"--released_defects={name}",)
-        assert run_here(monkeypatch, "gr_table1", f"--run_dir={folder}", *arguments, *flags) == 0
-        results[name] = files.read_json(folder / "table1" / "result.json")["retrainings"]
-    before, after = ([[row[key] for row in rows] for rows in results.values()] for key in ("p_before", "p_after"))
-    assert before[0] == before[1]
-    assert all(one != other for one, other in zip(*after, strict=True))
+    arguments = (f"--run_dir={tmp_path}", f"--data_dir={graph_folder}", *TOY_FLAGS, "--ks=1", "--methods=GR")
+    assert run_here(monkeypatch, "gr_defects", *arguments, "--loss=sigmoid", "--num_queries=4") == 0
+    result = files.read_json(tmp_path / "defects" / "result.json")
+    assert list(result["table"]) == ["none", *DEFECTS, "merged_correct"]
+    tables = {name: files.read_json(tmp_path / name / "table1" / "result.json") for name in result["table"]}
+    plain, softmax = (
+        [(row["p_before"], row["p_after"]) for row in tables[name]["retrainings"]]
+        for name in ("none", "softmax_retraining")
+    )
+    assert [before for before, _ in plain] == [before for before, _ in softmax]
+    assert all(one != other for (_, one), (_, other) in zip(plain, softmax, strict=True))
+    assert tables["merged_correct"]["settings"]["right_if"] == "any"
+    assert tables["none"]["settings"]["right_if"] == "drawn"
+    assert run_here(monkeypatch, "gr_defects", *arguments, "--defects=softmax") == 1
 
 
 def test_tables_3_and_4(

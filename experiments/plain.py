@@ -1,0 +1,88 @@
+"""The plain way of writing what the library does: what the benchmark compares it with."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gr_tf.data.adjacency import AdjacencyIndex
+from gr_tf.data.negatives import draw_candidates
+from gr_tf.data.triples import Query
+from gr_tf.losses import softmax_loss
+from gr_tf.training.trainer import Trainer
+
+
+def training_steps(trainer: Trainer) -> Callable[[int], None]:
+    """Trains so many steps: a tf.function call each, Keras's Adam, tables copied before and after."""
+    triples, model = trainer.triples, trainer.model
+    n = model.num_entities
+    entities = tf.Variable(trainer.initial_table[:n])
+    relations = tf.Variable(trainer.initial_table[n:])
+    optimizer = keras.optimizers.Adam(trainer.config.learning_rate, epsilon=1e-7)
+    optimizer.build([entities, relations])
+    influence = np.zeros((triples.num_examples, 3, model.width), trainer.config.dtype)
+
+    @tf.function
+    def step(head: Any, relation: Any, candidates: Any) -> None:
+        with tf.GradientTape() as tape:
+            scores = model.score(entities[head], relations[relation], tf.gather(entities, candidates))
+            loss = softmax_loss(scores)
+        gradients = tape.gradient(loss, [entities, relations])
+        optimizer.apply_gradients(zip(map(tf.convert_to_tensor, gradients), [entities, relations], strict=True))
+
+    candidates = tf.constant(draw_candidates(triples.train, 0, n, trainer.config.num_negatives))
+    train = tf.constant(triples.train)
+
+    def steps(count: int) -> None:
+        for i in range(count):
+            head, relation, tail = triples.train[i]
+            before = entities.numpy().copy(), relations.numpy().copy()
+            step(train[i, 0], train[i, 1], candidates[i])
+            after = entities.numpy(), relations.numpy()
+            for place, (table, row) in enumerate(((0, head), (1, relation), (0, tail))):
+                influence[i, place] += after[table][row] - before[table][row]
+
+    return steps
+
+
+def explaining(
+    trainer: Trainer, table: np.ndarray, deltas: np.ndarray, most: int | None = None
+) -> Callable[[Sequence[Query]], float]:
+    """Explains queries: rolled-back tables assigned one triple at a time, the model asked again.
+
+    Args:
+        trainer: of the model.
+        table: [num_rows, width].
+        deltas: [num_examples, 3, width].
+        most: of each query's adjacent triples, stop after so many; None: all.
+
+    Returns:
+        A function of queries that returns which share of their adjacent triples it rolled back.
+    """
+    model, triples = trainer.model, trainer.triples
+    index = AdjacencyIndex(triples)
+    variable = tf.Variable(table)
+
+    @tf.function
+    def probability(head: Any, relation: Any, tail: Any) -> Any:
+        return tf.nn.softmax(model.score_all_tails(variable, head[None], relation[None]))[0, tail]
+
+    def explain(queries: Sequence[Query]) -> float:
+        adjacent = [index.adjacent(query) for query in queries]
+        done = [ids[:most] for ids in adjacent]
+        for query, example_ids in zip(queries, done, strict=True):
+            ids = [tf.constant(i) for i in (query.head, query.relation, query.tail)]
+            influences = {}
+            before = float(probability(*ids))
+            for example_id in example_ids:
+                rolled_back = table.copy()
+                np.subtract.at(rolled_back, model.rows_of(triples.train[example_id]), deltas[example_id])
+                variable.assign(rolled_back)
+                influences[int(example_id)] = before - float(probability(*ids))
+            variable.assign(table)
+            sorted(influences.items(), key=lambda item: -item[1])
+        return sum(map(len, done)) / sum(map(len, adjacent))
+
+    return explain

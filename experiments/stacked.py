@@ -1,0 +1,76 @@
+"""Several models trained in one graph, to measure whether they can share a step's overhead.
+
+They cannot (BUILD_NOTES.md, "models in one graph"), so that the library trains one model a graph.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gr_tf.optimizers import Adam
+from gr_tf.training import row_steps
+from gr_tf.training.row_steps import RowSteps
+from gr_tf.training.trainer import Trainer
+
+
+def dense_steps(trainer: Trainer, num_models: int, count: int) -> Callable[[], object]:
+    """Does `count` steps of dense Adam on tables [num_rows, models, width]; softmax loss, no tracking."""
+    model, adam = trainer.model, trainer.config.make_optimizer()
+    assert isinstance(adam, Adam)
+    plan = trainer.block_plan(0)
+    start = tf.constant(np.repeat(trainer.initial_table[:, None], num_models, axis=1))
+    rate = tf.constant(trainer.config.learning_rate, start.dtype)
+
+    @tf.function(jit_compile=True)
+    def run(table: Any) -> Any:
+        def body(i: Any, table: Any, mean: Any, square: Any) -> tuple[Any, ...]:
+            rows = tf.gather(plan, i)
+            before = tf.gather(table, rows)
+            with tf.GradientTape() as tape:
+                tape.watch(before)
+                scores = model.score(before[0], before[1], before[2:])
+                loss = tf.reduce_sum(tf.reduce_logsumexp(scores, axis=0) - scores[0])
+            gradient = tf.tensor_scatter_nd_add(tf.zeros_like(table), rows[:, None], tape.gradient(loss, before))
+            step = tf.cast(i, table.dtype)
+            table, (mean, square) = adam.apply(table, (mean, square), gradient, step, rate)
+            return i + 1, table, mean, square
+
+        zero = tf.zeros_like(table)
+        return tf.while_loop(lambda i, *_: i < count, body, (tf.constant(0), table, zero, zero))[1]
+
+    return lambda: run(start).numpy()
+
+
+def row_adam_steps(trainer: Trainer, num_models: int, count: int) -> Callable[[], object]:
+    """Does `count` steps of row Adam on a memory [rows, models, numbers]: one loop, gather, and scatter for all."""
+    steps = trainer.steps
+    assert isinstance(steps, RowSteps)
+    plan = trainer.block_plan(0)
+    state = steps.start(trainer.initial_table, trainer.config.learning_rate)
+    numbers = state.memory.shape[1]
+    memory = tf.Variable(np.repeat(state.memory.numpy()[:, None], num_models, axis=1))
+    arithmetic = row_steps.arithmetic(trainer.model, trainer.config.loss, steps.optimizer, plan.most_repeated)
+
+    @tf.function(jit_compile=True)
+    def all_models(rows: Any, ids: Any, places: Any, step: Any) -> Any:
+        each = [
+            arithmetic(rows[:, i], ids, places, step, state.learning_rate, state.future)[0] for i in range(num_models)
+        ]
+        return tf.stack(each, axis=1)
+
+    @tf.function
+    def run(handle: Any) -> Any:
+        def body(i: Any, step: Any) -> tuple[Any, Any]:
+            ids = tf.gather(plan.reads, i)
+            rows = tf.raw_ops.ResourceGather(resource=handle, indices=ids, dtype=memory.dtype)
+            rows = tf.ensure_shape(rows, [plan.reads.shape[1], num_models, numbers])
+            rows = all_models(rows, ids, tf.gather(plan.places, i), step)
+            write = tf.raw_ops.ResourceScatterUpdate(resource=handle, indices=tf.gather(plan.writes, i), updates=rows)
+            with tf.control_dependencies([write]):
+                return i + 1, step + 1
+
+        return tf.while_loop(lambda i, _: i < count, body, (tf.constant(0), state.step), parallel_iterations=1)[1]
+
+    return lambda: run(memory.handle).numpy()
