@@ -13,9 +13,19 @@ from typing import Any
 
 import pandas as pd
 
-from experiments import common, gr_seeds
+from experiments import (
+    common,
+    gr_defects,
+    gr_figure2,
+    gr_figure4,
+    gr_seeds,
+    gr_stability,
+    gr_table2,
+    gr_table3_4,
+    gr_table5,
+)
 from gr_tf import files
-from gr_tf.report.tables import as_markdown, ranking_frame, removal_frame
+from gr_tf.report.tables import as_markdown, removal_frame
 
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "experiments" / "results"
@@ -23,12 +33,68 @@ DOCUMENTS = ("README.md", "BUILD_NOTES.md")
 _PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def _table_1(name: str) -> str:
+# In the order of the paper's tables.
+_MODELS = [(dataset, model) for dataset in ("nations", "fb15k237", "movielens") for model in ("distmult", "complex")]
+
+
+def _removal_table(name: str) -> str:
     return as_markdown(removal_frame(_read(name)["table"]))
 
 
-def _ranking(name: str) -> str:
-    return as_markdown(ranking_frame(_read(name)["test_ranking"]))
+def _table_1(metric: str) -> str:
+    """PD% or TC% of every dataset and model that there is a result for, the paper's in brackets."""
+    rows = []
+    for dataset, model in _MODELS:
+        name = f"table1_{dataset}_{model}"
+        if (RESULTS / f"{name}.json").exists():
+            result = _read(name)
+            cells = {
+                f"{row['method']}-{row['k']}": f"{row[metric]:.0f} ({row['paper'][metric]})" for row in result["table"]
+            }
+            rows.append({"dataset": dataset, "model": model, "n": result["num_queries"], **cells})
+    return as_markdown(pd.DataFrame(rows))
+
+
+def _intervals(metric: str) -> str:
+    """The cells of Table 1 that leave the paper's figure outside their 95% interval."""
+    outside = []
+    for dataset, model in _MODELS:
+        name = f"table1_{dataset}_{model}"
+        if (RESULTS / f"{name}.json").exists():
+            for row in _read(name)["table"]:
+                low, high = row[f"{metric}_interval"]
+                if not low <= row["paper"][metric] <= high:
+                    outside.append(
+                        {
+                            "dataset": dataset,
+                            "model": model,
+                            "row": f"{row['method']}-{row['k']}",
+                            f"{metric.upper()}% [95%]": f"{row[metric]:.1f} [{low:.1f}, {high:.1f}]",
+                            "paper": row["paper"][metric],
+                            "n": row["n"],
+                        }
+                    )
+    return as_markdown(pd.DataFrame(outside)) if outside else "None."
+
+
+def _several(prefix: str, frame: Callable[[Any], pd.DataFrame]) -> str:
+    """One table of the results of several datasets."""
+    names = [f"{prefix}_{dataset}" for dataset in ("nations", "fb15k237", "movielens")]
+    return as_markdown(pd.concat([frame(_read(name)) for name in names if (RESULTS / f"{name}.json").exists()]))
+
+
+def _statistics(result: Any) -> pd.DataFrame:
+    frame = gr_table3_4.statistics_frame(result)
+    frame.insert(0, "dataset", result["dataset"])
+    return frame.rename(columns={result["dataset"]: "what"})
+
+
+def _significance(name: str) -> str:
+    return as_markdown(gr_table2.significance_frame(_read(name)))
+
+
+def _table_5() -> str:
+    return as_markdown(gr_table5.frame([_read(path.stem) for path in sorted(RESULTS.glob("table5_*.json"))]))
 
 
 def _seeds(name: str) -> str:
@@ -47,8 +113,22 @@ def _benchmark(name: str) -> str:
 
 
 FIGURES: dict[str, Callable[[], str]] = {
-    "table1_nations_distmult": lambda: _table_1("table1_nations_distmult"),
-    "ranking_nations_distmult": lambda: _ranking("table1_nations_distmult"),
+    "table1_nations_distmult": lambda: _removal_table("table1_nations_distmult"),
+    "table1_pd": lambda: _table_1("pd"),
+    "table1_tc": lambda: _table_1("tc"),
+    "table1_pd_outside": lambda: _intervals("pd"),
+    "table1_tc_outside": lambda: _intervals("tc"),
+    "table2": lambda: _removal_table("table2_nations_distmult"),
+    "table2_significance": lambda: _significance("table2_nations_distmult"),
+    "table3": lambda: _several("table3_4", _statistics),
+    "table4": lambda: _several("table3_4", gr_table3_4.ranking_frame),
+    "table5": _table_5,
+    "figure2_constraints": lambda: as_markdown(gr_figure2.frame(_read("figure2_constraints"))),
+    "figure2": lambda: as_markdown(gr_figure2.frame(_read("figure2"))),
+    "figure4": lambda: as_markdown(gr_figure4.frame(_read("figure4"))),
+    "stability": lambda: as_markdown(gr_stability.frame(_read("stability_nations"))),
+    "defects": lambda: as_markdown(gr_defects.frame(_read("defects_nations"))),
+    "movielens_rate": lambda: as_markdown(gr_table3_4.ranking_frame(_read("table3_4_movielens_rate0.003"))),
     "seeds_nations_distmult": lambda: _seeds("seeds_nations_distmult"),
     "benchmark": lambda: _benchmark("benchmark"),
 }
