@@ -1,6 +1,7 @@
 """Training-data attribution for embedding models in TensorFlow 2."""
 
 from gr_tf.attribution.base import Explainer, Explanation
+from gr_tf.attribution.criage import Criage
 from gr_tf.attribution.neighborhood import Neighborhood
 from gr_tf.attribution.queries import named_query
 from gr_tf.attribution.rollback import GradientRollback
@@ -14,6 +15,7 @@ from gr_tf.training.config import TrainConfig
 from gr_tf.training.trainer import Trainer, TrainingResult
 
 __all__ = [
+    "Criage",
     "Explainer",
     "Explanation",
     "GradientRollback",

@@ -37,14 +37,15 @@ class ExplainedPrediction:
 def named_query(
     model: FactorModel, table: np.ndarray, triples: TripleSet, head: str, relation: str, tail: str | None = None
 ) -> Query:
-    """The query of some names; without a tail, the filtered top-1.
+    """The query of some names or labels; without a tail, the filtered top-1.
 
     Raises:
-        InputError: if a name is unknown, or every entity is a known tail.
+        InputError: if a name is unknown, a label ambiguous, or every entity a known tail.
     """
-    head_id, relation_id = triples.entities.id_of(head), triples.relations.id_of(relation)
+    labels = triples.labels
+    head_id, relation_id = triples.entities.id_of(head, labels), triples.relations.id_of(relation, labels)
     if tail is not None:
-        return Query(head_id, relation_id, triples.entities.id_of(tail))
+        return Query(head_id, relation_id, triples.entities.id_of(tail, labels))
     top = predict_top(model, table, known_from_train_and_valid(triples), np.array([head_id]), np.array([relation_id]))
     if top.tails[0] == NO_TAIL:
         raise InputError(f"({head}, {relation}, ?) has nothing left to predict: every entity is a known tail.")

@@ -3,7 +3,8 @@
 import dataclasses
 import difflib
 import functools
-from collections.abc import Iterable
+import types
+from collections.abc import Iterable, Mapping
 
 from gr_tf.errors import InputError
 
@@ -33,14 +34,24 @@ class Vocabulary:
         """Name to id."""
         return {name: i for i, name in enumerate(self.names)}
 
-    def id_of(self, name: str) -> int:
-        """The id of a name.
+    def id_of(self, name: str, labels: Mapping[str, str] = types.MappingProxyType({})) -> int:
+        """The id of a name, or of the one name with this label.
+
+        Args:
+            name: a name or a label.
+            labels: what people call things, by name; not unique.
 
         Raises:
-            InputError: if the name is unknown; suggests close ones.
+            InputError: if the name is unknown, with close ones suggested, or the label ambiguous.
         """
         if name in self.ids:
             return self.ids[name]
-        close = difflib.get_close_matches(name, self.names, n=3)
+        labeled = [other for other in self.names if labels.get(other) == name]
+        if len(labeled) > 1:
+            raise InputError(f"{name!r} is the label of {len(labeled)} names: {', '.join(map(repr, labeled))}.")
+        if labeled:
+            return self.ids[labeled[0]]
+        known = [*self.names, *(labels[other] for other in self.names if other in labels)]
+        close = difflib.get_close_matches(name, known, n=3)
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise InputError(f"unknown {self.kind} {name!r}: not in the training triples.{hint}")

@@ -166,6 +166,22 @@ def test_named_query(trained: Trained, toy: TripleSet) -> None:
         named_query(model, trained.table, toy, "e3", "r22")
 
 
+def test_queries_and_explanations_by_label(trained: Trained, toy: TripleSet) -> None:
+    labels = {"e1": "one", "e3": "three", "e4": "twin", "e5": "twin", "r2": "likes"}
+    model, labeled = trained.trainer.model, dataclasses.replace(toy, labels=labels)
+    query = named_query(model, trained.table, labeled, "three", "likes", "e1")
+    assert query == named_query(model, trained.table, labeled, "e3", "r2", "one") == Query(3, 2, 1)
+    with pytest.raises(InputError, match="'twin' is the label of 2 names: 'e4', 'e5'"):
+        named_query(model, trained.table, labeled, "twin", "likes")
+    with pytest.raises(InputError, match=r"unknown entity 'tree'.*'three'"):
+        named_query(model, trained.table, labeled, "tree", "likes")
+    explanation = GradientRollback(model, trained.table, trained.deltas, labeled).explain(query, 20)
+    names, shown = explanation.frame, explanation.labeled_frame
+    for column in ("head", "relation", "tail"):
+        assert shown[column].tolist() == [labels.get(name, name) for name in names[column]]
+    assert "one" in set(shown["tail"]) | set(shown["head"])
+
+
 def test_candidates_are_all_that_compete(trained: Trained) -> None:
     """With a few possible tails: the softmax runs over them only, rolled back one at a time as in one batch."""
     triples = dataclasses.replace(trained.trainer.triples, candidates=(1, 2, 5))
