@@ -128,6 +128,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "figure4": lambda: as_markdown(gr_figure4.frame(_read("figure4"))),
     "stability": lambda: as_markdown(gr_stability.frame(_read("stability_nations"))),
     "defects": lambda: as_markdown(gr_defects.frame(_read("defects_nations"))),
+    "defects_sigmoid": lambda: as_markdown(gr_defects.frame(_read("defects_nations_sigmoid"))),
     "movielens_rate": lambda: as_markdown(gr_table3_4.ranking_frame(_read("table3_4_movielens_rate0.003"))),
     "seeds_nations_distmult": lambda: _seeds("seeds_nations_distmult"),
     "benchmark": lambda: _benchmark("benchmark"),
