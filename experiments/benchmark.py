@@ -9,7 +9,6 @@ Compilation is not timed: each case warms up first.
 import dataclasses
 import json
 import pathlib
-import resource
 import subprocess
 import sys
 import time
@@ -31,7 +30,7 @@ from gr_tf.data.triples import Query, TripleSet
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
 from gr_tf.evaluation.retraining import available_cores, retrain_without
-from gr_tf.report import published
+from gr_tf.report.machine import peak_memory_bytes
 from gr_tf.report.run_dir import versions
 from gr_tf.report.tables import as_text
 from gr_tf.training import block
@@ -44,6 +43,8 @@ _OUTPUT = flags.DEFINE_string("output", None, "Write the result here as JSON too
 # Repeated and the fastest kept: other processes can only slow a run down.
 _REPEATS = 3
 _NUM_QUERIES = 5
+# Training triples, entities, relations.
+_SHAPES = {"fb15k237": (272_115, 14_505, 237), "movielens": (90_570, 948, 1_680)}
 # Adjacent triples of an FB15k-237 query, Lawrence et al. (2021), "Sizes".
 _FREQUENT = 5_500
 
@@ -73,7 +74,7 @@ COMPARISONS = (
     Comparison("explaining a query", "ms a query", "explain_plain", "explain_ours", 200),
     Comparison("many retrainings", "s", "retrain_one_core", "retrain_all_cores", 1.7),
     Comparison("tracking, or not", "us a step", "train_untracked", "train_ours", _TRACKING),
-    Comparison("4 models in one graph, or 1", "us a step and model", "train_ours", "dense_stacked_4", 1),
+    Comparison("4 models in one graph, or 1", "us a step and model", "dense_stacked_1", "dense_stacked_4", 1),
     Comparison("FB15k-237's shape: training with tracking", "us a step", "fb_plain", "fb_rows", 66),
     Comparison("FB15k-237's shape: row Adam for dense Adam", "us a step", "fb_dense", "fb_rows", 5.8),
     Comparison("FB15k-237's shape: tracking, or not", "us a step", "fb_untracked", "fb_rows", _TRACKING),
@@ -88,9 +89,10 @@ COMPARISONS = (
 )
 
 
-def _fastest(call: Callable[[], object]) -> float:
+def _fastest(call: Callable[[], object], restart: Callable[[], object] = lambda: None) -> float:
     seconds = []
     for _ in range(_REPEATS):
+        restart()
         start = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - start)
@@ -103,12 +105,9 @@ def _nations() -> Trainer:
 
 def _random_triples(shape: str) -> TripleSet:
     """As many triples, entities and relations as a dataset, so that the benchmark needs no download."""
-    counts = published.TABLE_3[shape]
-    n, num_entities = counts["train"], counts["entities"]
+    n, num_entities, num_relations = _SHAPES[shape]
     generator = np.random.default_rng(0)
-    train = np.stack(
-        [generator.integers(size, size=n) for size in (num_entities, counts["relations"], num_entities)], 1
-    )
+    train = np.stack([generator.integers(size, size=n) for size in (num_entities, num_relations, num_entities)], 1)
     candidates = None
     if shape == "movielens":
         # Users rate movies: the five ratings are the last entities.
@@ -123,7 +122,7 @@ def _random_triples(shape: str) -> TripleSet:
     return TripleSet(
         shape,
         Vocabulary.of("entity", (f"{i:06}" for i in range(num_entities))),
-        Vocabulary.of("relation", (f"{i:06}" for i in range(counts["relations"]))),
+        Vocabulary.of("relation", (f"{i:06}" for i in range(num_relations))),
         train,
         valid=train[:1],
         test=train[:1],
@@ -145,7 +144,7 @@ def _training(trainer: Trainer, *, tracking: bool = True) -> float:
     """Microseconds a step of one training."""
     store = RollbackStore(trainer.triples.num_examples, trainer.model.width, trainer.config.dtype)
     if not tracking:
-        # Neither kept nor computed: a step that changes nothing has no use for its rows' old values.
+        # Neither kept nor computed, but for the zeros that still fill the trace.
         block.changes = lambda before, after, is_loop: tf.zeros_like(before)
     trainer.run(epochs=1)
     seconds = _fastest(lambda: trainer.run(store=store if tracking else None))
@@ -159,12 +158,12 @@ def _training_plainly(trainer: Trainer, count: int) -> float:
     return 1e6 * _fastest(lambda: steps(count)) / count
 
 
-def _stacked(make: Callable[[Trainer, int, int], Callable[[], object]], trainer: Trainer, num_models: int) -> float:
+def _stacked(make: Callable[[Trainer, int, int], stacked.Pair], trainer: Trainer, num_models: int) -> float:
     """Microseconds a step and model."""
     count = trainer.triples.num_examples
-    run = make(trainer, num_models, count)
+    restart, run = make(trainer, num_models, count)
     run()
-    return 1e6 * _fastest(run) / count / num_models
+    return 1e6 * _fastest(run, restart) / count / num_models
 
 
 def _trained() -> tuple[Trainer, np.ndarray, np.ndarray]:
@@ -219,6 +218,7 @@ CASES: dict[str, Callable[[], float]] = {
     "train_plain": lambda: _training_plainly(_nations(), 500),
     "train_ours": lambda: _training(_nations()),
     "train_untracked": lambda: _training(_nations(), tracking=False),
+    "dense_stacked_1": lambda: _stacked(stacked.dense_steps, _nations(), 1),
     "dense_stacked_4": lambda: _stacked(stacked.dense_steps, _nations(), 4),
     "explain_plain": explain_plain,
     "explain_ours": explain_ours,
@@ -257,9 +257,7 @@ def main() -> None:
         if _CASE.value not in CASES:
             raise InputError(f"case must be one of {', '.join(CASES)}; got {_CASE.value!r}.")
         value = CASES[_CASE.value]()
-        # ru_maxrss is in kilobytes on Linux, in bytes on macOS.
-        unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-        print(json.dumps({"value": value, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}))
+        print(json.dumps({"value": value, "peak_mb": peak_memory_bytes() / (1 << 20)}))
         return
     rows = []
     measured: dict[str, dict[str, float]] = {}

@@ -51,6 +51,8 @@ def run(
     Raises:
         InputError: if a defect is unknown.
     """
+    if asked.released_defects:
+        raise InputError("name the defects to look at with --defects, not with --released_defects.")
     for defect in defects:
         if defect not in (*DEFECTS, MERGED_CORRECT):
             raise InputError(f"defects are {', '.join([*DEFECTS, MERGED_CORRECT])}; got {defect!r}.")

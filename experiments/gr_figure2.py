@@ -8,11 +8,11 @@ after retraining.
 """
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from absl import flags
 
@@ -28,12 +28,13 @@ from experiments import (
 )
 from experiments.removal_table import Asked
 from gr_tf.constraints import CONSTRAINTS
+from gr_tf.data.sources import published_name
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation.correlation import pearson
 from gr_tf.report import figures, published
 from gr_tf.report.run_dir import RunDir
-from gr_tf.report.tables import as_text
+from gr_tf.report.tables import as_text, mean_and_sd
 from gr_tf.training.config import TrainConfig
 
 for module in (evaluate_flags, explain_flags, run_flags, seed_flags, table_files, train_flags):
@@ -68,15 +69,20 @@ def compare_constraints(
     """
     if "GR" not in asked.methods or "1" not in asked.ks:
         raise InputError("Figure 2 is about GR-1: it needs GR in --methods and 1 in --ks.")
-    tables = [
-        gr_table1.run(
-            triples,
-            dataclasses.replace(config, constraint=constraint, seed=seed),
-            run_dir / f"{constraint}-seed{seed}",
-            dataclasses.replace(asked, reuse=True),
-        )
+    if asked.num_queries == 1:
+        raise InputError("Figure 2 is a correlation: it needs --num_queries of 2 or more.")
+    if config.constraint != "none":
+        raise InputError("name the constraints to compare with --constraints, not with --constraint.")
+    configs = [
+        dataclasses.replace(config, constraint=constraint, seed=seed)
         for constraint in constraints
         for seed in range(config.seed, config.seed + num_seeds)
+    ]
+    tables = [
+        gr_table1.run(
+            triples, each, run_dir / f"{each.constraint}-seed{each.seed}", dataclasses.replace(asked, reuse=True)
+        )
+        for each in configs
     ]
     return run(tables, run_dir, asked.overwrite)
 
@@ -92,34 +98,50 @@ def run(tables: Sequence[Mapping[str, Any]], run_dir: pathlib.Path, overwrite: b
     Returns:
         What result.json holds.
     """
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    groups: dict[str, list[Mapping[str, Any]]] = {}
     for table in tables:
-        kind = table["dataset"], table["model"], table["settings"]["config"]["constraint"]
-        groups.setdefault(kind, []).append(_retrainings(table))
+        group = groups.setdefault(_all_but_seed(table["settings"]), [])
+        if any(other["settings"]["config"] == table["settings"]["config"] for other in group):
+            raise InputError(f"the table of {table['dataset']}, {table['model']} with the same seed is there twice.")
+        group.append(table)
+    panels = [_panel(group) for group in groups.values()]
     with RunDir.begin(run_dir / NAME, {"made_from": [t["settings"] for t in tables]}, overwrite=overwrite) as stage:
-        result = {
-            "panels": [
-                {
-                    "dataset": dataset,
-                    "model": model,
-                    "constraint": constraint,
-                    "paper": published.FIGURE_2.get(constraint)
-                    if (dataset, model) == ("nations", "distmult")
-                    else None,
-                    "seeds": seeds,
-                }
-                for (dataset, model, constraint), seeds in groups.items()
-            ]
-        }
+        result = {"panels": panels}
         figures.save(draw(result), stage.path / f"{NAME}.png")
         stage.finish(result)
-    return result
+        return dict(stage.result())
+
+
+def _all_but_seed(settings: Mapping[str, Any]) -> str:
+    """The settings that tables of one panel share, as a key."""
+    shared = {name: value for name, value in settings.items() if not name.endswith("_fingerprint") and name != "k"}
+    return json.dumps(shared | {"config": settings["config"] | {"seed": None}}, sort_keys=True)
+
+
+def _panel(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One panel, of tables that differ by their seed."""
+    table = tables[0]
+    config = table["settings"]["config"]
+    is_papers = (published_name(table["settings"]["checksums"]), config["model"], config["loss"]) == (
+        "nations",
+        "distmult",
+        "softmax",
+    )
+    return {
+        "dataset": table["dataset"],
+        "model": table["model"],
+        "constraint": config["constraint"],
+        "paper": published.FIGURE_2.get(config["constraint"]) if is_papers else None,
+        "seeds": [_retrainings(table) for table in tables],
+    }
 
 
 def _retrainings(table: Mapping[str, Any]) -> dict[str, Any]:
     """GR-1's retrainings of one table."""
     rows = pd.DataFrame(table["retrainings"])
     rows = rows[(rows["method"] == "GR") & (rows["k"] == "1") & rows["p_predicted"].notna()]
+    if len(rows) < 2:
+        raise InputError(f"Figure 2 needs two retrainings of GR-1 or more; {table['dataset']}'s table has {len(rows)}.")
     before, predicted, retrained = rows["p_before"], rows["p_predicted"], rows["p_after"]
     return {
         "seed": table["settings"]["config"]["seed"],
@@ -129,6 +151,7 @@ def _retrainings(table: Mapping[str, Any]) -> dict[str, Any]:
         # The probabilities share what they were before; their changes do not.
         "pearson_of_change": dataclasses.asdict(pearson((before - predicted).tolist(), (before - retrained).tolist())),
         "mean_error": float((predicted - retrained).abs().mean()),
+        "mean_change": float((before - retrained).abs().mean()),
         "p_before": before.tolist(),
         "p_predicted": predicted.tolist(),
         "p_retrained": retrained.tolist(),
@@ -141,7 +164,7 @@ def draw(result: Mapping[str, Any]) -> Any:
         [
             figures.Scatter(
                 f"{panel['dataset']}, {panel['model']}, {panel['constraint'].replace('_', ' ')}\n"
-                f"r = {seed['pearson']['r']:.2f}, Lipschitz {seed['lipschitz']:.2f}, n = {seed['pearson']['n']}",
+                f"{_r(seed)}, Lipschitz {seed['lipschitz']:.2f}, n = {seed['pearson']['n']}",
                 seed["p_predicted"],
                 seed["p_retrained"],
             )
@@ -151,18 +174,21 @@ def draw(result: Mapping[str, Any]) -> Any:
     )
 
 
+def _r(seed: Mapping[str, Any]) -> str:
+    r = seed["pearson"]["r"]
+    return "r undefined" if r is None else f"r = {r:.2f}"
+
+
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """The figure's numbers for reading, from result.json."""
 
-    def spread(values: Sequence[float], decimals: int) -> str:
-        mean = f"{np.mean(values):.{decimals}f}"
-        return mean if len(values) == 1 else f"{mean} +- {np.std(values, ddof=1):.{decimals}f}"
-
     def correlation(panel: Mapping[str, Any], name: str) -> str:
-        seeds = [seed[name] for seed in panel["seeds"]]
+        seeds = [seed[name] for seed in panel["seeds"] if seed[name]["r"] is not None]
+        if not seeds:
+            return "undefined"
         if len(seeds) == 1:
             return "{r:.2f} [{low:.2f}, {high:.2f}]".format(**seeds[0])
-        return spread([seed["r"] for seed in seeds], 2)
+        return mean_and_sd([seed["r"] for seed in seeds], 2)
 
     def paper(panel: Mapping[str, Any], place: int) -> str:
         return "-" if panel["paper"] is None else str(panel["paper"][place])
@@ -173,11 +199,12 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
             "dataset": [panel["dataset"] for panel in panels],
             "model": [panel["model"] for panel in panels],
             "constraint": [panel["constraint"] for panel in panels],
-            "Lipschitz": [spread([seed["lipschitz"] for seed in panel["seeds"]], 2) for panel in panels],
+            "Lipschitz": [mean_and_sd([seed["lipschitz"] for seed in panel["seeds"]], 2) for panel in panels],
             "paper's": [paper(panel, 0) for panel in panels],
-            "GR-1 TC%": [spread([seed["tc"] for seed in panel["seeds"]], 1) for panel in panels],
+            "GR-1 TC%": [mean_and_sd([seed["tc"] for seed in panel["seeds"]], 1) for panel in panels],
             "paper's TC%": [paper(panel, 1) for panel in panels],
-            "mean error of p": [spread([seed["mean_error"] for seed in panel["seeds"]], 3) for panel in panels],
+            "mean error of p": [mean_and_sd([seed["mean_error"] for seed in panel["seeds"]], 3) for panel in panels],
+            "mean change of p": [mean_and_sd([seed["mean_change"] for seed in panel["seeds"]], 3) for panel in panels],
             "r": [correlation(panel, "pearson") for panel in panels],
             "r of the changes": [correlation(panel, "pearson_of_change") for panel in panels],
             "seeds": [len(panel["seeds"]) for panel in panels],

@@ -57,6 +57,7 @@ def run(trained: TrainedRun, run_dir: pathlib.Path, query: Query, k: int, overwr
         }
         figures.save(explanation_graph(explanation), stage.path / f"{NAME}.png")
         stage.finish(result)
+        result = stage.result()
     print(f"({triples.label(names['head'])}, {triples.label(names['relation'])}, ?) -> {triples.label(names['tail'])}")
     print(as_text(explanation.labeled_frame))
     return result
@@ -74,7 +75,7 @@ def main() -> None:
     triples = train_flags.load_dataset()
     config = train_flags.config_of_flags(triples.name)
     folder = run_flags.run_dir(f"{triples.name}-{config.model}")
-    train.run(triples, config, folder, reuse=True)
+    train.run(triples, config, folder, reuse=True, checkpoint_seconds=train_flags.CHECKPOINT_SECONDS.value)
     trained = train.load(folder)
     query = query_flags.asked(trained) or _surest_right(trained)
     run(trained, folder, query, query_flags.K.value, run_flags.OVERWRITE.value)

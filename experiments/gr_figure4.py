@@ -38,7 +38,7 @@ def run(tables: Sequence[Mapping[str, Any]], run_dir: pathlib.Path, overwrite: b
         result = {"boxes": boxes}
         figures.save(draw(result), stage.path / f"{NAME}.png")
         stage.finish(result)
-    return result
+        return dict(stage.result())
 
 
 def _boxes(table: Mapping[str, Any]) -> list[dict[str, Any]]:

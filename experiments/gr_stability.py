@@ -72,6 +72,12 @@ def run(
     }
     model = DistMult(len(triples.entities), len(triples.relations), dim)
     n = triples.num_examples
+    loops = np.flatnonzero(triples.train[:, 0] == triples.train[:, 2])
+    if len(loops):
+        raise InputError(
+            f"the lemmas' constants are for triples of two entities; training triple {loops[0]} has one "
+            f"(as have {len(loops) - 1} others)."
+        )
     with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite) as stage:
         runs, orders = [], []
         with progress("coupled runs", num_removed) as bar:
@@ -114,6 +120,9 @@ def run(
             "max_difference": float(max(run.differences.max() for run in runs)),
             "mean_rolled_back_difference": float(np.mean([run.rolled_back_differences.mean() for run in runs])),
             "max_rolled_back_difference": float(max(run.rolled_back_differences.max() for run in runs)),
+            "share_of_distance_left": float(
+                np.mean([run.rolled_back_apart[-1] for run in runs]) / np.mean([run.apart[-1] for run in runs])
+            ),
             "rolled_back_is_nearer": float(np.mean([run.rolled_back_apart[-1] < run.apart[-1] for run in runs])),
             "share_of_steps_within_bounds": held,
             "steps": steps.tolist(),
@@ -121,7 +130,7 @@ def run(
         }
         figures.save(draw(result), stage.path / f"{NAME}.png")
         stage.finish(result)
-    return result
+        return dict(stage.result())
 
 
 def _share_held(distances: list[np.ndarray], bounds: list[np.ndarray]) -> float:
@@ -160,6 +169,7 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
             "|f(w - gamma) - f(w')|: mean, largest",
             f"{result['mean_rolled_back_difference']:.3g}, {result['max_rolled_back_difference']:.3g}",
         ),
+        ("of the distance, rolling back leaves", f"{100 * result['share_of_distance_left']:.2g}%"),
         ("rolled back is nearer in the end", f"{100 * result['rolled_back_is_nearer']:.0f}% of runs"),
         (
             "steps within the bounds on the distances",

@@ -1,6 +1,8 @@
 """Tables 3 and 4 of Lawrence et al. (2021): a dataset's statistics, and how well the models rank its test triples.
 
 python -m experiments.gr_table3_4 --num_seeds=5
+
+Both models, unless --model names one.
 """
 
 import dataclasses
@@ -8,7 +10,6 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from absl import flags
 
@@ -17,7 +18,7 @@ from gr_tf.data.sources import published_name
 from gr_tf.data.triples import SPLITS, TripleSet
 from gr_tf.report import published
 from gr_tf.report.run_dir import RunDir
-from gr_tf.report.tables import as_text
+from gr_tf.report.tables import as_text, mean_and_sd
 from gr_tf.stages import train
 from gr_tf.training.config import MODELS, TrainConfig
 
@@ -25,7 +26,6 @@ for module in (run_flags, seed_flags, train_flags):
     flags.adopt_module_key_flags(module)
 
 NAME = "table3_4"
-_MODELS = flags.DEFINE_list("models", list(MODELS), "Models to train.")
 
 
 def run(
@@ -55,7 +55,7 @@ def run(
         "configs": [config.to_dict() for config in configs],
         "num_seeds": num_seeds,
     }
-    name = published_name(triples)
+    name = published_name(triples.checksums)
     rows = []
     for config in configs:
         rankings = []
@@ -87,7 +87,7 @@ def run(
             "ranking": rows,
         }
         stage.finish(result)
-    return result
+        return dict(stage.result())
 
 
 def statistics_frame(result: Mapping[str, Any]) -> pd.DataFrame:
@@ -97,25 +97,20 @@ def statistics_frame(result: Mapping[str, Any]) -> pd.DataFrame:
         {
             result["dataset"]: [row["what"] for row in rows],
             "ours": [f"{row['value']:,}" for row in rows],
-            "paper": ["-" if row["paper"] is None else f"{row['paper']:,}" for row in rows],
+            "paper": [row["paper"] or "-" for row in rows],
         }
     )
 
 
 def ranking_frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """Table 4 for reading, from result.json: mean and standard deviation over seeds."""
-
-    def cell(values: Sequence[float]) -> str:
-        mean = f"{np.mean(values):.2f}"
-        return mean if len(values) == 1 else f"{mean} +- {np.std(values, ddof=1):.2f}"
-
     rows = result["ranking"]
     return pd.DataFrame(
         {
             "dataset": result["dataset"],
             "model": [row["model"] for row in rows],
             "metric": [row["metric"] for row in rows],
-            "ours": [cell(row["per_seed"]) for row in rows],
+            "ours": [mean_and_sd(row["per_seed"], 2) for row in rows],
             "paper": ["-" if row["paper"] is None else f"{row['paper']:.2f}" for row in rows],
             "seeds": [len(row["per_seed"]) for row in rows],
         }
@@ -125,7 +120,8 @@ def ranking_frame(result: Mapping[str, Any]) -> pd.DataFrame:
 def main() -> None:
     triples = train_flags.load_dataset()
     folder = run_flags.run_dir(f"{triples.name}-tables3-4")
-    configs = [train_flags.config_of_flags(triples.name, model=model) for model in _MODELS.value]
+    models = [train_flags.MODEL.value] if train_flags.MODEL.value else list(MODELS)
+    configs = [train_flags.config_of_flags(triples.name, model=model) for model in models]
     result = run(
         triples,
         configs,

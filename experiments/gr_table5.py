@@ -7,9 +7,6 @@ One core; leave the machine alone meanwhile. A time that was interrupted is no t
 
 import os
 import pathlib
-import platform
-import resource
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +22,7 @@ from gr_tf.attribution.rollback_store import RollbackStore
 from gr_tf.data.sources import published_name
 from gr_tf.data.triples import TripleSet
 from gr_tf.report import published
+from gr_tf.report.machine import cpu_name, peak_memory_bytes
 from gr_tf.report.progress import progress
 from gr_tf.report.run_dir import RunDir
 from gr_tf.report.tables import as_text
@@ -43,6 +41,7 @@ def run(
     run_dir: pathlib.Path,
     num_queries: int | None,
     query_seed: int,
+    right_if: str,
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Trains with tracking, explains, and writes the seconds to table5/result.json.
@@ -51,7 +50,7 @@ def run(
         triples: the dataset.
         config: the training.
         run_dir: where the table's folder goes.
-        num_queries, query_seed: see stages.explain.run.
+        num_queries, query_seed, right_if: see stages.explain.run.
         overwrite: drop times that are there.
 
     Returns:
@@ -62,6 +61,7 @@ def run(
         "config": config.to_dict(),
         "num_queries": num_queries,
         "query_seed": query_seed,
+        "right_if": right_if,
     }
     with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite) as stage:
         trainer = Trainer(triples, config)
@@ -70,13 +70,12 @@ def run(
         with progress("training", trainer.num_blocks * config.epochs) as bar:
             trained = trainer.run(store=store, on_block=bar.advance)
         training = time.perf_counter() - start
-        # Kilobytes on Linux, bytes on macOS.
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        peak = peak_memory_bytes()
 
         explainer = GradientRollback(trainer.model, trained.table, store.to_numpy(), triples)
         predictions = explained_predictions(trainer.model, trained.table, triples)
         if num_queries is not None:
-            predictions = balanced_sample(predictions, num_queries, query_seed)
+            predictions = balanced_sample(predictions, num_queries, query_seed, right_if)
         start = time.perf_counter()
         explainer.rank(predictions[0].query)
         first = time.perf_counter() - start
@@ -87,11 +86,11 @@ def run(
                 adjacent.append(len(explainer.rank(prediction.query).example_ids))
                 seconds.append(time.perf_counter() - start)
                 bar.advance()
-        paper = published.TABLE_5.get(published_name(triples) or "") if config.model == "distmult" else None
+        paper = published.TABLE_5.get(published_name(triples.checksums) or "") if config.model == "distmult" else None
         result = {
             "dataset": triples.name,
             "model": config.model,
-            "machine": {"cpu": _cpu(), "cores": os.cpu_count()},
+            "machine": {"cpu": cpu_name(), "cores": os.cpu_count()},
             "steps": trainer.steps.name,
             "training_seconds": training,
             "training_peak_bytes": peak,
@@ -105,16 +104,7 @@ def run(
             else dict(zip(("training", "explaining_mean", "explaining_sd"), paper, strict=True)),
         }
         stage.finish(result)
-    return result
-
-
-def _cpu() -> str:
-    cpuinfo = pathlib.Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+        return dict(stage.result())
 
 
 def frame(results: list[Mapping[str, Any]]) -> pd.DataFrame:
@@ -151,6 +141,7 @@ def main() -> None:
         folder,
         explain_flags.num_queries(triples.name),
         explain_flags.QUERY_SEED.value,
+        explain_flags.RIGHT_IF_FLAG.value,
         run_flags.OVERWRITE.value,
     )
     print(as_text(frame([result])))

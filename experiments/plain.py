@@ -38,7 +38,7 @@ def training_steps(trainer: Trainer) -> Callable[[int], None]:
     def steps(count: int) -> None:
         for i in range(count):
             head, relation, tail = triples.train[i]
-            before = entities.numpy().copy(), relations.numpy().copy()
+            before = np.array(entities), np.array(relations)
             step(train[i, 0], train[i, 1], candidates[i])
             after = entities.numpy(), relations.numpy()
             for place, (table, row) in enumerate(((0, head), (1, relation), (0, tail))):

@@ -78,6 +78,7 @@ def run(
     Returns:
         What result.json holds.
     """
+    evaluate.check(config, asked.methods, asked.ks, asked.released_defects)
     again = {"overwrite": asked.overwrite, "reuse": True}
     trained = train.run(triples, config, run_dir, checkpoint_seconds=asked.checkpoint_seconds, **again).result()
     explanation = explain.run(
@@ -117,7 +118,7 @@ def run(
             "num_adjacent": explained["num_adjacent"],
             "num_supporting": explained["num_supporting"],
             "epoch": trained["epoch"],
-            "lipschitz": trained["history"][-1]["lipschitz"],
+            "lipschitz": trained["history"][trained["epoch"] - 1]["lipschitz"],
             "test_ranking": trained["test_ranking"],
             "table": evaluated["table"],
             **more(evaluated),
@@ -130,7 +131,7 @@ def run(
         }
         files.write_text(stage.path / "table.txt", describe(result, name) + "\n")
         stage.finish(result)
-    return result
+        return dict(stage.result())
 
 
 def describe(result: Mapping[str, Any], name: str) -> str:
@@ -141,10 +142,26 @@ def describe(result: Mapping[str, Any], name: str) -> str:
         "remove training triples, retrain from scratch\n"
         f"{result['num_queries']} of {result['num_predictions']} distinct predictions of "
         f"{result['num_test']} test triples, "
-        f"seed {config['seed']}, epoch {result['epoch']}\n"
+        f"seed {config['seed']}, epoch {result['epoch']}{_unusual(result)}\n"
         "PD%: the prediction became less probable. TC%: another tail became the top-1."
     )
     return "\n\n".join([title, as_text(removal_frame(result["table"])), as_text(ranking_frame(result["test_ranking"]))])
+
+
+def _unusual(result: Mapping[str, Any]) -> str:
+    """What a table without further words would not be taken for."""
+    settings = result["settings"]
+    config = settings["config"]
+    usual = train_flags.default_config(result["dataset"])
+    words = [
+        f"{name} {config[name]}"
+        for name in ("loss", "constraint", "optimizer", "learning_rate", "learning_rate_rule")
+        if config[name] != getattr(usual, name)
+    ]
+    words += [f"released defect {name}" for name in settings["released_defects"]]
+    if settings.get("right_if", "drawn") != "drawn":
+        words.append(f"right if {settings['right_if']}")
+    return "".join(f", {word}" for word in words)
 
 
 def show(result: Mapping[str, Any], folder: pathlib.Path, name: str) -> None:

@@ -14,8 +14,11 @@ from gr_tf.training import row_steps
 from gr_tf.training.row_steps import RowSteps
 from gr_tf.training.trainer import Trainer
 
+# What to do before, untimed, and what is timed.
+Pair = tuple[Callable[[], object], Callable[[], object]]
 
-def dense_steps(trainer: Trainer, num_models: int, count: int) -> Callable[[], object]:
+
+def dense_steps(trainer: Trainer, num_models: int, count: int) -> Pair:
     """Does `count` steps of dense Adam on tables [num_rows, models, width]; softmax loss, no tracking."""
     model, adam = trainer.model, trainer.config.make_optimizer()
     assert isinstance(adam, Adam)
@@ -40,10 +43,10 @@ def dense_steps(trainer: Trainer, num_models: int, count: int) -> Callable[[], o
         zero = tf.zeros_like(table)
         return tf.while_loop(lambda i, *_: i < count, body, (tf.constant(0), table, zero, zero))[1]
 
-    return lambda: run(start).numpy()
+    return lambda: None, lambda: run(start).numpy()
 
 
-def row_adam_steps(trainer: Trainer, num_models: int, count: int) -> Callable[[], object]:
+def row_adam_steps(trainer: Trainer, num_models: int, count: int) -> Pair:
     """Does `count` steps of row Adam on a memory [rows, models, numbers]: one loop, gather, and scatter for all."""
     steps = trainer.steps
     assert isinstance(steps, RowSteps)
@@ -73,4 +76,14 @@ def row_adam_steps(trainer: Trainer, num_models: int, count: int) -> Callable[[]
 
         return tf.while_loop(lambda i, _: i < count, body, (tf.constant(0), state.step), parallel_iterations=1)[1]
 
-    return lambda: run(memory.handle).numpy()
+    start = memory.numpy()
+
+    def restart() -> None:
+        # Rows remember the step that touched them last.
+        memory.assign(start)
+
+    def steps_of_all() -> None:
+        run(memory.handle).numpy()
+        assert np.isfinite(memory.numpy()[:-1]).all()
+
+    return restart, steps_of_all

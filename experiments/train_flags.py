@@ -18,8 +18,9 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder with the dataset's fil
 
 # Without a flag, the dataset's own setting (training.config.PRESETS).
 _DEFAULTS = TrainConfig()
+MODEL = flags.DEFINE_enum("model", None, list(MODELS), f"Scoring function. Default: {_DEFAULTS.model}.")
 _CONFIG_FLAGS: tuple[flags.FlagHolder[Any], ...] = (
-    flags.DEFINE_enum("model", None, list(MODELS), f"Scoring function. Default: {_DEFAULTS.model}."),
+    MODEL,
     flags.DEFINE_enum("loss", None, list(LOSSES), "Loss over the candidates of a step. Default: the dataset's."),
     flags.DEFINE_integer("dim", None, "Number of factors. Default: the dataset's."),
     flags.DEFINE_integer("num_negatives", None, "Random candidates of a step. Default: the dataset's."),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -42,10 +43,14 @@ _NATIONS = pathlib.Path(__file__).parent / "nations"
 _MOVIELENS_VALID = 5_000
 
 
-def published_name(triples: TripleSet) -> str | None:
-    """The name under which papers publish figures for these very triples, whatever they are called here."""
+def published_name(checksums: Mapping[str, str]) -> str | None:
+    """The name under which papers publish figures for the triples of these files, whatever they are called here.
+
+    Args:
+        checksums: see TripleSet.
+    """
     for name, checksum in _TRAIN_CHECKSUMS.items():
-        if checksum in triples.checksums.values():
+        if checksum in checksums.values():
             return name
     return None
 

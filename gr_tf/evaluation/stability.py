@@ -39,7 +39,10 @@ class Constants:
 
 
 def score_constants(max_norm: float) -> Constants:
-    """Of DistMult's score where every embedding's norm is at most max_norm (Lemmas 2 and 3)."""
+    """Of DistMult's score where every embedding's norm is at most max_norm (Lemmas 2 and 3).
+
+    For triples of three rows: a triple whose head is its tail has the slope sqrt(5) C^2.
+    """
     return Constants(2 * max_norm**2, 4 * max_norm)
 
 

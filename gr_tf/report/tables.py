@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from gr_tf.evaluation.roar import Score
@@ -65,6 +66,12 @@ def ranking_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             "paper": ["-" if row["paper"] is None else f"{row['paper']:.2f}" for row in rows],
         }
     )
+
+
+def mean_and_sd(values: Sequence[float], decimals: int) -> str:
+    """The mean, and the standard deviation if there are several."""
+    mean = f"{np.mean(values):.{decimals}f}"
+    return mean if len(values) == 1 else f"{mean} +- {np.std(values, ddof=1):.{decimals}f}"
 
 
 def as_text(frame: pd.DataFrame) -> str:

@@ -25,6 +25,7 @@ from gr_tf.report.tables import removal_rows
 from gr_tf.stages import explain, train
 from gr_tf.stages.explain import ExplainedRun
 from gr_tf.stages.train import TrainedRun
+from gr_tf.training.config import TrainConfig
 from gr_tf.training.trainer import Trainer
 
 STAGE = "evaluate"
@@ -59,8 +60,8 @@ def run(
     Raises:
         InputError: if an argument is out of range, or a folder cannot be used.
     """
-    methods, ks, defects = _parse_methods(methods), parse_ks(ks), parse_defects(released_defects)
     trained = train.load(run_dir)
+    methods, ks, defects = check(trained.trainer.config, methods, ks, released_defects)
     explained = explain.load(run_dir, trained)
     settings = {
         "explanations_fingerprint": explained.fingerprint,
@@ -88,14 +89,30 @@ def run(
     return stage
 
 
-def _parse_methods(methods: Sequence[str]) -> tuple[str, ...]:
-    """The methods asked for, in the order of METHODS."""
+def check(
+    config: TrainConfig, methods: Sequence[str], ks: Sequence[str], released_defects: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """What `run` would say of its arguments, before a model is trained.
+
+    Args:
+        config: of the training to evaluate.
+        methods, ks, released_defects: as for `run`.
+
+    Returns:
+        The three, parsed.
+
+    Raises:
+        InputError: if one is out of range, or does not go with the training.
+    """
     for method in methods:
         if method not in METHODS:
             raise InputError(f"methods are {', '.join(METHODS)}; got {method!r}.")
     if not methods:
         raise InputError("want at least one method.")
-    return tuple(method for method in METHODS if method in methods)
+    if "CRIAGE" in methods and config.loss != "sigmoid":
+        raise InputError("CRIAGE explains models that were trained with --loss=sigmoid only.")
+    ordered = tuple(method for method in METHODS if method in methods)
+    return ordered, parse_ks(ks), parse_defects(released_defects)
 
 
 def _rankers(
@@ -110,8 +127,6 @@ def _rankers(
         "GR": lambda ranking: ranking,
     }
     if "CRIAGE" in methods:
-        if trained.trainer.config.loss != "sigmoid":
-            raise InputError("CRIAGE explains models that were trained with --loss=sigmoid only.")
         criage = Criage(model, table, triples)
         rankers["CRIAGE"] = lambda ranking: criage.rank(ranking.query)
     return {method: rankers[method] for method in methods}
@@ -143,7 +158,7 @@ def _evaluate(
     journal.close()
     ordered = [outcomes[removal.key] for removal in in_table]
     config = trained.trainer.config
-    paper = removal_figures(published_name(trained.triples), config.model, config.loss)
+    paper = removal_figures(published_name(trained.triples.checksums), config.model, config.loss)
     stage.finish(
         {
             "table": removal_rows(score_outcomes(ordered), paper),

@@ -16,6 +16,7 @@ from gr_tf.data.sources import load_triples, published_name
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
 from gr_tf.models.ranking import RankingMetrics, filtered_ranks, validation_mrr
+from gr_tf.report.machine import peak_memory_bytes
 from gr_tf.report.progress import progress
 from gr_tf.report.published import ranking_figures
 from gr_tf.report.run_dir import RunDir
@@ -156,10 +157,13 @@ def _train(stage: RunDir, triples: TripleSet, config: TrainConfig, checkpoint_se
     metrics = dataclasses.asdict(RankingMetrics.of(ranks))
     result = {
         "history": [dataclasses.asdict(epoch) for epoch in training.history],
-        "test_ranking": ranking_rows(metrics, ranking_figures(published_name(triples), config.model, config.loss)),
+        "test_ranking": ranking_rows(
+            metrics, ranking_figures(published_name(triples.checksums), config.model, config.loss)
+        ),
         "num_test": len(triples.test),
         "steps": trainer.steps.name,
         "seconds": time.monotonic() - start,
+        "peak_memory_bytes": peak_memory_bytes(),
     }
     _save(stage, trainer, training, store, result)
     checkpoints.clear()

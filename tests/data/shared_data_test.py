@@ -33,7 +33,7 @@ def test_fb15k237_with_crlf_and_unseen_entities() -> None:
         "test: 28 triples with a name unknown in training skipped.",
     )
     assert triples.labels["/m/0102t4"] == "Marshall"
-    assert published_name(triples) == "fb15k237"
+    assert published_name(triples.checksums) == "fb15k237"
 
 
 @needs_data
@@ -47,7 +47,7 @@ def test_movielens_as_triples() -> None:
     assert [triples.entities.names[i] for i in triples.candidates or ()] == ["r:1", "r:2", "r:3", "r:4", "r:5"]
     assert triples.train_frame.iloc[0].tolist() == ["u:1", "m:1", "r:5"]
     assert triples.labels["m:1"] == "Toy Story (1995)"
-    assert published_name(triples) == "movielens"
+    assert published_name(triples.checksums) == "movielens"
 
 
 @needs_data

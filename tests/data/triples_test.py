@@ -115,5 +115,5 @@ def test_unknown_dataset() -> None:
 
 
 def test_papers_figures_are_for_the_papers_triples(tmp_path: pathlib.Path) -> None:
-    assert published_name(load_triples()) == "nations"
-    assert published_name(read_folder(write(tmp_path), "nations")) is None
+    assert published_name(load_triples().checksums) == "nations"
+    assert published_name(read_folder(write(tmp_path), "nations").checksums) is None

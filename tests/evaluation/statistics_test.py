@@ -1,5 +1,7 @@
 """Significance and correlation."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -30,6 +32,10 @@ def test_equal_methods_do_not_differ() -> None:
     assert randomization_test([True, False], [False, False]) == 1.0
     with pytest.raises(ValueError, match="got 2 and 1"):
         randomization_test([True, False], [True])
+
+
+def test_pearson_of_what_does_not_vary_is_none() -> None:
+    assert dataclasses.astuple(pearson([1.0, 1.0, 1.0], [1.0, 2.0, 3.0])) == (None, None, None, 3)
 
 
 def test_pearson() -> None:

@@ -1,5 +1,6 @@
 """The binaries on a toy graph: what they print and write, and what a SIGKILL costs."""
 
+import dataclasses
 import pathlib
 import signal
 import time
@@ -9,9 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments import gr_table5
 from gr_tf import files
+from gr_tf.attribution.queries import ExplainedPrediction
 from gr_tf.data.triples import read_folder
 from gr_tf.evaluation.released import DEFECTS
+from gr_tf.stages import evaluate, explain, train
 from tests.experiments.binaries import run_here, start_process
 
 TOY_FLAGS = ("--dim=4", "--num_negatives=3", "--epochs=3", "--learning_rate=0.03")
@@ -118,7 +122,7 @@ def test_table_2(
     assert [(row["method"], row["k"], row["n"]) for row in result["table"]] == [
         (method, k, 4) for method in ("NH", "CRIAGE", "GR-O", "GR") for k in ("1", "2")
     ]
-    assert len(result["significance"]) == 8
+    assert len(result["significance"]) == 12
     removals = files.read_json(tmp_path / "run" / "evaluate" / "removals.json")
     train = read_folder(graph_folder).train_frame
     for row, removal in zip(result["retrainings"], removals, strict=True):
@@ -144,6 +148,45 @@ def test_released_defects(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Pat
     assert tables["merged_correct"]["settings"]["right_if"] == "any"
     assert tables["none"]["settings"]["right_if"] == "drawn"
     assert run_here(monkeypatch, "gr_defects", *arguments, "--defects=softmax") == 1
+    table = (tmp_path / "softmax_retraining" / "table1" / "table.txt").read_text()
+    assert "loss sigmoid" in table.splitlines()[1]
+    assert table.splitlines()[1].endswith("released defect softmax_retraining")
+
+
+def test_options_reach_their_stage(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, graph_folder: pathlib.Path
+) -> None:
+    """Defects decide which predictions are evaluated, right_if which are drawn."""
+    run = tmp_path / "run"
+    assert run_here(monkeypatch, "gr_table1", *run_dir_and_data(tmp_path, graph_folder), "--ks=1") == 0
+    explained = explain.load(run, train.load(run))
+    counts = [3, 1, 5, 0] + [2] * (len(explained.explanations) - 4)
+    faked = [
+        dataclasses.replace(e, influences=np.where(np.arange(len(e.influences)) < count, 1.0, -1.0))
+        for e, count in zip(explained.explanations, counts, strict=True)
+    ]
+    monkeypatch.setattr(explain, "load", lambda *_: dataclasses.replace(explained, explanations=faked))
+    for defect, expected in (
+        ("drop_single", [0, *range(2, len(counts))]),
+        ("stop_at_empty", [0, 1, 2]),
+    ):
+        stage = evaluate.run(run, methods=["GR"], ks=["1"], released_defects=[defect], jobs=1, overwrite=True)
+        assert [row["prediction"] for row in stage.result()["retrainings"]] == expected
+
+    asked: list[str] = []
+
+    def sample(
+        predictions: list[ExplainedPrediction], count: int, seed: int, right_if: str
+    ) -> list[ExplainedPrediction]:
+        asked.append(right_if)
+        return predictions[:count]
+
+    for module in (explain, gr_table5):
+        monkeypatch.setattr(module, "balanced_sample", sample)
+    explain.run(run, 3, num_queries=2, right_if="any", overwrite=True)
+    arguments = (*run_dir_and_data(tmp_path, graph_folder), "--num_queries=2", "--right_if=any")
+    assert run_here(monkeypatch, "gr_table5", *arguments) == 0
+    assert asked == ["any", "any"]
 
 
 def test_tables_3_and_4(
@@ -232,11 +275,23 @@ def test_stability(
     tmp_path: pathlib.Path,
     graph_folder: pathlib.Path,
 ) -> None:
-    arguments = (f"--run_dir={tmp_path}", f"--data_dir={graph_folder}", "--num_removed=3", "--epochs=2", "--dim=4")
+    # Without the self-loops, which the lemmas' constants do not cover.
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for split in ("train", "valid", "test"):
+        lines = [line.split("\t") for line in (graph_folder / f"{split}.txt").read_text().splitlines()]
+        kept = ["\t".join(line) + "\n" for line in lines if line[0] != line[2]]
+        (folder / f"{split}.txt").write_text("".join(kept))
+    arguments = (f"--run_dir={tmp_path}", f"--data_dir={folder}", "--num_removed=3", "--epochs=2", "--dim=4")
     assert run_here(monkeypatch, "gr_stability", *arguments) == 0
     assert "bound of Theorems 1 and 2" in capsys.readouterr().out
     result = files.read_json(tmp_path / "stability" / "result.json")
     assert result["share_of_steps_within_bounds"] == {"apart": 1.0, "rolled_back_apart": 1.0}
+    assert 0 < result["share_of_distance_left"] < 1
+    assert run_here(monkeypatch, "gr_stability", f"--data_dir={graph_folder}") == 1
+    assert "training triple 3 has one" in capsys.readouterr().err
+    assert run_here(monkeypatch, "gr_stability", f"--data_dir={folder}", "--model=complex") == 1
+    assert "--dim, --epochs and --seed are used" in capsys.readouterr().err
     assert result["mean_rolled_back_difference"] < result["mean_difference"] < result["theorem_bound"]
 
 

@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 
 import numpy as np
+from matplotlib.colors import to_hex
+from matplotlib.patches import FancyArrowPatch
 
 from gr_tf.attribution.base import Explanation
 from gr_tf.data.triples import Query, TripleSet
@@ -26,6 +28,8 @@ def test_boxes() -> None:
     figure = figures.difference_boxes([("one", boxes), ("two", boxes[:1])], "difference")
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["a", "b"]
     assert figure.axes[0].get_ylabel() == "difference"
+    medians = [np.asarray(line.get_ydata())[0] for line in figure.axes[0].lines if line.get_color() == figures.OPPOSING]
+    assert medians == [1.0, 5.0]
     assert len(figure.axes[1].get_xticklabels()) == 1
 
 
@@ -48,4 +52,13 @@ def test_explanation_graph(toy: TripleSet, tmp_path: pathlib.Path) -> None:
     assert texts.count("same label") == 2
     names = {name for row in toy.train_frame.iloc[example_ids][["head", "tail"]].to_numpy() for name in row}
     assert len([text for text in texts if "\n" not in text]) == len(names | {"e0", "e1"})
+    arrows = [patch for patch in figure.axes[0].patches if isinstance(patch, FancyArrowPatch)]
+    styles = [(arrow.get_linestyle(), to_hex(arrow.get_edgecolor()), arrow.get_linewidth()) for arrow in arrows]
+    assert [style[:1] for style in styles].count(("dashed",)) == 1
+    assert ("dashed", "#000000", 1.8) in styles
+    colors = [color for line, color, _ in styles if line == "solid"]
+    assert colors.count(figures.SUPPORTING.lower()) == 5
+    assert colors.count(figures.OPPOSING.lower()) == 1
+    widths = sorted(width for line, _, width in styles if line == "solid")
+    np.testing.assert_allclose(widths, sorted(1 + 3 * np.abs(influences) / 0.3))
     figures.save(figure, tmp_path / "graph.png")
