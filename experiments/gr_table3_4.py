@@ -75,15 +75,11 @@ def run(
             rows.append({"model": config.model, "metric": metric, "per_seed": values, "paper": paper.get(metric)})
     statistics = {"entities": len(triples.entities), "relations": len(triples.relations)}
     statistics |= {split: len(getattr(triples, split)) for split in SPLITS}
-    paper_statistics = published.TABLE_3.get(name or "", {})
     with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite) as stage:
         result = {
             "dataset": triples.name,
             "notes": list(triples.notes),
-            "statistics": [
-                {"what": what, "value": value, "paper": paper_statistics.get(what)}
-                for what, value in statistics.items()
-            ],
+            "statistics": [{"what": what, "value": value} for what, value in statistics.items()],
             "ranking": rows,
         }
         stage.finish(result)
@@ -93,11 +89,12 @@ def run(
 def statistics_frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """Table 3 for reading, from result.json."""
     rows = result["statistics"]
+    paper = published.TABLE_3.get(published_name(result["settings"]["checksums"]) or "", {})
     return pd.DataFrame(
         {
             result["dataset"]: [row["what"] for row in rows],
             "ours": [f"{row['value']:,}" for row in rows],
-            "paper": [row["paper"] or "-" for row in rows],
+            "paper": [paper.get(row["what"], "-") for row in rows],
         }
     )
 
