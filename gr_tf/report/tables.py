@@ -81,5 +81,6 @@ def as_text(frame: pd.DataFrame) -> str:
 
 def as_markdown(frame: pd.DataFrame) -> str:
     """A table for the README."""
-    lines = [list(frame.columns), ["---"] * len(frame.columns), *frame.astype(str).values.tolist()]
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in frame.values.tolist()]
+    lines = [list(frame.columns), ["---"] * len(frame.columns), *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

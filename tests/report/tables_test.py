@@ -2,6 +2,7 @@
 
 import pathlib
 
+import pandas as pd
 import pytest
 import tensorflow as tf
 from tensorflow.core.util import event_pb2
@@ -23,6 +24,7 @@ def test_paper_stands_beside_ours() -> None:
     unknown = removal_frame(removal_rows([SCORE], removal_figures(None, "distmult", "softmax")))
     assert unknown.iloc[0]["paper PD%"] == "-"
     assert "GR-1" in as_text(frame)
+    assert as_markdown(pd.DataFrame({"a": ["|x|"]})).splitlines()[2] == "| \\|x\\| |"
     assert as_markdown(frame).splitlines()[1] == "| --- | --- | --- | --- | --- | --- | --- |"
 
 
