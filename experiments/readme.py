@@ -56,21 +56,24 @@ def _table_1(metric: str) -> str:
 
 
 def _intervals(metric: str) -> str:
-    """The cells of Table 1 that leave the paper's figure outside their 95% interval."""
+    """The cells of Tables 1 and 2 that have the paper's figure outside their 95% interval."""
+    names = [f"table1_{dataset}_{model}" for dataset, model in _MODELS] + ["table2_nations_distmult"]
     outside = []
-    for dataset, model in _MODELS:
-        name = f"table1_{dataset}_{model}"
+    for name in names:
         if (RESULTS / f"{name}.json").exists():
-            for row in _read(name)["table"]:
+            result = _read(name)
+            for row in result["table"]:
+                paper = row["paper"][metric]
                 low, high = row[f"{metric}_interval"]
-                if not low <= row["paper"][metric] <= high:
+                if paper is not None and not low <= paper <= high:
                     outside.append(
                         {
-                            "dataset": dataset,
-                            "model": model,
+                            "table": name.split("_", maxsplit=1)[0].replace("table", "Table "),
+                            "dataset": result["dataset"],
+                            "model": result["model"],
                             "row": f"{row['method']}-{row['k']}",
                             f"{metric.upper()}% [95%]": f"{row[metric]:.1f} [{low:.1f}, {high:.1f}]",
-                            "paper": row["paper"][metric],
+                            "paper": paper,
                             "n": row["n"],
                         }
                     )
