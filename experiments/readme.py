@@ -132,8 +132,11 @@ FIGURES: dict[str, Callable[[], str]] = {
     "stability": lambda: as_markdown(gr_stability.frame(_read("stability_nations"))),
     "defects": lambda: as_markdown(gr_defects.frame(_read("defects_nations"))),
     "defects_sigmoid": lambda: as_markdown(gr_defects.frame(_read("defects_nations_sigmoid"))),
+    "defects_merged": lambda: as_markdown(gr_defects.frame(_read("defects_nations_merged"))),
     "movielens_rate": lambda: as_markdown(gr_table3_4.ranking_frame(_read("table3_4_movielens_rate0.003"))),
     "seeds_nations_distmult": lambda: _seeds("seeds_nations_distmult"),
+    "seeds_nations_complex": lambda: _seeds("seeds_nations_complex"),
+    "seeds_nations_sigmoid": lambda: _seeds("seeds_nations_sigmoid"),
     "benchmark": lambda: _benchmark("benchmark"),
 }
 
