@@ -23,6 +23,7 @@ setuptools.setup(
         "scipy>=1.15",
         "tensorboard>=2.18",
         "tensorflow>=2.18",
+        "tensorflow-datasets>=4.9",
         "tqdm>=4.66",
     ],
     extras_require={

@@ -6,6 +6,7 @@ from gr_tf.attribution.neighborhood import Neighborhood
 from gr_tf.attribution.queries import named_query
 from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.attribution.rollback_store import RollbackStore
+from gr_tf.attribution.triple_explanation import TripleExplanation
 from gr_tf.data.sources import load_triples
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError, TrainingError
@@ -27,6 +28,7 @@ __all__ = [
     "Trainer",
     "TrainingError",
     "TrainingResult",
+    "TripleExplanation",
     "TripleSet",
     "load_triples",
     "named_query",

@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from gr_tf.attribution.base import Explanation
 from gr_tf.attribution.queries import ExplainedPrediction, explained_predictions
 from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.attribution.rollback_store import RollbackStore
+from gr_tf.attribution.triple_explanation import TripleExplanation
 from gr_tf.data.known_tails import KnownTails, known_from_train_and_valid
 from gr_tf.data.sources import load_triples
 from gr_tf.evaluation.journal import Journal
@@ -52,7 +52,7 @@ def run() -> Trained:
 
 
 @functools.cache
-def explained() -> tuple[list[ExplainedPrediction], list[Explanation]]:
+def explained() -> tuple[list[ExplainedPrediction], list[TripleExplanation]]:
     trained = run()
     model, triples = trained.trainer.model, trained.trainer.triples
     explainer = GradientRollback(model, trained.table, trained.deltas, triples)

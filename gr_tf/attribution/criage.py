@@ -13,14 +13,15 @@ H_o = sum over training triples with tail o of phi (1 - phi) z z^T. Removing (s'
 
 import numpy as np
 
-from gr_tf.attribution.base import Explainer, Explanation
+from gr_tf.attribution.base import Explainer
+from gr_tf.attribution.triple_explanation import TripleExplanation
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
 from gr_tf.models.base import FactorModel
 from gr_tf.models.prediction import tail_probability
 
 
-class Criage(Explainer):
+class Criage(Explainer[Query, TripleExplanation]):
     """Ranks the training triples that have the query's tail; their influence is the estimated drop of its score."""
 
     def __init__(self, model: FactorModel, table: np.ndarray, triples: TripleSet) -> None:
@@ -34,7 +35,7 @@ class Criage(Explainer):
         self._table = table
         self._triples = triples
 
-    def rank(self, query: Query) -> Explanation:
+    def rank(self, query: Query) -> TripleExplanation:
         """Every training triple with the query's tail.
 
         Raises:
@@ -43,11 +44,11 @@ class Criage(Explainer):
         example_ids = np.flatnonzero(self._triples.train[:, 2] == query.tail)
         influences = self._score_drops(query, example_ids) if len(example_ids) else np.zeros(0)
         order = np.argsort(-influences, kind="stable")
-        return Explanation(
+        return TripleExplanation(
             query,
-            tail_probability(self._model, self._table, query),
             example_ids[order],
             influences[order],
+            tail_probability(self._model, self._table, query),
             np.full(len(order), np.nan),
             self._triples,
         )

@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from gr_tf.attribution.base import Explainer, Explanation
+from gr_tf.attribution.base import Explainer
+from gr_tf.attribution.triple_explanation import TripleExplanation
 from gr_tf.data.adjacency import AdjacencyIndex
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.models.base import FactorModel
 from gr_tf.models.prediction import tail_probability
 
 
-class Neighborhood(Explainer):
+class Neighborhood(Explainer[Query, TripleExplanation]):
     """Ranks the adjacent training triples at random (Lawrence et al. 2021, NH-k).
 
     The influences are random numbers in [0, 1), drawn anew for each query from the seed and
@@ -23,17 +24,17 @@ class Neighborhood(Explainer):
         self._adjacency = AdjacencyIndex(triples)
         self._seed = seed
 
-    def rank(self, query: Query) -> Explanation:
+    def rank(self, query: Query) -> TripleExplanation:
         """Every adjacent training triple, in random order."""
         example_ids = self._adjacency.adjacent(query)
         generator = np.random.default_rng([self._seed, query.head, query.relation, query.tail])
         influences = generator.random(len(example_ids))
         order = np.argsort(-influences, kind="stable")
-        return Explanation(
+        return TripleExplanation(
             query,
-            tail_probability(self._model, self._table, query),
             example_ids[order],
             influences[order],
+            tail_probability(self._model, self._table, query),
             np.full(len(order), np.nan),
             self._triples,
         )

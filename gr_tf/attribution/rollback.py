@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gr_tf.attribution.base import Explainer, Explanation
+from gr_tf.attribution.base import Explainer
+from gr_tf.attribution.triple_explanation import TripleExplanation
 from gr_tf.data.adjacency import AdjacencyIndex
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
@@ -19,7 +20,7 @@ from gr_tf.models.base import FactorModel
 _CHUNK_SCORES = 1 << 24
 
 
-class GradientRollback(Explainer):
+class GradientRollback(Explainer[Query, TripleExplanation]):
     """Explains one trained model by the changes that its training triples caused."""
 
     def __init__(self, model: FactorModel, table: np.ndarray, deltas: np.ndarray, triples: TripleSet) -> None:
@@ -51,7 +52,7 @@ class GradientRollback(Explainer):
             ],
         )
 
-    def rank(self, query: Query) -> Explanation:
+    def rank(self, query: Query) -> TripleExplanation:
         """Every adjacent training triple, by descending influence."""
         if self._column_of[query.tail] < 0:
             name = self._triples.entities.names[query.tail]
@@ -73,7 +74,9 @@ class GradientRollback(Explainer):
             bad = example_ids[~np.isfinite(influences)][0]
             raise InputError(f"the influence of example {bad} on {query} is not finite.")
         order = np.argsort(-influences, kind="stable")
-        return Explanation(query, probability, example_ids[order], influences[order], rolled_back[order], self._triples)
+        return TripleExplanation(
+            query, example_ids[order], influences[order], probability, rolled_back[order], self._triples
+        )
 
     def _rolled_back_probabilities(self, asked: Any, examples: Any, deltas: Any) -> tuple[Any, Any]:
         """p(tail | head, relation) before, and with each of n examples rolled back.

@@ -14,7 +14,7 @@ class Vocabulary:
     """The names of one kind, sorted by code point; a name's id is its place.
 
     Attributes:
-        kind: what the names name, for messages: "entity" or "relation".
+        kind: what the names name, for messages, such as "entity" or "user".
         names: the names, without repetition.
     """
 
@@ -54,4 +54,4 @@ class Vocabulary:
         known = [*self.names, *(labels[other] for other in self.names if other in labels)]
         close = difflib.get_close_matches(name, known, n=3)
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-        raise InputError(f"unknown {self.kind} {name!r}: not in the training triples.{hint}")
+        raise InputError(f"unknown {self.kind} {name!r}: not in the training data.{hint}")

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from gr_tf.attribution.base import Explanation
 from gr_tf.attribution.queries import ExplainedPrediction
+from gr_tf.attribution.triple_explanation import TripleExplanation
 from gr_tf.data.known_tails import known_from_train_and_valid
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
@@ -121,7 +121,7 @@ def _parse_k(k: str) -> str:
 
 
 def make_removals(
-    prediction: int, num_supporting: int, rankings: Mapping[str, Explanation], ks: Sequence[str]
+    prediction: int, num_supporting: int, rankings: Mapping[str, TripleExplanation], ks: Sequence[str]
 ) -> list[Removal]:
     """What each method removes for one prediction.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gr_tf.attribution.base import Explanation
+from gr_tf.attribution.triple_explanation import TripleExplanation
 from gr_tf.report.figures import NEUTRAL, OPPOSING, SUPPORTING, new_figure
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _WIDTHS = (1.0, 4.0)
 
 
-def explanation_graph(explanation: Explanation) -> "Figure":
+def explanation_graph(explanation: TripleExplanation) -> "Figure":
     """The query dashed, its examples solid: supporting ones blue, opposing ones red, width by influence.
 
     Args:

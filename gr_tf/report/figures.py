@@ -61,6 +61,35 @@ def prediction_scatter(panels: Sequence[Scatter], columns: int = 4) -> "Figure":
 
 
 @dataclasses.dataclass(frozen=True)
+class Agreement:
+    """One panel of influences (Cheng et al. 2019, Figure 2).
+
+    Attributes:
+        title: above the panel.
+        computed: [n] influences.
+        observed: [n] the same by really retraining.
+    """
+
+    title: str
+    computed: Sequence[float]
+    observed: Sequence[float]
+
+
+def influence_scatter(panels: Sequence[Agreement]) -> "Figure":
+    """Computed against observed influences, a panel each; the dotted line is where both agree."""
+    figure = new_figure(len(panels), width=4.2, height=4.2)
+    for i, panel in enumerate(panels):
+        axes = figure.add_subplot(1, len(panels), i + 1)
+        axes.axline((0, 0), slope=1, color=NEUTRAL, linewidth=0.8, linestyle=":")
+        axes.scatter(panel.computed, panel.observed, s=16, alpha=0.6, color=SUPPORTING, linewidths=0)
+        axes.set_title(panel.title, fontsize=9)
+        axes.set_xlabel("computed influence (stars)")
+        if i == 0:
+            axes.set_ylabel("observed by retraining (stars)")
+    return figure
+
+
+@dataclasses.dataclass(frozen=True)
 class Box:
     """One box of Figure 4.
 

@@ -89,3 +89,12 @@ FIGURE_2 = {"unit_norm": (0.67, 18), "none": (6.93, 38)}
 def ranking_figures(dataset: str | None, model: str, loss: str) -> Mapping[str, float]:
     """What the paper prints of the test ranking, or nothing; arguments as of `removal_figures`."""
     return TABLE_4.get((dataset, model), {}) if dataset is not None and LOSSES[dataset] == loss else {}
+
+
+# Cheng et al. (2019), Section 5.2: Pearson's r of computed and observed influences, by dataset and model.
+FIA_RQ1 = {
+    ("movielens-1m", "mf"): 0.98,
+    ("movielens-1m", "ncf"): 0.84,
+    ("yelp", "mf"): 0.99,
+    ("yelp", "ncf"): 0.92,
+}

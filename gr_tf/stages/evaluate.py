@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from gr_tf import files
-from gr_tf.attribution.base import Explanation
 from gr_tf.attribution.criage import Criage
 from gr_tf.attribution.neighborhood import Neighborhood
+from gr_tf.attribution.triple_explanation import TripleExplanation
 from gr_tf.data.sources import published_name
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
@@ -117,11 +117,11 @@ def check(
 
 def _rankers(
     methods: Sequence[str], trained: TrainedRun, nh_seed: int
-) -> dict[str, Callable[[Explanation], Explanation]]:
+) -> dict[str, Callable[[TripleExplanation], TripleExplanation]]:
     """From Gradient Rollback's ranking of a query to each method's."""
     model, table, triples = trained.trainer.model, trained.table, trained.triples
     neighborhood = Neighborhood(model, table, triples, nh_seed)
-    rankers: dict[str, Callable[[Explanation], Explanation]] = {
+    rankers: dict[str, Callable[[TripleExplanation], TripleExplanation]] = {
         "NH": lambda ranking: neighborhood.rank(ranking.query),
         "GR-O": lambda ranking: ranking.with_same_tail(),
         "GR": lambda ranking: ranking,
@@ -193,7 +193,7 @@ def _named_rows(
     return rows
 
 
-def _p_predicted(removal: Removal, ranking: Explanation) -> float | None:
+def _p_predicted(removal: Removal, ranking: TripleExplanation) -> float | None:
     """Where one example is removed: p after it by Gradient Rollback, from its ranking of all adjacent examples."""
     if len(removal.example_ids) != 1:
         return None

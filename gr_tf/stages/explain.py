@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from gr_tf import files
-from gr_tf.attribution.base import Explanation
 from gr_tf.attribution.queries import ExplainedPrediction, balanced_sample, explained_predictions
+from gr_tf.attribution.triple_explanation import TripleExplanation
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
 from gr_tf.report.progress import progress
@@ -33,7 +33,7 @@ class ExplainedRun:
     """
 
     predictions: list[ExplainedPrediction]
-    explanations: list[Explanation]
+    explanations: list[TripleExplanation]
     fingerprint: str
 
 
@@ -93,11 +93,11 @@ def load(run_dir: pathlib.Path, trained: TrainedRun) -> ExplainedRun:
         )
         part = slice(arrays["starts"][i], arrays["starts"][i + 1])
         explanations.append(
-            Explanation(
+            TripleExplanation(
                 query,
-                row["p"],
                 arrays["example_ids"][part],
                 arrays["influences"][part],
+                row["p"],
                 arrays["rolled_back"][part],
                 trained.triples,
             )

@@ -91,8 +91,8 @@ def test_train_flags(
         ("gr_explain", ["--k=0"], "k must be at least 1; got 0"),
         ("gr_explain", ["--head=e1", "--relation=r1", "--k=0"], "k must be at least 1; got 0"),
         ("gr_explain", ["--head=e1"], "one question needs both --head and --relation"),
-        ("gr_explain", ["--head=e11", "--relation=r1"], "unknown entity 'e11': not in the training triples. Did you"),
-        ("gr_explain", ["--head=e1", "--relation=rr1"], "unknown relation 'rr1': not in the training triples. Did you"),
+        ("gr_explain", ["--head=e11", "--relation=r1"], "unknown entity 'e11': not in the training data. Did you"),
+        ("gr_explain", ["--head=e1", "--relation=rr1"], "unknown relation 'rr1': not in the training data. Did you"),
         ("gr_explain", ["--head=e1", "--relation=r1", "--tail=E1"], "unknown entity 'E1'"),
         ("gr_explain", [], "explain is already finished"),
         ("gr_evaluate", ["--ks=1,ALL"], "evaluate is already finished"),
@@ -285,7 +285,7 @@ def test_unusual_names(
     refused(
         monkeypatch,
         capsys,
-        "unknown entity 'a b': not in the training triples. Did you mean 'a  b'",
+        "unknown entity 'a b': not in the training data. Did you mean 'a  b'",
         *question,
         "--head=a b",
     )

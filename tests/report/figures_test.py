@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrowPatch
 
-from gr_tf.attribution.base import Explanation
+from gr_tf.attribution.triple_explanation import TripleExplanation
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.report import figures
 from gr_tf.report.explanation_graph import explanation_graph
@@ -43,7 +43,7 @@ def test_explanation_graph(toy: TripleSet, tmp_path: pathlib.Path) -> None:
     labeled = dataclasses.replace(toy, labels={"e0": "same label", "e1": "same label", "r0": "a relation"})
     example_ids = np.array([3, 4, 11, 0, 1, 20])
     influences = np.array([0.3, 0.2, 0.1, 0.05, 0.0, -0.2])
-    explanation = Explanation(Query(0, 0, 1), 0.5, example_ids, influences, 0.5 - influences, labeled)
+    explanation = TripleExplanation(Query(0, 0, 1), example_ids, influences, 0.5, 0.5 - influences, labeled)
     figure = explanation_graph(explanation)
     texts = [text.get_text() for text in figure.axes[0].texts]
     for influence in influences:

@@ -1,0 +1,327 @@
+"""FIA: influence functions restricted to the two rows of a prediction.
+
+Cheng, Shen, Huang and Zhu (2019), "Incorporating Interpretability into Latent Factor Models via Fast
+Influence Analysis". With theta_t the rows of the query's user and item, and R_t the n' training ratings
+that involve one of them, the influence of rating z on the prediction y is
+
+    y - y(without z) ~= -1/n' * grad y . H^-1 . grad L(z),   H = 1/n' * sum over R_t of Hessian L
+
+with respect to theta_t (Equations 15-17; for NCF Equation 24). The full form for NCF adds the same with
+respect to the network, over all n training ratings (Equations 21-23).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gr_tf.attribution.base import Explainer
+from gr_tf.attribution.hessian import (
+    SOLVERS,
+    Diagnostics,
+    conjugate_gradients,
+    hessian_vector_product,
+    newton_cg,
+    solve_direct,
+)
+from gr_tf.attribution.rating_explanation import RatingExplanation
+from gr_tf.attribution.training_loss import TrainingLoss
+from gr_tf.data.ratings import RatingQuery, RatingSet
+from gr_tf.errors import InputError
+from gr_tf.models.rating_model import RatingModel, RatingParameters
+
+_CG_TOLERANCE = 1e-12
+_NETWORK_TOLERANCE, _NETWORK_ITERATIONS = 1e-6, 200
+
+
+class Fia(Explainer[RatingQuery, RatingExplanation]):
+    """Ranks the training ratings of the query's user and of its item."""
+
+    def __init__(
+        self,
+        model: RatingModel,
+        parameters: RatingParameters,
+        ratings: RatingSet,
+        weight_decay: float,
+        *,
+        damping: float = 1e-6,
+        solver: str = "direct",
+        penalty_in_gradient: bool = True,
+        network: bool = False,
+    ) -> None:
+        """
+        Args:
+            model: of dtype float64, the systems' precision.
+            parameters: the trained ones.
+            ratings: the dataset it was trained on.
+            weight_decay: of its training.
+            damping: added to H's diagonal.
+            solver: a key of SOLVERS.
+            penalty_in_gradient: whether grad L(z) has the weight decay's part, as in the authors' runs.
+            network: add the network's part (Equations 21-23); a solve over all training ratings per query.
+
+        Raises:
+            InputError: if a setting is out of range.
+        """
+        if solver not in SOLVERS:
+            raise InputError(f"solver must be one of {', '.join(SOLVERS)}; got {solver!r}.")
+        if not 0 <= damping < float("inf"):
+            raise InputError(f"damping must be a number of at least 0; got {damping}.")
+        if model.dtype != "float64":
+            raise InputError(f"influence functions are computed in float64; got a model of {model.dtype}.")
+        self._model = model
+        self._ratings = ratings
+        self._weight_decay = weight_decay
+        self._damping = damping
+        self._solver = solver
+        self._penalty_in_gradient = penalty_in_gradient
+        parameters = parameters.astype("float64")
+        self._table = parameters.table
+        self._table_tensor = tf.constant(parameters.table)
+        self._network = [tf.constant(array) for array in parameters.network]
+        self._penalty = weight_decay * np.tile(model.row_penalty, 2)
+        rows = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64))
+        self._of_user = tf.function(lambda users, items: self._derivatives(0, users, items), input_signature=rows)
+        self._of_item = tf.function(lambda users, items: self._derivatives(1, users, items), input_signature=rows)
+        self._mixed = tf.function(self._mixed_derivative, input_signature=(tf.TensorSpec([2], tf.int64),))
+        self._training_loss = TrainingLoss(model, parameters, ratings, weight_decay) if network else None
+
+    def rank(self, query: RatingQuery) -> RatingExplanation:
+        """All of R_t by influence.
+
+        Raises:
+            InputError: if R_t is empty, or the damped Hessian singular.
+        """
+        return self.rank_many([query])[0]
+
+    def rank_many(self, queries: Sequence[RatingQuery]) -> list[RatingExplanation]:
+        """Ranks for many queries at once; with the direct solver much faster than one by one.
+
+        Raises:
+            InputError: if an R_t is empty, or a damped Hessian singular, naming the query.
+        """
+        blocks = self._blocks(queries)
+        right_sides = np.stack([block.gradient for block in blocks]) if blocks else np.zeros((0, 0))
+        if self._solver == "direct":
+            hessians = np.stack([block.hessian for block in blocks]) if blocks else np.zeros((0, 0, 0))
+            solutions, diagnostics = solve_direct(hessians, right_sides, self._damping)
+        else:
+            solved = [self._solve(block) for block in blocks]
+            solutions, diagnostics = np.stack([x for x, _ in solved]), [told for _, told in solved]
+        return [
+            self._explanation(block, solution, told)
+            for block, solution, told in zip(blocks, solutions, diagnostics, strict=True)
+        ]
+
+    def hessian(self, query: RatingQuery) -> np.ndarray:
+        """H [2 width, 2 width] without damping: the user's row, then the item's."""
+        return self._blocks([query])[0].hessian
+
+    def hessian_product(self, query: RatingQuery, vector: np.ndarray) -> np.ndarray:
+        """H times a vector [2 width] by automatic differentiation, without damping."""
+        product: np.ndarray = self._product(tf.constant(vector), *self._block_data(query)).numpy()
+        return product
+
+    def _blocks(self, queries: Sequence[RatingQuery]) -> list["_Block"]:
+        """The systems of some queries."""
+        for query in queries:
+            if not len(self._ratings.of_user(query.user)) + len(self._ratings.of_item(query.item)):
+                names = self._ratings.users.names[query.user], self._ratings.items.names[query.item]
+                raise InputError(f"user {names[0]!r} and item {names[1]!r} have no training rating: nothing explains.")
+        if not queries:
+            return []
+        users = self._sides([query.user for query in queries], 0)
+        items = self._sides([query.item for query in queries], 1)
+        rows = self._model.rows_of(np.array([(query.user, query.item) for query in queries], np.int64)).T
+        (predictions, of_user), (_, of_item) = self._of_user(*rows), self._of_item(*rows)
+        gradients = np.concatenate([of_user, of_item], axis=1)
+        return [
+            _Block(self, query, users[query.user], items[query.item], prediction, gradient)
+            for query, prediction, gradient in zip(queries, predictions.numpy(), gradients, strict=True)
+        ]
+
+    def _sides(self, ids: Sequence[int], side: int) -> dict[int, "_Side"]:
+        """What the training ratings of some users (side 0) or items (side 1) say of their rows."""
+        distinct = sorted(set(ids))
+        of = self._ratings.of_user if side == 0 else self._ratings.of_item
+        examples = [of(i) for i in distinct]
+        joined = np.concatenate(examples)
+        pairs = self._ratings.train.pairs[joined].astype(np.int64)
+        predicted, derivatives = (self._of_user, self._of_item)[side](*self._model.rows_of(pairs).T)
+        errors = predicted.numpy() - self._ratings.train.values[joined]
+        cuts = np.cumsum([len(part) for part in examples])[:-1]
+        parts = zip(distinct, examples, np.split(errors, cuts), np.split(derivatives.numpy(), cuts), strict=True)
+        return {i: _Side(ids, error, derivative) for i, ids, error, derivative in parts}
+
+    def _derivatives(self, side: int, user_rows: Any, item_rows: Any) -> tuple[Any, Any]:
+        """Predictions [n], and their derivatives [n, width] with respect to the row of one side."""
+        gathered = [tf.gather(self._table_tensor, user_rows), tf.gather(self._table_tensor, item_rows)]
+        with tf.GradientTape() as tape:
+            tape.watch(gathered[side])
+            predicted = self._model.predict(gathered[0], gathered[1], self._network)
+        return predicted, tape.gradient(predicted, gathered[side])
+
+    def mixed_derivative(self, query: RatingQuery) -> np.ndarray:
+        """[width, width], of the prediction, with respect to the user's row, then the item's."""
+        mixed: np.ndarray = self._mixed(self._model.rows_of(np.array([query.user, query.item]))).numpy()
+        return mixed
+
+    def _mixed_derivative(self, rows: Any) -> Any:
+        user, item = tf.split(tf.gather(self._table_tensor, rows), 2)
+        with tf.GradientTape() as outer:
+            outer.watch(item)
+            with tf.GradientTape() as inner:
+                inner.watch(user)
+                predicted = self._model.predict(user, item, self._network)
+            of_user = inner.gradient(predicted, user)[0]
+        return outer.jacobian(of_user, item)[:, 0]
+
+    def _block_data(self, query: RatingQuery) -> tuple[Any, ...]:
+        """What `_product` depends on."""
+        examples = self._ratings.related(query)
+        pairs = self._ratings.train.pairs[examples]
+        rows = self._model.rows_of(pairs)
+        own = self._table[self._model.rows_of(np.array([query.user, query.item]))].ravel()
+        arrays = (
+            own,
+            self._table[rows[:, 0]],
+            self._table[rows[:, 1]],
+            (pairs == [query.user, query.item])[..., None],
+            self._ratings.train.values[examples],
+        )
+        return tuple(map(tf.constant, arrays))
+
+    def _product(self, vector: Any, own: Any, users: Any, items: Any, is_own: Any, values: Any) -> Any:
+        """The Hessian of the mean loss of R_t with respect to both rows, times a vector."""
+
+        def loss(block: Sequence[Any]) -> Any:
+            user, item = tf.split(block[0][None], 2, axis=1)
+            predicted = self._model.predict(
+                tf.where(is_own[:, 0], user, users), tf.where(is_own[:, 1], item, items), self._network
+            )
+            decay = tf.reduce_sum(tf.constant(self._penalty) * tf.square(block[0])) / 2
+            return tf.reduce_mean(tf.square(predicted - values)) + decay
+
+        return hessian_vector_product(loss, [own], [vector])[0]
+
+    def _solve(self, block: "_Block") -> tuple[np.ndarray, Diagnostics]:
+        data = self._block_data(block.query)
+        if self._solver == "cg":
+            size = len(block.gradient)
+            return conjugate_gradients(
+                self._product,
+                block.gradient,
+                self._damping,
+                tolerance=_CG_TOLERANCE,
+                max_iterations=10 * size,
+                data=data,
+            )
+        return newton_cg(lambda vector: self._product(vector, *data), block.gradient, self._damping)
+
+    def _explanation(self, block: "_Block", solution: np.ndarray, diagnostics: Diagnostics) -> RatingExplanation:
+        if not np.isfinite(solution).all():
+            names = self._ratings.users.names[block.query.user], self._ratings.items.names[block.query.item]
+            raise InputError(
+                f"the Hessian of user {names[0]!r} and item {names[1]!r} is singular "
+                f"(smallest eigenvalue {diagnostics.smallest_eigenvalue}): use some damping."
+            )
+        penalty = self._penalty @ (block.own * solution) if self._penalty_in_gradient else 0.0
+        influences = -(block.gradients_along(solution) + penalty) / len(block.example_ids)
+        if self._training_loss is not None:
+            influences += self._network_influences(self._training_loss, block)
+        order = np.lexsort((block.example_ids, -influences))
+        return RatingExplanation(
+            block.query,
+            block.example_ids[order],
+            influences[order],
+            float(block.prediction),
+            self._ratings,
+            diagnostics,
+        )
+
+    def _network_influences(self, loss: TrainingLoss, block: "_Block") -> np.ndarray:
+        """The network's part, over the whole training set."""
+        gradient = loss.prediction_gradient(np.array([block.query.user, block.query.item]))[loss.num_table :]
+        solution, told = conjugate_gradients(
+            loss.network_product,
+            gradient,
+            self._damping,
+            tolerance=_NETWORK_TOLERANCE,
+            max_iterations=_NETWORK_ITERATIONS,
+        )
+        self.network_diagnostics = told
+        vector = np.concatenate([np.zeros(loss.num_table), solution])
+        along = loss.derivatives(vector, self._ratings.train.pairs[block.example_ids])
+        penalty = loss.penalty @ (loss.flat * vector) if self._penalty_in_gradient else 0.0
+        part: np.ndarray = -(2 * block.errors * along + penalty) / self._ratings.num_examples
+        return part
+
+
+class _Side:
+    """The training ratings of one user or item.
+
+    Attributes:
+        example_ids: [n].
+        errors: [n], prediction - rating.
+        derivatives: [n, width], J, of the predictions with respect to the row.
+        gram: [width, width], J^T J.
+    """
+
+    def __init__(self, example_ids: np.ndarray, errors: np.ndarray, derivatives: np.ndarray) -> None:
+        self.example_ids = example_ids
+        self.errors = errors
+        self.derivatives = derivatives
+        self.gram = derivatives.T @ derivatives
+
+
+class _Block:
+    """One query's system. The loss is quadratic in either row alone (see RatingModel), so that
+
+        H = 2/n' * [[J_u^T J_u, C], [C^T, J_i^T J_i]] + weight decay,
+
+    where C is zero unless the query's own pair is a training rating.
+
+    Attributes:
+        query: whose.
+        prediction: y.
+        gradient: [2 width], of y.
+        own: [2 width], both rows.
+        example_ids, errors: [n'], R_t: the user's, then the item's others.
+        hessian: [2 width, 2 width].
+    """
+
+    def __init__(
+        self, fia: Fia, query: RatingQuery, user: _Side, item: _Side, prediction: float, gradient: np.ndarray
+    ) -> None:
+        self.query = query
+        self.prediction = prediction
+        self.gradient = gradient
+        model = fia._model
+        self.own = fia._table[model.rows_of(np.array([query.user, query.item]))].ravel()
+        self._user, self._item = user, item
+        # A rating of the query's own pair is in both.
+        others = np.isin(item.example_ids, user.example_ids, invert=True)
+        self.example_ids = np.concatenate([user.example_ids, item.example_ids[others]])
+        self.errors = np.concatenate([user.errors, item.errors[others]])
+        self._others = others
+        self._place = np.flatnonzero(np.isin(user.example_ids, item.example_ids))
+        size = model.width
+        hessian = np.zeros((2 * size, 2 * size))
+        hessian[:size, :size] = user.gram
+        hessian[size:, size:] = item.gram
+        for place, other in zip(self._place, np.flatnonzero(~others), strict=True):
+            mixed = np.outer(user.derivatives[place], item.derivatives[other])
+            mixed += user.errors[place] * fia.mixed_derivative(query)
+            hessian[:size, size:] += mixed
+            hessian[size:, :size] += mixed.T
+        self.hessian = 2 / len(self.example_ids) * hessian + np.diag(fia._penalty)
+
+    def gradients_along(self, vector: np.ndarray) -> np.ndarray:
+        """[n'], the derivatives of the squared errors along a vector [2 width]."""
+        along_user, along_item = np.split(vector, 2)
+        of_user = self._user.derivatives @ along_user
+        of_item = self._item.derivatives @ along_item
+        of_user[self._place] += of_item[~self._others]
+        along: np.ndarray = 2 * self.errors * np.concatenate([of_user, of_item[self._others]])
+        return along

@@ -1,0 +1,59 @@
+"""Why a model predicted a rating."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+
+from gr_tf.attribution.base import Explanation
+from gr_tf.attribution.hessian import Diagnostics
+from gr_tf.data.ratings import RatingQuery, RatingSet
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RatingExplanation(Explanation[RatingQuery]):
+    """Training ratings that made the model predict a rating, the most influential first.
+
+    An influence is in stars: the estimated fall of the prediction if the rating were removed.
+
+    Attributes:
+        prediction: the predicted rating.
+        ratings: the dataset.
+        diagnostics: how the method's system was solved.
+        frame: the same by name: user, item, title, rating, influence, prediction,
+            prediction_without, example_id.
+    """
+
+    prediction: float
+    ratings: RatingSet = dataclasses.field(repr=False)
+    diagnostics: Diagnostics
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The explanation as a table."""
+        frame = self.ratings.names(self.ratings.train.only(self.example_ids))
+        return frame.assign(
+            influence=self.influences,
+            prediction=self.prediction,
+            prediction_without=self.prediction - self.influences,
+            example_id=self.example_ids,
+        )
+
+    def by_size(self) -> "RatingExplanation":
+        """The same by descending |influence|, equals by example id."""
+        return self.only(np.lexsort((self.example_ids, -np.abs(self.influences))))
+
+    def item_based(self, k: int | None = None) -> "RatingExplanation":
+        """The k most influential ratings of the query's user, by |influence|; None: all of them.
+
+        The item-based neighbour-style explanation of Cheng et al. (2019), Section 4.3.
+        """
+        return self._of(0, self.query.user, k)
+
+    def user_based(self, k: int | None = None) -> "RatingExplanation":
+        """The same of the query's item: the user-based neighbour-style explanation."""
+        return self._of(1, self.query.item, k)
+
+    def _of(self, column: int, value: int, k: int | None) -> "RatingExplanation":
+        own = self.only(self.ratings.train.pairs[self.example_ids, column] == value)
+        return own.by_size().only(slice(k))

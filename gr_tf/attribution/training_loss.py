@@ -1,0 +1,137 @@
+"""The training loss of a rating model over all its ratings: Hessian-vector products, and derivatives along a vector."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gr_tf.attribution.hessian import hessian_vector_product
+from gr_tf.data.ratings import RatingSet
+from gr_tf.models.rating_model import RatingModel, RatingParameters
+
+# Ratings of one compiled call.
+_CHUNK = 1 << 15
+
+
+class TrainingLoss:
+    """L(theta) = mean over training of (prediction - rating)^2 + weight_decay/2 * sum of squares, at fixed parameters.
+
+    Vectors are flat: the table's rows, then the network's arrays.
+
+    Attributes:
+        size: of a vector.
+        num_table: how many of its numbers are the table's.
+        penalty: [size], weight_decay where it applies, else 0.
+        flat: [size], the parameters.
+    """
+
+    def __init__(
+        self, model: RatingModel, parameters: RatingParameters, ratings: RatingSet, weight_decay: float
+    ) -> None:
+        self._model = model
+        self._shapes = [array.shape for array in parameters.network]
+        parameters = parameters.astype(model.dtype)
+        self.flat = np.concatenate([parameters.table.ravel(), *(array.ravel() for array in parameters.network)])
+        self.num_table = parameters.table.size
+        self.size = len(self.flat)
+        self.penalty = weight_decay * np.concatenate(
+            [
+                np.tile(model.row_penalty, model.num_rows),
+                *(np.full(array.size, p) for array, p in zip(parameters.network, model.network_penalty, strict=True)),
+            ]
+        ).astype(model.dtype)
+        self._num_ratings = len(ratings.train)
+        self._table = tf.constant(parameters.table)
+        self._network = [tf.constant(array) for array in parameters.network]
+        self._chunks = self._cut(model.rows_of(ratings.train.pairs), ratings.train.values)
+        self._compiled = tf.function(self._chunk_product, jit_compile=True)
+        self._penalty = tf.constant(self.penalty)
+        self._along = tf.function(self._derivatives, reduce_retracing=True)
+
+    def product(self, vector: Any) -> Any:
+        """The Hessian of L with respect to all parameters, times a vector [size]; traceable."""
+        return self._product(vector, of_table=True)
+
+    def network_product(self, vector: Any) -> Any:
+        """The same with respect to the network alone, times a vector [size - num_table]."""
+        whole = tf.concat([tf.zeros([self.num_table], vector.dtype), vector], axis=0)
+        return self._product(whole, of_table=False)[self.num_table :]
+
+    def derivatives(self, vector: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        """The derivatives [n] of the predictions of (user, item) pairs [n, 2] along a vector [size]."""
+        rows = tf.constant(self._model.rows_of(pairs).T)
+        along: np.ndarray = self._along(tf.constant(vector.astype(self._model.dtype)), rows).numpy()
+        return along
+
+    def prediction_gradient(self, pair: np.ndarray) -> np.ndarray:
+        """The gradient [size] of the prediction of a pair [2]."""
+        rows = tf.constant(self._model.rows_of(pair))
+        with tf.GradientTape() as tape:
+            gathered = tf.gather(self._table, rows)
+            tape.watch([gathered, self._network])
+            prediction = self._model.predict(gathered[:1], gathered[1:], self._network)
+        of_rows, of_network = tape.gradient(prediction, [gathered, self._network])
+        of_table = tf.math.unsorted_segment_sum(of_rows, rows, self._model.num_rows)
+        gradient: np.ndarray = self._flatten(of_table, of_network).numpy()
+        return gradient
+
+    def _cut(self, rows: np.ndarray, values: np.ndarray) -> tuple[Any, Any, Any]:
+        """Rows [chunks, 2 * size], values and weights [chunks, size]; the last is padded with weight 0."""
+        size = min(_CHUNK, len(values))
+        count = -(-len(values) // size)
+        pad = count * size - len(values)
+        weights = np.pad(np.ones(len(values)), (0, pad))
+        rows = np.pad(rows, ((0, pad), (0, 0))).reshape(count, size, 2).transpose(0, 2, 1).reshape(count, 2 * size)
+        return (
+            tf.constant(rows.astype(np.int32)),
+            tf.constant(np.pad(values, (0, pad)).reshape(count, size), self._model.dtype),
+            tf.constant(weights.reshape(count, size), self._model.dtype),
+        )
+
+    def _product(self, vector: Any, of_table: bool) -> Any:
+        along_table, along_network = self._unflatten(vector)
+        table = tf.zeros_like(along_table)
+        network = [tf.zeros_like(array) for array in along_network]
+        rows, values, weights = self._chunks
+        for chunk in tf.range(tf.shape(rows)[0]):
+            of_rows, of_network = self._compiled(
+                tf.gather(self._table, rows[chunk]),
+                tf.gather(along_table, rows[chunk]),
+                along_network,
+                values[chunk],
+                weights[chunk],
+            )
+            if of_table:
+                table += tf.math.unsorted_segment_sum(of_rows, rows[chunk], self._model.num_rows)
+            network = [total + part for total, part in zip(network, of_network)]  # noqa: B905  (autograph)
+        return self._flatten(table, network) / self._num_ratings + self._penalty * vector
+
+    def _chunk_product(self, rows: Any, along_rows: Any, along_network: Any, values: Any, weights: Any) -> Any:
+        """Of the sum of squared errors of a chunk, with respect to its rows and the network."""
+
+        def loss(block: Sequence[Any]) -> Any:
+            predicted = self._model.predict(block[0], block[1], block[2:])
+            return tf.reduce_sum(weights * tf.square(predicted - values))
+
+        of_users, of_items, *of_network = hessian_vector_product(
+            loss, [*tf.split(rows, 2), *self._network], [*tf.split(along_rows, 2), *along_network]
+        )
+        return tf.concat([of_users, of_items], axis=0), of_network
+
+    def _derivatives(self, vector: Any, rows: Any) -> Any:
+        along_table, along_network = self._unflatten(vector)
+        primals = [tf.gather(self._table, rows[0]), tf.gather(self._table, rows[1]), *self._network]
+        tangents = [tf.gather(along_table, rows[0]), tf.gather(along_table, rows[1]), *along_network]
+        with tf.autodiff.ForwardAccumulator(primals, tangents) as accumulator:
+            predicted = self._model.predict(primals[0], primals[1], primals[2:])
+        return accumulator.jvp(predicted)
+
+    def _unflatten(self, vector: Any) -> tuple[Any, list[Any]]:
+        sizes = [self.num_table, *(int(np.prod(shape)) for shape in self._shapes)]
+        table, *network = tf.split(vector, sizes)
+        shaped = [tf.reshape(array, shape) for array, shape in zip(network, self._shapes, strict=True)]
+        return tf.reshape(table, [self._model.num_rows, self._model.width]), shaped
+
+    def _flatten(self, table: Any, network: Sequence[Any]) -> Any:
+        return tf.concat([tf.reshape(array, [-1]) for array in (table, *network)], axis=0)

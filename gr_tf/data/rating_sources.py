@@ -1,0 +1,173 @@
+"""Ratings by name: from tensorflow-datasets, or from a folder in the upstream layout."""
+
+import csv
+import dataclasses
+import io
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from gr_tf.data.download import cache_folder
+from gr_tf.data.ratings import RatingSet, RatingSplit, make_rating_set
+from gr_tf.errors import InputError
+
+COLUMNS = ("user", "item", "rating", "time")
+
+
+@dataclasses.dataclass(frozen=True)
+class RatingLayout:
+    """The files of one upstream release.
+
+    Attributes:
+        ratings: name of the file with user, item, rating, time in every line; may have a wildcard.
+        separator: between its fields.
+        titles: name of the file with item and title first in every line, Latin-1; None: there is none.
+        titles_separator: between its fields.
+        titles_fields: what its fields are.
+        tfds: the dataset's name in tensorflow-datasets; None: it has none.
+    """
+
+    ratings: str
+    separator: str
+    titles: str | None = None
+    titles_separator: str = ""
+    titles_fields: Sequence[str] = ()
+    tfds: str | None = None
+
+
+_ITEM_FIELDS = ("item", "title", "date", "video date", "address", *(f"genre {i}" for i in range(19)))
+RATING_DATASETS = {
+    "movielens-100k": RatingLayout("u.data", "\t", "u.item", "|", _ITEM_FIELDS, "movielens/100k-ratings"),
+    "movielens-1m": RatingLayout(
+        "ratings.dat", "::", "movies.dat", "::", ("item", "title", "genres"), "movielens/1m-ratings"
+    ),
+    # He et al. (2016), eALS: https://github.com/hexiangnan/sigir16-eals
+    "yelp": RatingLayout("*.rating", "\t"),
+}
+
+
+def load_ratings(
+    dataset: str,
+    data_dir: str | pathlib.Path | None = None,
+    split: RatingSplit | None = None,
+) -> RatingSet:
+    """Loads ratings, from a folder or from the dataset's official address.
+
+    Args:
+        dataset: a key of RATING_DATASETS.
+        data_dir: the folder with its files; default: through tensorflow-datasets.
+        split: what to leave out and to hold out.
+
+    Raises:
+        InputError: if the name is unknown, or the files cannot be used or downloaded.
+    """
+    if dataset not in RATING_DATASETS:
+        raise InputError(f"unknown dataset {dataset!r}: want one of {', '.join(RATING_DATASETS)}.")
+    layout = RATING_DATASETS[dataset]
+    if data_dir is not None:
+        folder = pathlib.Path(data_dir)
+        frame, titles = read_rating_folder(folder, layout)
+        return make_rating_set(dataset, frame, titles, split or RatingSplit(), str(folder.resolve()))
+    if layout.tfds is None:
+        raise InputError(f"{dataset} is not downloaded: name the folder that has its files with --data_dir.")
+    frame, titles = download_with_tfds(layout.tfds)
+    return make_rating_set(dataset, frame, titles, split or RatingSplit())
+
+
+def read_rating_folder(folder: pathlib.Path, layout: RatingLayout) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The ratings of a folder in file order, columns COLUMNS, and the titles by item.
+
+    Raises:
+        InputError: naming file, line and value, if a file is absent or malformed.
+    """
+    found = sorted(folder.glob(layout.ratings))
+    if len(found) != 1:
+        what = "no file" if not found else f"{len(found)} files ({', '.join(path.name for path in found)})"
+        raise InputError(f"{folder}: has {what} named {layout.ratings}; want one.")
+    frame = read_ratings(found[0], layout.separator)
+    if layout.titles is None:
+        return frame, {}
+    titles = _fields(folder / layout.titles, layout.titles_separator, layout.titles_fields, "latin-1")
+    return frame, dict(zip(titles[0], titles[1], strict=True))
+
+
+def read_ratings(path: pathlib.Path, separator: str) -> pd.DataFrame:
+    """The ratings of a file in its order: user and item as text, rating float64, time int64.
+
+    Raises:
+        InputError: naming file, line and value, if a line is not user, item, a finite rating, time.
+    """
+    fields = _fields(path, separator, COLUMNS, "utf-8")
+    fields.columns = pd.Index(COLUMNS)
+    _refuse(path, (fields.user == "") | (fields.item == ""), "empty user or item", fields)
+    rating = pd.to_numeric(fields.rating, errors="coerce")
+    _refuse(path, ~np.isfinite(rating), "the rating is not a finite number", fields)
+    time = pd.to_numeric(fields.time, errors="coerce")
+    _refuse(path, ~np.isfinite(time), "the time is not a finite number", fields)
+    return fields.assign(rating=rating.astype(np.float64), time=time.astype(np.int64))
+
+
+def download_with_tfds(name: str) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The ratings and titles of a MovieLens release from its official address, kept in the cache folder.
+
+    Raises:
+        InputError: if it cannot be downloaded.
+    """
+    import tensorflow_datasets as tfds  # here, because it is slow to import
+
+    try:
+        loaded = tfds.load(name, split="train", data_dir=str(cache_folder() / "tensorflow_datasets"), batch_size=-1)
+    except Exception as error:  # tfds raises whatever its transport does
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"{name} cannot be downloaded with tensorflow-datasets: {reason} Name a folder that has its files with "
+            "--data_dir."
+        ) from None
+    columns = {key: values.numpy() for key, values in loaded.items()}
+    text = {key: [value.decode("utf-8") for value in columns[key]] for key in ("user_id", "movie_id", "movie_title")}
+    frame = pd.DataFrame(
+        {
+            "user": text["user_id"],
+            "item": text["movie_id"],
+            "rating": columns["user_rating"].astype(np.float64),
+            "time": columns["timestamp"],
+        }
+    )
+    return frame, dict(zip(text["movie_id"], text["movie_title"], strict=True))
+
+
+def _fields(path: pathlib.Path, separator: str, columns: Sequence[str], encoding: str) -> pd.DataFrame:
+    """The fields of every line as text, after a check that each line has them all."""
+    try:
+        text = path.read_text(encoding=encoding)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not {encoding} (byte {error.start}: {error.reason}).") from None
+    if not text.strip():
+        raise InputError(f"{path}: empty.")
+    # pandas.read_csv cannot tell a missing last field from an empty one.
+    for line_number, line in enumerate(text.rstrip("\n").split("\n"), start=1):
+        if line.count(separator) != len(columns) - 1:
+            want = separator.replace("\t", "<TAB>").join(columns)
+            found = line.count(separator) + 1
+            raise InputError(f"{path}:{line_number}: want {want}, got {found} fields: {line!r}.")
+    one_letter = text if len(separator) == 1 else text.replace("\t", " ").replace(separator, "\t")
+    return pd.read_csv(
+        io.StringIO(one_letter),
+        sep=separator if len(separator) == 1 else "\t",
+        header=None,
+        dtype=str,
+        keep_default_na=False,
+        quoting=csv.QUOTE_NONE,
+        skip_blank_lines=False,
+    )
+
+
+def _refuse(path: pathlib.Path, bad: pd.Series, what: str, fields: pd.DataFrame) -> None:
+    """Raises for the first line that is bad."""
+    places = np.flatnonzero(bad)
+    if len(places):
+        raise InputError(f"{path}:{places[0] + 1}: {what}: {fields.iloc[places[0]].tolist()}.")

@@ -1,0 +1,254 @@
+"""Ratings (user, item, rating) and how they are split."""
+
+import dataclasses
+import functools
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from gr_tf.data.vocabulary import Vocabulary
+from gr_tf.errors import InputError
+
+_LEADING_ARTICLE = re.compile(r"(The|A|An) (.+?)( \(\d{4}\))?")
+
+
+@dataclasses.dataclass(frozen=True)
+class RatingQuery:
+    """The prediction that is explained: what this user would rate this item; both ids."""
+
+    user: int
+    item: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ratings:
+    """Ratings as ids.
+
+    Attributes:
+        pairs: [n, 2] int32, columns user, item.
+        values: [n] float64.
+    """
+
+    pairs: np.ndarray
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def only(self, chosen: np.ndarray) -> "Ratings":
+        """Some of them, by places or by a mask."""
+        return Ratings(self.pairs[chosen], self.values[chosen])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RatingSet:
+    """The ratings of one dataset; a training rating's row is its example_id.
+
+    The rows are in the order of user ids, then item ids, whatever order they came in, so that every
+    source of a dataset gives the same examples.
+
+    Attributes:
+        name: what to call the dataset in tables.
+        users, items: their names.
+        train, valid, test: the splits.
+        titles: of items, by name, where there are any; not unique.
+        checksum: SHA-256 of all names, pairs and values.
+        source: where it was read from: a folder, or None for the dataset's official address.
+        notes: what the reader passed over or found odd, a line each.
+    """
+
+    name: str
+    users: Vocabulary
+    items: Vocabulary
+    train: Ratings
+    valid: Ratings
+    test: Ratings
+    titles: Mapping[str, str]
+    checksum: str
+    source: str | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_examples(self) -> int:
+        """Number of training ratings."""
+        return len(self.train)
+
+    @functools.cached_property
+    def train_frame(self) -> pd.DataFrame:
+        """The training ratings by name: user, item, title, rating; the index is the example_id."""
+        return self.names(self.train)
+
+    def names(self, ratings: Ratings) -> pd.DataFrame:
+        """The names of ratings: user, item, title, rating."""
+        items = np.asarray(self.items.names, object)[ratings.pairs[:, 1]]
+        return pd.DataFrame(
+            {
+                "user": np.asarray(self.users.names, object)[ratings.pairs[:, 0]],
+                "item": items,
+                "title": [self.titles.get(item, item) for item in items],
+                "rating": ratings.values,
+            }
+        )
+
+    def title(self, item: int) -> str:
+        """What people call an item; its name where it has no title."""
+        name = self.items.names[item]
+        return self.titles.get(name, name)
+
+    def query(self, user: str, item: str) -> RatingQuery:
+        """The query of a user's name and an item's name or title.
+
+        "The Lion King (1994)" finds "Lion King, The (1994)".
+
+        Raises:
+            InputError: if one of them is unknown, with close ones suggested, or a title is of several items.
+        """
+        match = _LEADING_ARTICLE.fullmatch(item)
+        if match is not None and item not in self.items.ids and item not in self.titles.values():
+            catalogued = f"{match[2]}, {match[1]}{match[3] or ''}"
+            item = catalogued if catalogued in self.titles.values() else item
+        return RatingQuery(self.users.id_of(user), self.items.id_of(item, self.titles))
+
+    @functools.cached_property
+    def _by_user(self) -> list[np.ndarray]:
+        return _grouped(self.train.pairs[:, 0], len(self.users))
+
+    @functools.cached_property
+    def _by_item(self) -> list[np.ndarray]:
+        return _grouped(self.train.pairs[:, 1], len(self.items))
+
+    def of_user(self, user: int) -> np.ndarray:
+        """Example ids [n] of a user's training ratings, ascending."""
+        return self._by_user[user]
+
+    def of_item(self, item: int) -> np.ndarray:
+        """Example ids [n] of an item's training ratings, ascending."""
+        return self._by_item[item]
+
+    def related(self, query: RatingQuery) -> np.ndarray:
+        """R_t of Cheng et al. (2019): the training ratings of the query's user, then those of its item, each once."""
+        of_user = self.of_user(query.user)
+        of_item = self.of_item(query.item)
+        return np.concatenate([of_user, of_item[self.train.pairs[of_item, 0] != query.user]])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RatingSplit:
+    """How ratings become a RatingSet (Cheng et al. 2019, Section 5.1).
+
+    Attributes:
+        min_interactions: users and items with fewer ratings are left out, again until none is left.
+        seed: of the two held-out ratings of each user, one for valid and one for test.
+    """
+
+    min_interactions: int = 10
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("min_interactions", "seed"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} must be at least 0; got {getattr(self, name)}.")
+
+
+def make_rating_set(
+    name: str,
+    frame: pd.DataFrame,
+    titles: Mapping[str, str],
+    split: RatingSplit,
+    source: str | None = None,
+    notes: Sequence[str] = (),
+) -> RatingSet:
+    """Filters ratings, gives them ids, and holds out two of every user that has at least three.
+
+    A (user, item) pair that is rated twice keeps its last rating.
+
+    Args:
+        name: the dataset's.
+        frame: columns user, item (text) and rating.
+        titles: of items.
+        split: what to leave out and what to hold out.
+        source: see RatingSet.
+        notes: what the reader of the frame noted.
+
+    Raises:
+        InputError: if no rating is left.
+    """
+    notes = list(notes)
+    kept = frame.drop_duplicates(["user", "item"], keep="last")
+    if len(kept) < len(frame):
+        notes.append(f"{len(frame) - len(kept)} ratings of a pair that is rated again later left out.")
+    core = _core(kept, split.min_interactions)
+    if len(core) < len(kept):
+        notes.append(
+            f"{len(kept) - len(core)} ratings left out with {kept.user.nunique() - core.user.nunique()} users and "
+            f"{kept.item.nunique() - core.item.nunique()} items of fewer than {split.min_interactions} ratings."
+        )
+    if core.empty:
+        raise InputError(f"{source or name}: no rating is left with at least {split.min_interactions} a user and item.")
+    users, items = Vocabulary.of("user", core.user), Vocabulary.of("item", core.item)
+    pairs = np.stack([core.user.map(users.ids), core.item.map(items.ids)], axis=1).astype(np.int32)
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    ratings = Ratings(pairs[order], core.rating.to_numpy(np.float64)[order])
+
+    valid, test = _held_out(ratings.pairs[:, 0], len(users), split.seed)
+    in_train = np.ones(len(ratings), bool)
+    in_train[np.concatenate([valid, test])] = False
+    train = ratings.only(in_train)
+    trained_items = np.zeros(len(items), bool)
+    trained_items[train.pairs[:, 1]] = True
+    splits = {}
+    for held_name, places in (("valid", valid), ("test", test)):
+        known = places[trained_items[ratings.pairs[places, 1]]]
+        if len(known) < len(places):
+            notes.append(f"{held_name}: {len(places) - len(known)} ratings of an item without training rating skipped.")
+        splits[held_name] = ratings.only(known)
+    if len(valid) < len(users):
+        notes.append(f"{len(users) - len(valid)} users with fewer than three ratings have none held out.")
+    return RatingSet(
+        name=name,
+        users=users,
+        items=items,
+        train=train,
+        valid=splits["valid"],
+        test=splits["test"],
+        titles={item: titles[item] for item in items.names if item in titles},
+        checksum=_checksum(users, items, train, splits["valid"], splits["test"]),
+        source=source,
+        notes=tuple(notes),
+    )
+
+
+def _core(frame: pd.DataFrame, least: int) -> pd.DataFrame:
+    """The ratings left when users and items with fewer than `least` are dropped until there is none."""
+    while True:
+        enough = (frame.groupby("user").user.transform("size") >= least) & (
+            frame.groupby("item").item.transform("size") >= least
+        )
+        if enough.all():
+            return frame
+        frame = frame[enough]
+
+
+def _held_out(users: np.ndarray, num_users: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places of one random rating of each user for valid and one for test; of users with at least three."""
+    generator = np.random.default_rng(seed)
+    drawn = [generator.choice(places, 2, replace=False) for places in _grouped(users, num_users) if len(places) >= 3]
+    valid, test = np.array(drawn, np.int64).reshape(-1, 2).T
+    return valid, test
+
+
+def _grouped(keys: np.ndarray, count: int) -> list[np.ndarray]:
+    """The places of each key 0 to count - 1, ascending."""
+    order = np.argsort(keys, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(keys, minlength=count))[:-1])
+
+
+def _checksum(users: Vocabulary, items: Vocabulary, *splits: Ratings) -> str:
+    digest = hashlib.sha256("\n".join((*users.names, "", *items.names)).encode())
+    for ratings in splits:
+        digest.update(np.ascontiguousarray(ratings.pairs, "<i4").tobytes())
+        digest.update(np.ascontiguousarray(ratings.values, "<f8").tobytes())
+    return digest.hexdigest()

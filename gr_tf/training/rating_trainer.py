@@ -1,0 +1,283 @@
+"""Training of rating models: Adam on batches of ratings, many steps in one graph.
+
+Cheng et al. (2019), Section 5.1. A native loop gathers the rows of a batch, sums their gradients into
+the table and applies Adam (the kernel of TensorFlow 1's AdamOptimizer, which the authors used); only
+the arithmetic between is compiled, because compiled scatters are serial.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gr_tf.data.ratings import RatingSet
+from gr_tf.errors import InputError, TrainingError
+from gr_tf.models.rating_model import RatingParameters
+from gr_tf.training.checkpoints import CheckpointFolder
+from gr_tf.training.rating_config import RatingTrainConfig
+
+# Steps of one call of the compiled graph.
+BLOCK_STEPS = 250
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RatingState:
+    """What the next step depends on.
+
+    Attributes:
+        parameters: of the model.
+        means, squares: Adam's, of each parameter.
+        step: steps that Adam has done.
+    """
+
+    parameters: RatingParameters
+    means: RatingParameters
+    squares: RatingParameters
+    step: int
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """By name, for files; `step` is kept apart."""
+        return {
+            f"{part}.{name}": array
+            for part in ("parameters", "means", "squares")
+            for name, array in getattr(self, part).to_arrays().items()
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray], step: int) -> "RatingState":
+        """From `to_arrays`."""
+        parts = {
+            part: RatingParameters.of_arrays(
+                {name.removeprefix(f"{part}."): array for name, array in arrays.items() if name.startswith(f"{part}.")}
+            )
+            for part in ("parameters", "means", "squares")
+        }
+        return cls(**parts, step=step)
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockMetrics:
+    """What a block of steps gave.
+
+    Attributes:
+        step: steps done in this training.
+        mean_squared_error: of its batches, before their steps.
+    """
+
+    step: int
+    mean_squared_error: float
+
+
+class RatingTrainer:
+    """Trains the model of a configuration on a dataset.
+
+    Safe to run in several threads at a time: a training's state is its own. Its result depends on
+    the arguments only, bit for bit.
+    """
+
+    def __init__(self, ratings: RatingSet, config: RatingTrainConfig) -> None:
+        """
+        Raises:
+            InputError: if a batch is larger than the training set.
+        """
+        if config.batch_size > ratings.num_examples:
+            raise InputError(
+                f"batch_size must be at most the {ratings.num_examples} training ratings; got {config.batch_size}."
+            )
+        self.ratings = ratings
+        self.config = config
+        self.model = config.make_model(ratings)
+        self._rows = np.ascontiguousarray(self.model.rows_of(ratings.train.pairs).T, np.int32)
+        self._values = ratings.train.values.astype(config.dtype)
+        # The table [1, width] first, then each array of the network.
+        self._decays = [
+            tf.constant(config.weight_decay * np.asarray(penalty), config.dtype)
+            for penalty in (self.model.row_penalty[None], *self.model.network_penalty)
+        ]
+        self._run_block = tf.function(self._block)
+        self._gradients = tf.function(self._batch_gradients, jit_compile=True)
+
+    def initial_state(self) -> RatingState:
+        """Before the first step."""
+        parameters = self.model.initial_parameters(self.config.seed)
+        zeros = RatingParameters(
+            np.zeros_like(parameters.table), tuple(np.zeros_like(array) for array in parameters.network)
+        )
+        return RatingState(parameters, zeros, zeros, 0)
+
+    def run(
+        self,
+        start: RatingState,
+        steps: int,
+        *,
+        seed: int,
+        removed: Sequence[int] | np.ndarray = (),
+        checkpoints: CheckpointFolder | None = None,
+        on_resume: Callable[[int], object] | None = None,
+        on_block: Callable[[BlockMetrics, Callable[[], RatingParameters]], object] | None = None,
+    ) -> RatingState:
+        """Does some steps.
+
+        Args:
+            start: where to start from.
+            steps: how many.
+            seed: of the batches: the same seed gives the same batches, whatever is removed.
+            removed: example ids that count for nothing in their batches.
+            checkpoints: where to continue from and to leave work done.
+            on_resume: told how many steps a checkpoint has done already.
+            on_block: told each block's metrics, with a function that gives the parameters.
+
+        Raises:
+            InputError: if an example id is out of range.
+            TrainingError: if a batch's error is not finite, naming the step.
+        """
+        kept = self._kept(np.asarray(removed, np.int64))
+        done = 0
+        newest = checkpoints.newest() if checkpoints is not None else None
+        if newest is not None:
+            arrays, meta = newest
+            start, done = RatingState.of_arrays(arrays, meta["step"]), meta["done"]
+        if on_resume is not None:
+            on_resume(done)
+        variables = [
+            [tf.Variable(array) for array in (part.table, *part.network)]
+            for part in (start.parameters, start.means, start.squares)
+        ]
+        step = start.step
+        batches = _Batches(self.ratings.num_examples, self.config.batch_size, seed)
+        while done < steps:
+            count = min(BLOCK_STEPS, steps - done)
+            examples = batches.take(done, count)
+            # Looked up here: numpy gathers from these large arrays in less time than the graph.
+            plan = (
+                np.concatenate([rows.take(examples) for rows in self._rows], axis=1),
+                self._values.take(examples),
+                kept.take(examples),
+            )
+            errors = self._run_block(*variables, *map(tf.constant, plan), tf.constant(step), tf.constant(count))
+            errors = errors.numpy()[:count]
+            if not np.isfinite(errors).all():
+                bad = int(np.flatnonzero(~np.isfinite(errors))[0])
+                raise TrainingError(
+                    f"the mean squared error is {errors[bad]} at step {done + bad}; a lower learning rate may help."
+                )
+            done += count
+            step += count
+            if on_block is not None:
+                on_block(BlockMetrics(done, float(errors.mean(dtype=np.float64))), lambda: _read(variables[0]))
+            if checkpoints is not None and done < steps and checkpoints.due():
+                checkpoints.save(_state(variables, step).to_arrays(), {"step": step, "done": done})
+        return _state(variables, step)
+
+    def _kept(self, removed: np.ndarray) -> np.ndarray:
+        """[num_examples], 1 or 0: whether an example counts."""
+        outside = removed[(removed < 0) | (removed >= self.ratings.num_examples)]
+        if len(outside):
+            raise InputError(f"example ids are 0 to {self.ratings.num_examples - 1}; got {outside[0]}.")
+        kept = np.ones(self.ratings.num_examples, self.config.dtype)
+        kept[removed] = 0
+        return kept
+
+    def _batch_gradients(self, rows: Any, network: Any, values: Any, weights: Any) -> Any:
+        """The mean squared error of a batch, and its gradients.
+
+        Args:
+            rows: [2 * batch, width], user rows, then item rows.
+            network: the shared arrays.
+            values, weights: [batch].
+
+        Returns:
+            The error, and the gradients of `rows` and of each array.
+        """
+        size = self.config.batch_size
+        with tf.GradientTape() as tape:
+            tape.watch([rows, network])
+            predicted = self.model.predict(rows[:size], rows[size:], network)
+            # At least one: a batch may have nothing left in it.
+            error = tf.reduce_sum(tf.square(predicted - values) * weights) / tf.maximum(tf.reduce_sum(weights), 1)
+        return error, *tape.gradient(error, [rows, network])
+
+    def _block(
+        self,
+        parameters: Any,
+        means: Any,
+        squares: Any,
+        all_rows: Any,
+        values: Any,
+        weights: Any,
+        first: Any,
+        count: Any,
+    ) -> Any:
+        """Does the steps [first, first + count) on variables; returns their errors [BLOCK_STEPS].
+
+        Args:
+            parameters, means, squares: variables: the table, then the network.
+            all_rows: [BLOCK_STEPS, 2 * batch], user rows, then item rows.
+            values, weights: [BLOCK_STEPS, batch].
+            first: Adam's count before the block.
+            count: steps to do.
+        """
+        dtype = self.config.dtype
+        errors = tf.TensorArray(dtype, size=BLOCK_STEPS)
+        for place in tf.range(count):
+            rows = all_rows[place]
+            error, row_gradients, network_gradients = self._gradients(
+                tf.gather(parameters[0], rows),
+                [tf.identity(array) for array in parameters[1:]],
+                values[place],
+                weights[place],
+            )
+            summed = tf.math.unsorted_segment_sum(row_gradients, rows, self.model.num_rows)
+            number = tf.cast(first + place + 1, dtype)
+            for i, gradient in enumerate([summed, *network_gradients]):
+                tf.raw_ops.ResourceApplyAdam(
+                    var=parameters[i].handle,
+                    m=means[i].handle,
+                    v=squares[i].handle,
+                    beta1_power=_BETA1**number,
+                    beta2_power=_BETA2**number,
+                    lr=self.config.learning_rate,
+                    beta1=_BETA1,
+                    beta2=_BETA2,
+                    epsilon=_EPSILON,
+                    grad=gradient + self._decays[i] * parameters[i],
+                )
+            errors = errors.write(place, error)
+        return errors.stack()
+
+
+class _Batches:
+    """The batches of a training, epoch by epoch: a random order of all examples, cut."""
+
+    def __init__(self, num_examples: int, batch_size: int, seed: int) -> None:
+        self._num_examples = num_examples
+        self._size = batch_size
+        self._seed = seed
+        self._per_epoch = num_examples // batch_size
+        self._epoch = -1
+        self._cut = np.zeros((0, 0), np.int32)
+
+    def take(self, first: int, count: int) -> np.ndarray:
+        """Example ids [BLOCK_STEPS, batch] of the batches from `first` on; rows beyond `count` are zero."""
+        taken = np.zeros((BLOCK_STEPS, self._size), np.int32)
+        for i in range(count):
+            epoch, place = divmod(first + i, self._per_epoch)
+            if epoch != self._epoch:
+                order = np.random.default_rng((self._seed, epoch)).permutation(self._num_examples).astype(np.int32)
+                self._cut = order[: self._per_epoch * self._size].reshape(self._per_epoch, self._size)
+                self._epoch = epoch
+            taken[i] = self._cut[place]
+        return taken
+
+
+def _state(variables: Sequence[Sequence[Any]], step: int) -> RatingState:
+    parameters, means, squares = map(_read, variables)
+    return RatingState(parameters, means, squares, step)
+
+
+def _read(variables: Sequence[Any]) -> RatingParameters:
+    table, *network = (variable.numpy() for variable in variables)
+    return RatingParameters(table, tuple(network))
