@@ -16,6 +16,7 @@ setuptools.setup(
     install_requires=[
         "absl-py>=2.1",
         "filelock>=3.13",
+        "importlib_resources>=6.0",  # tensorflow-datasets' movielens imports it and does not ask for it
         "matplotlib>=3.9",
         "networkx>=3.3",
         "numpy>=1.26",

@@ -11,9 +11,13 @@ import numpy as np
 import pytest
 
 from gr_tf.attribution.rollback_store import RollbackStore
+from gr_tf.data.rating_sources import load_ratings
+from gr_tf.data.ratings import RatingSet, RatingSplit
 from gr_tf.data.triples import TripleSet, read_folder
 from gr_tf.models.ranking import validation_mrr
 from gr_tf.training.config import TrainConfig
+from gr_tf.training.rating_config import RatingTrainConfig
+from gr_tf.training.rating_trainer import RatingState, RatingTrainer
 from gr_tf.training.trainer import Trainer
 
 
@@ -65,3 +69,38 @@ def trained(toy: TripleSet) -> Trained:
     store = RollbackStore(toy.num_examples, trainer.model.width, "float64")
     result = trainer.run(store=store, validate=validation_mrr(trainer.model, toy))
     return Trained(trainer, result.table, result.epoch, store.to_numpy())
+
+
+def rating_lines(num_users: int = 14, num_items: int = 12, num_ratings: int = 120) -> list[str]:
+    """Ratings user<TAB>item<TAB>rating<TAB>time with tastes in them, in random order, no pair twice."""
+    generator = np.random.default_rng(7)
+    tastes, kinds = generator.normal(size=(num_users, 2)), generator.normal(size=(num_items, 2))
+    places = generator.permutation(num_users * num_items)[:num_ratings]
+    lines: list[str] = []
+    for user, item in zip(*np.unravel_index(places, (num_users, num_items)), strict=True):
+        rating = np.clip(round(3 + tastes[user] @ kinds[item] + 0.3 * generator.normal()), 1, 5)
+        lines.append(f"u{user}\ti{item}\t{rating:.0f}\t{1000 + len(lines)}\n")
+    return lines
+
+
+@pytest.fixture(scope="session")
+def rating_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Toy ratings in the layout of "yelp"."""
+    folder = tmp_path_factory.mktemp("ratings")
+    (folder / "toy.rating").write_text("".join(rating_lines()))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy_ratings(rating_folder: pathlib.Path) -> RatingSet:
+    return load_ratings("yelp", rating_folder, RatingSplit(min_interactions=4))
+
+
+@pytest.fixture(scope="session", params=["mf", "ncf"])
+def trained_ratings(request: pytest.FixtureRequest, toy_ratings: RatingSet) -> tuple[RatingTrainer, RatingState]:
+    """A trained toy in float64, small enough for explicit Hessians of everything."""
+    config = RatingTrainConfig(
+        model=request.param, dim=4, steps=600, batch_size=40, learning_rate=0.01, weight_decay=0.002, dtype="float64"
+    )
+    trainer = RatingTrainer(toy_ratings, config)
+    return trainer, trainer.run(trainer.initial_state(), config.steps, seed=0)

@@ -10,6 +10,7 @@ with respect to theta_t (Equations 15-17; for NCF Equation 24). The full form fo
 respect to the network, over all n training ratings (Equations 21-23).
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -101,10 +102,12 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
         Raises:
             InputError: if an R_t is empty, or a damped Hessian singular, naming the query.
         """
+        if not queries:
+            return []
         blocks = self._blocks(queries)
-        right_sides = np.stack([block.gradient for block in blocks]) if blocks else np.zeros((0, 0))
         if self._solver == "direct":
-            hessians = np.stack([block.hessian for block in blocks]) if blocks else np.zeros((0, 0, 0))
+            hessians = np.stack([block.hessian for block in blocks])
+            right_sides = np.stack([block.gradient for block in blocks])
             solutions, diagnostics = solve_direct(hessians, right_sides, self._damping)
         else:
             solved = [self._solve(block) for block in blocks]
@@ -129,17 +132,41 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
             if not len(self._ratings.of_user(query.user)) + len(self._ratings.of_item(query.item)):
                 names = self._ratings.users.names[query.user], self._ratings.items.names[query.item]
                 raise InputError(f"user {names[0]!r} and item {names[1]!r} have no training rating: nothing explains.")
-        if not queries:
-            return []
         users = self._sides([query.user for query in queries], 0)
         items = self._sides([query.item for query in queries], 1)
         rows = self._model.rows_of(np.array([(query.user, query.item) for query in queries], np.int64)).T
         (predictions, of_user), (_, of_item) = self._of_user(*rows), self._of_item(*rows)
         gradients = np.concatenate([of_user, of_item], axis=1)
         return [
-            _Block(self, query, users[query.user], items[query.item], prediction, gradient)
+            self._block(query, users[query.user], items[query.item], float(prediction), gradient)
             for query, prediction, gradient in zip(queries, predictions.numpy(), gradients, strict=True)
         ]
+
+    def _block(
+        self, query: RatingQuery, user: "_Side", item: "_Side", prediction: float, gradient: np.ndarray
+    ) -> "_Block":
+        """One query's system. The loss is quadratic in either row alone (see RatingModel), so that
+
+            H = 2/n' * [[J_u^T J_u, C], [C^T, J_i^T J_i]] + weight decay,
+
+        where C is zero unless the query's own pair is a training rating.
+        """
+        size = self._model.width
+        hessian = np.zeros((2 * size, 2 * size))
+        hessian[:size, :size] = user.gram
+        hessian[size:, size:] = item.gram
+        in_both = np.isin(user.example_ids, item.example_ids)
+        others = np.isin(item.example_ids, user.example_ids, invert=True)
+        if in_both.any():
+            mixed = user.derivatives[in_both].T @ item.derivatives[~others]
+            mixed += user.errors[in_both].sum() * self.mixed_derivative(query)
+            hessian[:size, size:] = mixed
+            hessian[size:, :size] = mixed.T
+        own = self._table[self._model.rows_of(np.array([query.user, query.item]))].ravel()
+        count = len(user.errors) + int(others.sum())
+        return _Block(
+            query, prediction, gradient, own, 2 / count * hessian + np.diag(self._penalty), user, item, in_both, others
+        )
 
     def _sides(self, ids: Sequence[int], side: int) -> dict[int, "_Side"]:
         """What the training ratings of some users (side 0) or items (side 1) say of their rows."""
@@ -175,7 +202,7 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
                 inner.watch(user)
                 predicted = self._model.predict(user, item, self._network)
             of_user = inner.gradient(predicted, user)[0]
-        return outer.jacobian(of_user, item)[:, 0]
+        return outer.jacobian(of_user, item, unconnected_gradients=tf.UnconnectedGradients.ZERO)[:, 0]
 
     def _block_data(self, query: RatingQuery) -> tuple[Any, ...]:
         """What `_product` depends on."""
@@ -227,37 +254,40 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
                 f"(smallest eigenvalue {diagnostics.smallest_eigenvalue}): use some damping."
             )
         penalty = self._penalty @ (block.own * solution) if self._penalty_in_gradient else 0.0
-        influences = -(block.gradients_along(solution) + penalty) / len(block.example_ids)
+        examples = block.example_ids
+        influences = -(block.gradients_along(solution) + penalty) / len(examples)
+        network_diagnostics = None
         if self._training_loss is not None:
-            influences += self._network_influences(self._training_loss, block)
-        order = np.lexsort((block.example_ids, -influences))
+            of_network, network_diagnostics = self._network_influences(self._training_loss, block)
+            influences += of_network
+        order = np.lexsort((examples, -influences))
         return RatingExplanation(
             block.query,
-            block.example_ids[order],
+            examples[order],
             influences[order],
-            float(block.prediction),
+            block.prediction,
             self._ratings,
             diagnostics,
+            network_diagnostics,
         )
 
-    def _network_influences(self, loss: TrainingLoss, block: "_Block") -> np.ndarray:
+    def _network_influences(self, loss: TrainingLoss, block: "_Block") -> tuple[np.ndarray, Diagnostics]:
         """The network's part, over the whole training set."""
         gradient = loss.prediction_gradient(np.array([block.query.user, block.query.item]))[loss.num_table :]
-        solution, told = conjugate_gradients(
+        solution, diagnostics = conjugate_gradients(
             loss.network_product,
             gradient,
             self._damping,
             tolerance=_NETWORK_TOLERANCE,
             max_iterations=_NETWORK_ITERATIONS,
         )
-        self.network_diagnostics = told
         vector = np.concatenate([np.zeros(loss.num_table), solution])
         along = loss.derivatives(vector, self._ratings.train.pairs[block.example_ids])
         penalty = loss.penalty @ (loss.flat * vector) if self._penalty_in_gradient else 0.0
-        part: np.ndarray = -(2 * block.errors * along + penalty) / self._ratings.num_examples
-        return part
+        return -(2 * block.errors * along + penalty) / self._ratings.num_examples, diagnostics
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Side:
     """The training ratings of one user or item.
 
@@ -265,63 +295,58 @@ class _Side:
         example_ids: [n].
         errors: [n], prediction - rating.
         derivatives: [n, width], J, of the predictions with respect to the row.
-        gram: [width, width], J^T J.
     """
 
-    def __init__(self, example_ids: np.ndarray, errors: np.ndarray, derivatives: np.ndarray) -> None:
-        self.example_ids = example_ids
-        self.errors = errors
-        self.derivatives = derivatives
-        self.gram = derivatives.T @ derivatives
+    example_ids: np.ndarray
+    errors: np.ndarray
+    derivatives: np.ndarray
+
+    @property
+    def gram(self) -> np.ndarray:
+        """J^T J."""
+        return self.derivatives.T @ self.derivatives
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Block:
-    """One query's system. The loss is quadratic in either row alone (see RatingModel), so that
-
-        H = 2/n' * [[J_u^T J_u, C], [C^T, J_i^T J_i]] + weight decay,
-
-    where C is zero unless the query's own pair is a training rating.
+    """One query's system.
 
     Attributes:
         query: whose.
         prediction: y.
         gradient: [2 width], of y.
         own: [2 width], both rows.
-        example_ids, errors: [n'], R_t: the user's, then the item's others.
         hessian: [2 width, 2 width].
+        user, item: their ratings.
+        in_both: [user's ratings], whether it is the rating of the query's own pair.
+        others: [item's ratings], whether it is not.
     """
 
-    def __init__(
-        self, fia: Fia, query: RatingQuery, user: _Side, item: _Side, prediction: float, gradient: np.ndarray
-    ) -> None:
-        self.query = query
-        self.prediction = prediction
-        self.gradient = gradient
-        model = fia._model
-        self.own = fia._table[model.rows_of(np.array([query.user, query.item]))].ravel()
-        self._user, self._item = user, item
-        # A rating of the query's own pair is in both.
-        others = np.isin(item.example_ids, user.example_ids, invert=True)
-        self.example_ids = np.concatenate([user.example_ids, item.example_ids[others]])
-        self.errors = np.concatenate([user.errors, item.errors[others]])
-        self._others = others
-        self._place = np.flatnonzero(np.isin(user.example_ids, item.example_ids))
-        size = model.width
-        hessian = np.zeros((2 * size, 2 * size))
-        hessian[:size, :size] = user.gram
-        hessian[size:, size:] = item.gram
-        for place, other in zip(self._place, np.flatnonzero(~others), strict=True):
-            mixed = np.outer(user.derivatives[place], item.derivatives[other])
-            mixed += user.errors[place] * fia.mixed_derivative(query)
-            hessian[:size, size:] += mixed
-            hessian[size:, :size] += mixed.T
-        self.hessian = 2 / len(self.example_ids) * hessian + np.diag(fia._penalty)
+    query: RatingQuery
+    prediction: float
+    gradient: np.ndarray
+    own: np.ndarray
+    hessian: np.ndarray
+    user: _Side
+    item: _Side
+    in_both: np.ndarray
+    others: np.ndarray
+
+    @property
+    def example_ids(self) -> np.ndarray:
+        """[n'], R_t: the user's, then the item's others."""
+        return np.concatenate([self.user.example_ids, self.item.example_ids[self.others]])
+
+    @property
+    def errors(self) -> np.ndarray:
+        """[n'], prediction - rating."""
+        return np.concatenate([self.user.errors, self.item.errors[self.others]])
 
     def gradients_along(self, vector: np.ndarray) -> np.ndarray:
         """[n'], the derivatives of the squared errors along a vector [2 width]."""
         along_user, along_item = np.split(vector, 2)
-        of_user = self._user.derivatives @ along_user
-        of_item = self._item.derivatives @ along_item
-        of_user[self._place] += of_item[~self._others]
-        along: np.ndarray = 2 * self.errors * np.concatenate([of_user, of_item[self._others]])
+        of_user = self.user.derivatives @ along_user
+        of_item = self.item.derivatives @ along_item
+        of_user[self.in_both] += of_item[~self.others]
+        along: np.ndarray = 2 * self.errors * np.concatenate([of_user, of_item[self.others]])
         return along

@@ -69,8 +69,7 @@ def hessian_vector_product(
             inner.watch(block)
             value = loss(block)
         gradients = inner.gradient(value, block, unconnected_gradients=zero)
-        along = tf.add_n([tf.reduce_sum(g * v) for g, v in zip(gradients, vectors, strict=True)])
-    return list(outer.gradient(along, block, unconnected_gradients=zero))
+    return list(outer.gradient(gradients, block, output_gradients=vectors, unconnected_gradients=zero))
 
 
 def explicit_hessian(product: Callable[[Any], Any], size: int, dtype: str = "float64") -> np.ndarray:

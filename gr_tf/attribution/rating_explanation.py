@@ -20,6 +20,7 @@ class RatingExplanation(Explanation[RatingQuery]):
         prediction: the predicted rating.
         ratings: the dataset.
         diagnostics: how the method's system was solved.
+        network_diagnostics: the same of the network's part, where the method has one.
         frame: the same by name: user, item, title, rating, influence, prediction,
             prediction_without, example_id.
     """
@@ -27,6 +28,7 @@ class RatingExplanation(Explanation[RatingQuery]):
     prediction: float
     ratings: RatingSet = dataclasses.field(repr=False)
     diagnostics: Diagnostics
+    network_diagnostics: Diagnostics | None = None
 
     @property
     def frame(self) -> pd.DataFrame:

@@ -1,0 +1,268 @@
+"""FIA and IA on a toy: against explicit Hessians, against each other, and against real removal."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.hessian import SOLVERS, conjugate_gradients, explicit_hessian
+from gr_tf.attribution.influence_analysis import InfluenceAnalysis
+from gr_tf.attribution.rating_explanation import RatingExplanation
+from gr_tf.attribution.training_loss import TrainingLoss
+from gr_tf.data.ratings import RatingQuery, Ratings, RatingSet
+from gr_tf.errors import InputError
+from gr_tf.models.rating_model import RatingModel, RatingParameters
+from gr_tf.training.rating_trainer import RatingState, RatingTrainer
+
+WEIGHT_DECAY = 0.002
+Trained = tuple[RatingTrainer, RatingState]
+
+
+def held_out(trained: Trained) -> RatingQuery:
+    return RatingQuery(*map(int, trained[0].ratings.test.pairs[3]))
+
+
+def rated(trained: Trained) -> RatingQuery:
+    """A query whose own pair is a training rating."""
+    return RatingQuery(*map(int, trained[0].ratings.train.pairs[5]))
+
+
+def fia_of(trained: Trained, **settings: object) -> Fia:
+    trainer, state = trained
+    return Fia(trainer.model, state.parameters, trainer.ratings, WEIGHT_DECAY, **settings)  # type: ignore[arg-type]
+
+
+def by_example(explanation: RatingExplanation) -> np.ndarray:
+    return explanation.influences[np.argsort(explanation.example_ids)]
+
+
+@pytest.mark.parametrize("query_of", [held_out, rated])
+def test_block_is_the_hessian(trained_ratings: Trained, query_of) -> None:  # type: ignore[no-untyped-def]
+    """The closed form, column by column the automatic one; float64 leaves 1e-12 of values near 1."""
+    fia, query = fia_of(trained_ratings), query_of(trained_ratings)
+    closed = fia.hessian(query)
+    automatic = explicit_hessian(lambda vector: fia.hessian_product(query, vector.numpy()), len(closed))
+    np.testing.assert_allclose(closed, automatic, atol=1e-12)
+
+
+@pytest.mark.parametrize("query_of", [held_out, rated])
+def test_solvers_agree(trained_ratings: Trained, query_of) -> None:  # type: ignore[no-untyped-def]
+    query = query_of(trained_ratings)
+    found = {solver: fia_of(trained_ratings, solver=solver, damping=0.05).rank(query) for solver in SOLVERS}
+    want = by_example(found["direct"])
+    if found["direct"].diagnostics.negative_curvature:
+        assert found["cg"].diagnostics.negative_curvature
+        return
+    np.testing.assert_allclose(by_example(found["cg"]), want, atol=1e-8)
+    # Newton-CG's tolerance is 1e-3 of the solution.
+    np.testing.assert_allclose(by_example(found["newton_cg"]), want, atol=1e-2)
+    assert found["cg"].diagnostics.residual < 1e-10
+
+
+@pytest.mark.parametrize("penalty", [True, False])
+def test_influence_is_the_formula(trained_ratings: Trained, penalty: bool) -> None:
+    """-1/n' grad y . H^-1 . grad L(z), every gradient by a tape of its own."""
+    trainer, state = trained_ratings
+    query = rated(trained_ratings)
+    fia = fia_of(trained_ratings, penalty_in_gradient=penalty, damping=0.01)
+    explanation = fia.rank(query)
+    rows = tf.constant(state.parameters.table[trainer.model.rows_of(np.array([query.user, query.item]))])
+    network = [tf.constant(array) for array in state.parameters.network]
+    solution = None
+    for example in [None, *explanation.example_ids]:
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            user, item = (query.user, query.item) if example is None else trainer.ratings.train.pairs[example]
+            table_rows = trainer.model.rows_of(np.array([user, item]))
+            user_row = rows[0] if user == query.user else tf.constant(state.parameters.table[table_rows[0]])
+            item_row = rows[1] if item == query.item else tf.constant(state.parameters.table[table_rows[1]])
+            value = trainer.model.predict(user_row[None], item_row[None], network)[0]
+            if example is not None:
+                decay = WEIGHT_DECAY / 2 * tf.reduce_sum(tf.square(rows) * trainer.model.row_penalty)
+                value = tf.square(value - trainer.ratings.train.values[example]) + (decay if penalty else 0)
+        gradient = tape.gradient(value, rows).numpy().ravel()
+        if example is None:
+            size = len(gradient)
+            solution = np.linalg.solve(fia.hessian(query) + 0.01 * np.eye(size), gradient)
+        else:
+            want = -gradient @ solution / len(explanation.example_ids)
+            (got,) = explanation.influences[explanation.example_ids == example]
+            assert got == pytest.approx(want, abs=1e-9)
+
+
+def test_sign_and_size_are_those_of_a_real_removal(toy_ratings: RatingSet) -> None:
+    """With one item, removal is exact: a rating above the prediction supports it, and by so much.
+
+    All ratings of an item whose row alone moves: least squares, whose leave-one-out has the closed
+    form e / (1 - leverage); without that factor the influence function's e * leverage is within the leverage.
+    """
+    generator = np.random.default_rng(0)
+
+    class Mean(RatingModel):
+        """A prediction is the item's one number."""
+
+        width = 1
+        row_penalty = np.zeros(1)
+        network_penalty = ()
+
+        def initial_parameters(self, seed: int) -> RatingParameters:
+            return RatingParameters(np.zeros((self.num_rows, 1)), ())
+
+        def predict(self, user_rows, item_rows, network):  # type: ignore[no-untyped-def]
+            return item_rows[:, 0] + 0 * user_rows[:, 0]
+
+    values = generator.integers(1, 6, 40).astype(float)
+    pairs = np.stack([np.arange(40) % len(toy_ratings.users), np.zeros(40, int)], axis=1).astype(np.int32)
+    ratings = dataclasses.replace(toy_ratings, train=Ratings(pairs, values))
+    model = Mean(len(ratings.users), len(ratings.items), 1, "float64")
+    table = np.zeros((model.num_rows, 1))
+    table[model.num_users] = values.mean()
+    explanation = Fia(model, RatingParameters(table, ()), ratings, 0.0, damping=1e-9).rank(RatingQuery(0, 0))
+    for example, influence in zip(explanation.example_ids, explanation.influences, strict=True):
+        without = np.delete(values, example).mean()
+        assert influence == pytest.approx((values.mean() - without) * 39 / 40, abs=1e-6)
+        assert (influence > 0) == (values[example] > values.mean())
+
+
+def test_many_queries_are_each_query(trained_ratings: Trained) -> None:
+    fia = fia_of(trained_ratings)
+    queries = [held_out(trained_ratings), rated(trained_ratings), held_out(trained_ratings)]
+    for whole, query in zip(fia.rank_many(queries), queries, strict=True):
+        single = fia.rank(query)
+        np.testing.assert_array_equal(whole.example_ids, single.example_ids)
+        np.testing.assert_allclose(whole.influences, single.influences, atol=1e-13)
+    assert fia.rank_many([]) == []
+
+
+def test_explanation_by_name(trained_ratings: Trained) -> None:
+    query = held_out(trained_ratings)
+    ratings = trained_ratings[0].ratings
+    explanation = fia_of(trained_ratings).rank(query)
+    assert sorted(explanation.example_ids) == sorted(ratings.related(query))
+    assert (np.diff(explanation.influences) <= 0).all()
+    frame = explanation.frame
+    np.testing.assert_allclose(frame.prediction_without, frame.prediction - frame.influence)
+    by_item, by_user = explanation.item_based(3), explanation.user_based(3)
+    assert set(by_item.frame.user) == {ratings.users.names[query.user]}
+    assert set(by_user.frame.item) == {ratings.items.names[query.item]}
+    assert len(by_item.influences) == 3
+    assert (np.diff(np.abs(by_item.influences)) <= 0).all()
+    largest = np.abs(explanation.influences[np.isin(explanation.example_ids, ratings.of_user(query.user))]).max()
+    assert np.abs(by_item.influences[0]) == largest
+
+
+def test_full_products_are_the_hessian(trained_ratings: Trained) -> None:
+    """IA's products against second derivatives of the loss written plainly."""
+    trainer, state = trained_ratings
+    loss = TrainingLoss(trainer.model, state.parameters, trainer.ratings, WEIGHT_DECAY)
+    vector = np.random.default_rng(0).normal(size=loss.size)
+    rows = trainer.model.rows_of(trainer.ratings.train.pairs)
+    penalty = loss.penalty
+
+    def gradient(flat: np.ndarray) -> np.ndarray:
+        parts = [tf.constant(flat[: loss.num_table].reshape(-1, trainer.model.width))]
+        place = loss.num_table
+        for array in state.parameters.network:
+            parts.append(tf.constant(flat[place : place + array.size].reshape(array.shape)))
+            place += array.size
+        with tf.GradientTape() as tape:
+            tape.watch(parts)
+            table = parts[0]
+            predicted = trainer.model.predict(tf.gather(table, rows[:, 0]), tf.gather(table, rows[:, 1]), parts[1:])
+            value = tf.reduce_mean(tf.square(predicted - trainer.ratings.train.values))
+        gradients = [tf.convert_to_tensor(g).numpy().ravel() for g in tape.gradient(value, parts)]
+        return np.concatenate(gradients) + penalty * flat
+
+    step = 1e-6
+    want = (gradient(loss.flat + step * vector) - gradient(loss.flat - step * vector)) / (2 * step)
+    got = loss.product(tf.constant(vector)).numpy()
+    # A ReLU may change sides within the step.
+    np.testing.assert_allclose(got, want, atol=1e-6)
+    network = loss.network_product(tf.constant(vector[loss.num_table :])).numpy()
+    only = np.concatenate([np.zeros(loss.num_table), vector[loss.num_table :]])
+    np.testing.assert_allclose(network, loss.product(tf.constant(only)).numpy()[loss.num_table :], atol=1e-13)
+
+
+def test_full_influences_are_those_of_the_explicit_system(trained_ratings: Trained) -> None:
+    trainer, state = trained_ratings
+    query, damping = held_out(trained_ratings), 0.5  # enough to make the toy's Hessian positive definite
+    loss = TrainingLoss(trainer.model, state.parameters, trainer.ratings, WEIGHT_DECAY)
+    analysis = InfluenceAnalysis(
+        trainer.model,
+        state.parameters,
+        trainer.ratings,
+        WEIGHT_DECAY,
+        damping=damping,
+        tolerance=1e-12,
+        max_iterations=10_000,
+        scope="all",
+    )
+    explanation = analysis.rank(query)
+    assert explanation.diagnostics.converged
+    hessian = explicit_hessian(loss.product, loss.size) + damping * np.eye(loss.size)
+    solution = np.linalg.solve(hessian, loss.prediction_gradient(np.array([query.user, query.item])))
+    errors = trainer.model.predict_pairs(state.parameters, trainer.ratings.train.pairs) - trainer.ratings.train.values
+    along = np.array([loss.prediction_gradient(pair) @ solution for pair in trainer.ratings.train.pairs])
+    want = -(2 * errors * along + loss.penalty @ (loss.flat * solution)) / len(trainer.ratings.train)
+    np.testing.assert_allclose(by_example(explanation), want, atol=1e-9)
+
+
+def test_network_part_is_that_of_the_explicit_system(trained_ratings: Trained) -> None:
+    trainer, state = trained_ratings
+    query, damping = held_out(trained_ratings), 0.3
+    whole = fia_of(trained_ratings, network=True, damping=damping).rank(query)
+    rows_only = fia_of(trained_ratings, damping=damping).rank(query)
+    loss = TrainingLoss(trainer.model, state.parameters, trainer.ratings, WEIGHT_DECAY)
+    size = loss.size - loss.num_table
+    hessian = explicit_hessian(loss.network_product, size) + damping * np.eye(size)
+    gradient = loss.prediction_gradient(np.array([query.user, query.item]))[loss.num_table :]
+    solution = np.concatenate([np.zeros(loss.num_table), np.linalg.solve(hessian, gradient)])
+    examples = np.sort(whole.example_ids)
+    train = trainer.ratings.train
+    errors = trainer.model.predict_pairs(state.parameters, train.pairs[examples]) - train.values[examples]
+    along = np.array([loss.prediction_gradient(pair) @ solution for pair in train.pairs[examples]])
+    part = -(2 * errors * along + loss.penalty @ (loss.flat * solution)) / len(train)
+    # The network's system is solved to 1e-6.
+    np.testing.assert_allclose(by_example(whole) - by_example(rows_only), part, atol=1e-6)
+    assert whole.network_diagnostics is not None
+    assert whole.network_diagnostics.converged
+    assert rows_only.network_diagnostics is None
+
+
+def test_conjugate_gradients_are_traced_once(trained_ratings: Trained) -> None:
+    """Blocks of several sizes share a graph."""
+    traces = 0
+
+    def product(vector: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+        nonlocal traces
+        traces += 1
+        return vector * tf.reduce_sum(scale)
+
+    for count in (3, 4, 5, 6, 7):
+        conjugate_gradients(product, np.ones(4), 0.0, data=[tf.ones([count], tf.float64)])
+    assert traces <= 4  # twice in the graph, for one size and for any size
+
+
+def test_what_cannot_be_explained(trained_ratings: Trained, toy_ratings: RatingSet) -> None:
+    trainer, state = trained_ratings
+    with pytest.raises(InputError, match=r"damping must be a number of at least 0; got -1"):
+        fia_of(trained_ratings, damping=-1.0)
+    with pytest.raises(InputError, match="damping must be a number of at least 0; got nan"):
+        InfluenceAnalysis(trainer.model, state.parameters, trainer.ratings, 0.0, damping=float("nan"))
+    with pytest.raises(InputError, match="solver must be one of direct, cg, newton_cg; got 'lu'"):
+        fia_of(trained_ratings, solver="lu")
+    with pytest.raises(InputError, match="scope must be one of related, all; got 'some'"):
+        InfluenceAnalysis(trainer.model, state.parameters, trainer.ratings, 0.0, scope="some")
+    with pytest.raises(InputError, match="float64; got a model of float32"):
+        Fia(trainer.config.make_model(toy_ratings, "float32"), state.parameters, toy_ratings, 0.0)
+    empty = dataclasses.replace(toy_ratings, train=toy_ratings.train.only(toy_ratings.train.pairs.min(axis=1) > 0))
+    unexplained = Fia(trainer.model, state.parameters, empty, WEIGHT_DECAY)
+    with pytest.raises(InputError, match="user 'u0' and item 'i0' have no training rating"):
+        unexplained.rank(RatingQuery(0, 0))
+    with pytest.raises(InputError, match="k must be at least 1; got 0"):
+        fia_of(trained_ratings).explain(held_out(trained_ratings), 0)
+    collapsed = RatingParameters(np.zeros_like(state.parameters.table), state.parameters.network)
+    with pytest.raises(InputError, match=r"the Hessian of user 'u\d+' and item 'i\d+' is singular .* use some damping"):
+        Fia(trainer.model, collapsed, trainer.ratings, 0.0, damping=0.0).rank(held_out(trained_ratings))
