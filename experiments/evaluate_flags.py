@@ -2,12 +2,12 @@
 
 from absl import flags
 
+from experiments import jobs_flag
 from gr_tf.evaluation.released import DEFECTS
-from gr_tf.evaluation.retraining import available_cores
 from gr_tf.stages.evaluate import KS, METHODS, TABLE_1_METHODS
 
 NH_SEED = flags.DEFINE_integer("nh_seed", 0, "Seed of NH's random neighbours.", lower_bound=0)
-JOBS = flags.DEFINE_integer("jobs", available_cores(), "Retrainings at a time; they change no result.", lower_bound=1)
+flags.adopt_module_key_flags(jobs_flag)
 K_LIST = flags.DEFINE_list("ks", list(KS), "How many examples to remove: whole numbers, or ALL.")
 METHODS_LIST = flags.DEFINE_list(
     "methods", list(TABLE_1_METHODS), f"Whose explanations to remove: {', '.join(METHODS)}."

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from absl import flags
 
-from experiments import common, rating_flags, run_flags
+from experiments import common, jobs_flag, model_flags, rating_flags, run_flags
 from gr_tf.attribution.fia import Fia
 from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit
@@ -30,7 +30,6 @@ from gr_tf.evaluation.rating_retraining import (
     removals_of,
     retrain_ratings,
 )
-from gr_tf.evaluation.retraining import available_cores
 from gr_tf.report import figures, published
 from gr_tf.report.progress import progress
 from gr_tf.report.run_dir import RunDir
@@ -39,7 +38,7 @@ from gr_tf.stages import train_ratings
 from gr_tf.stages.train_ratings import TrainedRatings
 from gr_tf.training.rating_config import RETRAINING_STEPS, RatingTrainConfig
 
-for module in (rating_flags, run_flags):
+for module in (jobs_flag, model_flags, rating_flags, run_flags):
     flags.adopt_module_key_flags(module)
 
 NAME = "rq1"
@@ -59,7 +58,6 @@ _RETRAINING_STEPS = flags.DEFINE_integer(
     "retraining_steps", None, "Steps of a retraining. Default: the paper's, 24000 (mf) and 18000 (ncf).", lower_bound=1
 )
 _NETWORK = flags.DEFINE_bool("network", False, "Add the network's part of FIA-NCF (Equations 21-23).")
-_JOBS = flags.DEFINE_integer("jobs", available_cores(), "Retrainings at a time; they change no result.", lower_bound=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -275,9 +273,9 @@ def main() -> None:
         config,
         folder,
         asked,
-        jobs=_JOBS.value,
+        jobs=jobs_flag.JOBS.value,
         overwrite=run_flags.OVERWRITE.value,
-        checkpoint_seconds=rating_flags.CHECKPOINT_SECONDS.value,
+        checkpoint_seconds=model_flags.CHECKPOINT_SECONDS.value,
     )
     print(as_text(frame([result])))
     print(as_text(_by_steps_frame(result)))

@@ -5,7 +5,7 @@ python -m experiments.gr_evaluate
 
 from absl import flags
 
-from experiments import common, evaluate_flags, run_flags
+from experiments import common, evaluate_flags, jobs_flag, run_flags
 from gr_tf.report.tables import as_text, removal_frame
 from gr_tf.stages import evaluate
 
@@ -20,7 +20,7 @@ def main() -> None:
         ks=evaluate_flags.K_LIST.value,
         nh_seed=evaluate_flags.NH_SEED.value,
         released_defects=evaluate_flags.RELEASED_DEFECTS.value,
-        jobs=evaluate_flags.JOBS.value,
+        jobs=jobs_flag.JOBS.value,
         overwrite=run_flags.OVERWRITE.value,
     )
     result = stage.result()

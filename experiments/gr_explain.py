@@ -6,7 +6,7 @@ python -m experiments.gr_explain --head=poland --relation=ngoorgs3  # one questi
 
 from absl import flags
 
-from experiments import common, explain_flags, query_flags, run_flags
+from experiments import common, explain_flags, k_flag, query_flags, run_flags
 from gr_tf.data.triples import Query
 from gr_tf.report.tables import as_text
 from gr_tf.stages import explain, train
@@ -18,7 +18,7 @@ for module in (explain_flags, query_flags, run_flags):
 
 def _print_one(trained: TrainedRun, query: Query) -> None:
     triples = trained.triples
-    explanation = trained.explainer().explain(query, query_flags.K.value)
+    explanation = trained.explainer().explain(query, k_flag.K.value)
     head, relation, tail = map(triples.label, triples.names_of(query))
     print(f"({head}, {relation}, ?) -> {tail}, p = {explanation.probability:.4f}")
     print(f"The {len(explanation.frame)} most influential of {triples.num_examples} training triples:")
@@ -34,7 +34,7 @@ def main() -> None:
         return
     stage = explain.run(
         folder,
-        query_flags.K.value,
+        k_flag.K.value,
         num_queries=explain_flags.num_queries(trained.triples.name),
         query_seed=explain_flags.QUERY_SEED.value,
         right_if=explain_flags.RIGHT_IF_FLAG.value,

@@ -10,7 +10,7 @@ from typing import Any
 
 from absl import flags
 
-from experiments import common, query_flags, run_flags, train_flags
+from experiments import common, k_flag, model_flags, query_flags, run_flags, train_flags
 from gr_tf.attribution.queries import explained_predictions
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
@@ -75,10 +75,10 @@ def main() -> None:
     triples = train_flags.load_dataset()
     config = train_flags.config_of_flags(triples.name)
     folder = run_flags.run_dir(f"{triples.name}-{config.model}")
-    train.run(triples, config, folder, reuse=True, checkpoint_seconds=train_flags.CHECKPOINT_SECONDS.value)
+    train.run(triples, config, folder, reuse=True, checkpoint_seconds=model_flags.CHECKPOINT_SECONDS.value)
     trained = train.load(folder)
     query = query_flags.asked(trained) or _surest_right(trained)
-    run(trained, folder, query, query_flags.K.value, run_flags.OVERWRITE.value)
+    run(trained, folder, query, k_flag.K.value, run_flags.OVERWRITE.value)
     print(f"Written to {folder / NAME}: {NAME}.png, result.json.")
 
 

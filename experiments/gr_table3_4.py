@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from absl import flags
 
-from experiments import common, run_flags, seed_flags, train_flags
+from experiments import common, model_flags, run_flags, seed_flags, train_flags
 from gr_tf.data.sources import published_name
 from gr_tf.data.triples import SPLITS, TripleSet
 from gr_tf.report import published
@@ -22,7 +22,7 @@ from gr_tf.report.tables import as_text, mean_and_sd
 from gr_tf.stages import train
 from gr_tf.training.config import MODELS, TrainConfig
 
-for module in (run_flags, seed_flags, train_flags):
+for module in (model_flags, run_flags, seed_flags, train_flags):
     flags.adopt_module_key_flags(module)
 
 NAME = "table3_4"
@@ -117,7 +117,7 @@ def ranking_frame(result: Mapping[str, Any]) -> pd.DataFrame:
 def main() -> None:
     triples = train_flags.load_dataset()
     folder = run_flags.run_dir(f"{triples.name}-tables3-4")
-    models = [train_flags.MODEL.value] if train_flags.MODEL.value else list(MODELS)
+    models = [model_flags.MODEL.value] if model_flags.MODEL.value else list(MODELS)
     configs = [train_flags.config_of_flags(triples.name, model=model) for model in models]
     result = run(
         triples,
@@ -125,7 +125,7 @@ def main() -> None:
         folder,
         seed_flags.NUM_SEEDS.value,
         overwrite=run_flags.OVERWRITE.value,
-        checkpoint_seconds=train_flags.CHECKPOINT_SECONDS.value,
+        checkpoint_seconds=model_flags.CHECKPOINT_SECONDS.value,
     )
     print(as_text(statistics_frame(result)))
     print(as_text(ranking_frame(result)))

@@ -6,7 +6,7 @@ python -m experiments.gr_train --data_dir=my/folder  # your train.txt, valid.txt
 
 from absl import flags
 
-from experiments import common, run_flags, train_flags
+from experiments import common, model_flags, run_flags, train_flags
 from gr_tf.report.tables import as_text, ranking_frame
 from gr_tf.stages import train
 
@@ -24,7 +24,7 @@ def main() -> None:
         config,
         run_flags.run_dir(f"{triples.name}-{config.model}"),
         overwrite=run_flags.OVERWRITE.value,
-        checkpoint_seconds=train_flags.CHECKPOINT_SECONDS.value,
+        checkpoint_seconds=model_flags.CHECKPOINT_SECONDS.value,
     )
     result = stage.result()
     last = result["history"][result["epoch"] - 1]

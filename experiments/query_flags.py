@@ -2,6 +2,7 @@
 
 from absl import flags
 
+from experiments import k_flag
 from gr_tf.attribution.queries import named_query
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
@@ -10,7 +11,7 @@ from gr_tf.stages.train import TrainedRun
 _HEAD = flags.DEFINE_string("head", None, "Head of the one question to explain.")
 _RELATION = flags.DEFINE_string("relation", None, "Relation of the one question to explain.")
 _TAIL = flags.DEFINE_string("tail", None, "Tail to explain; default: the most probable one that is not known.")
-K = flags.DEFINE_integer("k", 10, "How many of the most influential triples to show.")
+flags.adopt_module_key_flags(k_flag)
 
 
 def asked(trained: TrainedRun) -> Query | None:

@@ -5,33 +5,27 @@ from typing import Any
 
 from absl import flags
 
+from experiments import model_flags
 from gr_tf.attribution.hessian import SOLVERS
-from gr_tf.data.rating_sources import RATING_DATASETS, load_ratings
+from gr_tf.data.rating_sources import load_ratings
 from gr_tf.data.ratings import RatingSet, RatingSplit
-from gr_tf.training.config import DTYPES
-from gr_tf.training.rating_config import RATING_MODELS, RatingTrainConfig, rating_preset
+from gr_tf.training.rating_config import RatingTrainConfig, rating_preset
 
-DATASET = flags.DEFINE_enum("dataset", "movielens-100k", list(RATING_DATASETS), "Ratings.")
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder with the dataset's files. Default: downloaded with tensorflow-datasets."
-)
+flags.adopt_module_key_flags(model_flags)
+
 _MIN_INTERACTIONS = flags.DEFINE_integer(
     "min_interactions", RatingSplit().min_interactions, "Users and items with fewer ratings are left out."
 )
 _SPLIT_SEED = flags.DEFINE_integer("split_seed", RatingSplit().seed, "Seed of the held-out ratings.")
-MODEL = flags.DEFINE_enum("model", "mf", list(RATING_MODELS), "Rating model.")
 _DEFAULTS = RatingTrainConfig()
+_STEPS = flags.DEFINE_integer("training_steps", None, "Of Adam. Default: the paper's, 80000 (mf) and 120000 (ncf).")
 _CONFIG_FLAGS: tuple[flags.FlagHolder[Any], ...] = (
-    flags.DEFINE_integer("dim", None, f"Number of factors. Default: {_DEFAULTS.dim}."),
-    flags.DEFINE_integer("steps", None, "Steps of Adam. Default: the paper's, 80000 (mf) and 120000 (ncf)."),
+    model_flags.DIM,
     flags.DEFINE_integer("batch_size", None, f"Ratings of a step. Default: {_DEFAULTS.batch_size}; yelp 3009."),
-    flags.DEFINE_float("learning_rate", None, f"Adam's. Default: {_DEFAULTS.learning_rate}."),
+    model_flags.LEARNING_RATE,
     flags.DEFINE_float("weight_decay", None, f"Default: {_DEFAULTS.weight_decay}."),
-    flags.DEFINE_enum("dtype", None, list(DTYPES), f"Precision of training. Default: {_DEFAULTS.dtype}."),
-    flags.DEFINE_integer("seed", None, f"Seed of initial values and batches. Default: {_DEFAULTS.seed}."),
-)
-CHECKPOINT_SECONDS = flags.DEFINE_float(
-    "checkpoint_seconds", 30.0, "How much training a kill may lose, in seconds.", lower_bound=0.0
+    model_flags.DTYPE,
+    model_flags.SEED,
 )
 DAMPING = flags.DEFINE_float("damping", 1e-6, "Added to the Hessian's diagonal.")
 SOLVER = flags.DEFINE_enum(
@@ -50,12 +44,19 @@ def split_of_flags() -> RatingSplit:
 def config_of_flags(**instead: Any) -> RatingTrainConfig:
     """The training that the flags ask for; `instead` goes before them."""
     asked = {flag.name: flag.value for flag in _CONFIG_FLAGS if flag.value is not None}
-    return RatingTrainConfig(**(rating_preset(DATASET.value, MODEL.value) | asked | instead))
+    if _STEPS.value is not None:
+        asked["steps"] = _STEPS.value
+    model = model_flags.MODEL.value or _DEFAULTS.model
+    return RatingTrainConfig(**(rating_preset(_dataset(), model) | asked | instead))
 
 
 def load_dataset() -> RatingSet:
     """The ratings of the flags; tells what their reader noted."""
-    ratings = load_ratings(DATASET.value, _DATA_DIR.value, split_of_flags())
+    ratings = load_ratings(_dataset(), model_flags.DATA_DIR.value, split_of_flags())
     for note in ratings.notes:
         print(f"{ratings.name}: {note}", file=sys.stderr)
     return ratings
+
+
+def _dataset() -> str:
+    return model_flags.DATASET.value or "movielens-100k"

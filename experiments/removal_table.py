@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from experiments import evaluate_flags, explain_flags, run_flags, train_flags
+from experiments import evaluate_flags, explain_flags, jobs_flag, model_flags, run_flags, train_flags
 from gr_tf import files
 from gr_tf.data.triples import TripleSet
 from gr_tf.report.run_dir import RunDir
@@ -48,12 +48,12 @@ class Asked:
             ks=evaluate_flags.K_LIST.value,
             nh_seed=evaluate_flags.NH_SEED.value,
             released_defects=evaluate_flags.RELEASED_DEFECTS.value,
-            jobs=evaluate_flags.JOBS.value,
+            jobs=jobs_flag.JOBS.value,
             num_queries=explain_flags.num_queries(dataset),
             query_seed=explain_flags.QUERY_SEED.value,
             right_if=explain_flags.RIGHT_IF_FLAG.value,
             overwrite=run_flags.OVERWRITE.value,
-            checkpoint_seconds=train_flags.CHECKPOINT_SECONDS.value,
+            checkpoint_seconds=model_flags.CHECKPOINT_SECONDS.value,
         )
 
 

@@ -2,27 +2,42 @@
 
 from gr_tf.attribution.base import Explainer, Explanation
 from gr_tf.attribution.criage import Criage
+from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.influence_analysis import InfluenceAnalysis
 from gr_tf.attribution.neighborhood import Neighborhood
 from gr_tf.attribution.queries import named_query
+from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.attribution.rollback_store import RollbackStore
 from gr_tf.attribution.triple_explanation import TripleExplanation
+from gr_tf.data.rating_sources import load_ratings
+from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit
 from gr_tf.data.sources import load_triples
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError, TrainingError
 from gr_tf.models.prediction import tail_probability
 from gr_tf.models.ranking import validation_mrr
 from gr_tf.training.config import TrainConfig
+from gr_tf.training.rating_config import RatingTrainConfig
+from gr_tf.training.rating_trainer import RatingTrainer
 from gr_tf.training.trainer import Trainer, TrainingResult
 
 __all__ = [
     "Criage",
     "Explainer",
     "Explanation",
+    "Fia",
     "GradientRollback",
+    "InfluenceAnalysis",
     "InputError",
     "Neighborhood",
     "Query",
+    "RatingExplanation",
+    "RatingQuery",
+    "RatingSet",
+    "RatingSplit",
+    "RatingTrainConfig",
+    "RatingTrainer",
     "RollbackStore",
     "TrainConfig",
     "Trainer",
@@ -30,6 +45,7 @@ __all__ = [
     "TrainingResult",
     "TripleExplanation",
     "TripleSet",
+    "load_ratings",
     "load_triples",
     "named_query",
     "tail_probability",

@@ -10,6 +10,7 @@ import pathlib
 import numpy as np
 import pytest
 
+import experiments  # noqa: F401  (settings of TensorFlow that only an unused one takes)
 from gr_tf.attribution.rollback_store import RollbackStore
 from gr_tf.data.rating_sources import load_ratings
 from gr_tf.data.ratings import RatingSet, RatingSplit

@@ -89,6 +89,30 @@ def influence_scatter(panels: Sequence[Agreement]) -> "Figure":
     return figure
 
 
+def influence_spread(groups: Sequence[tuple[str, np.ndarray]]) -> "Figure":
+    """Figure 4 of Cheng et al. (2019): the density of influences, and their sorted sizes.
+
+    Args:
+        groups: names and influences [n], at most two.
+    """
+    from scipy import stats  # here, because it is slow to import
+
+    figure = new_figure(2, width=4.6, height=3.6)
+    density, sizes = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)
+    for (name, influences), color, style in zip(groups, (SUPPORTING, OPPOSING), ("-", "--"), strict=False):
+        if len(set(influences)) > 1:
+            half = 1.1 * np.abs(influences).max()
+            x = np.linspace(-half, half, 400)
+            density.plot(x, stats.gaussian_kde(influences)(x), style, color=color, label=name)
+        ordered = np.sort(np.abs(influences))[::-1]
+        sizes.plot(np.arange(1, len(ordered) + 1) / len(ordered), ordered, style, color=color, label=name)
+    density.axvline(0, color=NEUTRAL, linewidth=0.8, linestyle=":")
+    density.set(xlabel="influence (stars)", ylabel="density")
+    sizes.set(xlabel="share of the ratings, by size", ylabel="|influence| (stars)", yscale="log")
+    density.legend(fontsize=8)
+    return figure
+
+
 @dataclasses.dataclass(frozen=True)
 class Box:
     """One box of Figure 4.

@@ -4,7 +4,7 @@ Lawrence et al. (2021): Tables 1 and 2 (PD% and TC%), Table 3 (counts), Table 4 
 Table 5 (minutes), Figure 2.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 # method -> k -> (PD%, TC%); None where the print cannot be read.
 Figures = Mapping[str, Mapping[str, tuple[int | None, int | None]]]
@@ -97,4 +97,20 @@ FIA_RQ1 = {
     ("movielens-1m", "ncf"): 0.84,
     ("yelp", "mf"): 0.99,
     ("yelp", "ncf"): 0.92,
+}
+
+
+def _rq2(fia: Sequence[float], ia: Sequence[float]) -> list[dict[str, float]]:
+    return [
+        {"dim": dim, "fia": fast, "ia": full}
+        for dim, fast, full in zip((8, 16, 32, 64, 128, 256), fia, ia, strict=True)
+    ]
+
+
+# The same, Section 5.3: seconds for one test point on two Tesla K80, by dataset and model.
+FIA_RQ2 = {
+    ("yelp", "mf"): _rq2((0.78, 0.75, 0.80, 0.77, 0.95, 0.93), (460, 500, 743, 927, 1705, 2242)),
+    ("movielens-1m", "mf"): _rq2((0.96, 1.21, 1.59, 1.26, 1.24, 1.22), (291, 292, 456, 371, 167, 274)),
+    ("yelp", "ncf"): _rq2((1.17, 1.01, 0.97, 0.77, 1.09, 1.38), (653, 705, 1010, 1350, 1633, 2419)),
+    ("movielens-1m", "ncf"): _rq2((0.89, 1.47, 4.01, 4.35, 4.75, 2.41), (405, 500, 601, 587, 655, 712)),
 }

@@ -31,3 +31,11 @@ def test_ci_runs_the_readme_commands() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
     assert sum(".ci/check" in block for block in blocks) == 1
+
+
+def test_binaries_share_their_flags() -> None:
+    """A flag that two modules define would keep them from one process, as these tests and readme.py need."""
+    names = [path.stem for path in (ROOT / "experiments").glob("*.py") if path.stem != "__init__"]
+    imports = "\n".join(f"import experiments.{name}" for name in names)
+    done = subprocess.run([sys.executable, "-c", imports], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

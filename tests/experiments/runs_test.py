@@ -2,9 +2,6 @@
 
 import dataclasses
 import pathlib
-import signal
-import time
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -16,7 +13,7 @@ from gr_tf.attribution.queries import ExplainedPrediction
 from gr_tf.data.triples import read_folder
 from gr_tf.evaluation.released import DEFECTS
 from gr_tf.stages import evaluate, explain, train
-from tests.experiments.binaries import run_here, start_process
+from tests.experiments.binaries import kill_when, run_here, start_process
 
 TOY_FLAGS = ("--dim=4", "--num_negatives=3", "--epochs=3", "--learning_rate=0.03")
 
@@ -293,19 +290,6 @@ def test_stability(
     assert run_here(monkeypatch, "gr_stability", f"--data_dir={folder}", "--model=complex") == 1
     assert "--dim, --epochs and --seed are used" in capsys.readouterr().err
     assert result["mean_rolled_back_difference"] < result["mean_difference"] < result["theorem_bound"]
-
-
-def kill_when(condition: Callable[[], bool], binary: str, *arguments: object) -> None:
-    """Starts a binary, waits until its work has come to a point, and kills it."""
-    process = start_process(binary, *arguments)
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
 
 
 def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: pathlib.Path, graph_folder: pathlib.Path) -> None:

@@ -1,0 +1,193 @@
+"""The binaries for ratings on a toy: what they print and write, what they refuse, and what a SIGKILL costs."""
+
+import pathlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments import fia_rq3
+from gr_tf import files
+from gr_tf.data.ratings import RatingSet
+from tests.conftest import rating_lines
+from tests.experiments.binaries import kill_when, run_here, start_process
+
+TOY_FLAGS = ("--dataset=yelp", "--min_interactions=4", "--dim=4", "--batch_size=40", "--learning_rate=0.01")
+RQ1_FLAGS = ("--training_steps=500", "--retraining_steps=500", "--num_points=6", "--num_retrainings=2")
+
+
+@pytest.mark.parametrize("model", ["mf", "ncf"])
+def test_rq1(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    rating_folder: pathlib.Path,
+    model: str,
+) -> None:
+    arguments = (*TOY_FLAGS, *RQ1_FLAGS, f"--data_dir={rating_folder}", f"--model={model}", f"--run_dir={tmp_path}")
+    assert run_here(monkeypatch, "fia_rq1", *arguments, "--jobs=2") == 0
+    printed = capsys.readouterr().out
+    assert "6 random" in printed
+    assert "retraining steps" in printed
+    result = files.read_json(tmp_path / "rq1-random" / "result.json")
+    assert [look["steps"] for look in result["by_steps"]] == [250, 500]
+    assert result["by_steps"][-1]["pearson"] == result["correlations"]["pearson"]
+    computed, observed = ([point[name] for point in result["points"]] for name in ("computed", "observed"))
+    assert result["correlations"]["pearson"]["r"] == pytest.approx(np.corrcoef(computed, observed)[0, 1])
+    assert all(point["smallest_eigenvalue"] is not None for point in result["points"])
+    assert (tmp_path / "rq1-random" / "scatter.png").read_bytes().startswith(b"\x89PNG")
+
+    # The training is found again; the fewest related ratings come first.
+    assert run_here(monkeypatch, "fia_rq1", *arguments, "--selection=fewest") == 0
+    fewest = files.read_json(tmp_path / "rq1-fewest" / "result.json")
+    counts = [point["num_related"] for point in fewest["points"]]
+    assert counts == sorted(counts)
+    assert max(counts) <= max(point["num_related"] for point in result["points"])
+    assert run_here(monkeypatch, "fia_rq1", *arguments) == 1
+    assert "is already finished" in capsys.readouterr().err
+
+
+def test_rq2(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    rating_folder: pathlib.Path,
+) -> None:
+    arguments = (
+        *TOY_FLAGS,
+        f"--data_dir={rating_folder}",
+        f"--run_dir={tmp_path}",
+        "--training_steps=300",
+        "--num_timed=5",
+    )
+    more = ("--num_single=2", "--dims=2,4", "--ia_dims=4")
+    assert run_here(monkeypatch, "fia_rq2", *arguments, *more) == 0
+    assert "IA / FIA" in capsys.readouterr().out
+    result = files.read_json(tmp_path / "rq2" / "result.json")
+    assert [row["dim"] for row in result["rows"]] == [2, 4]
+    assert result["rows"][0]["ia"] is None
+    assert result["rows"][1]["ia"]["iterations"][0] >= 1
+    assert result["rows"][0]["fia"]["num_points"] == 5
+    first = (tmp_path / "k2" / "rq2" / "result.json").read_bytes()
+    # One K more: those measured before stay as they are.
+    (tmp_path / "rq2" / "result.json").unlink()
+    (tmp_path / "rq2" / "run.json").unlink()
+    assert run_here(monkeypatch, "fia_rq2", *arguments, "--num_single=2", "--dims=2,4,6", "--ia_dims=4") == 0
+    assert (tmp_path / "k2" / "rq2" / "result.json").read_bytes() == first
+    assert run_here(monkeypatch, "fia_rq2", *arguments, "--dims=2,four") == 1
+    assert "dims must be whole numbers; got '2,four'" in capsys.readouterr().err
+
+
+def test_rq3(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    rating_folder: pathlib.Path,
+    toy_ratings: RatingSet,
+) -> None:
+    arguments = (*TOY_FLAGS, f"--data_dir={rating_folder}", f"--run_dir={tmp_path}", "--training_steps=300")
+    assert run_here(monkeypatch, "fia_rq3", *arguments, "--title=i3", "--user=u5", "--k=2") == 0
+    printed = capsys.readouterr().out
+    assert "for i3 by user u5, who has" in printed
+    result = files.read_json(tmp_path / "rq3" / "result.json")
+    assert len(result["item_based"]) == len(result["user_based"]) == 2
+    assert {row["user"] for row in result["item_based"]} == {"u5"}
+    assert {row["title"] for row in result["user_based"]} == {"i3"}
+    influences = pd.read_csv(tmp_path / "rq3" / "influences.csv")
+    assert len(influences) == len(toy_ratings.related(toy_ratings.query("u5", "i3")))
+    assert (tmp_path / "rq3" / "figure4.png").read_bytes().startswith(b"\x89PNG")
+    # Another question of the same model.
+    assert run_here(monkeypatch, "fia_rq3", *arguments, "--title=i4", "--overwrite") == 0
+    item = toy_ratings.query("u5", "i4").item
+    user = fia_rq3.default_user(toy_ratings, item)
+    assert f"by user {toy_ratings.users.names[user]}, " in capsys.readouterr().out
+    assert not ((toy_ratings.train.pairs == [user, item]).all(axis=1)).any()
+    for flag, message in (
+        ("--title=i99", "unknown item 'i99': not in the training data. Did you mean 'i9'"),
+        ("--user=bob", "unknown user 'bob'"),
+        ("--damping=-1", "damping must be a number of at least 0; got -1.0"),
+    ):
+        assert run_here(monkeypatch, "fia_rq3", *arguments, "--title=i3", "--overwrite", flag) == 1
+        assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--dim=0", "dim must be from 1 to"),
+        ("--batch_size=4000", "batch_size must be at most the 92 training ratings; got 4000"),
+        ("--weight_decay=nan", "weight_decay must be a number of at least 0"),
+        ("--solver=lu", "--solver=lu"),
+        ("--min_interactions=500", "no rating is left with at least 500"),
+        ("--split_seed=-1", "seed must be at least 0; got -1"),
+        ("--num_points=15", "num_points must be at most the 14 test ratings; got 15"),
+        ("--num_retrainings=0", "--num_retrainings=0"),
+        ("--dataset=movielens-1m", "has no file named ratings.dat"),
+        ("--data_dir=/no/such/folder", "/no/such/folder: has no file named *.rating"),
+        ("stray", "unexpected argument 'stray'"),
+    ],
+)
+def test_what_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    rating_folder: pathlib.Path,
+    flag: str,
+    message: str,
+) -> None:
+    arguments = (
+        *TOY_FLAGS,
+        "--training_steps=20",
+        f"--data_dir={rating_folder}",
+        f"--run_dir={tmp_path / 'run'}",
+        flag,
+    )
+    assert run_here(monkeypatch, "fia_rq1", *arguments) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("fia_rq1: error: ")
+    assert message in last
+    assert not (tmp_path / "run" / "rq1-random" / "result.json").exists()
+
+
+def test_other_ratings_than_trained_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    data = tmp_path / "toy.rating"
+    data.write_text("".join(rating_lines()))
+    arguments = (
+        *TOY_FLAGS,
+        f"--data_dir={tmp_path}",
+        f"--run_dir={tmp_path / 'run'}",
+        "--training_steps=20",
+        "--title=i3",
+    )
+    assert run_here(monkeypatch, "fia_rq3", *arguments) == 0
+    data.write_text("".join(rating_lines(num_ratings=119)))
+    capsys.readouterr()
+    assert run_here(monkeypatch, "fia_rq3", *arguments, "--overwrite") == 1
+    assert "was begun with checksum = " in capsys.readouterr().err
+
+
+def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: pathlib.Path, rating_folder: pathlib.Path) -> None:
+    """SIGKILL once in the training and once in the retrainings, which then go on with one job."""
+    killed, straight = tmp_path / "killed", tmp_path / "straight"
+    arguments = [
+        *TOY_FLAGS,
+        f"--data_dir={rating_folder}",
+        "--training_steps=20000",
+        "--num_points=6",
+        "--num_retrainings=3",
+    ]
+    arguments += ["--retraining_steps=1000", "--checkpoint_seconds=0"]
+    journal = killed / "rq1-random" / "retrainings.jsonl"
+    command = ("fia_rq1", f"--run_dir={killed}", *arguments)
+    kill_when(lambda: bool(list((killed / "train" / "checkpoints").glob("checkpoint-*"))), *command)
+    assert not (killed / "train" / "result.json").exists()
+    kill_when(lambda: journal.exists() and len(journal.read_bytes().splitlines()) >= 2, *command, "--jobs=2")
+    assert not (killed / "rq1-random" / "result.json").exists()
+    for folder in (killed, straight):
+        process = start_process("fia_rq1", f"--run_dir={folder}", *arguments, "--jobs=1")
+        _, error = process.communicate(timeout=200)
+        assert process.returncode == 0, error
+    points = [files.read_json(folder / "rq1-random" / "result.json")["points"] for folder in (killed, straight)]
+    assert points[0] == points[1]
