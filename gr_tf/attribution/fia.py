@@ -21,6 +21,7 @@ from gr_tf.attribution.base import Explainer
 from gr_tf.attribution.hessian import (
     SOLVERS,
     Diagnostics,
+    check_damping,
     conjugate_gradients,
     hessian_vector_product,
     newton_cg,
@@ -67,8 +68,7 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
         """
         if solver not in SOLVERS:
             raise InputError(f"solver must be one of {', '.join(SOLVERS)}; got {solver!r}.")
-        if not 0 <= damping < float("inf"):
-            raise InputError(f"damping must be a number of at least 0; got {damping}.")
+        check_damping(damping)
         if model.dtype != "float64":
             raise InputError(f"influence functions are computed in float64; got a model of {model.dtype}.")
         self._model = model
@@ -155,8 +155,9 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
         hessian = np.zeros((2 * size, 2 * size))
         hessian[:size, :size] = user.gram
         hessian[size:, size:] = item.gram
-        in_both = np.isin(user.example_ids, item.example_ids)
-        others = np.isin(item.example_ids, user.example_ids, invert=True)
+        pairs = self._ratings.train.pairs
+        in_both = pairs[user.example_ids, 1] == query.item
+        others = pairs[item.example_ids, 0] != query.user
         if in_both.any():
             mixed = user.derivatives[in_both].T @ item.derivatives[~others]
             mixed += user.errors[in_both].sum() * self.mixed_derivative(query)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gr_tf.errors import InputError
+
 SOLVERS = {
     "direct": "the explicit block, by its eigenvalues",
     "cg": "conjugate gradients with Hessian-vector products",
@@ -44,6 +46,16 @@ class Diagnostics:
     negative_curvature: bool = False
     smallest_eigenvalue: float | None = None
     condition_number: float | None = None
+
+
+def check_damping(damping: float) -> None:
+    """Refuses what cannot be added to a diagonal.
+
+    Raises:
+        InputError: if it is negative or not finite.
+    """
+    if not 0 <= damping < float("inf"):
+        raise InputError(f"damping must be a number of at least 0; got {damping}.")
 
 
 def hessian_vector_product(

@@ -8,7 +8,7 @@ Koh and Liang (2017): the influence of rating z on the prediction y is
 import numpy as np
 
 from gr_tf.attribution.base import Explainer
-from gr_tf.attribution.hessian import conjugate_gradients
+from gr_tf.attribution.hessian import check_damping, conjugate_gradients
 from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.attribution.training_loss import TrainingLoss
 from gr_tf.data.ratings import RatingQuery, RatingSet
@@ -48,8 +48,7 @@ class InfluenceAnalysis(Explainer[RatingQuery, RatingExplanation]):
         """
         if scope not in SCOPES:
             raise InputError(f"scope must be one of {', '.join(SCOPES)}; got {scope!r}.")
-        if not 0 <= damping < float("inf"):
-            raise InputError(f"damping must be a number of at least 0; got {damping}.")
+        check_damping(damping)
         self._ratings = ratings
         self._loss = TrainingLoss(model, parameters, ratings, weight_decay)
         self._model = model

@@ -10,7 +10,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import tqdm
 
@@ -53,15 +53,14 @@ def fetch(archive: Archive) -> pathlib.Path:
         downloaded = pathlib.Path(temporary) / pathlib.PurePosixPath(archive.url).name
         _download(archive, downloaded)
         unpacked = pathlib.Path(temporary) / "unpacked"
-        _unpack(downloaded, unpacked)
+        _unpack(downloaded, unpacked, archive.checksums)
         for name, checksum in archive.checksums.items():
-            found = [path for path in unpacked.rglob(name) if path.is_file()]
-            if not found:
+            if not (unpacked / name).exists():
                 raise InputError(f"{archive.url}: has no file {name}.")
-            if files.sha256(found[0]) != checksum:
+            if files.sha256(unpacked / name) != checksum:
                 raise InputError(f"{archive.url}: {name} is not the published one: its SHA-256 differs.")
             with files.new_file(folder / name) as new:
-                shutil.copyfile(found[0], new)
+                shutil.copyfile(unpacked / name, new)
     return folder
 
 
@@ -86,13 +85,20 @@ def _download(archive: Archive, path: pathlib.Path) -> None:
         ) from None
 
 
-def _unpack(path: pathlib.Path, folder: pathlib.Path) -> None:
+def _unpack(path: pathlib.Path, folder: pathlib.Path, names: Collection[str]) -> None:
+    """Takes the files of some names out of whatever folders the archive has them in."""
+    folder.mkdir()
     try:
         if path.suffix == ".zip":
             with zipfile.ZipFile(path) as packed:
-                packed.extractall(folder)
+                for member in packed.namelist():
+                    if pathlib.PurePosixPath(member).name in names:
+                        (folder / pathlib.PurePosixPath(member).name).write_bytes(packed.read(member))
         else:
             with tarfile.open(path) as packed_tar:
-                packed_tar.extractall(folder, filter="data")
+                for entry in packed_tar:
+                    content = packed_tar.extractfile(entry) if entry.isfile() else None
+                    if content is not None and pathlib.PurePosixPath(entry.name).name in names:
+                        (folder / pathlib.PurePosixPath(entry.name).name).write_bytes(content.read())
     except (zipfile.BadZipFile, tarfile.TarError) as error:
         raise InputError(f"{path.name}: not a whole archive: {error}.") from None
