@@ -125,6 +125,7 @@ def run(
             "model": config.model,
             "config": config.to_dict(),
             "accuracy": trained_stage.result()["accuracy"],
+            "factor_norms": _factor_norms(trained),
             "correlations": _correlations(computed, effects[:, :, -1].mean(axis=1)),
             "by_steps": [
                 {"steps": step, **_correlations(computed, effects[:, :, look].mean(axis=1))}
@@ -162,6 +163,7 @@ def frame(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             "Spearman": [_told(result["correlations"]["spearman"]) for result in results],
             "slope": [_told(result["correlations"]["slope"]) for result in results],
             "test RMSE": [f"{result['accuracy']['test']['rmse']:.3f}" for result in results],
+            "mean factor norm": ["{users:.2g}, {items:.2g}".format(**result["factor_norms"]) for result in results],
             "negative curvature": [result["negative_curvature"] for result in results],
         }
     )
@@ -181,6 +183,13 @@ def _test_points(ratings: RatingSet, asked: Asked) -> np.ndarray:
         return np.random.default_rng(asked.point_seed).permutation(len(ratings.test))[: asked.num_points]
     counts = [len(ratings.related(RatingQuery(int(user), int(item)))) for user, item in ratings.test.pairs]
     return np.argsort(counts, kind="stable")[: asked.num_points]
+
+
+def _factor_norms(trained: TrainedRatings) -> dict[str, float]:
+    """The mean norm of the users' and of the items' factors (biases apart): what the weight decay leaves of them."""
+    model = trained.trainer.model
+    norms = np.linalg.norm(trained.parameters.table * (model.row_penalty > 0), axis=1)
+    return {"users": float(norms[: model.num_users].mean()), "items": float(norms[model.num_users :].mean())}
 
 
 def _explain(trained: TrainedRatings, pairs: np.ndarray, asked: Asked) -> list[RatingExplanation]:

@@ -8,6 +8,7 @@ influences are spread.
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,14 @@ def run(
         return dict(stage.result())
 
 
+def summary(result: Mapping[str, Any]) -> str:
+    """What is explained, from result.json."""
+    return (
+        f"{result['model'].upper()} predicts {result['prediction']:.2f} for {result['title']} by user "
+        f"{result['user']}, who has {result['num_of_user']} training ratings; the item has {result['num_of_item']}."
+    )
+
+
 def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """One of the tables for reading."""
     table = pd.DataFrame(rows)
@@ -165,10 +174,7 @@ def main() -> None:
         overwrite=run_flags.OVERWRITE.value,
         checkpoint_seconds=model_flags.CHECKPOINT_SECONDS.value,
     )
-    print(
-        f"{result['model'].upper()} predicts {result['prediction']:.2f} for {result['title']} by user "
-        f"{result['user']}, who has {result['num_of_user']} training ratings; the item has {result['num_of_item']}.\n"
-    )
+    print(f"{summary(result)}\n")
     for name, what in (("item_based", "Ratings of the same user"), ("user_based", "Ratings of the same item")):
         print(f"{what}, by |influence| (positive: raises the prediction):")
         print(as_text(frame(result[name]).drop(columns="example_id")))

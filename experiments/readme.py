@@ -15,6 +15,8 @@ import pandas as pd
 
 from experiments import (
     common,
+    fia_rq1,
+    fia_rq3,
     gr_defects,
     gr_figure2,
     gr_figure4,
@@ -100,6 +102,16 @@ def _table_5() -> str:
     return as_markdown(gr_table5.frame([_read(path.stem) for path in sorted(RESULTS.glob("table5_*.json"))]))
 
 
+def _fia_rq1() -> str:
+    return as_markdown(fia_rq1.frame([_read(path.stem) for path in sorted(RESULTS.glob("fia_rq1_*.json"))]))
+
+
+def _fia_rq3(name: str) -> str:
+    result = _read(name)
+    table = fia_rq3.frame(result["item_based"]).drop(columns=["user", "example_id"])
+    return f"{fia_rq3.summary(result)}\n\n{as_markdown(table)}"
+
+
 def _seeds(name: str) -> str:
     result = _read(name)
     ranking = result["test_ranking"]
@@ -137,6 +149,8 @@ FIGURES: dict[str, Callable[[], str]] = {
     "seeds_nations_distmult": lambda: _seeds("seeds_nations_distmult"),
     "seeds_nations_complex": lambda: _seeds("seeds_nations_complex"),
     "seeds_nations_sigmoid": lambda: _seeds("seeds_nations_sigmoid"),
+    "fia_rq1": _fia_rq1,
+    "fia_rq3": lambda: _fia_rq3("fia_rq3_movielens-1m_mf"),
     "benchmark": lambda: _benchmark("benchmark"),
 }
 

@@ -1,5 +1,6 @@
 """The documents: figures from the result files, examples that run, a CI that does what they say."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -21,10 +22,24 @@ def test_figures_are_those_of_the_result_files(document: str) -> None:
 
 def test_readme_python_runs(tmp_path: pathlib.Path) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    example, _ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     done = subprocess.run([sys.executable, "-c", example], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "influence" in done.stdout
+
+
+@pytest.mark.skipif("GR_TF_DATA" not in os.environ, reason="GR_TF_DATA names no folder with the real datasets")
+def test_readme_python_for_ratings_runs() -> None:
+    """On the folder instead of a download."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    _, example = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    folder = pathlib.Path(os.environ["GR_TF_DATA"]) / "ml-100k"
+    local = example.replace('("movielens-100k")  #', f'("movielens-100k", {str(folder)!r})  #')
+    assert local != example
+    done = subprocess.run([sys.executable, "-c", local], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "prediction_without" in done.stdout
+    assert "->" in done.stdout
 
 
 def test_ci_runs_the_readme_commands() -> None:
