@@ -132,7 +132,7 @@ class RatingTrainer:
 
         Raises:
             InputError: if an example id is out of range.
-            TrainingError: if a batch's error is not finite, naming the step.
+            TrainingError: if a batch's error or, in the end, a parameter is not finite, naming the step.
         """
         kept = self._kept(np.asarray(removed, np.int64))
         done = 0
@@ -170,7 +170,10 @@ class RatingTrainer:
                 on_block(BlockMetrics(done, float(errors.mean(dtype=np.float64))), lambda: _read(variables[0]))
             if checkpoints is not None and done < steps and checkpoints.due():
                 checkpoints.save(_state(variables, step).to_arrays(), {"step": step, "done": done})
-        return _state(variables, step)
+        end = _state(variables, step)
+        if not all(np.isfinite(array).all() for array in end.to_arrays().values()):
+            raise TrainingError(f"parameters are not finite after step {done - 1}; a lower learning rate may help.")
+        return end
 
     def _kept(self, removed: np.ndarray) -> np.ndarray:
         """[num_examples], 1 or 0: whether an example counts."""

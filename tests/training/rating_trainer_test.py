@@ -150,3 +150,13 @@ def test_an_error_that_is_not_finite_names_its_step(toy_ratings: RatingSet) -> N
     start.parameters.table[0, 0] = np.inf
     with pytest.raises(TrainingError, match=r"the mean squared error is (nan|inf) at step \d; a lower learning rate"):
         trainer.run(start, 30, seed=0)
+
+
+def test_parameters_that_are_not_finite_in_the_end(toy_ratings: RatingSet) -> None:
+    """The last step's error is before its update: here a row of no batch is broken."""
+    trainer = RatingTrainer(toy_ratings, CONFIG)
+    start = trainer.initial_state()
+    user = int(toy_ratings.train.pairs[0, 0])
+    start.means.table[user, 0] = np.inf
+    with pytest.raises(TrainingError, match=r"parameters are not finite after step 0|the mean squared error is"):
+        trainer.run(start, 1, seed=0)
