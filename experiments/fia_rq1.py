@@ -139,9 +139,7 @@ def run(
             ],
             "explaining_seconds": explaining,
         }
-        title = (
-            f"{config.model.upper()} on {ratings.name}, {asked.selection}\n{_told(result['correlations']['pearson'])}"
-        )
+        title = f"{config.model.upper()} on {ratings.name}, {asked.selection}\nPearson {_told(result['correlations']['pearson'])}"
         panel = figures.Agreement(title, computed, effects[:, :, -1].mean(axis=1).tolist())
         figures.save(figures.influence_scatter([panel]), stage.path / "scatter.png")
         stage.finish(result)
@@ -285,11 +283,11 @@ def main() -> None:
         checkpoint_seconds=model_flags.CHECKPOINT_SECONDS.value,
     )
     print(as_text(frame([result])))
-    print(as_text(_by_steps_frame(result)))
+    print(as_text(by_steps_frame(result)))
     print(f"Written to {folder / f'{NAME}-{asked.selection}'}: result.json, scatter.png.")
 
 
-def _by_steps_frame(result: Mapping[str, Any]) -> pd.DataFrame:
+def by_steps_frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """What shorter retrainings would have shown."""
     return pd.DataFrame(
         [

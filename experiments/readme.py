@@ -150,6 +150,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "seeds_nations_complex": lambda: _seeds("seeds_nations_complex"),
     "seeds_nations_sigmoid": lambda: _seeds("seeds_nations_sigmoid"),
     "fia_rq1": _fia_rq1,
+    "fia_rq1_steps": lambda: as_markdown(fia_rq1.by_steps_frame(_read("fia_rq1_movielens-1m_mf"))),
     "fia_rq3": lambda: _fia_rq3("fia_rq3_movielens-1m_mf"),
     "benchmark": lambda: _benchmark("benchmark"),
 }
