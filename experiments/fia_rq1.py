@@ -139,7 +139,8 @@ def run(
             ],
             "explaining_seconds": explaining,
         }
-        title = f"{config.model.upper()} on {ratings.name}, {asked.selection}\nPearson {_told(result['correlations']['pearson'])}"
+        told = _told(result["correlations"]["pearson"])
+        title = f"{config.model.upper()} on {ratings.name}, {asked.selection}\nPearson {told}"
         panel = figures.Agreement(title, computed, effects[:, :, -1].mean(axis=1).tolist())
         figures.save(figures.influence_scatter([panel]), stage.path / "scatter.png")
         stage.finish(result)
