@@ -18,6 +18,7 @@ from absl import flags
 
 from experiments import common, jobs_flag, model_flags, rating_flags, run_flags
 from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.hessian import check_damping
 from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit
 from gr_tf.errors import InputError
@@ -103,13 +104,15 @@ def run(
     Returns:
         What result.json holds.
     """
+    # What is asked is checked before the training, not after it.
+    check_damping(asked.damping)
+    pairs = ratings.test.pairs[_test_points(ratings, asked)]
     trained_stage = train_ratings.run(
         ratings, split, config, run_dir, overwrite=overwrite, reuse=True, checkpoint_seconds=checkpoint_seconds
     )
     trained = train_ratings.load(run_dir, ratings)
     settings = {**dataclasses.asdict(asked), "train_fingerprint": trained.fingerprint}
     with RunDir.begin(run_dir / f"{NAME}-{asked.selection}", settings, overwrite=overwrite) as stage:
-        pairs = ratings.test.pairs[_test_points(ratings, asked)]
         start = time.monotonic()
         explanations = _explain(trained, pairs, asked)
         explaining = time.monotonic() - start

@@ -18,6 +18,7 @@ from absl import flags
 
 from experiments import common, model_flags, rating_flags, run_flags
 from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.hessian import check_damping
 from gr_tf.attribution.influence_analysis import InfluenceAnalysis
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit
 from gr_tf.errors import InputError
@@ -73,6 +74,7 @@ def run(
     Returns:
         What result.json holds.
     """
+    check_damping(damping)
     settings = {
         "checksum": ratings.checksum,
         "num_points": num_points,

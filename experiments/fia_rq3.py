@@ -18,6 +18,7 @@ from absl import flags
 from experiments import common, k_flag, model_flags, rating_flags, run_flags
 from gr_tf import files
 from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.hessian import check_damping
 from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit
 from gr_tf.errors import InputError
@@ -69,10 +70,11 @@ def run(
     Returns:
         What result.json holds.
     """
-    train_ratings.run(ratings, split, config, run_dir, reuse=True, checkpoint_seconds=checkpoint_seconds)
-    trained = train_ratings.load(run_dir, ratings)
+    check_damping(damping)
     if k < 1:
         raise InputError(f"k must be at least 1; got {k}.")
+    train_ratings.run(ratings, split, config, run_dir, reuse=True, checkpoint_seconds=checkpoint_seconds)
+    trained = train_ratings.load(run_dir, ratings)
     settings = {
         "train_fingerprint": trained.fingerprint,
         "user": ratings.users.names[query.user],

@@ -120,6 +120,7 @@ def test_rq3(
         ("--solver=lu", "--solver=lu"),
         ("--min_interactions=500", "no rating is left with at least 500"),
         ("--split_seed=-1", "seed must be at least 0; got -1"),
+        ("--damping=-1", "damping must be a number of at least 0; got -1.0"),
         ("--num_points=15", "num_points must be at most the 14 test ratings; got 15"),
         ("--num_retrainings=0", "--num_retrainings=0"),
         ("--dataset=movielens-1m", "has no file named ratings.dat"),
@@ -137,6 +138,7 @@ def test_what_is_refused(
 ) -> None:
     arguments = (
         *TOY_FLAGS,
+        "--num_points=6",
         "--training_steps=20",
         f"--data_dir={rating_folder}",
         f"--run_dir={tmp_path / 'run'}",
@@ -146,7 +148,8 @@ def test_what_is_refused(
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("fia_rq1: error: ")
     assert message in last
-    assert not (tmp_path / "run" / "rq1-random" / "result.json").exists()
+    # Told before the training, too.
+    assert not (tmp_path / "run" / "train" / "result.json").exists()
 
 
 def test_other_ratings_than_trained_on(
