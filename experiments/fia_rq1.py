@@ -81,6 +81,11 @@ class Asked:
     penalty_in_gradient: bool = True
     network: bool = False
 
+    @property
+    def folder(self) -> str:
+        """Where it is kept, in the run directory."""
+        return f"{NAME}-{self.selection}{'-network' if self.network else ''}"
+
 
 def run(
     ratings: RatingSet,
@@ -93,7 +98,7 @@ def run(
     overwrite: bool = False,
     checkpoint_seconds: float = 30.0,
 ) -> dict[str, Any]:
-    """Does what is missing of training and retraining, writes rq1-SELECTION/result.json and scatter.png.
+    """Does what is missing of training and retraining, writes result.json and scatter.png into asked.folder.
 
     Args:
         ratings, split, config, run_dir, checkpoint_seconds: see stages.train_ratings.run.
@@ -112,7 +117,7 @@ def run(
     )
     trained = train_ratings.load(run_dir, ratings)
     settings = {**dataclasses.asdict(asked), "train_fingerprint": trained.fingerprint}
-    with RunDir.begin(run_dir / f"{NAME}-{asked.selection}", settings, overwrite=overwrite) as stage:
+    with RunDir.begin(run_dir / asked.folder, settings, overwrite=overwrite) as stage:
         start = time.monotonic()
         explanations = _explain(trained, pairs, asked)
         explaining = time.monotonic() - start
@@ -122,6 +127,10 @@ def run(
         records = _retrain(stage, trained, steps, pairs, removed, asked.num_retrainings, jobs)
         effects = observed_influences(records, len(pairs))
         computed = [float(explanation.influences[0]) for explanation in largest]
+        points = [
+            _row(ratings, explanation, whole, effect)
+            for explanation, whole, effect in zip(largest, explanations, effects[:, :, -1], strict=True)
+        ]
         result = {
             "dataset": ratings.name,
             "model": config.model,
@@ -134,12 +143,9 @@ def run(
                 for look, step in enumerate(steps)
             ],
             "paper_pearson": published.FIA_RQ1.get((ratings.name, config.model)),
-            "negative_curvature": sum(explanation.diagnostics.negative_curvature for explanation in largest),
-            "unsolved": sum(not explanation.diagnostics.converged for explanation in largest),
-            "points": [
-                _row(ratings, explanation, whole, effect)
-                for explanation, whole, effect in zip(largest, explanations, effects[:, :, -1], strict=True)
-            ],
+            "negative_curvature": sum(any(told["negative_curvature"] for told in row["systems"]) for row in points),
+            "unsolved": sum(any(not told["converged"] for told in row["systems"]) for row in points),
+            "points": points,
             "explaining_seconds": explaining,
         }
         told = _told(result["correlations"]["pearson"])
@@ -156,7 +162,11 @@ def frame(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         {
             "dataset": [result["dataset"] for result in results],
             "model": [result["model"] for result in results],
-            "points": [f"{len(result['points'])} {result['settings']['selection']}" for result in results],
+            "points": [
+                f"{len(result['points'])} {result['settings']['selection']}"
+                + (", with network" if result["settings"]["network"] else "")
+                for result in results
+            ],
             "weight decay": [result["config"]["weight_decay"] for result in results],
             "Pearson": [_told(result["correlations"]["pearson"]) for result in results],
             "paper's": [result["paper_pearson"] or "-" for result in results],
@@ -165,6 +175,7 @@ def frame(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             "test RMSE": [f"{result['accuracy']['test']['rmse']:.3f}" for result in results],
             "mean factor norm": ["{users:.2g}, {items:.2g}".format(**result["factor_norms"]) for result in results],
             "negative curvature": [result["negative_curvature"] for result in results],
+            "unsolved": [result["unsolved"] for result in results],
         }
     )
 
@@ -254,10 +265,7 @@ def _row(
         "computed": float(removed["influence"]),
         "observed": float(effects.mean()),
         "standard_error": deviation,
-        "smallest_eigenvalue": explanation.diagnostics.smallest_eigenvalue,
-        "condition_number": explanation.diagnostics.condition_number,
-        "residual": explanation.diagnostics.residual,
-        "negative_curvature": explanation.diagnostics.negative_curvature,
+        "systems": [dataclasses.asdict(told) for told in explanation.systems],
     }
 
 
@@ -288,7 +296,7 @@ def main() -> None:
     )
     print(as_text(frame([result])))
     print(as_text(by_steps_frame(result)))
-    print(f"Written to {folder / f'{NAME}-{asked.selection}'}: result.json, scatter.png.")
+    print(f"Written to {folder / asked.folder}: result.json, scatter.png.")
 
 
 def by_steps_frame(result: Mapping[str, Any]) -> pd.DataFrame:

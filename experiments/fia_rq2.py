@@ -179,7 +179,9 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
                 "FIA, one": "{mean:.4f} +- {sd:.4f} s".format(**fia["single"]),
                 "FIA, batch": f"{fia['num_points'] / fia['batch']:.0f} points/s",
                 "paper's FIA": f"{beside['fia']} s",
-                "IA": f"{seconds:.1f} s ({ia['iterations'][0]} products)" if seconds else "-",
+                "IA": f"{seconds:.1f} s ({ia['iterations'][0]} products, residual {max(ia['residual']):.1g})"
+                if seconds
+                else "-",
                 "paper's IA": f"{beside['ia']} s",
                 "IA / FIA": f"{seconds / fia['single']['mean']:,.0f}" if seconds else "-",
                 "negative curvature": f"{fia['negative_curvature']} of {fia['num_points']}"

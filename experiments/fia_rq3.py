@@ -18,7 +18,7 @@ from absl import flags
 from experiments import common, k_flag, model_flags, rating_flags, run_flags
 from gr_tf import files
 from gr_tf.attribution.fia import Fia
-from gr_tf.attribution.hessian import check_damping
+from gr_tf.attribution.hessian import Diagnostics, check_damping
 from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit
 from gr_tf.errors import InputError
@@ -182,8 +182,8 @@ def main() -> None:
         print(as_text(frame(result[name]).drop(columns="example_id")))
         print()
     diagnostics = result["diagnostics"]
-    if diagnostics["negative_curvature"]:
-        print("The Hessian has a negative eigenvalue: the influences may be wrong, even in sign.")
+    for warning in Diagnostics(**diagnostics).warnings:
+        print(f"Warning: {warning}.")
     if diagnostics["condition_number"] is not None:
         print(
             f"Condition number {diagnostics['condition_number']:.3g}, "

@@ -47,6 +47,14 @@ class Diagnostics:
     smallest_eigenvalue: float | None = None
     condition_number: float | None = None
 
+    @property
+    def warnings(self) -> list[str]:
+        """Why influences that rest on the solution are to be doubted."""
+        return [
+            *(["negative curvature: influences may be wrong, even in sign"] if self.negative_curvature else []),
+            *([] if self.converged else [f"not solved: relative residual {self.residual:.2g}"]),
+        ]
+
 
 def check_damping(damping: float) -> None:
     """Refuses what cannot be added to a diagonal.

@@ -31,6 +31,11 @@ class RatingExplanation(Explanation[RatingQuery]):
     network_diagnostics: Diagnostics | None = None
 
     @property
+    def systems(self) -> list[Diagnostics]:
+        """How each of the method's systems was solved."""
+        return [self.diagnostics, *([] if self.network_diagnostics is None else [self.network_diagnostics])]
+
+    @property
     def frame(self) -> pd.DataFrame:
         """The explanation as a table."""
         frame = self.ratings.names(self.ratings.train.only(self.example_ids))

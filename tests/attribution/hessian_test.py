@@ -92,6 +92,8 @@ def test_negative_curvature_is_told_and_nothing_is_clamped() -> None:
     _, of_cg = conjugate_gradients(lambda v: tf.linalg.matvec(constant, v), rhs, 0.0)
     assert of_cg.negative_curvature
     assert not of_cg.converged
+    assert of_direct.warnings == ["negative curvature: influences may be wrong, even in sign"]
+    assert of_cg.warnings[1].startswith("not solved: relative residual")
     _, of_newton = newton_cg(lambda v: tf.linalg.matvec(constant, v), rhs, 0.0)
     assert of_newton.negative_curvature
 

@@ -34,7 +34,7 @@ def test_rq1(
     assert result["by_steps"][-1]["pearson"] == result["correlations"]["pearson"]
     computed, observed = ([point[name] for point in result["points"]] for name in ("computed", "observed"))
     assert result["correlations"]["pearson"]["r"] == pytest.approx(np.corrcoef(computed, observed)[0, 1])
-    assert all(point["smallest_eigenvalue"] is not None for point in result["points"])
+    assert all(point["systems"][0]["smallest_eigenvalue"] is not None for point in result["points"])
     assert (tmp_path / "rq1-random" / "scatter.png").read_bytes().startswith(b"\x89PNG")
 
     # The training is found again; the fewest related ratings come first.
@@ -45,6 +45,32 @@ def test_rq1(
     assert max(counts) <= max(point["num_related"] for point in result["points"])
     assert run_here(monkeypatch, "fia_rq1", *arguments) == 1
     assert "is already finished" in capsys.readouterr().err
+
+
+def test_rq1_with_the_network(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    rating_folder: pathlib.Path,
+) -> None:
+    flags = (
+        "--model=ncf",
+        "--network",
+        "--training_steps=200",
+        "--retraining_steps=50",
+        "--num_points=4",
+        "--num_retrainings=1",
+    )
+    arguments = (*TOY_FLAGS, *flags, f"--data_dir={rating_folder}", f"--run_dir={tmp_path}", "--jobs=1")
+    assert run_here(monkeypatch, "fia_rq1", *arguments) == 0
+    assert "with network" in capsys.readouterr().out
+    result = files.read_json(tmp_path / "rq1-random-network" / "result.json")
+    systems = [point["systems"] for point in result["points"]]
+    assert [[told["solver"] for told in of_point] for of_point in systems] == [["direct", "cg"]] * 4
+    # Far from a minimum: what is counted is what the systems say, and nothing is left out.
+    assert result["negative_curvature"] == sum(of_network["negative_curvature"] for _, of_network in systems)
+    assert result["unsolved"] == sum(not of_network["converged"] for _, of_network in systems)
+    assert all(np.isfinite(point["computed"]) for point in result["points"])
 
 
 def test_rq2(
