@@ -85,15 +85,15 @@ def run(
     rows = []
     for config in configs:
         folder = run_dir / f"k{config.dim}"
-        train_ratings.run(
+        training = train_ratings.run(
             ratings, split, config, folder, overwrite=overwrite, reuse=True, checkpoint_seconds=checkpoint_seconds
-        )
+        ).result()["timing"]
         with_ia = config.dim in ia_dims
         of_dim = {**settings, "config": config.to_dict(), "ia": with_ia}
         with RunDir.begin(folder / NAME, of_dim, overwrite=overwrite, reuse=True) as stage:
             if not stage.is_finished:
                 stage.finish(_measure(ratings, folder, num_points, num_single, ia_points if with_ia else 0, damping))
-            rows.append({name: stage.result()[name] for name in ("dim", "fia", "ia")})
+            rows.append({"training": training, **{name: stage.result()[name] for name in ("dim", "fia", "ia")}})
     whole = {**settings, "configs": [config.to_dict() for config in configs], "ia_dims": list(ia_dims)}
     with RunDir.begin(run_dir / NAME, whole, overwrite=overwrite, reuse=True) as stage:
         if not stage.is_finished:
@@ -176,6 +176,7 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
             {
                 "model": result["model"],
                 "K": row["dim"],
+                "training": "{:.2f} ms a step".format(1e3 * row["training"]["seconds"] / row["training"]["steps"]),
                 "FIA, one": "{mean:.4f} +- {sd:.4f} s".format(**fia["single"]),
                 "FIA, batch": f"{fia['num_points'] / fia['batch']:.0f} points/s",
                 "paper's FIA": f"{beside['fia']} s",

@@ -119,7 +119,13 @@ def _train(stage: RunDir, ratings: RatingSet, config: RatingTrainConfig, checkpo
     checkpoints = CheckpointFolder(stage.path / "checkpoints", checkpoint_seconds)
     writer = tf.summary.create_file_writer(str(stage.path / "tensorboard"))
     start = time.monotonic()
+    resumed = 0
     with progress("training", -(-config.steps // BLOCK_STEPS)) as bar:
+
+        def resume(steps: int) -> None:
+            nonlocal resumed
+            resumed = steps
+            bar.continue_from(steps // BLOCK_STEPS)
 
         def told(metrics: BlockMetrics, parameters: Callable[[], RatingParameters]) -> None:
             bar.advance()
@@ -133,7 +139,7 @@ def _train(stage: RunDir, ratings: RatingSet, config: RatingTrainConfig, checkpo
             config.steps,
             seed=config.seed,
             checkpoints=checkpoints,
-            on_resume=lambda steps: bar.continue_from(steps // BLOCK_STEPS),
+            on_resume=resume,
             on_block=told,
         )
     writer.close()
@@ -146,7 +152,8 @@ def _train(stage: RunDir, ratings: RatingSet, config: RatingTrainConfig, checkpo
             name: rating_accuracy(trainer.model, state.parameters, part)
             for name, part in (("train", ratings.train), ("valid", ratings.valid), ("test", ratings.test))
         },
-        "seconds": time.monotonic() - start,
+        # Of the process that finished it: without the steps before a kill, with the compilation.
+        "timing": {"seconds": time.monotonic() - start, "steps": config.steps - resumed},
         "peak_memory_bytes": peak_memory_bytes(),
     }
     files.write_arrays(stage.path / _STATE, state.to_arrays(), {"config": config.to_dict(), "step": state.step})
