@@ -11,8 +11,8 @@ import json
 import pathlib
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,8 @@ import tensorflow as tf
 from absl import flags
 
 from experiments import common, plain, stacked
+from experiments.rating_cases import RATING_CASES
+from experiments.timing import fastest
 from gr_tf import files
 from gr_tf.attribution.queries import explained_predictions
 from gr_tf.attribution.rollback import GradientRollback
@@ -40,8 +42,6 @@ from gr_tf.training.trainer import Trainer
 _CASE = flags.DEFINE_string("case", None, "Measure one case and print it as JSON (used by the benchmark itself).")
 _OUTPUT = flags.DEFINE_string("output", None, "Write the result here as JSON too.")
 
-# Repeated and the fastest kept: other processes can only slow a run down.
-_REPEATS = 3
 _NUM_QUERIES = 5
 # Training triples, entities, relations.
 _SHAPES = {"fb15k237": (272_115, 14_505, 237), "movielens": (90_570, 948, 1_680)}
@@ -57,14 +57,14 @@ class Comparison:
         what: what is compared.
         unit: of the measured numbers.
         plain, ours: case names.
-        target: the ratio that was aimed for.
+        target: the ratio that was aimed for; None: none was.
     """
 
     what: str
     unit: str
     plain: str
     ours: str
-    target: float
+    target: float | None = None
 
 
 # A target below 1 says by how much ours may be slower.
@@ -86,17 +86,14 @@ COMPARISONS = (
     ),
     Comparison("FB15k-237's shape: explaining a query", "s a query", "fb_explain_plain", "fb_explain_ours", 200),
     Comparison("MovieLens' shape: explaining a query", "s a query", "ml_explain_plain", "ml_explain_ours", 200),
+    Comparison("MF training", "us a step", "mf_train_plain", "mf_train_ours"),
+    Comparison("NCF training", "us a step", "ncf_train_plain", "ncf_train_ours"),
+    Comparison("FIA of MF: the explicit block for Newton-CG", "ms a point", "mf_fia_newton", "mf_fia_direct"),
+    Comparison("FIA of NCF: the explicit block for Newton-CG", "ms a point", "ncf_fia_newton", "ncf_fia_direct"),
+    Comparison("FIA of MF: in a batch", "ms a point", "mf_fia_direct", "mf_fia_batch"),
+    Comparison("FIA of NCF: in a batch", "ms a point", "ncf_fia_direct", "ncf_fia_batch"),
+    Comparison("MF: many retrainings", "s", "mf_retrain_one_core", "mf_retrain_all_cores", 1.7),
 )
-
-
-def _fastest(call: Callable[[], object], restart: Callable[[], object] = lambda: None) -> float:
-    seconds = []
-    for _ in range(_REPEATS):
-        restart()
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
 
 
 def _nations() -> Trainer:
@@ -147,7 +144,7 @@ def _training(trainer: Trainer, *, tracking: bool = True) -> float:
         # Neither kept nor computed, but for the zeros that still fill the trace.
         block.changes = lambda before, after, is_loop: tf.zeros_like(before)
     trainer.run(epochs=1)
-    seconds = _fastest(lambda: trainer.run(store=store if tracking else None))
+    seconds = fastest(lambda: trainer.run(store=store if tracking else None))
     return 1e6 * seconds / (trainer.config.epochs * trainer.triples.num_examples)
 
 
@@ -155,7 +152,7 @@ def _training_plainly(trainer: Trainer, count: int) -> float:
     """Microseconds a step of the plain way."""
     steps = plain.training_steps(trainer)
     steps(5)
-    return 1e6 * _fastest(lambda: steps(count)) / count
+    return 1e6 * fastest(lambda: steps(count)) / count
 
 
 def _stacked(make: Callable[[Trainer, int, int], stacked.Pair], trainer: Trainer, num_models: int) -> float:
@@ -163,7 +160,7 @@ def _stacked(make: Callable[[Trainer, int, int], stacked.Pair], trainer: Trainer
     count = trainer.triples.num_examples
     restart, run = make(trainer, num_models, count)
     run()
-    return 1e6 * _fastest(run, restart) / count / num_models
+    return 1e6 * fastest(run, restart) / count / num_models
 
 
 def _trained() -> tuple[Trainer, np.ndarray, np.ndarray]:
@@ -178,7 +175,7 @@ def explain_plain() -> float:
     queries = [p.query for p in explained_predictions(trainer.model, table, trainer.triples)[:_NUM_QUERIES]]
     explain = plain.explaining(trainer, table, deltas)
     explain(queries)
-    return 1e3 * _fastest(lambda: explain(queries)) / len(queries)
+    return 1e3 * fastest(lambda: explain(queries)) / len(queries)
 
 
 def explain_ours() -> float:
@@ -187,7 +184,7 @@ def explain_ours() -> float:
     queries = [p.query for p in explained_predictions(trainer.model, table, trainer.triples)[:_NUM_QUERIES]]
     explainer = GradientRollback(trainer.model, table, deltas, trainer.triples)
     explainer.rank(queries[0])
-    return 1e3 * _fastest(lambda: [explainer.rank(query) for query in queries]) / len(queries)
+    return 1e3 * fastest(lambda: [explainer.rank(query) for query in queries]) / len(queries)
 
 
 def _explain_large(shape: str, ours: bool) -> float:
@@ -201,17 +198,17 @@ def _explain_large(shape: str, ours: bool) -> float:
     if ours:
         explainer = GradientRollback(trainer.model, trainer.initial_table, deltas, trainer.triples)
         explainer.rank(query)
-        return _fastest(lambda: explainer.rank(query))
+        return fastest(lambda: explainer.rank(query))
     explain = plain.explaining(trainer, trainer.initial_table, deltas, most=100)
     share = explain([query])
-    return _fastest(lambda: explain([query])) / share
+    return fastest(lambda: explain([query])) / share
 
 
 def _retrain(jobs: int) -> float:
     trainer = _nations()
     trainer.run(epochs=1)
     removals = [np.array([i]) for i in range(60)]
-    return _fastest(lambda: list(retrain_without(trainer, 10, removals, lambda place, table: place, jobs)))
+    return fastest(lambda: list(retrain_without(trainer, 10, removals, lambda place, table: place, jobs)))
 
 
 CASES: dict[str, Callable[[], float]] = {
@@ -235,6 +232,7 @@ CASES: dict[str, Callable[[], float]] = {
     "fb_explain_ours": lambda: _explain_large("fb15k237", ours=True),
     "ml_explain_plain": lambda: _explain_large("movielens", ours=False),
     "ml_explain_ours": lambda: _explain_large("movielens", ours=True),
+    **RATING_CASES,
 }
 
 
@@ -250,6 +248,14 @@ def measure(case: str) -> dict[str, float]:
         raise RuntimeError(f"case {case} failed:\n{done.stderr}")
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The rows for reading."""
+    table = pd.DataFrame(rows).astype({"aimed for": object})
+    return table.map(lambda value: f"{value:.4g}" if isinstance(value, float) else value).replace(
+        {None: "-", "nan": "-"}
+    )
 
 
 def main() -> None:
@@ -279,7 +285,7 @@ def main() -> None:
             }
         )
         print(f"{comparison.what}: {rows[-1]['times faster']:.1f} times faster", file=sys.stderr)
-    print(as_text(pd.DataFrame(rows).round(2)))
+    print(as_text(frame(rows)))
     if _OUTPUT.value is not None:
         files.write_json(pathlib.Path(_OUTPUT.value), {"versions": versions(), "rows": rows})
 

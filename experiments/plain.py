@@ -11,6 +11,7 @@ from gr_tf.data.adjacency import AdjacencyIndex
 from gr_tf.data.negatives import draw_candidates
 from gr_tf.data.triples import Query
 from gr_tf.losses import softmax_loss
+from gr_tf.training.rating_trainer import RatingTrainer
 from gr_tf.training.trainer import Trainer
 
 
@@ -43,6 +44,39 @@ def training_steps(trainer: Trainer) -> Callable[[int], None]:
             after = entities.numpy(), relations.numpy()
             for place, (table, row) in enumerate(((0, head), (1, relation), (0, tail))):
                 influence[i, place] += after[table][row] - before[table][row]
+
+    return steps
+
+
+def rating_training_steps(trainer: RatingTrainer) -> Callable[[int], None]:
+    """Trains so many steps: a tf.function call each, Keras's Adam."""
+    ratings, model, config = trainer.ratings, trainer.model, trainer.config
+    start = trainer.initial_state().parameters
+    table, *network = (tf.Variable(array) for array in (start.table, *start.network))
+    optimizer = keras.optimizers.Adam(config.learning_rate, epsilon=1e-8)
+    optimizer.build([table, *network])
+    rows = tf.constant(model.rows_of(ratings.train.pairs))
+    values = tf.constant(ratings.train.values, config.dtype)
+
+    @tf.function
+    def step(batch: Any) -> None:
+        users, items = tf.unstack(tf.gather(rows, batch), axis=1)
+        with tf.GradientTape() as tape:
+            predicted = model.predict(tf.gather(table, users), tf.gather(table, items), network)
+            decay = tf.reduce_sum(model.row_penalty.astype(config.dtype) * tf.square(table))
+            for penalty, array in zip(model.network_penalty, network, strict=True):
+                decay += penalty * tf.reduce_sum(tf.square(array))
+            error = tf.reduce_mean(tf.square(predicted - tf.gather(values, batch)))
+            loss = error + config.weight_decay / 2 * decay
+        variables = [table, *network]
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+
+    order = np.random.default_rng(0).permutation(ratings.num_examples)
+
+    def steps(count: int) -> None:
+        for i in range(count):
+            first = i * config.batch_size % (ratings.num_examples - config.batch_size)
+            step(tf.constant(order[first : first + config.batch_size]))
 
     return steps
 

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from experiments import (
+    benchmark,
     common,
     fia_rq1,
     fia_rq3,
@@ -123,10 +124,6 @@ def _seeds(name: str) -> str:
     )
 
 
-def _benchmark(name: str) -> str:
-    return as_markdown(pd.DataFrame(_read(name)["rows"]).map(lambda v: f"{v:.4g}" if isinstance(v, float) else v))
-
-
 FIGURES: dict[str, Callable[[], str]] = {
     "table1_nations_distmult": lambda: _removal_table("table1_nations_distmult"),
     "table1_pd": lambda: _table_1("pd"),
@@ -152,7 +149,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "fia_rq1": _fia_rq1,
     "fia_rq1_steps": lambda: as_markdown(fia_rq1.by_steps_frame(_read("fia_rq1_movielens-1m_mf"))),
     "fia_rq3": lambda: _fia_rq3("fia_rq3_movielens-1m_mf"),
-    "benchmark": lambda: _benchmark("benchmark"),
+    "benchmark": lambda: as_markdown(benchmark.frame(_read("benchmark")["rows"])),
 }
 
 
