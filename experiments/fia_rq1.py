@@ -9,7 +9,7 @@ it and with it, on the same batches.
 import dataclasses
 import pathlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,12 @@ import pandas as pd
 from absl import flags
 
 from experiments import common, jobs_flag, model_flags, rating_flags, run_flags
-from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.fia import DECAYS, Fia
 from gr_tf.attribution.hessian import check_damping
 from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit
 from gr_tf.errors import InputError
-from gr_tf.evaluation.correlation import pearson, slope, spearman
+from gr_tf.evaluation.correlation import pearson, reliability, slope, spearman
 from gr_tf.evaluation.journal import Journal
 from gr_tf.evaluation.rating_retraining import (
     Retrained,
@@ -69,6 +69,7 @@ class Asked:
         num_points, point_seed, selection: which test points; selection is a key of SELECTIONS.
         num_retrainings, retraining_steps: of each pair.
         damping, solver, penalty_in_gradient, network: see Fia.
+        decay: see Fia; of the influences that choose the ratings to remove.
     """
 
     num_points: int = 100
@@ -78,13 +79,15 @@ class Asked:
     retraining_steps: int = 24_000
     damping: float = 1e-6
     solver: str = "direct"
+    decay: str = "published"
     penalty_in_gradient: bool = True
     network: bool = False
 
     @property
     def folder(self) -> str:
         """Where it is kept, in the run directory."""
-        return f"{NAME}-{self.selection}{'-network' if self.network else ''}"
+        also = (self.decay if self.decay != "published" else "", "network" if self.network else "")
+        return "-".join([NAME, self.selection, *filter(None, also)])
 
 
 def run(
@@ -119,17 +122,30 @@ def run(
     settings = {**dataclasses.asdict(asked), "train_fingerprint": trained.fingerprint}
     with RunDir.begin(run_dir / asked.folder, settings, overwrite=overwrite) as stage:
         start = time.monotonic()
-        explanations = _explain(trained, pairs, asked)
+        explained = {decay: _explain(trained, pairs, dataclasses.replace(asked, decay=decay)) for decay in DECAYS}
         explaining = time.monotonic() - start
-        largest = [explanation.by_size().first(1) for explanation in explanations]
-        removed = [int(explanation.example_ids[0]) for explanation in largest]
+        removed = [int(explanation.by_size().example_ids[0]) for explanation in explained[asked.decay]]
         steps = looked_at(asked.retraining_steps, _LOOKS)
         records = _retrain(stage, trained, steps, pairs, removed, asked.num_retrainings, jobs)
         effects = observed_influences(records, len(pairs))
-        computed = [float(explanation.influences[0]) for explanation in largest]
+        observed = effects.mean(axis=1)
+        computed = {
+            decay: [
+                float(explanation.influences[explanation.example_ids == example][0])
+                for explanation, example in zip(explanations, removed, strict=True)
+            ]
+            for decay, explanations in explained.items()
+        }
         points = [
-            _row(ratings, explanation, whole, effect)
-            for explanation, whole, effect in zip(largest, explanations, effects[:, :, -1], strict=True)
+            {
+                **_point(ratings, explained[asked.decay][i], removed[i], effects[i, :, -1]),
+                "computed": {decay: values[i] for decay, values in computed.items()},
+                "systems": {
+                    decay: [dataclasses.asdict(told) for told in explanations[i].systems]
+                    for decay, explanations in explained.items()
+                },
+            }
+            for i in range(len(pairs))
         ]
         result = {
             "dataset": ratings.name,
@@ -137,47 +153,76 @@ def run(
             "config": config.to_dict(),
             "accuracy": trained_stage.result()["accuracy"],
             "factor_norms": _factor_norms(trained),
-            "correlations": _correlations(computed, effects[:, :, -1].mean(axis=1)),
-            "by_steps": [
-                {"steps": step, **_correlations(computed, effects[:, :, look].mean(axis=1))}
-                for look, step in enumerate(steps)
-            ],
+            "agreement": {
+                decay: {
+                    "correlations": _correlations(values, observed[:, -1]),
+                    "by_steps": [
+                        {"steps": step, **_correlations(values, observed[:, look])} for look, step in enumerate(steps)
+                    ],
+                    "negative_curvature": _count(points, decay, lambda told: told["negative_curvature"]),
+                    "unsolved": _count(points, decay, lambda told: not told["converged"]),
+                }
+                for decay, values in computed.items()
+            },
+            "observed_reliability": reliability(effects[:, :, -1]),
             "paper_pearson": published.FIA_RQ1.get((ratings.name, config.model)),
-            "negative_curvature": sum(any(told["negative_curvature"] for told in row["systems"]) for row in points),
-            "unsolved": sum(any(not told["converged"] for told in row["systems"]) for row in points),
             "points": points,
             "explaining_seconds": explaining,
         }
-        told = _told(result["correlations"]["pearson"])
-        title = f"{config.model.upper()} on {ratings.name}, {asked.selection}\nPearson {told}"
-        panel = figures.Agreement(title, computed, effects[:, :, -1].mean(axis=1).tolist())
-        figures.save(figures.influence_scatter([panel]), stage.path / "scatter.png")
+        panels = [
+            figures.Agreement(
+                f"{config.model.upper()}, {ratings.name}, {asked.selection}; {decay} decay\n"
+                f"Pearson {_told(result['agreement'][decay]['correlations']['pearson'])}",
+                values,
+                observed[:, -1].tolist(),
+            )
+            for decay, values in computed.items()
+        ]
+        figures.save(figures.influence_scatter(panels), stage.path / "scatter.png")
         stage.finish(result)
         return dict(stage.result())
 
 
 def frame(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """RQ1 for reading, from several result.json."""
+    return pd.DataFrame([_row(result, decay) for result in results for decay in result["agreement"]])
+
+
+def _row(result: Mapping[str, Any], decay: str) -> dict[str, Any]:
+    settings, agreement = result["settings"], result["agreement"][decay]
+    correlations = agreement["correlations"]
+    reliability = result["observed_reliability"]
+    return {
+        "dataset": result["dataset"],
+        "model": result["model"],
+        "weight decay": result["config"]["weight_decay"],
+        "test points": f"{len(result['points'])} {settings['selection']}"
+        + (", with network" if settings["network"] else ""),
+        "decay in H": decay + (", chooses" if decay == settings["decay"] else ""),
+        "Pearson": _told(correlations["pearson"]),
+        "paper's": result["paper_pearson"] or "-",
+        "ceiling": f"{np.sqrt(reliability):.3f}" if reliability is not None and reliability > 0 else "-",
+        "Spearman": _told(correlations["spearman"]),
+        "slope": _told(correlations["slope"]),
+        "negative curvature": agreement["negative_curvature"],
+        "unsolved": agreement["unsolved"],
+    }
+
+
+def models_frame(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The models behind RQ1, from several result.json."""
     return pd.DataFrame(
         {
-            "dataset": [result["dataset"] for result in results],
-            "model": [result["model"] for result in results],
-            "points": [
-                f"{len(result['points'])} {result['settings']['selection']}"
-                + (", with network" if result["settings"]["network"] else "")
-                for result in results
-            ],
-            "weight decay": [result["config"]["weight_decay"] for result in results],
-            "Pearson": [_told(result["correlations"]["pearson"]) for result in results],
-            "paper's": [result["paper_pearson"] or "-" for result in results],
-            "Spearman": [_told(result["correlations"]["spearman"]) for result in results],
-            "slope": [_told(result["correlations"]["slope"]) for result in results],
-            "test RMSE": [f"{result['accuracy']['test']['rmse']:.3f}" for result in results],
-            "mean factor norm": ["{users:.2g}, {items:.2g}".format(**result["factor_norms"]) for result in results],
-            "negative curvature": [result["negative_curvature"] for result in results],
-            "unsolved": [result["unsolved"] for result in results],
+            "dataset": result["dataset"],
+            "model": result["model"],
+            "weight decay": result["config"]["weight_decay"],
+            "test RMSE": f"{result['accuracy']['test']['rmse']:.3f}",
+            "test MAE": f"{result['accuracy']['test']['mae']:.3f}",
+            "mean norm of the users' factors": f"{result['factor_norms']['users']:.2g}",
+            "items'": f"{result['factor_norms']['items']:.2g}",
         }
-    )
+        for result in results
+    ).drop_duplicates()
 
 
 def _told(correlation: Mapping[str, Any]) -> str:
@@ -211,6 +256,7 @@ def _explain(trained: TrainedRatings, pairs: np.ndarray, asked: Asked) -> list[R
         trained.trainer.config.weight_decay,
         damping=asked.damping,
         solver=asked.solver,
+        decay=asked.decay,
         penalty_in_gradient=asked.penalty_in_gradient,
         network=asked.network,
     )
@@ -248,24 +294,25 @@ def _correlations(computed: Sequence[float], observed: np.ndarray) -> dict[str, 
     }
 
 
-def _row(
-    ratings: RatingSet, explanation: RatingExplanation, whole: RatingExplanation, effects: np.ndarray
-) -> dict[str, Any]:
-    """One test point: the removed rating, and both influences."""
-    removed = explanation.frame.iloc[0]
+def _count(points: Sequence[Mapping[str, Any]], decay: str, doubtful: Callable[[Mapping[str, Any]], bool]) -> int:
+    """Test points with a system to be doubted."""
+    return sum(any(map(doubtful, point["systems"][decay])) for point in points)
+
+
+def _point(ratings: RatingSet, explanation: RatingExplanation, removed: int, effects: np.ndarray) -> dict[str, Any]:
+    """One test point, its removed rating, and what the retrainings showed."""
+    row = explanation.only(explanation.example_ids == removed).frame.iloc[0]
     deviation = float(effects.std(ddof=1) / np.sqrt(len(effects))) if len(effects) > 1 else None
     return {
         "user": ratings.users.names[explanation.query.user],
         "title": ratings.title(explanation.query.item),
         "prediction": explanation.prediction,
-        "num_related": len(whole.example_ids),
-        "removed_user": removed["user"],
-        "removed_title": removed["title"],
-        "removed_rating": float(removed["rating"]),
-        "computed": float(removed["influence"]),
+        "num_related": len(explanation.example_ids),
+        "removed_user": row["user"],
+        "removed_title": row["title"],
+        "removed_rating": float(row["rating"]),
         "observed": float(effects.mean()),
         "standard_error": deviation,
-        "systems": [dataclasses.asdict(told) for told in explanation.systems],
     }
 
 
@@ -280,6 +327,7 @@ def main() -> None:
         retraining_steps=_RETRAINING_STEPS.value or RETRAINING_STEPS[config.model],
         damping=rating_flags.DAMPING.value,
         solver=rating_flags.SOLVER.value,
+        decay=rating_flags.DECAY.value,
         penalty_in_gradient=rating_flags.PENALTY_IN_GRADIENT.value,
         network=_NETWORK.value,
     )
@@ -294,7 +342,8 @@ def main() -> None:
         overwrite=run_flags.OVERWRITE.value,
         checkpoint_seconds=model_flags.CHECKPOINT_SECONDS.value,
     )
-    print(as_text(frame([result])))
+    print(frame([result]).T.to_string(header=False))
+    print(as_text(models_frame([result])))
     print(as_text(by_steps_frame(result)))
     print(f"Written to {folder / asked.folder}: result.json, scatter.png.")
 
@@ -307,7 +356,7 @@ def by_steps_frame(result: Mapping[str, Any]) -> pd.DataFrame:
                 "retraining steps": look["steps"],
                 **{name: _told(look[name]) for name in ("pearson", "spearman", "slope")},
             }
-            for look in result["by_steps"]
+            for look in result["agreement"][result["settings"]["decay"]]["by_steps"]
         ]
     )
 

@@ -54,6 +54,7 @@ def run(
     *,
     damping: float = 1e-6,
     solver: str = "direct",
+    decay: str = "published",
     penalty_in_gradient: bool = True,
     overwrite: bool = False,
     checkpoint_seconds: float = 30.0,
@@ -64,7 +65,7 @@ def run(
         ratings, split, config, run_dir, checkpoint_seconds: see stages.train_ratings.run.
         query: whose prediction is explained.
         k: ratings of each table.
-        damping, solver, penalty_in_gradient: see Fia.
+        damping, solver, decay, penalty_in_gradient: see Fia.
         overwrite: drop an explanation that is there; the training stays.
 
     Returns:
@@ -82,6 +83,7 @@ def run(
         "k": k,
         "damping": damping,
         "solver": solver,
+        "decay": decay,
         "penalty_in_gradient": penalty_in_gradient,
     }
     with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite) as stage:
@@ -92,6 +94,7 @@ def run(
             config.weight_decay,
             damping=damping,
             solver=solver,
+            decay=decay,
             penalty_in_gradient=penalty_in_gradient,
         )
         explanation = fia.rank(query)
@@ -172,6 +175,7 @@ def main() -> None:
         k_flag.K.value,
         damping=rating_flags.DAMPING.value,
         solver=rating_flags.SOLVER.value,
+        decay=rating_flags.DECAY.value,
         penalty_in_gradient=rating_flags.PENALTY_IN_GRADIENT.value,
         overwrite=run_flags.OVERWRITE.value,
         checkpoint_seconds=model_flags.CHECKPOINT_SECONDS.value,

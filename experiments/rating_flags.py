@@ -6,6 +6,7 @@ from typing import Any
 from absl import flags
 
 from experiments import model_flags
+from gr_tf.attribution.fia import DECAYS
 from gr_tf.attribution.hessian import SOLVERS
 from gr_tf.data.rating_sources import load_ratings
 from gr_tf.data.ratings import RatingSet, RatingSplit
@@ -30,6 +31,12 @@ _CONFIG_FLAGS: tuple[flags.FlagHolder[Any], ...] = (
 DAMPING = flags.DEFINE_float("damping", 1e-6, "Added to the Hessian's diagonal.")
 SOLVER = flags.DEFINE_enum(
     "solver", "direct", list(SOLVERS), "; ".join(f"{name}: {what}" for name, what in SOLVERS.items()) + "."
+)
+DECAY = flags.DEFINE_enum(
+    "decay",
+    "published",
+    list(DECAYS),
+    "The weight decay in the Hessian; " + "; ".join(f"{name}: {what}" for name, what in DECAYS.items()) + ".",
 )
 PENALTY_IN_GRADIENT = flags.DEFINE_bool(
     "penalty_in_gradient", True, "Whether a rating's gradient has the weight decay's part, as in the authors' runs."

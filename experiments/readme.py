@@ -103,8 +103,8 @@ def _table_5() -> str:
     return as_markdown(gr_table5.frame([_read(path.stem) for path in sorted(RESULTS.glob("table5_*.json"))]))
 
 
-def _fia_rq1() -> str:
-    return as_markdown(fia_rq1.frame([_read(path.stem) for path in sorted(RESULTS.glob("fia_rq1_*.json"))]))
+def _fia_rq1(frame: Callable[[list[Any]], pd.DataFrame]) -> str:
+    return as_markdown(frame([_read(path.stem) for path in sorted(RESULTS.glob("fia_rq1_*.json"))]))
 
 
 def _fia_rq3(name: str) -> str:
@@ -146,7 +146,8 @@ FIGURES: dict[str, Callable[[], str]] = {
     "seeds_nations_distmult": lambda: _seeds("seeds_nations_distmult"),
     "seeds_nations_complex": lambda: _seeds("seeds_nations_complex"),
     "seeds_nations_sigmoid": lambda: _seeds("seeds_nations_sigmoid"),
-    "fia_rq1": _fia_rq1,
+    "fia_rq1": lambda: _fia_rq1(fia_rq1.frame),
+    "fia_models": lambda: _fia_rq1(fia_rq1.models_frame),
     "fia_rq1_steps": lambda: as_markdown(fia_rq1.by_steps_frame(_read("fia_rq1_movielens-1m_mf"))),
     "fia_rq3": lambda: _fia_rq3("fia_rq3_movielens-1m_mf"),
     "benchmark": lambda: as_markdown(benchmark.frame(_read("benchmark")["rows"])),

@@ -33,6 +33,10 @@ from gr_tf.data.ratings import RatingQuery, RatingSet
 from gr_tf.errors import InputError
 from gr_tf.models.rating_model import RatingModel, RatingParameters
 
+DECAYS = {
+    "published": "the mean loss of R_t with the whole weight decay, as in the paper",
+    "trained": "the weight decay times n/n', as strong beside R_t's ratings as in the training",
+}
 _CG_TOLERANCE = 1e-12
 _NETWORK_TOLERANCE, _NETWORK_ITERATIONS = 1e-6, 200
 
@@ -49,6 +53,7 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
         *,
         damping: float = 1e-6,
         solver: str = "direct",
+        decay: str = "published",
         penalty_in_gradient: bool = True,
         network: bool = False,
     ) -> None:
@@ -60,6 +65,9 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
             weight_decay: of its training.
             damping: added to H's diagonal.
             solver: a key of SOLVERS.
+            decay: of H, a key of DECAYS. In the training's loss, the mean of all n ratings' errors plus the
+                weight decay, the n' of R_t weigh n'/n of what they weigh in the paper's H: "trained" is
+                that loss's block, up to the factor n/n' (BUILD_NOTES 62).
             penalty_in_gradient: whether grad L(z) has the weight decay's part, as in the authors' runs.
             network: add the network's part (Equations 21-23); a solve over all training ratings per query.
 
@@ -68,6 +76,8 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
         """
         if solver not in SOLVERS:
             raise InputError(f"solver must be one of {', '.join(SOLVERS)}; got {solver!r}.")
+        if decay not in DECAYS:
+            raise InputError(f"decay must be one of {', '.join(DECAYS)}; got {decay!r}.")
         check_damping(damping)
         if model.dtype != "float64":
             raise InputError(f"influence functions are computed in float64; got a model of {model.dtype}.")
@@ -76,6 +86,7 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
         self._weight_decay = weight_decay
         self._damping = damping
         self._solver = solver
+        self._decay = decay
         self._penalty_in_gradient = penalty_in_gradient
         parameters = parameters.astype("float64")
         self._table = parameters.table
@@ -166,8 +177,21 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
         own = self._table[self._model.rows_of(np.array([query.user, query.item]))].ravel()
         count = len(user.errors) + int(others.sum())
         return _Block(
-            query, prediction, gradient, own, 2 / count * hessian + np.diag(self._penalty), user, item, in_both, others
+            query,
+            prediction,
+            gradient,
+            own,
+            2 / count * hessian + np.diag(self._hessian_penalty(count)),
+            user,
+            item,
+            in_both,
+            others,
         )
+
+    def _hessian_penalty(self, num_related: int) -> np.ndarray:
+        """[2 width], the weight decay's part of H."""
+        times = self._ratings.num_examples / num_related if self._decay == "trained" else 1.0
+        return self._penalty * times
 
     def _sides(self, ids: Sequence[int], side: int) -> dict[int, "_Side"]:
         """What the training ratings of some users (side 0) or items (side 1) say of their rows."""
@@ -217,10 +241,11 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
             self._table[rows[:, 1]],
             (pairs == [query.user, query.item])[..., None],
             self._ratings.train.values[examples],
+            self._hessian_penalty(len(examples)),
         )
         return tuple(map(tf.constant, arrays))
 
-    def _product(self, vector: Any, own: Any, users: Any, items: Any, is_own: Any, values: Any) -> Any:
+    def _product(self, vector: Any, own: Any, users: Any, items: Any, is_own: Any, values: Any, penalty: Any) -> Any:
         """The Hessian of the mean loss of R_t with respect to both rows, times a vector."""
 
         def loss(block: Sequence[Any]) -> Any:
@@ -228,7 +253,7 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
             predicted = self._model.predict(
                 tf.where(is_own[:, 0], user, users), tf.where(is_own[:, 1], item, items), self._network
             )
-            decay = tf.reduce_sum(tf.constant(self._penalty) * tf.square(block[0])) / 2
+            decay = tf.reduce_sum(penalty * tf.square(block[0])) / 2
             return tf.reduce_mean(tf.square(predicted - values)) + decay
 
         return hessian_vector_product(loss, [own], [vector])[0]

@@ -79,6 +79,27 @@ def slope(computed: Sequence[float], observed: Sequence[float]) -> Correlation:
     return Correlation(float(line.slope), float(line.slope) - half, float(line.slope) + half, len(computed))
 
 
+def reliability(repeated: np.ndarray) -> float | None:
+    """Of the means of repeated measurements: the share of their variance that is not noise.
+
+    No exact prediction correlates with them better than its square root, on average. It may come out
+    negative where all is noise.
+
+    Args:
+        repeated: [n, repetitions].
+
+    Returns:
+        1 - (mean squared standard error of a mean) / (variance of the means); None with fewer than two
+        repetitions, or means that do not vary.
+    """
+    num_points, repetitions = repeated.shape
+    if min(num_points, repetitions) < 2:
+        return None
+    total = float(repeated.mean(axis=1).var(ddof=1))
+    noise = float((repeated.var(axis=1, ddof=1) / repetitions).mean())
+    return 1 - noise / total if total > 0 else None
+
+
 def _vary(first: Sequence[float], second: Sequence[float]) -> bool:
     """Whether both do."""
     if len(first) != len(second):

@@ -48,6 +48,22 @@ def test_block_is_the_hessian(trained_ratings: Trained, query_of) -> None:  # ty
 
 
 @pytest.mark.parametrize("query_of", [held_out, rated])
+def test_block_as_trained_is_that_of_the_training_loss(trained_ratings: Trained, query_of) -> None:  # type: ignore[no-untyped-def]
+    """decay="trained": H n'/n is the two rows' block of the whole loss's Hessian; the solvers see the same H."""
+    trainer, state = trained_ratings
+    fia, query = fia_of(trained_ratings, decay="trained"), query_of(trained_ratings)
+    loss = TrainingLoss(trainer.model, state.parameters, trainer.ratings, WEIGHT_DECAY)
+    rows = trainer.model.rows_of(np.array([query.user, query.item]))
+    places = (rows[:, None] * trainer.model.width + np.arange(trainer.model.width)).ravel()
+    units = np.eye(loss.size)[places]
+    block = np.stack([loss.product(tf.constant(unit)).numpy()[places] for unit in units])
+    share = len(trainer.ratings.related(query)) / trainer.ratings.num_examples
+    np.testing.assert_allclose(fia.hessian(query) * share, block, atol=1e-12)
+    automatic = explicit_hessian(lambda vector: fia.hessian_product(query, vector.numpy()), len(block))
+    np.testing.assert_allclose(fia.hessian(query), automatic, atol=1e-12)
+
+
+@pytest.mark.parametrize("query_of", [held_out, rated])
 def test_solvers_agree(trained_ratings: Trained, query_of) -> None:  # type: ignore[no-untyped-def]
     query = query_of(trained_ratings)
     found = {solver: fia_of(trained_ratings, solver=solver, damping=0.05).rank(query) for solver in SOLVERS}
@@ -253,6 +269,8 @@ def test_what_cannot_be_explained(trained_ratings: Trained, toy_ratings: RatingS
         InfluenceAnalysis(trainer.model, state.parameters, trainer.ratings, 0.0, damping=float("nan"))
     with pytest.raises(InputError, match="solver must be one of direct, cg, newton_cg; got 'lu'"):
         fia_of(trained_ratings, solver="lu")
+    with pytest.raises(InputError, match="decay must be one of published, trained; got 'none'"):
+        fia_of(trained_ratings, decay="none")
     with pytest.raises(InputError, match="scope must be one of related, all; got 'some'"):
         InfluenceAnalysis(trainer.model, state.parameters, trainer.ratings, 0.0, scope="some")
     with pytest.raises(InputError, match="float64; got a model of float32"):

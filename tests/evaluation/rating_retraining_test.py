@@ -8,7 +8,7 @@ import pytest
 
 from gr_tf.data.ratings import RatingSet
 from gr_tf.errors import InputError
-from gr_tf.evaluation.correlation import slope, spearman
+from gr_tf.evaluation.correlation import reliability, slope, spearman
 from gr_tf.evaluation.journal import Journal
 from gr_tf.evaluation.rating_retraining import (
     Retrained,
@@ -96,3 +96,16 @@ def test_bootstrap_interval_of_noise_covers_zero() -> None:
     assert found.low is not None
     assert found.high is not None
     assert found.low < 0 < found.high
+
+
+def test_reliability() -> None:
+    """Means of 4 with noise of variance 4 around values of variance 1: half of their variance is noise."""
+    generator = np.random.default_rng(0)
+    values, noise = generator.normal(size=(20_000, 1)), generator.normal(size=(20_000, 4))
+    assert reliability(values + 2 * noise) == pytest.approx(0.5, abs=0.02)
+    assert reliability(noise) == pytest.approx(0.0, abs=0.03)
+    assert reliability(np.repeat(values, 3, axis=1)) == 1
+    # A perfect prediction correlates by the root of it.
+    assert np.corrcoef(values[:, 0], (values + 2 * noise).mean(axis=1))[0, 1] == pytest.approx(0.5**0.5, abs=0.02)
+    assert reliability(values) is None
+    assert reliability(np.ones((5, 3))) is None

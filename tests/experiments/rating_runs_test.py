@@ -30,11 +30,15 @@ def test_rq1(
     assert "6 random" in printed
     assert "retraining steps" in printed
     result = files.read_json(tmp_path / "rq1-random" / "result.json")
-    assert [look["steps"] for look in result["by_steps"]] == [250, 500]
-    assert result["by_steps"][-1]["pearson"] == result["correlations"]["pearson"]
-    computed, observed = ([point[name] for point in result["points"]] for name in ("computed", "observed"))
-    assert result["correlations"]["pearson"]["r"] == pytest.approx(np.corrcoef(computed, observed)[0, 1])
-    assert all(point["systems"][0]["smallest_eigenvalue"] is not None for point in result["points"])
+    observed = [point["observed"] for point in result["points"]]
+    for decay, agreement in result["agreement"].items():
+        assert [look["steps"] for look in agreement["by_steps"]] == [250, 500]
+        pearson = agreement["correlations"]["pearson"]
+        assert agreement["by_steps"][-1]["pearson"] == pearson
+        computed = [point["computed"][decay] for point in result["points"]]
+        assert pearson["r"] == pytest.approx(np.corrcoef(computed, observed)[0, 1])
+        assert all(point["systems"][decay][0]["smallest_eigenvalue"] is not None for point in result["points"])
+    assert set(result["agreement"]) == {"published", "trained"}
     assert (tmp_path / "rq1-random" / "scatter.png").read_bytes().startswith(b"\x89PNG")
 
     # The training is found again; the fewest related ratings come first.
@@ -56,6 +60,7 @@ def test_rq1_with_the_network(
     flags = (
         "--model=ncf",
         "--network",
+        "--decay=trained",
         "--training_steps=200",
         "--retraining_steps=50",
         "--num_points=4",
@@ -64,13 +69,14 @@ def test_rq1_with_the_network(
     arguments = (*TOY_FLAGS, *flags, f"--data_dir={rating_folder}", f"--run_dir={tmp_path}", "--jobs=1")
     assert run_here(monkeypatch, "fia_rq1", *arguments) == 0
     assert "with network" in capsys.readouterr().out
-    result = files.read_json(tmp_path / "rq1-random-network" / "result.json")
-    systems = [point["systems"] for point in result["points"]]
+    result = files.read_json(tmp_path / "rq1-random-trained-network" / "result.json")
+    systems = [point["systems"]["trained"] for point in result["points"]]
     assert [[told["solver"] for told in of_point] for of_point in systems] == [["direct", "cg"]] * 4
     # Far from a minimum: what is counted is what the systems say, and nothing is left out.
-    assert result["negative_curvature"] == sum(of_network["negative_curvature"] for _, of_network in systems)
-    assert result["unsolved"] == sum(not of_network["converged"] for _, of_network in systems)
-    assert all(np.isfinite(point["computed"]) for point in result["points"])
+    agreement = result["agreement"]["trained"]
+    assert agreement["negative_curvature"] == sum(of_network["negative_curvature"] for _, of_network in systems)
+    assert agreement["unsolved"] == sum(not of_network["converged"] for _, of_network in systems)
+    assert all(np.isfinite(list(point["computed"].values())).all() for point in result["points"])
 
 
 def test_rq2(
