@@ -175,6 +175,7 @@ def run(
                 f"Pearson {_told(result['agreement'][decay]['correlations']['pearson'])}",
                 values,
                 observed[:, -1].tolist(),
+                [point["standard_error"] for point in points] if asked.num_retrainings > 1 else None,
             )
             for decay, values in computed.items()
         ]

@@ -68,20 +68,31 @@ class Agreement:
         title: above the panel.
         computed: [n] influences.
         observed: [n] the same by really retraining.
+        errors: [n] the standard errors of the observed ones; None: unknown.
     """
 
     title: str
     computed: Sequence[float]
     observed: Sequence[float]
+    errors: Sequence[float] | None = None
 
 
 def influence_scatter(panels: Sequence[Agreement]) -> "Figure":
-    """Computed against observed influences, a panel each; the dotted line is where both agree."""
+    """Computed against observed influences, a panel each, with standard errors; the dotted line is where both agree."""
     figure = new_figure(len(panels), width=4.2, height=4.2)
     for i, panel in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), i + 1)
         axes.axline((0, 0), slope=1, color=NEUTRAL, linewidth=0.8, linestyle=":")
-        axes.scatter(panel.computed, panel.observed, s=16, alpha=0.6, color=SUPPORTING, linewidths=0)
+        axes.errorbar(
+            panel.computed,
+            panel.observed,
+            panel.errors,
+            fmt="o",
+            markersize=4,
+            alpha=0.6,
+            color=SUPPORTING,
+            elinewidth=1,
+        )
         axes.set_title(panel.title, fontsize=9)
         axes.set_xlabel("computed influence (stars)")
         if i == 0:
