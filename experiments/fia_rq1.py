@@ -17,8 +17,7 @@ import pandas as pd
 from absl import flags
 
 from experiments import common, jobs_flag, model_flags, rating_flags, run_flags
-from gr_tf.attribution.fia import DECAYS, Fia
-from gr_tf.attribution.hessian import check_damping
+from gr_tf.attribution.fia import DECAYS, Fia, FiaSettings
 from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit
 from gr_tf.errors import InputError
@@ -62,14 +61,13 @@ _NETWORK = flags.DEFINE_bool("network", False, "Add the network's part of FIA-NC
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What is measured of a trained model.
+class Asked(FiaSettings):
+    """What is measured of a trained model; the decay is that of the influences that choose what to remove.
 
     Attributes:
         num_points, point_seed, selection: which test points; selection is a key of SELECTIONS.
         num_retrainings, retraining_steps: of each pair.
-        damping, solver, penalty_in_gradient, network: see Fia.
-        decay: see Fia; of the influences that choose the ratings to remove.
+        network: see Fia.
     """
 
     num_points: int = 100
@@ -77,10 +75,6 @@ class Asked:
     selection: str = "random"
     num_retrainings: int = 4
     retraining_steps: int = 24_000
-    damping: float = 1e-6
-    solver: str = "direct"
-    decay: str = "published"
-    penalty_in_gradient: bool = True
     network: bool = False
 
     @property
@@ -107,22 +101,23 @@ def run(
         ratings, split, config, run_dir, checkpoint_seconds: see stages.train_ratings.run.
         asked: the rest.
         jobs: retrainings at a time.
-        overwrite: drop what is there.
+        overwrite: drop what is there; of trainings, one with other settings.
 
     Returns:
         What result.json holds.
     """
     # What is asked is checked before the training, not after it.
-    check_damping(asked.damping)
     pairs = ratings.test.pairs[_test_points(ratings, asked)]
     trained_stage = train_ratings.run(
-        ratings, split, config, run_dir, overwrite=overwrite, reuse=True, checkpoint_seconds=checkpoint_seconds
+        ratings, split, config, run_dir, overwrite=overwrite, checkpoint_seconds=checkpoint_seconds
     )
     trained = train_ratings.load(run_dir, ratings)
     settings = {**dataclasses.asdict(asked), "train_fingerprint": trained.fingerprint}
     with RunDir.begin(run_dir / asked.folder, settings, overwrite=overwrite) as stage:
         start = time.monotonic()
-        explained = {decay: _explain(trained, pairs, dataclasses.replace(asked, decay=decay)) for decay in DECAYS}
+        # The network's part is long, and the same.
+        decays = [asked.decay] if asked.network else DECAYS
+        explained = {decay: _explain(trained, pairs, dataclasses.replace(asked, decay=decay)) for decay in decays}
         explaining = time.monotonic() - start
         removed = [int(explanation.by_size().example_ids[0]) for explanation in explained[asked.decay]]
         steps = looked_at(asked.retraining_steps, _LOOKS)
@@ -255,10 +250,7 @@ def _explain(trained: TrainedRatings, pairs: np.ndarray, asked: Asked) -> list[R
         trained.parameters,
         trained.ratings,
         trained.trainer.config.weight_decay,
-        damping=asked.damping,
-        solver=asked.solver,
-        decay=asked.decay,
-        penalty_in_gradient=asked.penalty_in_gradient,
+        asked,
         network=asked.network,
     )
     return fia.rank_many([RatingQuery(int(user), int(item)) for user, item in pairs])
@@ -326,10 +318,7 @@ def main() -> None:
         selection=_SELECTION.value,
         num_retrainings=_NUM_RETRAININGS.value,
         retraining_steps=_RETRAINING_STEPS.value or RETRAINING_STEPS[config.model],
-        damping=rating_flags.DAMPING.value,
-        solver=rating_flags.SOLVER.value,
-        decay=rating_flags.DECAY.value,
-        penalty_in_gradient=rating_flags.PENALTY_IN_GRADIENT.value,
+        **rating_flags.fia_settings(),
         network=_NETWORK.value,
     )
     folder = run_flags.run_dir(f"{ratings.name}-{config.model}")

@@ -17,8 +17,8 @@ from absl import flags
 
 from experiments import common, k_flag, model_flags, rating_flags, run_flags
 from gr_tf import files
-from gr_tf.attribution.fia import Fia
-from gr_tf.attribution.hessian import Diagnostics, check_damping
+from gr_tf.attribution.fia import Fia, FiaSettings
+from gr_tf.attribution.hessian import Diagnostics
 from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit
 from gr_tf.errors import InputError
@@ -34,6 +34,7 @@ for module in (k_flag, model_flags, rating_flags, run_flags):
 NAME = "rq3"
 DEFAULTS = {"k": 6}
 _PUBLISHED_USER_RATINGS = 53
+_COLUMNS = ("user", "title", "rating", "influence", "example_id")
 
 _USER = flags.DEFINE_string(
     "user",
@@ -51,11 +52,8 @@ def run(
     run_dir: pathlib.Path,
     query: RatingQuery,
     k: int,
+    fia_settings: FiaSettings,
     *,
-    damping: float = 1e-6,
-    solver: str = "direct",
-    decay: str = "published",
-    penalty_in_gradient: bool = True,
     overwrite: bool = False,
     checkpoint_seconds: float = 30.0,
 ) -> dict[str, Any]:
@@ -65,38 +63,25 @@ def run(
         ratings, split, config, run_dir, checkpoint_seconds: see stages.train_ratings.run.
         query: whose prediction is explained.
         k: ratings of each table.
-        damping, solver, decay, penalty_in_gradient: see Fia.
+        fia_settings: see FiaSettings.
         overwrite: drop an explanation that is there; the training stays.
 
     Returns:
         What result.json holds.
     """
-    check_damping(damping)
     if k < 1:
         raise InputError(f"k must be at least 1; got {k}.")
-    train_ratings.run(ratings, split, config, run_dir, reuse=True, checkpoint_seconds=checkpoint_seconds)
+    train_ratings.run(ratings, split, config, run_dir, overwrite=overwrite, checkpoint_seconds=checkpoint_seconds)
     trained = train_ratings.load(run_dir, ratings)
     settings = {
         "train_fingerprint": trained.fingerprint,
         "user": ratings.users.names[query.user],
         "item": ratings.items.names[query.item],
         "k": k,
-        "damping": damping,
-        "solver": solver,
-        "decay": decay,
-        "penalty_in_gradient": penalty_in_gradient,
+        **dataclasses.asdict(fia_settings),
     }
     with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite) as stage:
-        fia = Fia(
-            trained.exact_model(),
-            trained.parameters,
-            ratings,
-            config.weight_decay,
-            damping=damping,
-            solver=solver,
-            decay=decay,
-            penalty_in_gradient=penalty_in_gradient,
-        )
+        fia = Fia(trained.exact_model(), trained.parameters, ratings, config.weight_decay, fia_settings)
         explanation = fia.rank(query)
         of_user, of_item = explanation.item_based(), explanation.user_based()
         files.write_text(stage.path / "influences.csv", explanation.frame.to_csv(index=False))
@@ -134,28 +119,36 @@ def summary(result: Mapping[str, Any]) -> str:
 
 def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """One of the tables for reading."""
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows, columns=list(_COLUMNS))
     return table.assign(rating=table.rating.map("{:g}".format), influence=table.influence.map("{:+.3f}".format))
 
 
 def _rows(explanation: RatingExplanation, k: int) -> list[dict[str, Any]]:
-    chosen = explanation.only(slice(k)).frame[["user", "title", "rating", "influence", "example_id"]]
+    chosen = explanation.only(slice(k)).frame[list(_COLUMNS)]
     return [{str(name): value for name, value in row.items()} for row in chosen.to_dict("records")]
 
 
-def _share_of_top_tenth(explanation: RatingExplanation) -> float:
-    """Of the sum of |influence|, the part of the tenth of the ratings with the largest."""
+def _share_of_top_tenth(explanation: RatingExplanation) -> float | None:
+    """Of the sum of |influence|, the part of the tenth of the ratings with the largest; None of nothing."""
     sizes = np.sort(np.abs(explanation.influences))[::-1]
+    if not sizes.sum():
+        return None
     return float(sizes[: -(-len(sizes) // 10)].sum() / sizes.sum())
 
 
 def default_user(ratings: RatingSet, item: int) -> int:
-    """See --user."""
-    has_rated = set(ratings.train.pairs[ratings.of_item(item), 0])
-    counts = np.array([len(ratings.of_user(user)) for user in range(len(ratings.users))])
-    distance = np.abs(counts - _PUBLISHED_USER_RATINGS)
-    distance[list(has_rated)] = distance.max() + 1
-    return int(distance.argmin())
+    """See --user.
+
+    Raises:
+        InputError: if every user has rated the item.
+    """
+    parts = (ratings.train, ratings.valid, ratings.test)
+    has_rated = np.concatenate([part.pairs[part.pairs[:, 1] == item, 0] for part in parts])
+    others = np.setdiff1d(np.arange(len(ratings.users)), has_rated)
+    if not len(others):
+        raise InputError(f"every user has rated {ratings.title(item)!r}: name one with --user.")
+    counts = np.array([len(ratings.of_user(user)) for user in others])
+    return int(others[np.abs(counts - _PUBLISHED_USER_RATINGS).argmin()])
 
 
 def main() -> None:
@@ -173,10 +166,7 @@ def main() -> None:
         folder,
         query,
         k_flag.K.value,
-        damping=rating_flags.DAMPING.value,
-        solver=rating_flags.SOLVER.value,
-        decay=rating_flags.DECAY.value,
-        penalty_in_gradient=rating_flags.PENALTY_IN_GRADIENT.value,
+        FiaSettings(**rating_flags.fia_settings()),
         overwrite=run_flags.OVERWRITE.value,
         checkpoint_seconds=model_flags.CHECKPOINT_SECONDS.value,
     )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from experiments import plain
 from experiments.timing import fastest
-from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.fia import Fia, FiaSettings
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit, make_rating_set
 from gr_tf.evaluation.journal import Journal
 from gr_tf.evaluation.rating_retraining import Retrained, removals_of, retrain_ratings
@@ -61,7 +61,9 @@ def _explaining(model: str, solver: str = "direct", *, in_a_batch: bool = False)
     trainer = _trainer(model)
     ratings, config = trainer.ratings, trainer.config
     parameters = trainer.run(trainer.initial_state(), _STEPS, seed=0).parameters
-    fia = Fia(config.make_model(ratings, "float64"), parameters, ratings, config.weight_decay, solver=solver)
+    fia = Fia(
+        config.make_model(ratings, "float64"), parameters, ratings, config.weight_decay, FiaSettings(solver=solver)
+    )
     pairs = np.random.default_rng(0).permutation(ratings.test.pairs)[: _NUM_POINTS if in_a_batch else 10]
     queries = [RatingQuery(int(user), int(item)) for user, item in pairs]
     fia.rank(queries[0])

@@ -6,7 +6,7 @@ from typing import Any
 from absl import flags
 
 from experiments import model_flags
-from gr_tf.attribution.fia import DECAYS
+from gr_tf.attribution.fia import DECAYS, FiaSettings
 from gr_tf.attribution.hessian import SOLVERS
 from gr_tf.data.rating_sources import load_ratings
 from gr_tf.data.ratings import RatingSet, RatingSplit
@@ -19,27 +19,32 @@ _MIN_INTERACTIONS = flags.DEFINE_integer(
 )
 _SPLIT_SEED = flags.DEFINE_integer("split_seed", RatingSplit().seed, "Seed of the held-out ratings.")
 _DEFAULTS = RatingTrainConfig()
-_STEPS = flags.DEFINE_integer("training_steps", None, "Of Adam. Default: the paper's, 80000 (mf) and 120000 (ncf).")
+_STEPS = flags.DEFINE_integer(
+    "training_steps", None, "Of Adam. If none are given: the paper's, 80000 (mf), 120000 (ncf)."
+)
 _CONFIG_FLAGS: tuple[flags.FlagHolder[Any], ...] = (
     model_flags.DIM,
-    flags.DEFINE_integer("batch_size", None, f"Ratings of a step. Default: {_DEFAULTS.batch_size}; yelp 3009."),
+    flags.DEFINE_integer("batch_size", None, f"Ratings of a step. Default: the dataset's, or {_DEFAULTS.batch_size}."),
     model_flags.LEARNING_RATE,
     flags.DEFINE_float("weight_decay", None, f"Default: {_DEFAULTS.weight_decay}."),
     model_flags.DTYPE,
     model_flags.SEED,
 )
-DAMPING = flags.DEFINE_float("damping", 1e-6, "Added to the Hessian's diagonal.")
-SOLVER = flags.DEFINE_enum(
-    "solver", "direct", list(SOLVERS), "; ".join(f"{name}: {what}" for name, what in SOLVERS.items()) + "."
+_FIA = FiaSettings()
+_DAMPING = flags.DEFINE_float("damping", _FIA.damping, "Added to the Hessian's diagonal.")
+_SOLVER = flags.DEFINE_enum(
+    "solver", _FIA.solver, list(SOLVERS), "; ".join(f"{name}: {what}" for name, what in SOLVERS.items()) + "."
 )
-DECAY = flags.DEFINE_enum(
+_DECAY = flags.DEFINE_enum(
     "decay",
-    "published",
+    _FIA.decay,
     list(DECAYS),
     "The weight decay in the Hessian; " + "; ".join(f"{name}: {what}" for name, what in DECAYS.items()) + ".",
 )
-PENALTY_IN_GRADIENT = flags.DEFINE_bool(
-    "penalty_in_gradient", True, "Whether a rating's gradient has the weight decay's part, as in the authors' runs."
+_PENALTY_IN_GRADIENT = flags.DEFINE_bool(
+    "penalty_in_gradient",
+    _FIA.penalty_in_gradient,
+    "Whether a rating's gradient has the weight decay's part, as in the authors' runs.",
 )
 
 
@@ -55,6 +60,16 @@ def config_of_flags(**instead: Any) -> RatingTrainConfig:
         asked["steps"] = _STEPS.value
     model = model_flags.MODEL.value or _DEFAULTS.model
     return RatingTrainConfig(**(rating_preset(_dataset(), model) | asked | instead))
+
+
+def fia_settings() -> dict[str, Any]:
+    """FiaSettings' arguments that the flags ask for."""
+    return {
+        "damping": _DAMPING.value,
+        "solver": _SOLVER.value,
+        "decay": _DECAY.value,
+        "penalty_in_gradient": _PENALTY_IN_GRADIENT.value,
+    }
 
 
 def load_dataset() -> RatingSet:

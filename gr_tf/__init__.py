@@ -2,7 +2,7 @@
 
 from gr_tf.attribution.base import Explainer, Explanation
 from gr_tf.attribution.criage import Criage
-from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.fia import Fia, FiaSettings
 from gr_tf.attribution.influence_analysis import InfluenceAnalysis
 from gr_tf.attribution.neighborhood import Neighborhood
 from gr_tf.attribution.queries import named_query
@@ -27,6 +27,7 @@ __all__ = [
     "Explainer",
     "Explanation",
     "Fia",
+    "FiaSettings",
     "GradientRollback",
     "InfluenceAnalysis",
     "InputError",

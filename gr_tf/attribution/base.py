@@ -33,14 +33,12 @@ class Explanation(abc.ABC, Generic[Asked]):
         """The explanation as a table, an example a row."""
 
     def first(self: Self, k: int | None) -> Self:
-        """The k most influential examples; None: all whose influence is at least 0.
+        """The first k examples; None: all whose influence is at least 0.
 
         Raises:
             InputError: if k is below 1.
         """
-        if k is not None and k < 1:
-            raise InputError(f"k must be at least 1; got {k}.")
-        return self.only(slice(self.num_supporting if k is None else k))
+        return self.only(self.influences >= 0 if k is None else slice(checked_k(k)))
 
     @property
     def num_supporting(self) -> int:
@@ -50,6 +48,17 @@ class Explanation(abc.ABC, Generic[Asked]):
     def only(self: Self, chosen: slice | np.ndarray) -> Self:
         """Some of the examples: a slice, a mask [k] or places."""
         return dataclasses.replace(self, example_ids=self.example_ids[chosen], influences=self.influences[chosen])
+
+
+def checked_k(k: int) -> int:
+    """k, if so many examples can be asked for.
+
+    Raises:
+        InputError: if it is below 1.
+    """
+    if k < 1:
+        raise InputError(f"k must be at least 1; got {k}.")
+    return k
 
 
 Explained = TypeVar("Explained", bound=Explanation[Any])

@@ -37,8 +37,36 @@ DECAYS = {
     "published": "the mean loss of R_t with the whole weight decay, as in the paper",
     "trained": "the weight decay times n/n', as strong beside R_t's ratings as in the training",
 }
-_CG_TOLERANCE = 1e-12
+# With a condition number of 1e6 float64 leaves some 1e-11.
+_CG_TOLERANCE = 1e-10
+_NUMBERS_AT_ONCE = 1 << 22
 _NETWORK_TOLERANCE, _NETWORK_ITERATIONS = 1e-6, 200
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FiaSettings:
+    """How influences are computed.
+
+    Attributes:
+        damping: added to H's diagonal.
+        solver: a key of SOLVERS.
+        decay: of H, a key of DECAYS. In the training's loss, the mean of all n ratings' errors plus the
+            weight decay, the n' of R_t weigh n'/n of what they weigh in the paper's H: "trained" is
+            that loss's block, up to the factor n/n' (BUILD_NOTES 62).
+        penalty_in_gradient: whether grad L(z) has the weight decay's part, as in the authors' runs.
+    """
+
+    damping: float = 1e-6
+    solver: str = "direct"
+    decay: str = "published"
+    penalty_in_gradient: bool = True
+
+    def __post_init__(self) -> None:
+        check_damping(self.damping)
+        for name, choices in (("solver", SOLVERS), ("decay", DECAYS)):
+            value = getattr(self, name)
+            if value not in choices:
+                raise InputError(f"{name} must be one of {', '.join(choices)}; got {value!r}.")
 
 
 class Fia(Explainer[RatingQuery, RatingExplanation]):
@@ -50,11 +78,8 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
         parameters: RatingParameters,
         ratings: RatingSet,
         weight_decay: float,
+        settings: FiaSettings | None = None,
         *,
-        damping: float = 1e-6,
-        solver: str = "direct",
-        decay: str = "published",
-        penalty_in_gradient: bool = True,
         network: bool = False,
     ) -> None:
         """
@@ -63,31 +88,17 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
             parameters: the trained ones.
             ratings: the dataset it was trained on.
             weight_decay: of its training.
-            damping: added to H's diagonal.
-            solver: a key of SOLVERS.
-            decay: of H, a key of DECAYS. In the training's loss, the mean of all n ratings' errors plus the
-                weight decay, the n' of R_t weigh n'/n of what they weigh in the paper's H: "trained" is
-                that loss's block, up to the factor n/n' (BUILD_NOTES 62).
-            penalty_in_gradient: whether grad L(z) has the weight decay's part, as in the authors' runs.
+            settings: default: FiaSettings().
             network: add the network's part (Equations 21-23); a solve over all training ratings per query.
 
         Raises:
-            InputError: if a setting is out of range.
+            InputError: if the model is of another dtype.
         """
-        if solver not in SOLVERS:
-            raise InputError(f"solver must be one of {', '.join(SOLVERS)}; got {solver!r}.")
-        if decay not in DECAYS:
-            raise InputError(f"decay must be one of {', '.join(DECAYS)}; got {decay!r}.")
-        check_damping(damping)
         if model.dtype != "float64":
             raise InputError(f"influence functions are computed in float64; got a model of {model.dtype}.")
         self._model = model
         self._ratings = ratings
-        self._weight_decay = weight_decay
-        self._damping = damping
-        self._solver = solver
-        self._decay = decay
-        self._penalty_in_gradient = penalty_in_gradient
+        self._settings = settings or FiaSettings()
         parameters = parameters.astype("float64")
         self._table = parameters.table
         self._table_tensor = tf.constant(parameters.table)
@@ -98,6 +109,7 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
         self._of_item = tf.function(lambda users, items: self._derivatives(1, users, items), input_signature=rows)
         self._mixed = tf.function(self._mixed_derivative, input_signature=(tf.TensorSpec([2], tf.int64),))
         self._training_loss = TrainingLoss(model, parameters, ratings, weight_decay) if network else None
+        self._product = tf.function(self._product_of_rows, reduce_retracing=True)
 
     def rank(self, query: RatingQuery) -> RatingExplanation:
         """All of R_t by influence.
@@ -113,13 +125,17 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
         Raises:
             InputError: if an R_t is empty, or a damped Hessian singular, naming the query.
         """
-        if not queries:
-            return []
+        # In parts: a batch of large blocks is gigabytes, several times over.
+        at_once = max(1, _NUMBERS_AT_ONCE // (2 * self._model.width) ** 2)
+        parts = (queries[first : first + at_once] for first in range(0, len(queries), at_once))
+        return [explanation for part in parts for explanation in self._rank(part)]
+
+    def _rank(self, queries: Sequence[RatingQuery]) -> list[RatingExplanation]:
         blocks = self._blocks(queries)
-        if self._solver == "direct":
+        if self._settings.solver == "direct":
             hessians = np.stack([block.hessian for block in blocks])
             right_sides = np.stack([block.gradient for block in blocks])
-            solutions, diagnostics = solve_direct(hessians, right_sides, self._damping)
+            solutions, diagnostics = solve_direct(hessians, right_sides, self._settings.damping)
         else:
             solved = [self._solve(block) for block in blocks]
             solutions, diagnostics = np.stack([x for x, _ in solved]), [told for _, told in solved]
@@ -190,7 +206,7 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
 
     def _hessian_penalty(self, num_related: int) -> np.ndarray:
         """[2 width], the weight decay's part of H."""
-        times = self._ratings.num_examples / num_related if self._decay == "trained" else 1.0
+        times = self._ratings.num_examples / num_related if self._settings.decay == "trained" else 1.0
         return self._penalty * times
 
     def _sides(self, ids: Sequence[int], side: int) -> dict[int, "_Side"]:
@@ -245,7 +261,9 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
         )
         return tuple(map(tf.constant, arrays))
 
-    def _product(self, vector: Any, own: Any, users: Any, items: Any, is_own: Any, values: Any, penalty: Any) -> Any:
+    def _product_of_rows(
+        self, vector: Any, own: Any, users: Any, items: Any, is_own: Any, values: Any, penalty: Any
+    ) -> Any:
         """The Hessian of the mean loss of R_t with respect to both rows, times a vector."""
 
         def loss(block: Sequence[Any]) -> Any:
@@ -260,17 +278,17 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
 
     def _solve(self, block: "_Block") -> tuple[np.ndarray, Diagnostics]:
         data = self._block_data(block.query)
-        if self._solver == "cg":
+        if self._settings.solver == "cg":
             size = len(block.gradient)
             return conjugate_gradients(
                 self._product,
                 block.gradient,
-                self._damping,
+                self._settings.damping,
                 tolerance=_CG_TOLERANCE,
                 max_iterations=10 * size,
                 data=data,
             )
-        return newton_cg(lambda vector: self._product(vector, *data), block.gradient, self._damping)
+        return newton_cg(lambda vector: self._product(vector, *data), block.gradient, self._settings.damping)
 
     def _explanation(self, block: "_Block", solution: np.ndarray, diagnostics: Diagnostics) -> RatingExplanation:
         if not np.isfinite(solution).all():
@@ -279,7 +297,7 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
                 f"the Hessian of user {names[0]!r} and item {names[1]!r} is singular "
                 f"(smallest eigenvalue {diagnostics.smallest_eigenvalue}): use some damping."
             )
-        penalty = self._penalty @ (block.own * solution) if self._penalty_in_gradient else 0.0
+        penalty = self._penalty @ (block.own * solution) if self._settings.penalty_in_gradient else 0.0
         examples = block.example_ids
         influences = -(block.gradients_along(solution) + penalty) / len(examples)
         network_diagnostics = None
@@ -303,13 +321,13 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
         solution, diagnostics = conjugate_gradients(
             loss.network_product,
             gradient,
-            self._damping,
+            self._settings.damping,
             tolerance=_NETWORK_TOLERANCE,
             max_iterations=_NETWORK_ITERATIONS,
         )
         vector = np.concatenate([np.zeros(loss.num_table), solution])
         along = loss.derivatives(vector, self._ratings.train.pairs[block.example_ids])
-        penalty = loss.penalty @ (loss.flat * vector) if self._penalty_in_gradient else 0.0
+        penalty = loss.penalty @ (loss.flat * vector) if self._settings.penalty_in_gradient else 0.0
         return -(2 * block.errors * along + penalty) / self._ratings.num_examples, diagnostics
 
 

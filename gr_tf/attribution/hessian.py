@@ -113,7 +113,8 @@ def solve_direct(hessians: np.ndarray, rhs: np.ndarray, damping: float) -> tuple
     eigenvalues, vectors = np.linalg.eigh(damped)
     largest = np.abs(eigenvalues).max(axis=-1)
     nearest = np.abs(eigenvalues).min(axis=-1)
-    singular = nearest <= np.finfo(damped.dtype).eps * largest
+    # As numpy.linalg.matrix_rank's.
+    singular = nearest <= damped.shape[-1] * np.finfo(damped.dtype).eps * largest
     with np.errstate(divide="ignore", invalid="ignore"):
         inner = np.einsum("bij,bi->bj", vectors, rhs) / eigenvalues
         solutions = np.einsum("bij,bj->bi", vectors, inner)
@@ -152,7 +153,8 @@ def conjugate_gradients(
     not positive definite and x is the iterate before that direction.
 
     Args:
-        product: (vector [n], *data) -> H times the vector; traced once for each shape of the data.
+        product: (vector [n], *data) -> H times the vector; traced once for each shape of the data, as long as
+            it is the same object (a bound method is a new one each time that it is looked up).
         rhs: [n].
         damping: at least 0.
         tolerance: of ||r|| / ||b||.

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from gr_tf.attribution.base import Explanation
+from gr_tf.attribution.base import Explanation, checked_k
 from gr_tf.attribution.hessian import Diagnostics
 from gr_tf.data.ratings import RatingQuery, RatingSet
 
@@ -54,6 +54,9 @@ class RatingExplanation(Explanation[RatingQuery]):
         """The k most influential ratings of the query's user, by |influence|; None: all of them.
 
         The item-based neighbour-style explanation of Cheng et al. (2019), Section 4.3.
+
+        Raises:
+            InputError: if k is below 1.
         """
         return self._of(0, self.query.user, k)
 
@@ -63,4 +66,4 @@ class RatingExplanation(Explanation[RatingQuery]):
 
     def _of(self, column: int, value: int, k: int | None) -> "RatingExplanation":
         own = self.only(self.ratings.train.pairs[self.example_ids, column] == value)
-        return own.by_size().only(slice(k))
+        return own.by_size().only(slice(k if k is None else checked_k(k)))

@@ -1,5 +1,6 @@
 """The training loss of a rating model over all its ratings: Hessian-vector products, and derivatives along a vector."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ class TrainingLoss:
         num_table: how many of its numbers are the table's.
         penalty: [size], weight_decay where it applies, else 0.
         flat: [size], the parameters.
+        product: the Hessian of L with respect to all parameters, times a vector [size]; traceable.
+        network_product: the same with respect to the network alone, times a vector [size - num_table].
     """
 
     def __init__(
@@ -48,13 +51,11 @@ class TrainingLoss:
         self._compiled = tf.function(self._chunk_product, jit_compile=True)
         self._penalty = tf.constant(self.penalty)
         self._along = tf.function(self._derivatives, reduce_retracing=True)
+        # Kept, because conjugate_gradients traces each function object anew.
+        self.product = functools.partial(self._product, of_table=True)
+        self.network_product = self._product_of_network
 
-    def product(self, vector: Any) -> Any:
-        """The Hessian of L with respect to all parameters, times a vector [size]; traceable."""
-        return self._product(vector, of_table=True)
-
-    def network_product(self, vector: Any) -> Any:
-        """The same with respect to the network alone, times a vector [size - num_table]."""
+    def _product_of_network(self, vector: Any) -> Any:
         whole = tf.concat([tf.zeros([self.num_table], vector.dtype), vector], axis=0)
         return self._product(whole, of_table=False)[self.num_table :]
 

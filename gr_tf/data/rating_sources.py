@@ -27,6 +27,7 @@ class RatingLayout:
         titles_separator: between its fields.
         titles_fields: what its fields are.
         tfds: the dataset's name in tensorflow-datasets; None: it has none.
+        time_optional: whether the lines may all end with the rating.
     """
 
     ratings: str
@@ -35,6 +36,7 @@ class RatingLayout:
     titles_separator: str = ""
     titles_fields: Sequence[str] = ()
     tfds: str | None = None
+    time_optional: bool = False
 
 
 _ITEM_FIELDS = ("item", "title", "date", "video date", "address", *(f"genre {i}" for i in range(19)))
@@ -46,6 +48,8 @@ RATING_DATASETS = {
     # He et al. (2016), eALS: https://github.com/hexiangnan/sigir16-eals
     "yelp": RatingLayout("*.rating", "\t"),
 }
+# Of one's own files, under any other name: as Yelp's, and the time may be left out.
+_OWN = RatingLayout("*.rating", "\t", time_optional=True)
 
 
 def load_ratings(
@@ -56,16 +60,20 @@ def load_ratings(
     """Loads ratings, from a folder or from the dataset's official address.
 
     Args:
-        dataset: a key of RATING_DATASETS.
-        data_dir: the folder with its files; default: through tensorflow-datasets.
+        dataset: a key of RATING_DATASETS, or a name for what is in your data_dir.
+        data_dir: the folder with its files; default: through tensorflow-datasets. Of your own: one *.rating
+            file of lines user<TAB>item<TAB>rating, or user<TAB>item<TAB>rating<TAB>time.
         split: what to leave out and to hold out.
 
     Raises:
         InputError: if the name is unknown, or the files cannot be used or downloaded.
     """
-    if dataset not in RATING_DATASETS:
-        raise InputError(f"unknown dataset {dataset!r}: want one of {', '.join(RATING_DATASETS)}.")
-    layout = RATING_DATASETS[dataset]
+    if dataset not in RATING_DATASETS and data_dir is None:
+        raise InputError(
+            f"unknown dataset {dataset!r}: want one of {', '.join(RATING_DATASETS)}, or the folder of your own files "
+            "with --data_dir."
+        )
+    layout = RATING_DATASETS.get(dataset, _OWN)
     if data_dir is not None:
         folder = pathlib.Path(data_dir)
         frame, titles = read_rating_folder(folder, layout)
@@ -86,27 +94,34 @@ def read_rating_folder(folder: pathlib.Path, layout: RatingLayout) -> tuple[pd.D
     if len(found) != 1:
         what = "no file" if not found else f"{len(found)} files ({', '.join(path.name for path in found)})"
         raise InputError(f"{folder}: has {what} named {layout.ratings}; want one.")
-    frame = read_ratings(found[0], layout.separator)
+    frame = read_ratings(found[0], layout.separator, time_optional=layout.time_optional)
     if layout.titles is None:
         return frame, {}
-    titles = _fields(folder / layout.titles, layout.titles_separator, layout.titles_fields, "latin-1")
-    return frame, dict(zip(titles[0], titles[1], strict=True))
+    titles = _fields(folder / layout.titles, layout.titles_separator, [layout.titles_fields], "latin-1")
+    return frame, dict(zip(titles.item, titles.title, strict=True))
 
 
-def read_ratings(path: pathlib.Path, separator: str) -> pd.DataFrame:
+def read_ratings(path: pathlib.Path, separator: str, *, time_optional: bool = False) -> pd.DataFrame:
     """The ratings of a file in its order: user and item as text, rating float64, time int64.
+
+    Args:
+        path: the file.
+        separator: between its fields.
+        time_optional: whether its lines may all end with the rating; there is no column time then.
 
     Raises:
         InputError: naming file, line and value, if a line is not user, item, a finite rating, time.
     """
-    fields = _fields(path, separator, COLUMNS, "utf-8")
-    fields.columns = pd.Index(COLUMNS)
+    fields = _fields(path, separator, [COLUMNS[:3], COLUMNS] if time_optional else [COLUMNS], "utf-8")
     _refuse(path, (fields.user == "") | (fields.item == ""), "empty user or item", fields)
     rating = pd.to_numeric(fields.rating, errors="coerce")
     _refuse(path, ~np.isfinite(rating), "the rating is not a finite number", fields)
-    time = pd.to_numeric(fields.time, errors="coerce")
-    _refuse(path, ~np.isfinite(time), "the time is not a finite number", fields)
-    return fields.assign(rating=rating.astype(np.float64), time=time.astype(np.int64))
+    fields["rating"] = rating.astype(np.float64)
+    if "time" in fields:
+        time = pd.to_numeric(fields.time, errors="coerce")
+        _refuse(path, ~np.isfinite(time), "the time is not a finite number", fields)
+        fields["time"] = time.astype(np.int64)
+    return fields
 
 
 def download_with_tfds(name: str) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -138,8 +153,14 @@ def download_with_tfds(name: str) -> tuple[pd.DataFrame, dict[str, str]]:
     return frame, dict(zip(text["movie_id"], text["movie_title"], strict=True))
 
 
-def _fields(path: pathlib.Path, separator: str, columns: Sequence[str], encoding: str) -> pd.DataFrame:
-    """The fields of every line as text, after a check that each line has them all."""
+def _fields(path: pathlib.Path, separator: str, allowed: Sequence[Sequence[str]], encoding: str) -> pd.DataFrame:
+    """The fields of every line as text, after a check that each line has them all.
+
+    Args:
+        path, separator: the file.
+        allowed: the columns that it may have; the first line tells which, the last are the default.
+        encoding: of the file.
+    """
     try:
         text = path.read_text(encoding=encoding)
     except OSError as error:
@@ -148,8 +169,11 @@ def _fields(path: pathlib.Path, separator: str, columns: Sequence[str], encoding
         raise InputError(f"{path}: not {encoding} (byte {error.start}: {error.reason}).") from None
     if not text.strip():
         raise InputError(f"{path}: empty.")
-    # pandas.read_csv cannot tell a missing last field from an empty one.
-    for line_number, line in enumerate(text.rstrip("\n").split("\n"), start=1):
+    # pandas.read_csv cannot tell a missing last field from an empty one, nor lines from empty lines at the end.
+    text = text.rstrip("\n")
+    lines = text.split("\n")
+    columns = {len(names) - 1: names for names in allowed}.get(lines[0].count(separator), allowed[-1])
+    for line_number, line in enumerate(lines, start=1):
         if line.count(separator) != len(columns) - 1:
             want = separator.replace("\t", "<TAB>").join(columns)
             found = line.count(separator) + 1
@@ -158,7 +182,8 @@ def _fields(path: pathlib.Path, separator: str, columns: Sequence[str], encoding
     return pd.read_csv(
         io.StringIO(one_letter),
         sep=separator if len(separator) == 1 else "\t",
-        header=None,
+        names=list(columns),
+        index_col=False,
         dtype=str,
         keep_default_na=False,
         quoting=csv.QUOTE_NONE,

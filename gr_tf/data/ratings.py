@@ -163,11 +163,11 @@ def make_rating_set(
 ) -> RatingSet:
     """Filters ratings, gives them ids, and holds out two of every user that has at least three.
 
-    A (user, item) pair that is rated twice keeps its last rating.
+    A (user, item) pair that is rated twice keeps its last rating: by time where it is known, then by order.
 
     Args:
         name: the dataset's.
-        frame: columns user, item (text) and rating.
+        frame: columns user, item (text), rating, and time where it is known.
         titles: of items.
         split: what to leave out and what to hold out.
         source: see RatingSet.
@@ -177,7 +177,8 @@ def make_rating_set(
         InputError: if no rating is left.
     """
     notes = list(notes)
-    kept = frame.drop_duplicates(["user", "item"], keep="last")
+    in_time = frame.sort_values("time", kind="stable") if "time" in frame else frame
+    kept = in_time.drop_duplicates(["user", "item"], keep="last")
     if len(kept) < len(frame):
         notes.append(f"{len(frame) - len(kept)} ratings of a pair that is rated again later left out.")
     core = _core(kept, split.min_interactions)

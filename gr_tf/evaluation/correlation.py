@@ -60,7 +60,8 @@ def spearman(first: Sequence[float], second: Sequence[float], seed: int = 0) -> 
     spread = np.sqrt((ranks**2).sum(axis=-1)).prod(axis=0)
     # A resample of one pair only has no correlation.
     coefficients = (ranks.prod(axis=0).sum(axis=-1) / np.where(spread > 0, spread, np.nan))[spread > 0]
-    low, high = np.percentile(coefficients, [2.5, 97.5])
+    # Rounding may leave a little more than 1.
+    low, high = np.clip(np.percentile(coefficients, [2.5, 97.5]), -1, 1)
     return Correlation(float(stats.spearmanr(first, second).statistic), float(low), float(high), len(first))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 _NETWORK = "network_"
+_AT_ONCE = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,12 +93,14 @@ class RatingModel(abc.ABC):
 
     def predict_pairs(self, parameters: RatingParameters, pairs: np.ndarray) -> np.ndarray:
         """Predicted ratings [n] of (user, item) pairs [n, 2]."""
-        rows = self.rows_of(pairs)
         table = tf.constant(parameters.table.astype(self.dtype))
         network = [tf.constant(array.astype(self.dtype)) for array in parameters.network]
-        predicted: np.ndarray = self.predict(
-            tf.gather(table, rows[:, 0]), tf.gather(table, rows[:, 1]), network
-        ).numpy()
+        predicted = np.zeros(len(pairs), self.dtype)
+        # In parts: the rows of a million ratings are gigabytes.
+        for first in range(0, len(pairs), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            users, items = self.rows_of(pairs[part]).T
+            predicted[part] = self.predict(tf.gather(table, users), tf.gather(table, items), network).numpy()
         return predicted
 
 

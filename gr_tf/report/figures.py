@@ -120,7 +120,7 @@ def influence_spread(groups: Sequence[tuple[str, np.ndarray]]) -> "Figure":
     density.axvline(0, color=NEUTRAL, linewidth=0.8, linestyle=":")
     density.set(xlabel="influence (stars)", ylabel="density")
     sizes.set(xlabel="share of the ratings, by size", ylabel="|influence| (stars)", yscale="log")
-    density.legend(fontsize=8)
+    sizes.legend(fontsize=8)
     return figure
 
 

@@ -37,7 +37,13 @@ class RunDir:
 
     @classmethod
     def begin(
-        cls, path: pathlib.Path, settings: Mapping[str, Any], *, overwrite: bool = False, reuse: bool = False
+        cls,
+        path: pathlib.Path,
+        settings: Mapping[str, Any],
+        *,
+        overwrite: bool = False,
+        replace: bool = False,
+        reuse: bool = False,
     ) -> "RunDir":
         """Starts or continues a stage.
 
@@ -47,11 +53,12 @@ class RunDir:
             path: the folder: new, empty, or a stage's.
             settings: what is asked for: JSON values.
             overwrite: drop what the stage had written.
+            replace: drop it if it was asked with other settings.
             reuse: return a finished stage instead of refusing it; see `is_finished`.
 
         Raises:
             InputError: if the folder has other files in it, the stage is finished (without
-                `reuse`) or was asked with other settings, or another process works on it.
+                `reuse`) or was asked with other settings (without `replace`), or another process works on it.
         """
         if path.is_dir() and not (path / RUN).exists() and any(map(_is_foreign, path.iterdir())):
             raise InputError(f"{path} has files but no {RUN}: it is no run's folder and is left alone.")
@@ -59,7 +66,7 @@ class RunDir:
         run_dir = cls(path, settings)
         run_dir._lock()
         try:
-            run_dir._prepare(overwrite, reuse)
+            run_dir._prepare(overwrite, replace, reuse)
         except BaseException:
             run_dir._file_lock.release()
             raise
@@ -107,11 +114,12 @@ class RunDir:
         except filelock.Timeout:
             raise InputError(f"{self.path}: another process is working on it.") from None
 
-    def _prepare(self, overwrite: bool, reuse: bool) -> None:
-        if overwrite:
+    def _prepare(self, overwrite: bool, replace: bool, reuse: bool) -> None:
+        difference = self._difference()
+        if overwrite or (replace and difference):
             self._clear()
-        if (self.path / RUN).exists():
-            self._refuse_other_settings()
+        elif difference:
+            raise InputError(f"{self.path} {difference} Pass --overwrite to begin anew, or another --run_dir.")
         if not self.is_finished:
             files.sweep_temporaries(self.path)
             files.write_json(self.path / RUN, {"settings": self.settings, "versions": versions()})
@@ -129,16 +137,18 @@ class RunDir:
                 shutil.rmtree(child) if child.is_dir() else child.unlink()
         (self.path / RUN).unlink(missing_ok=True)
 
-    def _refuse_other_settings(self) -> None:
+    def _difference(self) -> str:
+        """Which settings are others than those it was begun with; empty if none is."""
+        if not (self.path / RUN).exists():
+            return ""
         before, now = flatten(_settings(self.path)), flatten(self.settings)
         for name in before | now:
             if before.get(name) == now.get(name):
                 continue
             if name.endswith("_fingerprint"):
-                message = f"was made from another {name.removesuffix('_fingerprint')} than the one there is now."
-            else:
-                message = f"was begun with {name} = {before.get(name)!r}, not {now.get(name)!r}."
-            raise InputError(f"{self.path} {message} Pass --overwrite to begin anew, or another --run_dir.")
+                return f"was made from another {name.removesuffix('_fingerprint')} than the one there is now."
+            return f"was begun with {name} = {before.get(name)!r}, not {now.get(name)!r}."
+        return ""
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

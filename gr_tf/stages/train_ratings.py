@@ -61,18 +61,16 @@ def run(
     run_dir: pathlib.Path,
     *,
     overwrite: bool = False,
-    reuse: bool = False,
     checkpoint_seconds: float = 30.0,
 ) -> RunDir:
-    """Trains, or continues a training that was killed.
+    """Trains, or continues a training that was killed; a finished one with the same settings stays as it is.
 
     Args:
         ratings: the dataset.
         split: how it was split.
         config: the settings.
         run_dir: the run's folder; the training's is its subfolder "train".
-        overwrite: drop a training that is there.
-        reuse: return a finished training with the same settings instead of refusing it.
+        overwrite: drop a training with other settings.
         checkpoint_seconds: how much a kill may lose.
 
     Raises:
@@ -86,7 +84,7 @@ def run(
         "checksum": ratings.checksum,
         "config": config.to_dict(),
     }
-    with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=reuse) as stage:
+    with RunDir.begin(run_dir / STAGE, settings, replace=overwrite, reuse=True) as stage:
         if not stage.is_finished:
             _train(stage, ratings, config, checkpoint_seconds)
     return stage
@@ -129,10 +127,11 @@ def _train(stage: RunDir, ratings: RatingSet, config: RatingTrainConfig, checkpo
 
         def told(metrics: BlockMetrics, parameters: Callable[[], RatingParameters]) -> None:
             bar.advance()
-            validation = rating_accuracy(trainer.model, parameters(), ratings.valid)
             with writer.as_default(step=metrics.step):
                 tf.summary.scalar("train/batch_mean_squared_error", metrics.mean_squared_error)
-                tf.summary.scalar("validation/rmse", validation["rmse"])
+                if len(ratings.valid):
+                    validation = rating_accuracy(trainer.model, parameters(), ratings.valid)
+                    tf.summary.scalar("validation/rmse", validation["rmse"])
 
         state = trainer.run(
             trainer.initial_state(),

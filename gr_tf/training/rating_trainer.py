@@ -18,8 +18,10 @@ from gr_tf.models.rating_model import RatingParameters
 from gr_tf.training.checkpoints import CheckpointFolder
 from gr_tf.training.rating_config import RatingTrainConfig
 
-# Steps of one call of the compiled graph.
+# Steps between two looks at a training.
 BLOCK_STEPS = 250
+# Of one call of the compiled graph: whole blocks, unless batches are very large.
+_RATINGS_AT_ONCE = 1 << 21
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 
 
@@ -97,6 +99,7 @@ class RatingTrainer:
             tf.constant(config.weight_decay * np.asarray(penalty), config.dtype)
             for penalty in (self.model.row_penalty[None], *self.model.network_penalty)
         ]
+        self._at_once = max(1, min(BLOCK_STEPS, _RATINGS_AT_ONCE // config.batch_size))
         self._run_block = tf.function(self._block)
         self._gradients = tf.function(self._batch_gradients, jit_compile=True)
 
@@ -150,15 +153,13 @@ class RatingTrainer:
         batches = _Batches(self.ratings.num_examples, self.config.batch_size, seed)
         while done < steps:
             count = min(BLOCK_STEPS, steps - done)
-            examples = batches.take(done, count)
-            # Looked up here: numpy gathers from these large arrays in less time than the graph.
-            plan = (
-                np.concatenate([rows.take(examples) for rows in self._rows], axis=1),
-                self._values.take(examples),
-                kept.take(examples),
-            )
-            errors = self._run_block(*variables, *map(tf.constant, plan), tf.constant(step), tf.constant(count))
-            errors = errors.numpy()[:count]
+            parts = []
+            for first in range(0, count, self._at_once):
+                size = min(self._at_once, count - first)
+                plan = self._plan(batches.take(done + first, size), kept)
+                errors = self._run_block(*variables, *plan, tf.constant(step + first), tf.constant(size))
+                parts.append(errors.numpy()[:size])
+            errors = np.concatenate(parts)
             if not np.isfinite(errors).all():
                 bad = int(np.flatnonzero(~np.isfinite(errors))[0])
                 raise TrainingError(
@@ -174,6 +175,15 @@ class RatingTrainer:
         if not all(np.isfinite(array).all() for array in end.to_arrays().values()):
             raise TrainingError(f"parameters are not finite after step {done - 1}; a lower learning rate may help.")
         return end
+
+    def _plan(self, examples: np.ndarray, kept: np.ndarray) -> tuple[Any, Any, Any]:
+        """Rows, values and weights of batches [n, batch], filled up to the one shape that the graph is traced for.
+
+        Here, because numpy gathers from these large arrays in less time than the graph.
+        """
+        examples = np.pad(examples, ((0, self._at_once - len(examples)), (0, 0)))
+        rows = np.concatenate([rows.take(examples) for rows in self._rows], axis=1)
+        return tf.constant(rows), tf.constant(self._values.take(examples)), tf.constant(kept.take(examples))
 
     def _kept(self, removed: np.ndarray) -> np.ndarray:
         """[num_examples], 1 or 0: whether an example counts."""
@@ -214,17 +224,17 @@ class RatingTrainer:
         first: Any,
         count: Any,
     ) -> Any:
-        """Does the steps [first, first + count) on variables; returns their errors [BLOCK_STEPS].
+        """Does the steps [first, first + count) on variables; returns their errors [at_once].
 
         Args:
             parameters, means, squares: variables: the table, then the network.
-            all_rows: [BLOCK_STEPS, 2 * batch], user rows, then item rows.
-            values, weights: [BLOCK_STEPS, batch].
+            all_rows: [at_once, 2 * batch], user rows, then item rows.
+            values, weights: [at_once, batch].
             first: Adam's count before the block.
             count: steps to do.
         """
         dtype = self.config.dtype
-        errors = tf.TensorArray(dtype, size=BLOCK_STEPS)
+        errors = tf.TensorArray(dtype, size=self._at_once)
         for place in tf.range(count):
             rows = all_rows[place]
             error, row_gradients, network_gradients = self._gradients(
@@ -264,8 +274,8 @@ class _Batches:
         self._cut = np.zeros((0, 0), np.int32)
 
     def take(self, first: int, count: int) -> np.ndarray:
-        """Example ids [BLOCK_STEPS, batch] of the batches from `first` on; rows beyond `count` are zero."""
-        taken = np.zeros((BLOCK_STEPS, self._size), np.int32)
+        """Example ids [count, batch] of the batches from `first` on."""
+        taken = np.zeros((count, self._size), np.int32)
         for i in range(count):
             epoch, place = divmod(first + i, self._per_epoch)
             if epoch != self._epoch:

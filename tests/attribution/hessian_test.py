@@ -105,6 +105,16 @@ def test_a_singular_system_is_not_solved() -> None:
     assert np.isnan(solution).all()
 
 
+@pytest.mark.parametrize("size", [6, 34])
+def test_singular_up_to_rounding_is_singular(size: int) -> None:
+    generator = np.random.default_rng(0)
+    factors = generator.normal(size=(200, size, size - 1))
+    rhs = generator.normal(size=(200, size))
+    solutions, told = solve_direct(factors @ factors.transpose(0, 2, 1), rhs, 0.0)
+    assert not any(diagnostics.converged for diagnostics in told)
+    assert np.isnan(solutions).all()
+
+
 def test_conjugate_gradients_stop_when_asked() -> None:
     matrix, rhs = system(np.geomspace(1e-6, 1, 30).tolist())
     constant = tf.constant(matrix)

@@ -67,6 +67,27 @@ def test_a_pair_rated_twice_keeps_its_last_rating() -> None:
     kept = make_rating_set("twice", frame, {}, RatingSplit(min_interactions=0))
     assert kept.train.values.tolist() == [5.0, 2.0]
     assert kept.notes[0] == "1 ratings of a pair that is rated again later left out."
+    # By time where it is known, whatever the order.
+    for order in ([0, 1, 2], [2, 1, 0]):
+        timed = frame.assign(time=[2000, 1000, 0]).iloc[order]
+        kept = make_rating_set("twice", timed, {}, RatingSplit(min_interactions=0))
+        assert kept.train.values.tolist() == [1.0, 2.0]
+
+
+def test_ones_own_files_need_no_time(tmp_path: pathlib.Path, toy_ratings: RatingSet) -> None:
+    lines = rating_lines()
+    for name, text in (("timed", "".join(lines)), ("plain", "".join(line.rsplit("\t", 1)[0] + "\n" for line in lines))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.rating").write_text(text + "\n\n")
+        mine = load_ratings("mine", tmp_path / name, RatingSplit(min_interactions=4))
+        assert mine.name == "mine"
+        assert mine.checksum == toy_ratings.checksum
+    (tmp_path / "plain" / "mine.rating").write_text("u\ti\t3\nu\tj\t3\t7\n")
+    with pytest.raises(InputError, match=r"mine.rating:2: want user<TAB>item<TAB>rating, got 4 fields"):
+        load_ratings("mine", tmp_path / "plain")
+    (tmp_path / "plain" / "mine.rating").write_text("u,i,3\n")
+    with pytest.raises(InputError, match=r"mine.rating:1: want user<TAB>item<TAB>rating<TAB>time, got 1 fields"):
+        load_ratings("mine", tmp_path / "plain")
 
 
 def test_related_ratings_are_the_users_and_the_items(toy_ratings: RatingSet) -> None:
@@ -102,7 +123,7 @@ def test_bad_sources_are_refused(tmp_path: pathlib.Path) -> None:
     with pytest.raises(InputError, match=r"has no file named u\.data"):
         load_ratings("movielens-100k", tmp_path)
     with pytest.raises(InputError, match="unknown dataset 'ml': want one of movielens-100k"):
-        load_ratings("ml", tmp_path)
+        load_ratings("ml")
     with pytest.raises(InputError, match="yelp is not downloaded"):
         load_ratings("yelp")
     for name in ("a.rating", "b.rating"):

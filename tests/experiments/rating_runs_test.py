@@ -86,7 +86,7 @@ def test_rq2(
     rating_folder: pathlib.Path,
 ) -> None:
     arguments = (
-        *TOY_FLAGS,
+        *(flag for flag in TOY_FLAGS if not flag.startswith("--dim=")),
         f"--data_dir={rating_folder}",
         f"--run_dir={tmp_path}",
         "--training_steps=300",
@@ -102,12 +102,19 @@ def test_rq2(
     assert result["rows"][0]["fia"]["num_points"] == 5
     first = (tmp_path / "k2" / "rq2" / "result.json").read_bytes()
     # One K more: those measured before stay as they are.
-    (tmp_path / "rq2" / "result.json").unlink()
-    (tmp_path / "rq2" / "run.json").unlink()
     assert run_here(monkeypatch, "fia_rq2", *arguments, "--num_single=2", "--dims=2,4,6", "--ia_dims=4") == 0
     assert (tmp_path / "k2" / "rq2" / "result.json").read_bytes() == first
-    assert run_here(monkeypatch, "fia_rq2", *arguments, "--dims=2,four") == 1
-    assert "dims must be whole numbers; got '2,four'" in capsys.readouterr().err
+    assert [row["dim"] for row in files.read_json(tmp_path / "rq2" / "result.json")["rows"]] == [2, 4, 6]
+    for flags, message in (
+        (("--dims=2,four",), "dims must be whole numbers; got '2,four'"),
+        (("--dims=2", "--ia_dims=3"), "ia_dims must be among dims; got 3"),
+        (("--num_timed=15",), "num_timed must be at most the 14 test ratings; got 15"),
+        (("--num_single=6",), "num_single must be at most the 5 timed; got 6"),
+        (("--num_single=1", "--ia_points=6"), "ia_points must be at most the 5 timed; got 6"),
+        (("--dim=8",), "dims names the numbers of factors; dim is not used here"),
+    ):
+        assert run_here(monkeypatch, "fia_rq2", *arguments, "--dims=2,4", "--ia_dims=4", "--num_single=2", *flags) == 1
+        assert message in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_rq3(
@@ -141,6 +148,44 @@ def test_rq3(
     ):
         assert run_here(monkeypatch, "fia_rq3", *arguments, "--title=i3", "--overwrite", flag) == 1
         assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_rq3_where_little_is_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    """Nothing is held out of two ratings a user, and of three one leaves an item without training rating."""
+    data = tmp_path / "few.rating"
+    arguments = ("--dataset=few", f"--data_dir={tmp_path}", "--min_interactions=1", "--dim=2", "--batch_size=4")
+    data.write_text("".join(f"u{user}\ti{(user + i) % 4}\t{1 + i}\n" for user in range(4) for i in range(2)))
+    more = ("--training_steps=20", f"--run_dir={tmp_path / 'two'}")
+    assert run_here(monkeypatch, "fia_rq3", *arguments, *more, "--title=i3") == 0
+    assert files.read_json(tmp_path / "two" / "train" / "result.json")["accuracy"]["test"]["rmse"] is None
+    data.write_text("".join(f"u{user}\ti{user}{i}\t{1 + i}\n" for user in range(8) for i in range(3)))
+    more = ("--training_steps=20", f"--run_dir={tmp_path / 'three'}")
+    assert run_here(monkeypatch, "fia_rq3", *arguments, *more, "--title=i10", "--user=u2") == 0
+    result = files.read_json(tmp_path / "three" / "rq3" / "result.json")
+    assert result["user_based"] == []
+    assert result["share_of_top_tenth"]["of_item"] is None
+    everyone = "".join(f"u{user}\ti{item}\t3\n" for user in range(4) for item in range(3))
+    data.write_text(everyone)
+    capsys.readouterr()
+    more = ("--training_steps=20", f"--run_dir={tmp_path / 'all'}")
+    assert run_here(monkeypatch, "fia_rq3", *arguments, *more, "--title=i1") == 1
+    assert "every user has rated 'i1': name one with --user" in capsys.readouterr().err
+
+
+def test_overwriting_keeps_the_training(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, rating_folder: pathlib.Path
+) -> None:
+    arguments = (*TOY_FLAGS, f"--data_dir={rating_folder}", f"--run_dir={tmp_path}", "--title=i3", "--user=u5")
+    assert run_here(monkeypatch, "fia_rq3", *arguments, "--training_steps=20") == 0
+    trained = (tmp_path / "train" / "result.json").read_bytes()
+    assert run_here(monkeypatch, "fia_rq3", *arguments, "--training_steps=20", "--k=2", "--overwrite") == 0
+    assert (tmp_path / "train" / "result.json").read_bytes() == trained
+    assert run_here(monkeypatch, "fia_rq3", *arguments, "--training_steps=30", "--k=2") == 1
+    assert (tmp_path / "train" / "result.json").read_bytes() == trained
+    assert run_here(monkeypatch, "fia_rq3", *arguments, "--training_steps=30", "--k=2", "--overwrite") == 0
+    assert files.read_json(tmp_path / "train" / "result.json")["settings"]["config"]["steps"] == 30
 
 
 @pytest.mark.parametrize(
@@ -199,8 +244,9 @@ def test_other_ratings_than_trained_on(
     assert run_here(monkeypatch, "fia_rq3", *arguments) == 0
     data.write_text("".join(rating_lines(num_ratings=119)))
     capsys.readouterr()
-    assert run_here(monkeypatch, "fia_rq3", *arguments, "--overwrite") == 1
+    assert run_here(monkeypatch, "fia_rq3", *arguments) == 1
     assert "was begun with checksum = " in capsys.readouterr().err
+    assert run_here(monkeypatch, "fia_rq3", *arguments, "--overwrite") == 0
 
 
 def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: pathlib.Path, rating_folder: pathlib.Path) -> None:

@@ -89,6 +89,11 @@ def test_other_settings_are_refused(tmp_path: pathlib.Path) -> None:
     with pytest.raises(InputError, match=r"begun with dataset = 'toy', not 'other'"):
         RunDir.begin(tmp_path, SETTINGS | {"dataset": "other"})
     assert files.sha256(tmp_path / "run.json") == before
+    (tmp_path / "result.json").write_text("{}")
+    with RunDir.begin(tmp_path, SETTINGS, replace=True, reuse=True) as run_dir:
+        assert run_dir.is_finished
+    with RunDir.begin(tmp_path, SETTINGS | {"dataset": "other"}, replace=True, reuse=True) as run_dir:
+        assert not run_dir.is_finished
 
 
 def test_absent_and_unfinished(tmp_path: pathlib.Path) -> None:

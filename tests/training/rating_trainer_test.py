@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from gr_tf.data.ratings import RatingSet
 from gr_tf.errors import InputError, TrainingError
+from gr_tf.evaluation.rating_accuracy import rating_accuracy
 from gr_tf.optimizers import Adam
 from gr_tf.training import rating_trainer
 from gr_tf.training.checkpoints import CheckpointFolder
@@ -102,6 +103,14 @@ def test_same_seed_same_bits_and_pieces_make_a_whole(toy_ratings: RatingSet, tmp
     assert_same(whole, again)
 
 
+def test_very_large_batches_are_done_in_parts(toy_ratings: RatingSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = RatingTrainer(toy_ratings, CONFIG)
+    monkeypatch.setattr(rating_trainer, "_RATINGS_AT_ONCE", 7 * CONFIG.batch_size)
+    parts = RatingTrainer(toy_ratings, CONFIG)
+    start = whole.initial_state()
+    assert_same(parts.run(start, 30, seed=5), whole.run(start, 30, seed=5))
+
+
 def test_removing_nothing_changes_nothing_and_something_does(toy_ratings: RatingSet) -> None:
     trainer = RatingTrainer(toy_ratings, CONFIG)
     start = trainer.initial_state()
@@ -160,3 +169,21 @@ def test_parameters_that_are_not_finite_in_the_end(toy_ratings: RatingSet) -> No
     start.means.table[user, 0] = np.inf
     with pytest.raises(TrainingError, match=r"parameters are not finite after step 0|the mean squared error is"):
         trainer.run(start, 1, seed=0)
+
+
+def test_accuracy(toy_ratings: RatingSet) -> None:
+    trainer = RatingTrainer(toy_ratings, CONFIG)
+    parameters = trainer.initial_state().parameters
+    errors = trainer.model.predict_pairs(parameters, toy_ratings.test.pairs) - toy_ratings.test.values
+    told = rating_accuracy(trainer.model, parameters, toy_ratings.test)
+    assert told == pytest.approx({"rmse": np.mean(errors**2) ** 0.5, "mae": np.abs(errors).mean()})
+    nothing = rating_accuracy(trainer.model, parameters, toy_ratings.test.only(np.array([], int)))
+    assert nothing == {"rmse": None, "mae": None}
+
+
+def test_predictions_in_parts(toy_ratings: RatingSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = RatingTrainer(toy_ratings, CONFIG)
+    parameters, pairs = trainer.initial_state().parameters, toy_ratings.train.pairs
+    whole = trainer.model.predict_pairs(parameters, pairs)
+    monkeypatch.setattr("gr_tf.models.rating_model._AT_ONCE", 7)
+    np.testing.assert_array_equal(trainer.model.predict_pairs(parameters, pairs), whole)
