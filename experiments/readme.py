@@ -17,6 +17,7 @@ from experiments import (
     benchmark,
     common,
     fia_rq1,
+    fia_rq2,
     fia_rq3,
     gr_defects,
     gr_figure2,
@@ -107,6 +108,10 @@ def _fia_rq1(frame: Callable[[list[Any]], pd.DataFrame]) -> str:
     return as_markdown(frame([_read(path.stem) for path in sorted(RESULTS.glob("fia_rq1_*.json"))]))
 
 
+def _fia_rq2() -> str:
+    return as_markdown(pd.concat([fia_rq2.frame(_read(path.stem)) for path in sorted(RESULTS.glob("fia_rq2_*.json"))]))
+
+
 def _fia_rq3(name: str) -> str:
     result = _read(name)
     table = fia_rq3.frame(result["item_based"]).drop(columns=["user", "example_id"])
@@ -149,6 +154,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "fia_rq1": lambda: _fia_rq1(fia_rq1.frame),
     "fia_models": lambda: _fia_rq1(fia_rq1.models_frame),
     "fia_rq1_steps": lambda: as_markdown(fia_rq1.by_steps_frame(_read("fia_rq1_movielens-1m_mf"))),
+    "fia_rq2": _fia_rq2,
     "fia_rq3": lambda: _fia_rq3("fia_rq3_movielens-1m_mf"),
     "benchmark": lambda: as_markdown(benchmark.frame(_read("benchmark")["rows"])),
 }
