@@ -14,6 +14,8 @@ import experiments  # noqa: F401  (settings of TensorFlow that only an unused on
 from gr_tf.attribution.rollback_store import RollbackStore
 from gr_tf.data.rating_sources import load_ratings
 from gr_tf.data.ratings import RatingSet, RatingSplit
+from gr_tf.data.sequence_sources import load_sequences
+from gr_tf.data.sequences import SequenceSet, SequenceSplit
 from gr_tf.data.triples import TripleSet, read_folder
 from gr_tf.models.ranking import validation_mrr
 from gr_tf.training.config import TrainConfig
@@ -105,3 +107,9 @@ def trained_ratings(request: pytest.FixtureRequest, toy_ratings: RatingSet) -> t
     )
     trainer = RatingTrainer(toy_ratings, config)
     return trainer, trainer.run(trainer.initial_state(), config.steps, seed=0)
+
+
+@pytest.fixture(scope="session")
+def toy_sequences(rating_folder: pathlib.Path) -> SequenceSet:
+    split = SequenceSplit(min_interactions=4, window=5, order="time", test_share=0.2, valid_share=0.2)
+    return load_sequences("yelp", rating_folder, split)

@@ -68,6 +68,20 @@ def load_ratings(
     Raises:
         InputError: if the name is unknown, or the files cannot be used or downloaded.
     """
+    frame, titles, source = read_interactions(dataset, data_dir)
+    return make_rating_set(dataset, frame, titles, split or RatingSplit(), source)
+
+
+def read_interactions(
+    dataset: str, data_dir: str | pathlib.Path | None
+) -> tuple[pd.DataFrame, dict[str, str], str | None]:
+    """Every rating of a dataset, columns COLUMNS, its titles by item, and where it came from; see load_ratings.
+
+    From a folder in file order, from the official address in no order.
+
+    Raises:
+        InputError: as load_ratings.
+    """
     if dataset not in RATING_DATASETS and data_dir is None:
         raise InputError(
             f"unknown dataset {dataset!r}: want one of {', '.join(RATING_DATASETS)}, or the folder of your own files "
@@ -76,12 +90,10 @@ def load_ratings(
     layout = RATING_DATASETS.get(dataset, _OWN)
     if data_dir is not None:
         folder = pathlib.Path(data_dir)
-        frame, titles = read_rating_folder(folder, layout)
-        return make_rating_set(dataset, frame, titles, split or RatingSplit(), str(folder.resolve()))
+        return *read_rating_folder(folder, layout), str(folder.resolve())
     if layout.tfds is None:
         raise InputError(f"{dataset} is not downloaded: name the folder that has its files with --data_dir.")
-    frame, titles = download_with_tfds(layout.tfds)
-    return make_rating_set(dataset, frame, titles, split or RatingSplit())
+    return *download_with_tfds(layout.tfds), None
 
 
 def read_rating_folder(folder: pathlib.Path, layout: RatingLayout) -> tuple[pd.DataFrame, dict[str, str]]:

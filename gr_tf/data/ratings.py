@@ -3,16 +3,14 @@
 import dataclasses
 import functools
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from gr_tf.data.titles import item_of, title_of
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
-
-_LEADING_ARTICLE = re.compile(r"(The|A|An) (.+?)( \(\d{4}\))?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,22 +93,15 @@ class RatingSet:
 
     def title(self, item: int) -> str:
         """What people call an item; its name where it has no title."""
-        name = self.items.names[item]
-        return self.titles.get(name, name)
+        return title_of(self.items, self.titles, item)
 
     def query(self, user: str, item: str) -> RatingQuery:
         """The query of a user's name and an item's name or title.
 
-        "The Lion King (1994)" finds "Lion King, The (1994)".
-
         Raises:
-            InputError: if one of them is unknown, with close ones suggested, or a title is of several items.
+            InputError: if the user is unknown; of the item see data.titles.item_of.
         """
-        match = _LEADING_ARTICLE.fullmatch(item)
-        if match is not None and item not in self.items.ids and item not in self.titles.values():
-            catalogued = f"{match[2]}, {match[1]}{match[3] or ''}"
-            item = catalogued if catalogued in self.titles.values() else item
-        return RatingQuery(self.users.id_of(user), self.items.id_of(item, self.titles))
+        return RatingQuery(self.users.id_of(user), item_of(self.items, self.titles, item))
 
     @functools.cached_property
     def _by_user(self) -> list[np.ndarray]:

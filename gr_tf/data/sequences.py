@@ -1,0 +1,217 @@
+"""Sequences of the items that users chose, and how they are split.
+
+Kim, "Recommender System Attribution with TracIn": every choice of a user is to be predicted from the
+choices before it; each user's last choices are for test.
+"""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from gr_tf.data.titles import item_of, title_of
+from gr_tf.data.vocabulary import Vocabulary
+from gr_tf.errors import InputError
+
+ORDERS = {
+    "time": "by time, at one time by item name",
+    "file": "as in the file, as the published code (it drops the time)",
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sequences:
+    """Choices and what came before them.
+
+    Attributes:
+        histories: [n, length] int32, the items before the choice, the latest last: item id + 1, 0 where
+            there is none.
+        targets: [n] int32, the chosen items: item id + 1.
+        users: [n] int32, user ids.
+    """
+
+    histories: np.ndarray
+    targets: np.ndarray
+    users: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def only(self, chosen: np.ndarray | slice) -> "Sequences":
+        """Some of them, by places, a mask or a slice."""
+        return Sequences(self.histories[chosen], self.targets[chosen], self.users[chosen])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SequenceSplit:
+    """How ratings become sequences; the defaults are the published code's.
+
+    Attributes:
+        min_interactions: users with fewer choices are left out.
+        order: of a user's choices, a key of ORDERS.
+        window: a choice and the choices before it that are looked at.
+        test_share: of each user's choices, rounded down, the last are for test,
+        valid_share: and so many before them for validation.
+    """
+
+    min_interactions: int = 10
+    order: str = "file"
+    window: int = 50
+    test_share: float = 0.1
+    valid_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise InputError(f"order must be one of {', '.join(ORDERS)}; got {self.order!r}.")
+        for name, lowest in (("min_interactions", 1), ("window", 2)):
+            if getattr(self, name) < lowest:
+                raise InputError(f"{name} must be at least {lowest}; got {getattr(self, name)}.")
+        for name in ("test_share", "valid_share"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 0 and below 1; got {getattr(self, name)}.")
+        if self.test_share + self.valid_share >= 1:
+            raise InputError("test_share and valid_share must leave something to train on.")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SequenceSet:
+    """The sequences of one dataset; a training sequence's row is its example_id.
+
+    Attributes:
+        name: what to call the dataset in tables.
+        users, items: their names.
+        train, valid, test: the splits, each in the order of users, then of their choices.
+        titles: of items, by name, where there are any; not unique.
+        checksum: SHA-256 of all names and sequences.
+        source: where it was read from: a folder, or None for the dataset's official address.
+        notes: what the reader passed over or found odd, a line each.
+    """
+
+    name: str
+    users: Vocabulary
+    items: Vocabulary
+    train: Sequences
+    valid: Sequences
+    test: Sequences
+    titles: Mapping[str, str]
+    checksum: str
+    source: str | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_examples(self) -> int:
+        """Number of training sequences."""
+        return len(self.train)
+
+    def title(self, target: int) -> str:
+        """What people call the item of a target (item id + 1)."""
+        return title_of(self.items, self.titles, target - 1)
+
+    def target_of(self, label: str) -> int:
+        """The target (item id + 1) of a name or title.
+
+        Raises:
+            InputError: see data.titles.item_of.
+        """
+        return item_of(self.items, self.titles, label) + 1
+
+    @functools.cached_property
+    def train_frame(self) -> pd.DataFrame:
+        """The training sequences by name: user, title of the choice, number of choices before it; by example_id."""
+        return pd.DataFrame(
+            {
+                "user": np.asarray(self.users.names, object)[self.train.users],
+                "title": [self.title(int(target)) for target in self.train.targets],
+                "before": (self.train.histories > 0).sum(axis=1),
+            }
+        )
+
+
+def make_sequence_set(
+    name: str,
+    frame: pd.DataFrame,
+    titles: Mapping[str, str],
+    split: SequenceSplit,
+    source: str | None = None,
+    notes: Sequence[str] = (),
+) -> SequenceSet:
+    """Every choice of every user with enough of them, with what came before.
+
+    Args:
+        name: the dataset's.
+        frame: columns user, item (text), and time where it is known; 0 is unknown.
+        titles: of items.
+        split: what to leave out and what to hold out.
+        source: see SequenceSet.
+        notes: what the reader of the frame noted.
+
+    Raises:
+        InputError: if there is no time where it is asked for, or no user is left.
+    """
+    notes = list(notes)
+    told = source or name
+    if split.order == "time":
+        frame = _in_time(frame, told, notes)
+    enough = frame.groupby("user").user.transform("size") >= split.min_interactions
+    if not enough.all():
+        left_out = frame[~enough].user.nunique()
+        notes.append(f"{left_out} users with fewer than {split.min_interactions} choices left out.")
+        frame = frame[enough]
+    if frame.empty:
+        raise InputError(f"{told}: no user has at least {split.min_interactions} choices.")
+    users, items = Vocabulary.of("user", frame.user), Vocabulary.of("item", frame.item)
+    user_ids = frame.user.map(users.ids).to_numpy(np.int32)
+    order = np.argsort(user_ids, kind="stable")
+    user_ids, targets = user_ids[order], frame.item.map(items.ids).to_numpy(np.int32)[order] + 1
+    counts = np.bincount(user_ids)
+    place = np.arange(len(targets)) - np.repeat(np.cumsum(counts) - counts, counts)
+    # How many choices from a user's end: the last one is 1.
+    from_end = np.repeat(counts, counts) - place
+    num_test = np.repeat((split.test_share * counts).astype(int), counts)
+    num_valid = np.repeat((split.valid_share * counts).astype(int), counts)
+    everything = Sequences(_histories(targets, place, split.window - 1), targets, user_ids)
+    is_test = from_end <= num_test
+    is_valid = ~is_test & (from_end <= num_test + num_valid)
+    train, valid, test = (everything.only(chosen) for chosen in (~is_test & ~is_valid, is_valid, is_test))
+    return SequenceSet(
+        name=name,
+        users=users,
+        items=items,
+        train=train,
+        valid=valid,
+        test=test,
+        titles={item: titles[item] for item in items.names if item in titles},
+        checksum=_checksum(users, items, train, valid, test),
+        source=source,
+        notes=tuple(notes),
+    )
+
+
+def _in_time(frame: pd.DataFrame, told: str, notes: list[str]) -> pd.DataFrame:
+    """The choices of the users whose times are all known, in time order."""
+    if "time" not in frame or not (frame.time > 0).any():
+        raise InputError(f"{told}: has no times to put choices in order by; --order=file takes them as they come.")
+    unknown = frame.user[frame.time <= 0].unique()
+    if len(unknown):
+        notes.append(f"{len(unknown)} users with a choice of unknown time left out.")
+        frame = frame[~frame.user.isin(unknown)]
+    # At one time by item, so that every source of a dataset gives the same sequences.
+    return frame.sort_values(["time", "item"], kind="stable")
+
+
+def _histories(targets: np.ndarray, place: np.ndarray, length: int) -> np.ndarray:
+    """[n, length], the targets of the same user before each, the latest last; 0 where there is none."""
+    back = np.arange(length, 0, -1)
+    earlier = np.arange(len(targets))[:, None] - back
+    return np.where(place[:, None] >= back, targets[np.maximum(earlier, 0)], 0).astype(np.int32)
+
+
+def _checksum(users: Vocabulary, items: Vocabulary, *splits: Sequences) -> str:
+    digest = hashlib.sha256("\n".join((*users.names, "", *items.names)).encode())
+    for sequences in splits:
+        for array in (sequences.histories, sequences.targets, sequences.users):
+            digest.update(np.ascontiguousarray(array, "<i4").tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,108 @@
+"""A sequential recommender: the next item from the items before it, by an LSTM.
+
+Kim, "Recommender System Attribution with TracIn": item embeddings, an LSTM, its last output, a dense
+layer over all items.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# The order of the parameters everywhere.
+NAMES = ("embeddings", "kernel", "recurrent_kernel", "bias", "output_kernel", "output_bias")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SequenceParameters:
+    """The parameters of a SequenceRecommender.
+
+    Attributes:
+        arrays: by NAMES: [num_items + 1, dim], the LSTM's [dim, 4 hidden], [hidden, 4 hidden] and
+            [4 hidden], the dense layer's [hidden, num_items + 1] and [num_items + 1].
+    """
+
+    arrays: tuple[np.ndarray, ...]
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """By name, for files."""
+        return dict(zip(NAMES, self.arrays, strict=True))
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "SequenceParameters":
+        """From `to_arrays`."""
+        return cls(tuple(arrays[name] for name in NAMES))
+
+
+class SequenceRecommender:
+    """Logits of the next item.
+
+    Items are numbered from 1; 0 is padding, whose embedding starts at zero.
+
+    Attributes:
+        ranks: see models.sequence_ranking: (parameters by NAMES, histories [n, length], targets [n]) -> [n].
+    """
+
+    def __init__(self, num_items: int, dim: int, hidden: int, length: int, dtype: str = "float32") -> None:
+        """
+        Args:
+            num_items: in the vocabulary.
+            dim: of the embeddings.
+            hidden: units of the LSTM.
+            length: of a history.
+            dtype: of everything it computes.
+        """
+        self.num_items = num_items
+        self.dim = dim
+        self.hidden = hidden
+        self.length = length
+        self.dtype = dtype
+        # Unrolled: on a CPU twice as fast as its loop, and differentiable in forward mode.
+        self._lstm = keras.layers.LSTM(hidden, unroll=True, dtype=dtype)
+        self._lstm.build((None, length, dim))
+        self._dense = keras.layers.Dense(num_items + 1, dtype=dtype)
+        self._dense.build((None, hidden))
+        self.ranks = tf.function(self._ranks, reduce_retracing=True)
+
+    def initial_parameters(self, seed: int) -> SequenceParameters:
+        """Embeddings N(0, 1), the padding's 0; the rest uniform within 1/sqrt(hidden), as PyTorch's defaults.
+
+        The same draw in either precision.
+        """
+        shapes = [tuple(layer_variable.shape) for layer_variable in self._lstm.weights + self._dense.weights]
+        generator = np.random.default_rng(seed)
+        embeddings = generator.standard_normal((self.num_items + 1, self.dim))
+        embeddings[0] = 0
+        bound = 1 / math.sqrt(self.hidden)
+        drawn = [generator.uniform(-bound, bound, shape) for shape in shapes]
+        # PyTorch's LSTM adds two biases.
+        drawn[2] += generator.uniform(-bound, bound, shapes[2])
+        return SequenceParameters(tuple(array.astype(self.dtype) for array in (embeddings, *drawn)))
+
+    def logits(self, embedded: Any, weights: Sequence[Any]) -> Any:
+        """Logits [n, num_items + 1].
+
+        Args:
+            embedded: [n, length, dim], the embeddings of histories.
+            weights: the other parameters, by NAMES.
+        """
+        last, _ = self._lstm.stateless_call(list(weights[:3]), self._lstm.non_trainable_variables, embedded)
+        result, _ = self._dense.stateless_call(list(weights[3:]), [], last)
+        return result
+
+    def losses(self, embedded: Any, weights: Sequence[Any], targets: Any) -> Any:
+        """Cross-entropies [n] of targets [n] over all items and the padding, as in the published code."""
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, self.logits(embedded, weights))
+
+    def _ranks(self, parameters: Sequence[Any], histories: Any, targets: Any) -> Any:
+        logits = self.logits(tf.gather(parameters[0], histories), parameters[1:])
+        own = tf.gather(logits, targets, batch_dims=1)[:, None]
+        # Without the padding.
+        others = logits[:, 1:]
+        above = tf.reduce_sum(tf.cast(others > own, tf.float64), axis=1)
+        equal = tf.reduce_sum(tf.cast(others == own, tf.float64), axis=1)
+        return above + (equal + 1) / 2
