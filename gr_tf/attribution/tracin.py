@@ -1,0 +1,159 @@
+"""TracIn: what the training steps on an example did to the loss of another.
+
+Pruthi, Liu, Kale and Sundararajan (2020), "Estimating Training Data Influence by Tracing Gradient
+Descent". With checkpoints i of learning rate eta_i,
+
+    TracInCP(z, z') = sum over i of eta_i * grad loss(w_i, z) . grad loss(w_i, z').
+
+Positive: z is a proponent, whose steps lowered the loss of z'. For one direction g = grad loss(w_i, z')
+the products with all z are directional derivatives, from one forward-mode pass over the training
+examples; no gradient of a training example is ever kept.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gr_tf.attribution.example_losses import Checkpoint, ExampleLosses
+from gr_tf.errors import InputError
+
+# Examples of one compiled call.
+_CHUNK = 1024
+_EXPLICIT_CHUNK = 64
+_ZERO = tf.UnconnectedGradients.ZERO
+
+
+class TracIn:
+    """TracInCP of training examples.
+
+    Args:
+        losses: of the model.
+        checkpoints: at least one.
+        layers: of `losses.layers`, those whose gradients count; None: all.
+
+    Raises:
+        InputError: if there is no checkpoint, or a layer is unknown.
+    """
+
+    def __init__(
+        self, losses: ExampleLosses, checkpoints: Sequence[Checkpoint], layers: Collection[str] | None = None
+    ) -> None:
+        if not checkpoints:
+            raise InputError("TracIn needs at least one checkpoint.")
+        for layer in layers or ():
+            if layer not in losses.layers:
+                raise InputError(f"layers must be among {', '.join(losses.layers)}; got {layer!r}.")
+        self._losses = losses
+        self._checkpoints = [
+            (
+                [tf.constant(array.astype(losses.dtype)) for array in (checkpoint.table, *checkpoint.shared)],
+                checkpoint.learning_rate,
+            )
+            for checkpoint in checkpoints
+        ]
+        self._counts = [layers is None or layer in layers for layer in losses.layers]
+        self._gradient = tf.function(self._summed_gradient, reduce_retracing=True)
+        self._along = tf.function(self._derivatives, reduce_retracing=True)
+        self._norms = tf.function(self._squared_norms, reduce_retracing=True)
+
+    def influences(self, test: Sequence[np.ndarray], weights: np.ndarray | None = None) -> np.ndarray:
+        """TracInCP [num_train] of every training example on a weighted sum of losses.
+
+        Args:
+            test: examples.
+            weights: [n], of their losses; None: the mean.
+        """
+        if weights is None:
+            weights = np.full(len(test[0]), 1 / len(test[0]))
+        total = np.zeros(len(self._losses.train[0]))
+        for arrays, learning_rate in self._checkpoints:
+            direction = self._direction(arrays, test, weights)
+            along = [self._along(arrays, direction, part).numpy() for part in _parts(self._losses.train, _CHUNK)]
+            total += learning_rate * np.concatenate(along)[: len(total)].astype(np.float64)
+        return total
+
+    def pairwise(self, test: Sequence[np.ndarray]) -> np.ndarray:
+        """TracInCP [num_test, num_train] of every training example on each of several."""
+        one = np.ones(1)
+        return np.stack([self.influences([array[i : i + 1] for array in test], one) for i in range(len(test[0]))])
+
+    def self_influences(self) -> np.ndarray:
+        """TracInCP [num_train] of every training example on itself: sums of eta_i * ||grad loss(w_i, z)||^2."""
+        total = np.zeros(len(self._losses.train[0]))
+        for arrays, learning_rate in self._checkpoints:
+            norms = [self._norms(arrays, part).numpy() for part in _parts(self._losses.train, _EXPLICIT_CHUNK)]
+            total += learning_rate * np.concatenate(norms)[: len(total)].astype(np.float64)
+        return total
+
+    def _direction(self, arrays: Sequence[Any], test: Sequence[np.ndarray], weights: np.ndarray) -> list[Any]:
+        """The gradient of the weighted loss, as arrays; 0 for layers that do not count."""
+        direction = [tf.zeros_like(array) for array in arrays]
+        for part, weight in zip(_parts(test, _CHUNK), _parts([weights], _CHUNK, fill=0), strict=True):
+            gradient = self._gradient(arrays, part, tf.cast(weight[0], self._losses.dtype))
+            direction = [total + of_part for total, of_part in zip(direction, gradient, strict=True)]
+        return [
+            array if counts else tf.zeros_like(array) for array, counts in zip(direction, self._counts, strict=True)
+        ]
+
+    def _summed_gradient(self, arrays: Sequence[Any], batch: Sequence[Any], weights: Any) -> list[Any]:
+        ids = self._losses.rows(batch)
+        rows = tf.gather(arrays[0], ids)
+        with tf.GradientTape() as tape:
+            tape.watch([rows, arrays[1:]])
+            loss = tf.reduce_sum(weights * self._losses.losses(rows, arrays[1:], batch))
+        of_rows, of_shared = tape.gradient(loss, [rows, list(arrays[1:])], unconnected_gradients=_ZERO)
+        return [tf.math.unsorted_segment_sum(of_rows, ids, tf.shape(arrays[0])[0]), *of_shared]
+
+    def _derivatives(self, arrays: Sequence[Any], direction: Sequence[Any], batch: Sequence[Any]) -> Any:
+        """The derivatives [n] of the losses along the direction, in forward mode."""
+        ids = self._losses.rows(batch)
+        primals = [tf.gather(arrays[0], ids), *arrays[1:]]
+        tangents = [tf.gather(direction[0], ids), *direction[1:]]
+        with tf.autodiff.ForwardAccumulator(primals, tangents) as accumulator:
+            losses = self._losses.losses(primals[0], primals[1:], batch)
+        return accumulator.jvp(losses)
+
+    def _squared_norms(self, arrays: Sequence[Any], batch: Sequence[Any]) -> Any:
+        """||gradient||^2 [n] of each loss; only the rows that an example touches, each once."""
+        ids = self._losses.rows(batch)
+        of_rows, *of_shared = self._gradients(arrays, batch)
+        total = tf.zeros_like(of_rows[:, 0, 0])
+        if self._counts[0]:
+            # A row that an example has twice moves by the sum.
+            same = tf.cast(ids[:, :, None] == ids[:, None, :], of_rows.dtype)
+            total += tf.reduce_sum(same * tf.matmul(of_rows, of_rows, transpose_b=True), axis=[1, 2])
+        for gradient, counts in zip(of_shared, self._counts[1:]):  # noqa: B905  (autograph)
+            if counts:
+                total += tf.reduce_sum(tf.square(tf.reshape(gradient, [tf.shape(gradient)[0], -1])), axis=1)
+        return total
+
+    def _gradients(self, arrays: Sequence[Any], batch: Sequence[Any]) -> list[Any]:
+        """The gradient of each loss: of its rows [n, k, width], and of each shared array [n, ...]."""
+
+        def of_one(example: Sequence[Any]) -> list[Any]:
+            alone = [array[None] for array in example]
+            rows, shared = tf.gather(arrays[0], self._losses.rows(alone)), list(arrays[1:])
+            with tf.GradientTape() as tape:
+                tape.watch([rows, shared])
+                loss = self._losses.losses(rows, shared, alone)[0]
+            of_rows, of_shared = tape.gradient(loss, [rows, shared], unconnected_gradients=_ZERO)
+            return [of_rows[0], *of_shared]
+
+        return list(tf.vectorized_map(of_one, tuple(batch)))
+
+
+def _parts(batch: Sequence[np.ndarray], size: int, fill: float | None = None) -> Iterator[tuple[Any, ...]]:
+    """A batch in parts of one size, so that one graph serves all.
+
+    The last is filled up with `fill`, or with examples of the first.
+    """
+    count = len(batch[0])
+    for first in range(0, count, size):
+        places = np.arange(first, first + size)
+        missing = places >= count
+        part = [array[np.where(missing, 0, places)] for array in batch]
+        if fill is not None:
+            part = [np.where(missing, fill, array) for array in part]
+        yield tuple(tf.constant(array) for array in part)

@@ -1,0 +1,155 @@
+"""TracIn on toys: forward mode against explicit gradients, sums, layers, and the ideal of Pruthi et al."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gr_tf.attribution import tracin
+from gr_tf.attribution.example_losses import Checkpoint, ExampleLosses, RatingLosses, SequenceLosses
+from gr_tf.attribution.tracin import TracIn
+from gr_tf.data.ratings import RatingSet
+from gr_tf.data.sequences import SequenceSet
+from gr_tf.errors import InputError
+from gr_tf.training.rating_config import RATING_MODELS, RatingTrainConfig
+from gr_tf.training.sequence_config import SequenceTrainConfig
+
+Case = tuple[ExampleLosses, list[Checkpoint], tuple[np.ndarray, ...]]
+
+
+def sequence_case(sequences: SequenceSet) -> Case:
+    model = SequenceTrainConfig(dim=3, hidden=4, dtype="float64").make_model(sequences)
+    drawn = [model.initial_parameters(seed).arrays for seed in (0, 1)]
+    checkpoints = [Checkpoint(arrays[0], arrays[1:], rate) for arrays, rate in zip(drawn, (0.1, 0.3), strict=True)]
+    return SequenceLosses(model, sequences), checkpoints, SequenceLosses.batch(sequences.test)
+
+
+def rating_case(ratings: RatingSet, name: str) -> Case:
+    model = RatingTrainConfig(model=name, dim=4, dtype="float64").make_model(ratings)
+    parameters = [model.initial_parameters(seed) for seed in (0, 1)]
+    checkpoints = [
+        Checkpoint(part.table, part.network, rate) for part, rate in zip(parameters, (0.1, 0.3), strict=True)
+    ]
+    return RatingLosses(model, ratings), checkpoints, (ratings.test.pairs, ratings.test.values)
+
+
+@pytest.fixture(params=["sequences", *RATING_MODELS])
+def case(request: pytest.FixtureRequest, toy_sequences: SequenceSet, toy_ratings: RatingSet) -> Case:
+    return sequence_case(toy_sequences) if request.param == "sequences" else rating_case(toy_ratings, request.param)
+
+
+def gradient_of(
+    losses: ExampleLosses, checkpoint: Checkpoint, batch: tuple[np.ndarray, ...], place: int
+) -> list[np.ndarray]:
+    """One example's gradient with respect to whole arrays, by a tape of its own."""
+    alone = tuple(array[place : place + 1] for array in batch)
+    arrays = [tf.constant(checkpoint.table), *map(tf.constant, checkpoint.shared)]
+    with tf.GradientTape() as tape:
+        tape.watch(arrays)
+        loss = losses.losses(tf.gather(arrays[0], losses.rows(alone)), arrays[1:], alone)[0]
+    gradients = tape.gradient(loss, arrays, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
+
+
+def dot(first: list[np.ndarray], second: list[np.ndarray], layers: tuple[int, ...] | None = None) -> float:
+    chosen = range(len(first)) if layers is None else layers
+    return float(sum((first[i] * second[i]).sum() for i in chosen))
+
+
+def test_forward_mode_is_the_dot_product(case: Case) -> None:
+    losses, checkpoints, test = case
+    got = TracIn(losses, checkpoints).pairwise(tuple(array[:2] for array in test))
+    assert got.shape == (2, len(losses.train[0]))
+    for place in (0, 11, len(losses.train[0]) - 1):
+        for tested in range(2):
+            want = sum(
+                checkpoint.learning_rate
+                * dot(
+                    gradient_of(losses, checkpoint, losses.train, place), gradient_of(losses, checkpoint, test, tested)
+                )
+                for checkpoint in checkpoints
+            )
+            assert got[tested, place] == pytest.approx(want, rel=1e-9, abs=1e-12)
+
+
+def test_sets_are_weighted_sums(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses, checkpoints, test = case
+    explainer = TracIn(losses, checkpoints)
+    few = tuple(array[:5] for array in test)
+    pairs = explainer.pairwise(few)
+    np.testing.assert_allclose(explainer.influences(few), pairs.mean(axis=0), atol=1e-12)
+    weights = np.array([1.0, 0.0, 2.0, 0.5, 1.0])
+    np.testing.assert_allclose(explainer.influences(few, weights), weights @ pairs, atol=1e-12)
+    monkeypatch.setattr(tracin, "_CHUNK", 3)
+    np.testing.assert_allclose(explainer.influences(few, weights), weights @ pairs, atol=1e-12)
+
+
+def test_self_influence_is_the_squared_norm(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses, checkpoints, _ = case
+    monkeypatch.setattr(tracin, "_EXPLICIT_CHUNK", 16)
+    got = TracIn(losses, checkpoints).self_influences()
+    assert (got > 0).all()
+    for place in (0, 11, len(got) - 1):
+        gradients = [gradient_of(losses, checkpoint, losses.train, place) for checkpoint in checkpoints]
+        want = sum(
+            checkpoint.learning_rate * dot(gradient, gradient)
+            for checkpoint, gradient in zip(checkpoints, gradients, strict=True)
+        )
+        assert got[place] == pytest.approx(want, rel=1e-9)
+
+
+def test_a_row_that_an_example_has_twice(toy_sequences: SequenceSet) -> None:
+    """An item chosen twice moves by the sum of its gradients."""
+    losses, checkpoints, _ = sequence_case(toy_sequences)
+    twice = losses.train[0].copy()
+    twice[20, -1] = twice[20, -2]
+    assert twice[20, -1] > 0
+    losses.train = (twice, losses.train[1])
+    got = TracIn(losses, checkpoints[:1], layers=["embeddings"]).self_influences()[20]
+    gradient = gradient_of(losses, checkpoints[0], losses.train, 20)
+    assert got == pytest.approx(checkpoints[0].learning_rate * dot(gradient, gradient, (0,)), rel=1e-9)
+
+
+def test_chosen_layers(toy_sequences: SequenceSet) -> None:
+    losses, checkpoints, test = sequence_case(toy_sequences)
+    one = tuple(array[:1] for array in test)
+    parts = [TracIn(losses, checkpoints, layers=[layer]).influences(one) for layer in losses.layers]
+    np.testing.assert_allclose(sum(parts), TracIn(losses, checkpoints).influences(one), atol=1e-12)
+    want = sum(
+        checkpoint.learning_rate
+        * dot(gradient_of(losses, checkpoint, losses.train, 4), gradient_of(losses, checkpoint, test, 0), (4,))
+        for checkpoint in checkpoints
+    )
+    assert parts[4][4] == pytest.approx(want, rel=1e-9)
+    norms = [TracIn(losses, checkpoints, layers=[layer]).self_influences() for layer in losses.layers]
+    np.testing.assert_allclose(sum(norms), TracIn(losses, checkpoints).self_influences(), rtol=1e-9)
+
+
+def test_what_is_refused(toy_sequences: SequenceSet) -> None:
+    losses, checkpoints, _ = sequence_case(toy_sequences)
+    with pytest.raises(InputError, match="TracIn needs at least one checkpoint"):
+        TracIn(losses, [])
+    with pytest.raises(InputError, match="layers must be among embeddings, kernel"):
+        TracIn(losses, checkpoints, layers=["lstm"])
+
+
+def test_sign(toy_sequences: SequenceSet) -> None:
+    """A step on a proponent lowers the test loss."""
+    losses, checkpoints, test = sequence_case(toy_sequences)
+    checkpoint = dataclasses.replace(checkpoints[0], learning_rate=1e-4)
+    one = tuple(array[:1] for array in test)
+    scores = TracIn(losses, [checkpoint]).influences(one)
+
+    def loss_of(arrays: list[np.ndarray]) -> float:
+        rows = tf.gather(tf.constant(arrays[0]), losses.rows(one))
+        return float(losses.losses(rows, [tf.constant(array) for array in arrays[1:]], one)[0])
+
+    before = loss_of([checkpoint.table, *checkpoint.shared])
+    for place in (int(scores.argmax()), int(scores.argmin())):
+        step = gradient_of(losses, checkpoint, losses.train, place)
+        moved = [
+            array - checkpoint.learning_rate * gradient
+            for array, gradient in zip((checkpoint.table, *checkpoint.shared), step, strict=True)
+        ]
+        assert before - loss_of(moved) == pytest.approx(scores[place], rel=0.01)
