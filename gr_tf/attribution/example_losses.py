@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gr_tf.data.negatives import BLOCK_SIZE, draw_candidates
 from gr_tf.data.ratings import RatingSet
 from gr_tf.data.sequences import Sequences, SequenceSet
+from gr_tf.data.triples import Query, TripleSet
+from gr_tf.losses import Loss, softmax_loss
+from gr_tf.models.base import FactorModel
 from gr_tf.models.rating_model import RatingModel
 from gr_tf.models.sequence_recommender import NAMES, SequenceRecommender
 
@@ -58,6 +62,10 @@ class ExampleLosses(abc.ABC):
             batch: the examples.
         """
 
+    def query_losses(self, rows: Any, shared: Sequence[Any], batch: Sequence[Any]) -> Any:
+        """What the proponents of a query lower, [n]; its loss, unless a model has a better answer."""
+        return self.losses(rows, shared, batch)
+
 
 class SequenceLosses(ExampleLosses):
     """Cross-entropies of next items; an example is (history, target)."""
@@ -83,7 +91,7 @@ class SequenceLosses(ExampleLosses):
 
 
 class RatingLosses(ExampleLosses):
-    """Squared errors of ratings, without the weight decay; an example is (user, item, rating)."""
+    """Squared errors of ratings, without the weight decay; an example is ((user, item), rating)."""
 
     def __init__(self, model: RatingModel, ratings: RatingSet) -> None:
         self._model = model
@@ -98,3 +106,43 @@ class RatingLosses(ExampleLosses):
     def losses(self, rows: Any, shared: Sequence[Any], batch: Sequence[Any]) -> Any:
         """See ExampleLosses."""
         return tf.square(self._model.predict(rows[:, 0], rows[:, 1], shared) - batch[1])
+
+    def query_losses(self, rows: Any, shared: Sequence[Any], batch: Sequence[Any]) -> Any:
+        """The predictions, negated: a proponent of a prediction raises it, whatever its true rating."""
+        return -self._model.predict(rows[:, 0], rows[:, 1], shared)
+
+
+class TripleLosses(ExampleLosses):
+    """Losses of triples among their candidates; an example is ((head, relation), candidates), the tail first.
+
+    A training triple's candidates are those of its steps, the same in every epoch; a query's are all
+    entities that may be predicted.
+    """
+
+    def __init__(self, model: FactorModel, triples: TripleSet, loss: Loss, num_negatives: int, dtype: str) -> None:
+        self._model = model
+        self._loss = loss
+        blocks = range(0, triples.num_examples, BLOCK_SIZE)
+        drawn = [draw_candidates(triples.train, first, model.num_entities, num_negatives) for first in blocks]
+        self.train = (triples.train[:, :2], np.concatenate(drawn))
+        self.layers = ("table",)
+        self.dtype = dtype
+
+    def query(self, query: Query) -> tuple[np.ndarray, ...]:
+        """A query as an example."""
+        possible = np.arange(self._model.num_entities) if self._model.candidates is None else self._model.candidates
+        others = np.setdiff1d(possible, [query.tail])
+        candidates = np.append([query.tail], others).astype(np.int32)[None]
+        return np.array([[query.head, query.relation]], np.int32), candidates
+
+    def rows(self, batch: Sequence[Any]) -> Any:
+        """See ExampleLosses."""
+        return tf.concat([batch[0] + np.array([0, self._model.num_entities], np.int32), batch[1]], axis=1)
+
+    def losses(self, rows: Any, shared: Sequence[Any], batch: Sequence[Any]) -> Any:
+        """See ExampleLosses."""
+        return self._loss(self._model.score(rows[:, :1], rows[:, 1:2], rows[:, 2:]))
+
+    def query_losses(self, rows: Any, shared: Sequence[Any], batch: Sequence[Any]) -> Any:
+        """Minus the log-probabilities of the tails, whatever the training's loss."""
+        return softmax_loss(self._model.score(rows[:, :1], rows[:, 1:2], rows[:, 2:]))

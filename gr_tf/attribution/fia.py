@@ -300,10 +300,11 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
         penalty = self._penalty @ (block.own * solution) if self._settings.penalty_in_gradient else 0.0
         examples = block.example_ids
         influences = -(block.gradients_along(solution) + penalty) / len(examples)
-        network_diagnostics = None
+        systems = [diagnostics]
         if self._training_loss is not None:
-            of_network, network_diagnostics = self._network_influences(self._training_loss, block)
+            of_network, told = self._network_influences(self._training_loss, block)
             influences += of_network
+            systems.append(told)
         order = np.lexsort((examples, -influences))
         return RatingExplanation(
             block.query,
@@ -311,8 +312,7 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
             influences[order],
             block.prediction,
             self._ratings,
-            diagnostics,
-            network_diagnostics,
+            tuple(systems),
         )
 
     def _network_influences(self, loss: TrainingLoss, block: "_Block") -> tuple[np.ndarray, Diagnostics]:

@@ -78,4 +78,4 @@ class InfluenceAnalysis(Explainer[RatingQuery, RatingExplanation]):
         influences = -(along + penalty) / self._ratings.num_examples
         order = np.lexsort((examples, -influences))
         prediction = float(self._model.predict_pairs(self._parameters, pair[None])[0])
-        return RatingExplanation(query, examples[order], influences[order], prediction, self._ratings, diagnostics)
+        return RatingExplanation(query, examples[order], influences[order], prediction, self._ratings, (diagnostics,))

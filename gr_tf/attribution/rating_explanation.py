@@ -19,21 +19,19 @@ class RatingExplanation(Explanation[RatingQuery]):
     Attributes:
         prediction: the predicted rating.
         ratings: the dataset.
-        diagnostics: how the method's system was solved.
-        network_diagnostics: the same of the network's part, where the method has one.
+        systems: how each of the method's systems was solved, the network's part last; empty if it has none.
         frame: the same by name: user, item, title, rating, influence, prediction,
             prediction_without, example_id.
     """
 
     prediction: float
     ratings: RatingSet = dataclasses.field(repr=False)
-    diagnostics: Diagnostics
-    network_diagnostics: Diagnostics | None = None
+    systems: tuple[Diagnostics, ...] = ()
 
     @property
-    def systems(self) -> list[Diagnostics]:
-        """How each of the method's systems was solved."""
-        return [self.diagnostics, *([] if self.network_diagnostics is None else [self.network_diagnostics])]
+    def diagnostics(self) -> Diagnostics:
+        """How the method's first system was solved."""
+        return self.systems[0]
 
     @property
     def frame(self) -> pd.DataFrame:

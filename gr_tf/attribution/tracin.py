@@ -59,7 +59,7 @@ class TracIn:
         self._norms = tf.function(self._squared_norms, reduce_retracing=True)
 
     def influences(self, test: Sequence[np.ndarray], weights: np.ndarray | None = None) -> np.ndarray:
-        """TracInCP [num_train] of every training example on a weighted sum of losses.
+        """TracInCP [num_train] of every training example on a weighted sum of losses (see query_losses).
 
         Args:
             test: examples.
@@ -102,7 +102,7 @@ class TracIn:
         rows = tf.gather(arrays[0], ids)
         with tf.GradientTape() as tape:
             tape.watch([rows, arrays[1:]])
-            loss = tf.reduce_sum(weights * self._losses.losses(rows, arrays[1:], batch))
+            loss = tf.reduce_sum(weights * self._losses.query_losses(rows, arrays[1:], batch))
         of_rows, of_shared = tape.gradient(loss, [rows, list(arrays[1:])], unconnected_gradients=_ZERO)
         return [tf.math.unsorted_segment_sum(of_rows, ids, tf.shape(arrays[0])[0]), *of_shared]
 

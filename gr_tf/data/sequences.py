@@ -22,6 +22,19 @@ ORDERS = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class SequenceQuery:
+    """The prediction that is explained: this item after these; item id + 1 each.
+
+    Attributes:
+        history: the items before, the latest last.
+        target: the item.
+    """
+
+    history: tuple[int, ...]
+    target: int
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sequences:
     """Choices and what came before them.
@@ -117,6 +130,14 @@ class SequenceSet:
             InputError: see data.titles.item_of.
         """
         return item_of(self.items, self.titles, label) + 1
+
+    def query(self, history: Sequence[str], item: str) -> SequenceQuery:
+        """The query of names or titles.
+
+        Raises:
+            InputError: see data.titles.item_of.
+        """
+        return SequenceQuery(tuple(map(self.target_of, history)), self.target_of(item))
 
     @functools.cached_property
     def train_frame(self) -> pd.DataFrame:

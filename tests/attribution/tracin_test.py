@@ -7,11 +7,16 @@ import pytest
 import tensorflow as tf
 
 from gr_tf.attribution import tracin
-from gr_tf.attribution.example_losses import Checkpoint, ExampleLosses, RatingLosses, SequenceLosses
+from gr_tf.attribution.example_losses import Checkpoint, ExampleLosses, RatingLosses, SequenceLosses, TripleLosses
 from gr_tf.attribution.tracin import TracIn
-from gr_tf.data.ratings import RatingSet
-from gr_tf.data.sequences import SequenceSet
+from gr_tf.attribution.tracin_explainers import RatingTracIn, SequenceTracIn, TripleTracIn
+from gr_tf.attribution.tracin_ideal import tracin_ideal
+from gr_tf.data.ratings import RatingQuery, RatingSet
+from gr_tf.data.sequences import SequenceQuery, SequenceSet
+from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
+from gr_tf.losses import LOSSES
+from gr_tf.training.config import TrainConfig
 from gr_tf.training.rating_config import RATING_MODELS, RatingTrainConfig
 from gr_tf.training.sequence_config import SequenceTrainConfig
 
@@ -34,20 +39,34 @@ def rating_case(ratings: RatingSet, name: str) -> Case:
     return RatingLosses(model, ratings), checkpoints, (ratings.test.pairs, ratings.test.values)
 
 
-@pytest.fixture(params=["sequences", *RATING_MODELS])
-def case(request: pytest.FixtureRequest, toy_sequences: SequenceSet, toy_ratings: RatingSet) -> Case:
-    return sequence_case(toy_sequences) if request.param == "sequences" else rating_case(toy_ratings, request.param)
+def triple_case(triples: TripleSet, name: str, loss: str) -> Case:
+    config = TrainConfig(model=name, dim=4, num_negatives=3, loss=loss)
+    model = config.make_model(triples)
+    checkpoints = [Checkpoint(model.initial_table(seed, "float64"), (), rate) for seed, rate in ((0, 0.1), (1, 0.3))]
+    losses = TripleLosses(model, triples, LOSSES[loss], config.num_negatives, "float64")
+    queries = [losses.query(Query(*map(int, triple))) for triple in triples.test[:7]]
+    return losses, checkpoints, tuple(np.concatenate(arrays) for arrays in zip(*queries, strict=True))
+
+
+@pytest.fixture(params=["sequences", *RATING_MODELS, "distmult", "complex"])
+def case(request: pytest.FixtureRequest, toy_sequences: SequenceSet, toy_ratings: RatingSet, toy: TripleSet) -> Case:
+    if request.param == "sequences":
+        return sequence_case(toy_sequences)
+    if request.param in RATING_MODELS:
+        return rating_case(toy_ratings, request.param)
+    return triple_case(toy, request.param, "sigmoid" if request.param == "complex" else "softmax")
 
 
 def gradient_of(
-    losses: ExampleLosses, checkpoint: Checkpoint, batch: tuple[np.ndarray, ...], place: int
+    losses: ExampleLosses, checkpoint: Checkpoint, batch: tuple[np.ndarray, ...], place: int, *, query: bool = False
 ) -> list[np.ndarray]:
-    """One example's gradient with respect to whole arrays, by a tape of its own."""
+    """One example's or query's gradient with respect to whole arrays, by a tape of its own."""
     alone = tuple(array[place : place + 1] for array in batch)
     arrays = [tf.constant(checkpoint.table), *map(tf.constant, checkpoint.shared)]
     with tf.GradientTape() as tape:
         tape.watch(arrays)
-        loss = losses.losses(tf.gather(arrays[0], losses.rows(alone)), arrays[1:], alone)[0]
+        rows = tf.gather(arrays[0], losses.rows(alone))
+        loss = (losses.query_losses if query else losses.losses)(rows, arrays[1:], alone)[0]
     gradients = tape.gradient(loss, arrays, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
 
@@ -66,7 +85,8 @@ def test_forward_mode_is_the_dot_product(case: Case) -> None:
             want = sum(
                 checkpoint.learning_rate
                 * dot(
-                    gradient_of(losses, checkpoint, losses.train, place), gradient_of(losses, checkpoint, test, tested)
+                    gradient_of(losses, checkpoint, losses.train, place),
+                    gradient_of(losses, checkpoint, test, tested, query=True),
                 )
                 for checkpoint in checkpoints
             )
@@ -118,7 +138,9 @@ def test_chosen_layers(toy_sequences: SequenceSet) -> None:
     np.testing.assert_allclose(sum(parts), TracIn(losses, checkpoints).influences(one), atol=1e-12)
     want = sum(
         checkpoint.learning_rate
-        * dot(gradient_of(losses, checkpoint, losses.train, 4), gradient_of(losses, checkpoint, test, 0), (4,))
+        * dot(
+            gradient_of(losses, checkpoint, losses.train, 4), gradient_of(losses, checkpoint, test, 0, query=True), (4,)
+        )
         for checkpoint in checkpoints
     )
     assert parts[4][4] == pytest.approx(want, rel=1e-9)
@@ -153,3 +175,77 @@ def test_sign(toy_sequences: SequenceSet) -> None:
             for array, gradient in zip((checkpoint.table, *checkpoint.shared), step, strict=True)
         ]
         assert before - loss_of(moved) == pytest.approx(scores[place], rel=0.01)
+
+
+def test_ideal_agrees_as_steps_get_small(case: Case) -> None:
+    """At batch size 1 with plain steps, the changes of the loss are the dot products, up to the step size."""
+    losses, checkpoints, test = case
+    one = tuple(array[:1] for array in test)
+    first, order = checkpoints[0], np.random.default_rng(0).permutation(len(losses.train[0]))[:20]
+    worst = []
+    for rate in (1e-2, 1e-3, 1e-4):
+        start = dataclasses.replace(first, learning_rate=rate)
+        ideal = tracin_ideal(losses, start, order, one)
+        unused = np.setdiff1d(np.arange(len(ideal)), order)
+        assert not ideal[unused].any()
+        by_checkpoint = TracIn(losses, [start]).influences(one)
+        worst.append(np.abs(ideal - by_checkpoint)[order].max() / np.abs(by_checkpoint[order]).max())
+    # The error of a first order is the step size itself.
+    assert worst[2] < 0.01
+    assert worst[2] < 0.2 * worst[1]
+    assert worst[1] < worst[0]
+
+
+def test_ideal_adds_up_to_the_change_of_the_loss(toy_sequences: SequenceSet) -> None:
+    losses, checkpoints, test = sequence_case(toy_sequences)
+    one = tuple(array[:1] for array in test)
+    order = np.array([3, 5, 3, 8])
+    ideal = tracin_ideal(losses, checkpoints[0], order, one)
+    parts = [tracin_ideal(losses, checkpoints[0], order[:count], one).sum() for count in (1, 2, 4)]
+    assert ideal[8] + ideal[3] + ideal[5] == pytest.approx(parts[2])
+    assert ideal[5] == pytest.approx(parts[1] - parts[0])
+
+
+def test_explainers(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet) -> None:
+    """Every training example, in descending order, with the influence of the functions above."""
+    losses, checkpoints, _ = triple_case(toy, "distmult", "softmax")
+    model = TrainConfig(model="distmult", dim=4).make_model(toy)
+    query = Query(*map(int, toy.test[0]))
+    assert isinstance(losses, TripleLosses)
+    of_triples = TripleTracIn(model, checkpoints, toy, LOSSES["softmax"], 3).rank(query)
+    want = TracIn(losses, checkpoints).influences(losses.query(query))
+    np.testing.assert_allclose(of_triples.influences, want[of_triples.example_ids])
+    assert 0 < of_triples.probability < 1
+
+    losses, checkpoints, test = rating_case(toy_ratings, "mf")
+    rating_model = RatingTrainConfig(model="mf", dim=4, dtype="float64").make_model(toy_ratings)
+    of_ratings = RatingTracIn(rating_model, checkpoints, toy_ratings).rank(RatingQuery(*map(int, test[0][0])))
+    # Ratings above their prediction pull the predictions of the same user and item up, and no other.
+    related = np.isin(of_ratings.example_ids, toy_ratings.related(of_ratings.query))
+    assert of_ratings.influences[related].any()
+    layers = ["table"]
+    rows_only = RatingTracIn(rating_model, checkpoints, toy_ratings, layers).rank(of_ratings.query)
+    unrelated = ~np.isin(rows_only.example_ids, toy_ratings.related(of_ratings.query))
+    assert not rows_only.influences[unrelated].any()
+
+    losses, checkpoints, test = sequence_case(toy_sequences)
+    sequence_model = SequenceTrainConfig(dim=3, hidden=4, dtype="float64").make_model(toy_sequences)
+    explainer = SequenceTracIn(sequence_model, checkpoints, toy_sequences)
+    history, target = test[0][0], int(test[1][0])
+    of_sequences = explainer.rank(SequenceQuery(tuple(int(item) for item in history if item), target))
+    want = TracIn(losses, checkpoints).influences((history[None], np.array([target], np.int32)))
+    np.testing.assert_allclose(of_sequences.influences, want[of_sequences.example_ids])
+    opponents = of_sequences.opponents()
+    assert opponents.influences[0] == want.min() < 0
+    assert (opponents.influences < 0).all()
+    titles = of_sequences.by_title().frame.title
+    assert len(titles) == titles.nunique() == len(set(toy_sequences.train.targets))
+    assert titles[0] == of_sequences.frame.title[0]
+    assert len(explainer.explain(of_sequences.query, 3).influences) == 3
+    with pytest.raises(InputError, match="a history has at most 4 items; got 5"):
+        explainer.rank(SequenceQuery((1, 2, 3, 4, 5), 1))
+    named = toy_sequences.query(["i1", "i2"], "i3")
+    assert toy_sequences.title(named.target) == "i3"
+    for explanation in (of_triples, of_ratings, of_sequences):
+        assert (np.diff(explanation.influences) <= 0).all()
+        assert sorted(explanation.example_ids) == list(range(len(explanation.example_ids)))
