@@ -22,6 +22,9 @@ class SequenceTrainConfig:
         l2: added to each gradient, times the parameter (half of it is the penalty's factor).
         train_embeddings: whether the embeddings are trained; else they stay at their initial values.
         shuffle: whether each epoch has an order of its own; else it is the data's.
+        patience: the training ends after so many epochs without a better validation MRR, and the best epoch's
+            parameters are the result; None: it ends after `epochs`, with the last's.
+        kept_epochs: after which epochs the parameters are kept for TracIn, up to the result's.
         dtype: "float32" or "float64".
         seed: of the initial values and the orders.
     """
@@ -34,6 +37,8 @@ class SequenceTrainConfig:
     l2: float = 1e-5
     train_embeddings: bool = False
     shuffle: bool = False
+    patience: int | None = None
+    kept_epochs: tuple[int, ...] = (15, 45)
     dtype: str = "float32"
     seed: int = 0
 
@@ -50,6 +55,11 @@ class SequenceTrainConfig:
             value = getattr(self, name)
             if not lowest <= value <= highest:
                 raise InputError(f"{name} must be from {lowest} to {highest}; got {value}.")
+        if self.patience is not None and self.patience < 1:
+            raise InputError(f"patience must be at least 1; got {self.patience}.")
+        for epoch in self.kept_epochs:
+            if not 1 <= epoch <= self.epochs:
+                raise InputError(f"kept_epochs must be from 1 to {self.epochs}; got {epoch}.")
         if not 0 < self.learning_rate <= 1:
             raise InputError(f"learning_rate must be above 0 and at most 1; got {self.learning_rate}.")
         if not 0 <= self.l2 < float("inf"):

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gr_tf.data.sequences import SequenceSet
+from gr_tf.data.sequences import Sequences, SequenceSet
 from gr_tf.errors import InputError, TrainingError
+from gr_tf.models.sequence_ranking import NextItemMetrics, next_item_ranks
 from gr_tf.models.sequence_recommender import SequenceParameters
 from gr_tf.training.checkpoints import CheckpointFolder
 from gr_tf.training.sequence_config import SequenceTrainConfig
@@ -42,15 +43,15 @@ class SequenceState:
             for name, array in getattr(self, part).to_arrays().items()
         }
 
+    @property
+    def parts(self) -> tuple[SequenceParameters, SequenceParameters, SequenceParameters]:
+        """Parameters, means, squares."""
+        return self.parameters, self.means, self.squares
+
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, np.ndarray], epoch: int) -> "SequenceState":
         """From `to_arrays`."""
-        parts = {
-            part: SequenceParameters.of_arrays(
-                {name.removeprefix(f"{part}."): array for name, array in arrays.items() if name.startswith(f"{part}.")}
-            )
-            for part in ("parameters", "means", "squares")
-        }
+        parts = {part: _parameters_of(arrays, part) for part in ("parameters", "means", "squares")}
         return cls(**parts, epoch=epoch)
 
 
@@ -61,12 +62,29 @@ class EpochDone:
     Attributes:
         epoch: epochs done.
         loss: mean cross-entropy of its batches, before their steps.
-        state: after it.
+        validation: how well the validation sequences are predicted after it; None if there are none.
     """
 
     epoch: int
     loss: float
-    state: SequenceState
+    validation: NextItemMetrics | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainedSequences:
+    """A finished training.
+
+    Attributes:
+        epoch: whose parameters are the result (see SequenceTrainConfig.patience).
+        parameters: of that epoch.
+        kept: parameters by epoch, those of kept_epochs up to the result's.
+        epochs: epochs done.
+    """
+
+    epoch: int
+    parameters: SequenceParameters
+    kept: Mapping[int, SequenceParameters]
+    epochs: int
 
 
 class SequenceTrainer:
@@ -79,10 +97,12 @@ class SequenceTrainer:
     def __init__(self, sequences: SequenceSet, config: SequenceTrainConfig) -> None:
         """
         Raises:
-            InputError: if there is no training sequence.
+            InputError: if there is no training sequence, or none to stop by.
         """
         if not sequences.num_examples:
             raise InputError("there is no training sequence.")
+        if config.patience is not None and not len(sequences.valid):
+            raise InputError("patience needs validation sequences: hold some out (valid_share).")
         self.sequences = sequences
         self.config = config
         self.model = config.make_model(sequences)
@@ -102,58 +122,60 @@ class SequenceTrainer:
         removed: Sequence[int] | np.ndarray = (),
         checkpoints: CheckpointFolder | None = None,
         on_resume: Callable[[int], object] | None = None,
-        on_epoch: Callable[[EpochDone], bool] | None = None,
-    ) -> SequenceState:
+        on_epoch: Callable[[EpochDone], object] | None = None,
+    ) -> TrainedSequences:
         """Trains from the initial values.
 
         Args:
             removed: example ids that count for nothing in their batches.
             checkpoints: where to continue from and to leave work done.
             on_resume: told how many epochs a checkpoint has done already.
-            on_epoch: told what each epoch gave; True ends the training.
+            on_epoch: told what each epoch gave.
 
         Raises:
             InputError: if an example id is out of range.
             TrainingError: if a loss is not finite, naming the step.
         """
-        kept = self._kept(np.asarray(removed, np.int64))
+        weights = self._weights(np.asarray(removed, np.int64))
         newest = checkpoints.newest() if checkpoints is not None else None
-        state = self.initial_state() if newest is None else SequenceState.of_arrays(newest[0], newest[1]["epoch"])
+        run = _Run.of_arrays(*newest) if newest is not None else _Run(self.initial_state())
         if on_resume is not None:
-            on_resume(state.epoch)
-        variables = [
-            [tf.Variable(array) for array in part.arrays] for part in (state.parameters, state.means, state.squares)
-        ]
-        while state.epoch < self.config.epochs:
-            order = self._order(state.epoch)
-            first = state.epoch * len(order)
-            losses = self._run_epoch(*variables, tf.constant(order), kept, tf.constant(first)).numpy()
+            on_resume(run.state.epoch)
+        variables = [[tf.Variable(array) for array in part.arrays] for part in run.state.parts]
+        while not run.is_over(self.config):
+            order = self._order(run.state.epoch)
+            first = run.state.epoch * len(order)
+            losses = self._run_epoch(*variables, tf.constant(order), weights, tf.constant(first)).numpy()
             if not np.isfinite(losses).all():
                 bad = int(np.flatnonzero(~np.isfinite(losses))[0])
                 raise TrainingError(f"the loss is {losses[bad]} at step {first + bad}; a lower learning rate may help.")
             parameters, means, squares = (
                 SequenceParameters(tuple(variable.numpy() for variable in part)) for part in variables
             )
-            state = SequenceState(parameters, means, squares, state.epoch + 1)
-            ended = on_epoch is not None and on_epoch(
-                EpochDone(state.epoch, float(losses.mean(dtype=np.float64)), state)
-            )
-            if ended:
-                break
-            if checkpoints is not None and state.epoch < self.config.epochs and checkpoints.due():
-                checkpoints.save(state.to_arrays(), {"epoch": state.epoch})
-        return state
+            epoch = run.state.epoch + 1
+            validation = self.accuracy(parameters, self.sequences.valid)
+            run.add(SequenceState(parameters, means, squares, epoch), validation, self.config)
+            if on_epoch is not None:
+                on_epoch(EpochDone(epoch, float(losses.mean(dtype=np.float64)), validation))
+            if checkpoints is not None and not run.is_over(self.config) and checkpoints.due():
+                checkpoints.save(*run.to_arrays())
+        kept = {epoch: parameters for epoch, parameters in run.kept.items() if epoch <= run.best_epoch}
+        return TrainedSequences(run.best_epoch, run.best, kept, run.state.epoch)
 
-    def _kept(self, removed: np.ndarray) -> Any:
+    def accuracy(self, parameters: SequenceParameters, sequences: Sequences) -> NextItemMetrics | None:
+        """How well next items are predicted; None if there are none."""
+        return NextItemMetrics.of(next_item_ranks(self.model, parameters, sequences)) if len(sequences) else None
+
+    def _weights(self, removed: np.ndarray) -> Any:
         """[num_examples + 1], 1 or 0: whether an example counts; the last is what fills up the last batch."""
         count = self.sequences.num_examples
         outside = removed[(removed < 0) | (removed >= count)]
         if len(outside):
             raise InputError(f"example ids are 0 to {count - 1}; got {outside[0]}.")
-        kept = np.ones(count + 1, self.config.dtype)
-        kept[removed] = 0
-        kept[count] = 0
-        return tf.constant(kept)
+        weights = np.ones(count + 1, self.config.dtype)
+        weights[removed] = 0
+        weights[count] = 0
+        return tf.constant(weights)
 
     def _order(self, epoch: int) -> np.ndarray:
         """Example ids [batches, batch_size] of an epoch; num_examples fills up the last batch."""
@@ -164,20 +186,20 @@ class SequenceTrainer:
         num_batches = -(-count // size)
         return np.pad(order, (0, num_batches * size - count), constant_values=count).reshape(num_batches, size)
 
-    def _epoch(self, parameters: Any, means: Any, squares: Any, order: Any, kept: Any, first: Any) -> Any:
+    def _epoch(self, parameters: Any, means: Any, squares: Any, order: Any, all_weights: Any, first: Any) -> Any:
         """Does an epoch's steps on variables; returns their losses [batches].
 
         Args:
             parameters, means, squares: variables, by NAMES.
             order: [batches, batch].
-            kept: [num_examples + 1].
+            all_weights: [num_examples + 1].
             first: steps done before.
         """
         dtype = self.config.dtype
         num_examples = self.sequences.num_examples
         errors = tf.TensorArray(dtype, size=tf.shape(order)[0])
         for place in tf.range(tf.shape(order)[0]):
-            weights = tf.gather(kept, order[place])
+            weights = tf.gather(all_weights, order[place])
             examples = tf.minimum(order[place], num_examples - 1)
             histories = tf.gather(self._histories, examples)
             inputs = [tf.gather(parameters[0], histories), *(tf.convert_to_tensor(array) for array in parameters[1:])]
@@ -206,3 +228,55 @@ class SequenceTrainer:
                 )
             errors = errors.write(place, loss)
         return errors.stack()
+
+
+class _Run:
+    """A training under way.
+
+    Attributes:
+        state: after the last epoch.
+        best_epoch, best, best_mrr: the result so far.
+        kept: see TrainedSequences.
+    """
+
+    def __init__(self, state: SequenceState) -> None:
+        self.state = state
+        self.best_epoch, self.best = state.epoch, state.parameters
+        self.best_mrr = -1.0
+        self.kept: dict[int, SequenceParameters] = {}
+
+    def is_over(self, config: SequenceTrainConfig) -> bool:
+        """Whether no epoch is left to do."""
+        patience = config.patience or config.epochs
+        return self.state.epoch >= config.epochs or self.state.epoch - self.best_epoch >= patience
+
+    def add(self, state: SequenceState, validation: NextItemMetrics | None, config: SequenceTrainConfig) -> None:
+        """Tells of one more epoch."""
+        self.state = state
+        if config.patience is None or (validation is not None and validation.mrr > self.best_mrr):
+            self.best_epoch, self.best = state.epoch, state.parameters
+            self.best_mrr = -1.0 if validation is None else validation.mrr
+        if state.epoch in config.kept_epochs:
+            self.kept[state.epoch] = state.parameters
+
+    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """For a checkpoint: arrays and a meta value."""
+        others = {"best": self.best, **{f"kept-{epoch}": parameters for epoch, parameters in self.kept.items()}}
+        arrays = {f"{part}.{name}": array for part in others for name, array in others[part].to_arrays().items()}
+        meta = {"epoch": self.state.epoch, "best_epoch": self.best_epoch, "best_mrr": self.best_mrr}
+        return self.state.to_arrays() | arrays, {**meta, "kept": list(self.kept)}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> "_Run":
+        """From `to_arrays`."""
+        run = cls(SequenceState.of_arrays(arrays, meta["epoch"]))
+        run.best_epoch, run.best, run.best_mrr = meta["best_epoch"], _parameters_of(arrays, "best"), meta["best_mrr"]
+        run.kept = {epoch: _parameters_of(arrays, f"kept-{epoch}") for epoch in meta["kept"]}
+        return run
+
+
+def _parameters_of(arrays: Mapping[str, np.ndarray], part: str) -> SequenceParameters:
+    """Of the arrays named PART.NAME."""
+    return SequenceParameters.of_arrays(
+        {name.removeprefix(f"{part}."): array for name, array in arrays.items() if name.startswith(f"{part}.")}
+    )

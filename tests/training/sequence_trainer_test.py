@@ -14,17 +14,27 @@ from gr_tf.models.sequence_recommender import NAMES
 from gr_tf.optimizers import Adam
 from gr_tf.training.checkpoints import CheckpointFolder
 from gr_tf.training.sequence_config import SequenceTrainConfig
-from gr_tf.training.sequence_trainer import EpochDone, SequenceState, SequenceTrainer
+from gr_tf.training.sequence_trainer import EpochDone, SequenceTrainer, TrainedSequences
 
 CONFIG = SequenceTrainConfig(
-    dim=3, hidden=4, epochs=3, batch_size=16, learning_rate=0.01, l2=0.01, train_embeddings=True, dtype="float64"
+    dim=3,
+    hidden=4,
+    kept_epochs=(),
+    epochs=3,
+    batch_size=16,
+    learning_rate=0.01,
+    l2=0.01,
+    train_embeddings=True,
+    dtype="float64",
 )
 
 
-def assert_same(first: SequenceState, second: SequenceState) -> None:
-    assert first.epoch == second.epoch
-    for name, array in first.to_arrays().items():
-        np.testing.assert_array_equal(array, second.to_arrays()[name], err_msg=name)
+def assert_same(first: TrainedSequences, second: TrainedSequences) -> None:
+    assert (first.epoch, first.epochs, list(first.kept)) == (second.epoch, second.epochs, list(second.kept))
+    pairs = [(first.parameters, second.parameters), *((first.kept[epoch], second.kept[epoch]) for epoch in first.kept)]
+    for one, other in pairs:
+        for name, array in one.to_arrays().items():
+            np.testing.assert_array_equal(array, other.to_arrays()[name], err_msg=name)
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -85,24 +95,21 @@ def test_steps_are_adams_on_the_written_loss(toy_sequences: SequenceSet, train_e
 
 
 def test_same_seed_same_bits_and_resuming_is_going_on(toy_sequences: SequenceSet, tmp_path: pathlib.Path) -> None:
-    config = dataclasses.replace(CONFIG, dtype="float32", shuffle=True, epochs=5)
+    config = dataclasses.replace(CONFIG, dtype="float32", shuffle=True, epochs=5, kept_epochs=(1, 3, 4), patience=2)
     trainer = SequenceTrainer(toy_sequences, config)
     whole = trainer.run()
     assert_same(trainer.run(), whole)
     checkpoints = CheckpointFolder(tmp_path, every_seconds=0)
 
-    def stop(done: EpochDone) -> bool:
+    def stop(done: EpochDone) -> None:
         if done.epoch == 3:
             raise KeyboardInterrupt
-        return False
 
     with pytest.raises(KeyboardInterrupt):
         trainer.run(checkpoints=checkpoints, on_epoch=stop)
     resumed: list[int] = []
     assert_same(trainer.run(checkpoints=checkpoints, on_resume=resumed.append), whole)
     assert resumed == [2]
-    ended = trainer.run(on_epoch=lambda done: done.epoch == 2)
-    assert ended.epoch == 2
     other = SequenceTrainer(toy_sequences, dataclasses.replace(config, seed=1)).run()
     assert not np.array_equal(other.parameters.arrays[1], whole.parameters.arrays[1])
 
@@ -121,11 +128,7 @@ def test_training_learns_the_toy(toy_sequences: SequenceSet) -> None:
     losses: list[float] = []
     trainer = SequenceTrainer(toy_sequences, dataclasses.replace(CONFIG, epochs=150, l2=0.0))
 
-    def told(done: EpochDone) -> bool:
-        losses.append(done.loss)
-        return False
-
-    trainer.run(on_epoch=told)
+    trainer.run(on_epoch=lambda done: losses.append(done.loss))
     assert losses[0] == pytest.approx(np.log(len(toy_sequences.items) + 1), abs=0.3)
     assert losses[-1] < 0.6 * losses[0]
 
@@ -146,6 +149,8 @@ def test_settings_out_of_range() -> None:
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
         ({"l2": float("nan")}, "l2 must be a number of at least 0; got nan"),
         ({"dtype": "int8"}, "dtype must be one of"),
+        ({"patience": 0}, "patience must be at least 1; got 0"),
+        ({"kept_epochs": (60,)}, "kept_epochs must be from 1 to 50; got 60"),
     ):
         with pytest.raises(InputError, match=message):
             SequenceTrainConfig(**settings)
@@ -169,3 +174,24 @@ def test_ranks_of_the_next_item(toy_sequences: SequenceSet) -> None:
     assert metrics.mrr == pytest.approx((1 + 1 / 4 + 1 / 20) / 3)
     assert metrics.recall_at_10 == pytest.approx(2 / 3)
     assert len(next_item_ranks(trainer.model, parameters, sequences.only(slice(0)))) == 0
+
+
+def test_training_ends_when_validation_gets_no_better(toy_sequences: SequenceSet) -> None:
+    """The result is the best epoch's; what is kept ends with it."""
+    config = dataclasses.replace(CONFIG, epochs=40, learning_rate=0.1, patience=3, kept_epochs=tuple(range(1, 41)))
+    trainer = SequenceTrainer(toy_sequences, config)
+    told: list[EpochDone] = []
+    trained = trainer.run(on_epoch=told.append)
+    scores = [done.validation.mrr for done in told if done.validation is not None]
+    assert len(scores) == trained.epochs < 40
+    assert trained.epoch == int(np.argmax(scores)) + 1 == trained.epochs - 3
+    assert list(trained.kept) == list(range(1, trained.epoch + 1))
+    again = trainer.accuracy(trained.parameters, toy_sequences.valid)
+    assert again == told[trained.epoch - 1].validation
+    whole = SequenceTrainer(toy_sequences, dataclasses.replace(config, patience=None)).run()
+    np.testing.assert_array_equal(whole.kept[trained.epoch].arrays[1], trained.parameters.arrays[1])
+    assert whole.epoch == 40
+    none = dataclasses.replace(toy_sequences, valid=toy_sequences.valid.only(slice(0)))
+    with pytest.raises(InputError, match="patience needs validation sequences"):
+        SequenceTrainer(none, config)
+    assert SequenceTrainer(none, CONFIG).run().epoch == 3
