@@ -221,20 +221,13 @@ def _ia_told(ia: Mapping[str, Any]) -> str:
     return f"{np.mean(ia['seconds']):.1f} s ({products})"
 
 
-def _whole_numbers(flag: flags.FlagHolder[list[str]]) -> list[int]:
-    try:
-        return [int(text) for text in flag.value or ()]
-    except ValueError:
-        raise InputError(f"{flag.name} must be whole numbers; got {','.join(flag.value or ())!r}.") from None
-
-
 def main() -> None:
     if model_flags.DIM.value is not None:
         raise InputError("dims names the numbers of factors; dim is not used here.")
-    configs = [rating_flags.config_of_flags(dim=dim) for dim in _whole_numbers(_DIMS)]
+    configs = [rating_flags.config_of_flags(dim=dim) for dim in model_flags.whole_numbers(_DIMS)]
     if not configs:
         raise InputError("dims must name at least one number of factors.")
-    ia_dims = _whole_numbers(_IA_DIMS)
+    ia_dims = list(model_flags.whole_numbers(_IA_DIMS))
     ratings = rating_flags.load_dataset()
     folder = run_flags.run_dir(f"{ratings.name}-{configs[0].model}-times")
     result = run(

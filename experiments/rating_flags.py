@@ -14,9 +14,6 @@ from gr_tf.training.rating_config import RatingTrainConfig, rating_preset
 
 flags.adopt_module_key_flags(model_flags)
 
-_MIN_INTERACTIONS = flags.DEFINE_integer(
-    "min_interactions", RatingSplit().min_interactions, "Users and items with fewer ratings are left out."
-)
 _SPLIT_SEED = flags.DEFINE_integer("split_seed", RatingSplit().seed, "Seed of the held-out ratings.")
 _DEFAULTS = RatingTrainConfig()
 _STEPS = flags.DEFINE_integer(
@@ -24,7 +21,7 @@ _STEPS = flags.DEFINE_integer(
 )
 _CONFIG_FLAGS: tuple[flags.FlagHolder[Any], ...] = (
     model_flags.DIM,
-    flags.DEFINE_integer("batch_size", None, f"Ratings of a step. Default: the dataset's, or {_DEFAULTS.batch_size}."),
+    model_flags.BATCH_SIZE,
     model_flags.LEARNING_RATE,
     flags.DEFINE_float("weight_decay", None, f"Default: {_DEFAULTS.weight_decay}."),
     model_flags.DTYPE,
@@ -50,7 +47,7 @@ _PENALTY_IN_GRADIENT = flags.DEFINE_bool(
 
 def split_of_flags() -> RatingSplit:
     """How the ratings are split."""
-    return RatingSplit(min_interactions=_MIN_INTERACTIONS.value, seed=_SPLIT_SEED.value)
+    return RatingSplit(min_interactions=model_flags.MIN_INTERACTIONS.value, seed=_SPLIT_SEED.value)
 
 
 def config_of_flags(**instead: Any) -> RatingTrainConfig:

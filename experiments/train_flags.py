@@ -21,7 +21,7 @@ _CONFIG_FLAGS: tuple[flags.FlagHolder[Any], ...] = (
     flags.DEFINE_enum("loss", None, list(LOSSES), "Loss over the candidates of a step. Default: the dataset's."),
     model_flags.DIM,
     flags.DEFINE_integer("num_negatives", None, "Random candidates of a step. Default: the dataset's."),
-    flags.DEFINE_integer("epochs", None, "Passes over the training triples. Default: the dataset's."),
+    model_flags.EPOCHS,
     flags.DEFINE_enum("optimizer", None, list(OPTIMIZERS), f"Optimizer. Default: {_DEFAULTS.optimizer}."),
     model_flags.LEARNING_RATE,
     flags.DEFINE_enum(

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,10 @@ ORDERS = {
     "time": "by time, at one time by item name",
     "file": "as in the file, as the published code (it drops the time)",
 }
+
+
+# What differs from SequenceSplit's defaults, by protocol.
+SPLITS: dict[str, dict[str, Any]] = {"published": {}, "proper": {"order": "time", "valid_share": 0.1}}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,12 +1,24 @@
 """The settings of one training of a sequential recommender."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from gr_tf.data.sequences import SequenceSet
 from gr_tf.errors import InputError
-from gr_tf.models.sequence_recommender import SequenceRecommender
+from gr_tf.models.sequence_recommender import NAMES, SequenceRecommender
 from gr_tf.training.config import DTYPES
+
+# What differs from SequenceTrainConfig's defaults, by protocol.
+PROTOCOLS: dict[str, dict[str, Any]] = {
+    "published": {},
+    "proper": {
+        "train_embeddings": True,
+        "shuffle": True,
+        "patience": 5,
+        "kept_epochs": tuple(range(2, 51, 2)),
+    },
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,6 +82,16 @@ class SequenceTrainConfig:
         length = sequences.train.histories.shape[1]
         return SequenceRecommender(len(sequences.items), self.dim, self.hidden, length, dtype or self.dtype)
 
+    @property
+    def trained_layers(self) -> tuple[str, ...]:
+        """The parameters that training moves."""
+        return NAMES if self.train_embeddings else NAMES[1:]
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "kept_epochs": list(self.kept_epochs)}
+
+    @classmethod
+    def of_dict(cls, settings: Mapping[str, Any]) -> "SequenceTrainConfig":
+        """From `to_dict`."""
+        return cls(**{**settings, "kept_epochs": tuple(settings["kept_epochs"])})

@@ -1,0 +1,120 @@
+"""The binaries for sequences on a toy: what they print and write, what they refuse, and what a SIGKILL costs."""
+
+import dataclasses
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+
+from gr_tf import files
+from gr_tf.data.sequence_sources import load_sequences
+from gr_tf.data.sequences import SequenceSet, SequenceSplit
+from gr_tf.errors import InputError
+from gr_tf.stages import train_sequences
+from gr_tf.training.sequence_config import SequenceTrainConfig
+from tests.conftest import rating_lines
+from tests.experiments.binaries import kill_when, run_here, start_process
+
+TOY_FLAGS = (
+    "--dataset=yelp",
+    "--min_interactions=4",
+    "--window=5",
+    "--dim=3",
+    "--hidden=4",
+    "--batch_size=16",
+    "--learning_rate=0.01",
+)
+SPLIT = SequenceSplit(min_interactions=4, window=5, order="time", test_share=0.2, valid_share=0.2)
+CONFIG = SequenceTrainConfig(dim=3, hidden=4, epochs=6, batch_size=16, kept_epochs=(2, 5))
+
+
+@pytest.fixture(scope="module")
+def choices(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Enough choices of each user that a tenth of them is something."""
+    folder = tmp_path_factory.mktemp("choices")
+    (folder / "toy.rating").write_text("".join(rating_lines(num_users=8, num_items=24, num_ratings=150)))
+    return folder
+
+
+def published_sequences(choices: pathlib.Path) -> SequenceSet:
+    return load_sequences("yelp", choices, SequenceSplit(min_interactions=4, window=5))
+
+
+def test_table_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path, choices: pathlib.Path
+) -> None:
+    arguments = (*TOY_FLAGS, f"--data_dir={choices}", f"--run_dir={tmp_path}", "--epochs=8", "--kept_epochs=4,8")
+    sequences = published_sequences(choices)
+    tested, never = (
+        next(sequences.title(item) for item in range(1, 25) if (item in sequences.test.targets) is wanted)
+        for wanted in (True, False)
+    )
+    assert run_here(monkeypatch, "tracin_table1", *arguments, f"--movie={tested}") == 0
+    assert "proponents" in capsys.readouterr().out
+    result = files.read_json(tmp_path / "table1" / "result.json")
+    (row,) = result["rows"]
+    assert row["title"] == tested
+    assert len(row["proponents"]) == len(row["opponents"]) == 2
+    assert row["proponents"][0]["size"] >= row["proponents"][1]["size"]
+    assert row["opponents"][0]["size"] >= row["opponents"][1]["size"]
+    assert row["proponents"][0]["size"] > -row["opponents"][0]["size"]
+    for flags, message in (
+        (("--movie=i99",), "unknown item 'i99': not in the training data. Did you mean 'i9'"),
+        ((f"--movie={never}",), f"'{never}' is the next item of no test sequence"),
+        ((f"--movie={tested}", "--k=0"), "k must be at least 1; got 0"),
+        ((f"--movie={tested}", "--kept_epochs=4,x"), "kept_epochs must be whole numbers; got '4,x'"),
+        ((f"--movie={tested}", "--kept_epochs=9"), "kept_epochs must be from 1 to 8; got 9"),
+        ((f"--movie={tested}", "--window=1"), "window must be at least 2; got 1"),
+    ):
+        assert run_here(monkeypatch, "tracin_table1", *arguments, *flags) == 1
+        assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_training_stage(tmp_path: pathlib.Path, toy_sequences: SequenceSet) -> None:
+    stage = train_sequences.run(toy_sequences, SPLIT, CONFIG, tmp_path)
+    result = stage.result()
+    assert result["kept_epochs"] == [2, 5]
+    assert result["epoch"] == result["epochs"] == 6
+    assert 0 < result["accuracy"]["test"]["mrr"] < 1
+    trained = train_sequences.load(tmp_path)
+    assert trained.trainer.sequences.checksum == toy_sequences.checksum
+    again = trained.trainer.run()
+    for ours, want in zip(trained.parameters.arrays, again.parameters.arrays, strict=True):
+        np.testing.assert_array_equal(ours, want)
+    kept = trained.checkpoints()
+    assert [checkpoint.learning_rate for checkpoint in kept] == [CONFIG.learning_rate] * 2
+    for checkpoint, epoch in zip(kept, (2, 5), strict=True):
+        for ours, want in zip((checkpoint.table, *checkpoint.shared), again.kept[epoch].arrays, strict=True):
+            np.testing.assert_array_equal(ours, want)
+    # What goes wrong.
+    other = dataclasses.replace(toy_sequences, checksum="another")
+    with pytest.raises(InputError, match="was trained on other sequences"):
+        train_sequences.load(tmp_path, other)
+    shutil.rmtree(tmp_path / "train" / "epochs")
+    with pytest.raises(InputError, match=r"epoch-0002: the checkpoint is missing or damaged"):
+        trained.checkpoints()
+    none = tmp_path / "none"
+    train_sequences.run(toy_sequences, SPLIT, dataclasses.replace(CONFIG, kept_epochs=()), none)
+    with pytest.raises(InputError, match="no epoch was kept up to epoch 6"):
+        train_sequences.load(none, toy_sequences).checkpoints()
+
+
+def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: pathlib.Path, choices: pathlib.Path) -> None:
+    killed, straight = tmp_path / "killed", tmp_path / "straight"
+    tested = published_sequences(choices).title(int(published_sequences(choices).test.targets[0]))
+    arguments = [*TOY_FLAGS, f"--data_dir={choices}", "--epochs=400", "--kept_epochs=3,400", f"--movie={tested}"]
+    arguments += ["--checkpoint_seconds=0"]
+    kill_when(
+        lambda: bool(list((killed / "train" / "checkpoints").glob("checkpoint-*"))),
+        "tracin_table1",
+        f"--run_dir={killed}",
+        *arguments,
+    )
+    assert not (killed / "train" / "result.json").exists()
+    for folder in (killed, straight):
+        process = start_process("tracin_table1", f"--run_dir={folder}", *arguments)
+        _, error = process.communicate(timeout=200)
+        assert process.returncode == 0, error
+    rows = [files.read_json(folder / "table1" / "result.json")["rows"] for folder in (killed, straight)]
+    assert rows[0] == rows[1]
