@@ -57,6 +57,7 @@ class TracIn:
         self._gradient = tf.function(self._summed_gradient, reduce_retracing=True)
         self._along = tf.function(self._derivatives, reduce_retracing=True)
         self._norms = tf.function(self._squared_norms, reduce_retracing=True)
+        self._values = tf.function(self._loss_values, reduce_retracing=True)
 
     def influences(self, test: Sequence[np.ndarray], weights: np.ndarray | None = None) -> np.ndarray:
         """TracInCP [num_train] of every training example on a weighted sum of losses (see query_losses).
@@ -86,6 +87,15 @@ class TracIn:
             norms = [self._norms(arrays, part).numpy() for part in _parts(self._losses.train, _EXPLICIT_CHUNK)]
             total += learning_rate * np.concatenate(norms)[: len(total)].astype(np.float64)
         return total
+
+    def training_losses(self) -> np.ndarray:
+        """The loss [num_train] of every training example at the last checkpoint."""
+        arrays, _ = self._checkpoints[-1]
+        values = [self._values(arrays, part).numpy() for part in _parts(self._losses.train, _CHUNK)]
+        return np.concatenate(values)[: len(self._losses.train[0])].astype(np.float64)
+
+    def _loss_values(self, arrays: Sequence[Any], batch: Sequence[Any]) -> Any:
+        return self._losses.losses(tf.gather(arrays[0], self._losses.rows(batch)), arrays[1:], batch)
 
     def _direction(self, arrays: Sequence[Any], test: Sequence[np.ndarray], weights: np.ndarray) -> list[Any]:
         """The gradient of the weighted loss, as arrays; 0 for layers that do not count."""

@@ -1,5 +1,9 @@
 """Confidence intervals."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 
 def proportion_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a proportion.
@@ -13,3 +17,20 @@ def proportion_interval(successes: int, trials: int, confidence: float = 0.95) -
 
     interval = stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float | None, float | None]:
+    """The mean of independent values with Student's interval; without one where there is only one value.
+
+    Raises:
+        ValueError: if there are no values.
+    """
+    from scipy import stats  # here, because it is slow to import
+
+    if not len(values):
+        raise ValueError("want at least one value.")
+    mean = float(np.mean(values))
+    if len(values) == 1:
+        return mean, None, None
+    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return mean, mean - half, mean + half

@@ -124,6 +124,24 @@ def influence_spread(groups: Sequence[tuple[str, np.ndarray]]) -> "Figure":
     return figure
 
 
+def removal_effects(panels: Sequence[tuple[str, Sequence[str], Sequence[Sequence[float]]]]) -> "Figure":
+    """How removals changed metrics: a panel a metric, a dot a seed, a line at the mean.
+
+    Args:
+        panels: name of the metric, names of the removals, and of each the differences by seed.
+    """
+    figure = new_figure(len(panels), width=4.6, height=3.6)
+    for i, (metric, names, differences) in enumerate(panels):
+        axes = figure.add_subplot(1, len(panels), i + 1)
+        axes.axvline(0, color=NEUTRAL, linewidth=0.8, linestyle=":")
+        for place, values in enumerate(differences):
+            axes.scatter(values, np.full(len(values), -place), s=18, color=SUPPORTING, alpha=0.7, linewidths=0)
+            axes.plot(np.full(2, np.mean(values)), [-place - 0.25, -place + 0.25], color=OPPOSING, linewidth=1.5)
+        axes.set_yticks(-np.arange(len(names)), names if i == 0 else [])
+        axes.set_xlabel(f"change of {metric}")
+    return figure
+
+
 @dataclasses.dataclass(frozen=True)
 class Box:
     """One box of Figure 4.

@@ -71,6 +71,46 @@ def test_table_1(
         assert message in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize("protocol", ["published", "proper"])
+def test_removal(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    choices: pathlib.Path,
+    protocol: str,
+) -> None:
+    where = (f"--data_dir={choices}", f"--run_dir={tmp_path}")
+    arguments = (*TOY_FLAGS, *where, f"--protocol={protocol}", "--epochs=6", "--kept_epochs=1,2", "--num_seeds=2")
+    assert run_here(monkeypatch, "tracin_removal", *arguments, "--removed=5,9") == 0
+    assert "Recall@10, change" in capsys.readouterr().out
+    result = files.read_json(tmp_path / "removal" / "result.json")
+    assert list(result["trainings"]) == ["0", "1"]
+    named = [(row["removed"], row["k"]) for row in result["rows"]]
+    assert named == [
+        ("nothing", 0),
+        *((name, k) for k in (5, 9) for name in ("opponents", "random", "highest loss")),
+    ]
+    for row in result["rows"]:
+        for metric in ("mrr", "recall_at_10"):
+            of_row, whole = (
+                [
+                    next(t[metric] for t in trainings if (t["removed"], t["k"]) == key)
+                    for trainings in result["trainings"].values()
+                ]
+                for key in ((row["removed"], row["k"]), ("nothing", 0))
+            )
+            assert row[metric]["mean_difference"] == pytest.approx(np.mean(np.subtract(of_row, whole)))
+    # Removing nothing is the training itself.
+    trained = files.read_json(tmp_path / "seed-1" / "train" / "result.json")
+    assert result["trainings"]["1"][0]["mrr"] == trained["accuracy"]["test"]["mrr"]
+    assert (tmp_path / "removal" / "removal.png").read_bytes().startswith(b"\x89PNG")
+    # All of it is found again.
+    assert run_here(monkeypatch, "tracin_removal", *arguments, "--removed=5,9") == 0
+    assert files.read_json(tmp_path / "removal" / "result.json") == result
+    assert run_here(monkeypatch, "tracin_removal", *arguments, "--removed=999") == 1
+    assert "below the number of training sequences; got 999" in capsys.readouterr().err
+
+
 def test_training_stage(tmp_path: pathlib.Path, toy_sequences: SequenceSet) -> None:
     stage = train_sequences.run(toy_sequences, SPLIT, CONFIG, tmp_path)
     result = stage.result()

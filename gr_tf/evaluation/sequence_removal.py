@@ -1,0 +1,109 @@
+"""Retraining a sequential recommender without some of its training sequences, and what that changed."""
+
+import concurrent.futures
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from gr_tf.errors import InputError
+from gr_tf.evaluation.journal import Journal
+from gr_tf.training.sequence_trainer import SequenceTrainer
+
+WHOLE = "nothing"
+
+
+@dataclasses.dataclass(frozen=True)
+class Retrained:
+    """How good one training was.
+
+    Attributes:
+        removed: which choice of sequences it went without, a key of the removals; WHOLE: none.
+        k: how many.
+        epoch: whose parameters were the result.
+        mrr, recall_at_10: on the test sequences.
+        valid_mrr: on the validation sequences; None if there are none.
+    """
+
+    removed: str
+    k: int
+    epoch: int
+    mrr: float
+    recall_at_10: float
+    valid_mrr: float | None
+
+
+def retrain_without(
+    trainer: SequenceTrainer,
+    removals: Mapping[tuple[str, int], np.ndarray],
+    journal: Journal,
+    jobs: int,
+) -> Iterator[Retrained]:
+    """Trains without each choice of sequences; what the journal has is not done again.
+
+    The rest is the same in every training: initial values, batches and their order. A removed
+    sequence counts for nothing in its batch.
+
+    Args:
+        trainer: of the model.
+        removals: example ids by name and number.
+        journal: of Retrained records.
+        jobs: trainings at a time; they change no result.
+
+    Yields:
+        What was done anew, in the order of completion; it is in the journal by then.
+
+    Raises:
+        InputError: if jobs is below 1, or there is no test sequence.
+    """
+    if jobs < 1:
+        raise InputError(f"jobs must be at least 1; got {jobs}.")
+    test, valid = trainer.sequences.test, trainer.sequences.valid
+    if not len(test):
+        raise InputError("there is no test sequence.")
+    done = {(record["removed"], record["k"]) for record in journal.records}
+
+    def retrain(removed: str, k: int) -> Retrained:
+        trained = trainer.run(removed=removals[removed, k])
+        metrics, of_valid = (trainer.accuracy(trained.parameters, part) for part in (test, valid))
+        assert metrics is not None
+        valid_mrr = None if of_valid is None else of_valid.mrr
+        return Retrained(removed, k, trained.epoch, metrics.mrr, metrics.recall_at_10, valid_mrr)
+
+    executor = concurrent.futures.ThreadPoolExecutor(jobs)
+    try:
+        futures = [executor.submit(retrain, *key) for key in removals if key not in done]
+        for future in concurrent.futures.as_completed(futures):
+            retrained = future.result()
+            journal.add(dataclasses.asdict(retrained))
+            yield retrained
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def choices(
+    influences: np.ndarray, losses: np.ndarray, ks: Sequence[int], seed: int
+) -> dict[tuple[str, int], np.ndarray]:
+    """What to remove: nothing; for each k the strongest opponents; as controls random ones and those of highest loss.
+
+    Args:
+        influences: [num_train] on what is to get better.
+        losses: [num_train].
+        ks: how many.
+        seed: of the random ones.
+
+    Raises:
+        InputError: if a k is below 1, or leaves nothing to train on.
+    """
+    count = len(influences)
+    for k in ks:
+        if not 1 <= k < count:
+            raise InputError(f"k must be from 1 to {count - 1}, below the number of training sequences; got {k}.")
+    random = np.random.default_rng((seed, count)).permutation(count)
+    orders = {
+        "opponents": np.argsort(influences, kind="stable"),
+        "random": random,
+        "highest loss": np.argsort(-losses, kind="stable"),
+    }
+    removed = {(name, k): np.sort(order[:k]) for k in ks for name, order in orders.items()}
+    return {(WHOLE, 0): np.zeros(0, np.int64), **removed}
