@@ -109,7 +109,9 @@ def load(run_dir: pathlib.Path, ratings: RatingSet | None = None) -> TrainedRati
         raise InputError(f"{stage.path} was trained on other ratings than those of {ratings.source or ratings.name}.")
     arrays, meta = files.read_arrays(stage.path / _STATE)
     trainer = RatingTrainer(ratings, RatingTrainConfig(**meta["config"]))
-    return TrainedRatings(trainer, RatingState.of_arrays(arrays, meta["step"]), files.fingerprint(stage.path / _STATE))
+    return TrainedRatings(
+        trainer, RatingState.of_arrays(RatingParameters, arrays, meta["step"]), files.fingerprint(stage.path / _STATE)
+    )
 
 
 def _train(stage: RunDir, ratings: RatingSet, config: RatingTrainConfig, checkpoint_seconds: float) -> None:
@@ -155,6 +157,6 @@ def _train(stage: RunDir, ratings: RatingSet, config: RatingTrainConfig, checkpo
         "timing": {"seconds": time.monotonic() - start, "steps": config.steps - resumed},
         "peak_memory_bytes": peak_memory_bytes(),
     }
-    files.write_arrays(stage.path / _STATE, state.to_arrays(), {"config": config.to_dict(), "step": state.step})
+    files.write_arrays(stage.path / _STATE, state.to_arrays(), {"config": config.to_dict(), "step": state.done})
     stage.finish(result)
     checkpoints.clear()

@@ -6,7 +6,7 @@ the arithmetic between is compiled, because compiled scatters are serial.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import tensorflow as tf
 from gr_tf.data.ratings import RatingSet
 from gr_tf.errors import InputError, TrainingError
 from gr_tf.models.rating_model import RatingParameters
+from gr_tf.training.adam_state import AdamState, adam_step
 from gr_tf.training.checkpoints import CheckpointFolder
 from gr_tf.training.rating_config import RatingTrainConfig
 
@@ -22,42 +23,9 @@ from gr_tf.training.rating_config import RatingTrainConfig
 BLOCK_STEPS = 250
 # Of one call of the compiled graph: whole blocks, unless batches are very large.
 _RATINGS_AT_ONCE = 1 << 21
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class RatingState:
-    """What the next step depends on.
-
-    Attributes:
-        parameters: of the model.
-        means, squares: Adam's, of each parameter.
-        step: steps that Adam has done.
-    """
-
-    parameters: RatingParameters
-    means: RatingParameters
-    squares: RatingParameters
-    step: int
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """By name, for files; `step` is kept apart."""
-        return {
-            f"{part}.{name}": array
-            for part in ("parameters", "means", "squares")
-            for name, array in getattr(self, part).to_arrays().items()
-        }
-
-    @classmethod
-    def of_arrays(cls, arrays: Mapping[str, np.ndarray], step: int) -> "RatingState":
-        """From `to_arrays`."""
-        parts = {
-            part: RatingParameters.of_arrays(
-                {name.removeprefix(f"{part}."): array for name, array in arrays.items() if name.startswith(f"{part}.")}
-            )
-            for part in ("parameters", "means", "squares")
-        }
-        return cls(**parts, step=step)
+RatingState = AdamState[RatingParameters]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,11 +73,7 @@ class RatingTrainer:
 
     def initial_state(self) -> RatingState:
         """Before the first step."""
-        parameters = self.model.initial_parameters(self.config.seed)
-        zeros = RatingParameters(
-            np.zeros_like(parameters.table), tuple(np.zeros_like(array) for array in parameters.network)
-        )
-        return RatingState(parameters, zeros, zeros, 0)
+        return RatingState.initial(self.model.initial_parameters(self.config.seed))
 
     def run(
         self,
@@ -142,14 +106,14 @@ class RatingTrainer:
         newest = checkpoints.newest() if checkpoints is not None else None
         if newest is not None:
             arrays, meta = newest
-            start, done = RatingState.of_arrays(arrays, meta["step"]), meta["done"]
+            start, done = RatingState.of_arrays(RatingParameters, arrays, meta["step"]), meta["done"]
         if on_resume is not None:
             on_resume(done)
         variables = [
             [tf.Variable(array) for array in (part.table, *part.network)]
             for part in (start.parameters, start.means, start.squares)
         ]
-        step = start.step
+        step = start.done
         batches = _Batches(self.ratings.num_examples, self.config.batch_size, seed)
         while done < steps:
             count = min(BLOCK_STEPS, steps - done)
@@ -246,18 +210,8 @@ class RatingTrainer:
             summed = tf.math.unsorted_segment_sum(row_gradients, rows, self.model.num_rows)
             number = tf.cast(first + place + 1, dtype)
             for i, gradient in enumerate([summed, *network_gradients]):
-                tf.raw_ops.ResourceApplyAdam(
-                    var=parameters[i].handle,
-                    m=means[i].handle,
-                    v=squares[i].handle,
-                    beta1_power=_BETA1**number,
-                    beta2_power=_BETA2**number,
-                    lr=self.config.learning_rate,
-                    beta1=_BETA1,
-                    beta2=_BETA2,
-                    epsilon=_EPSILON,
-                    grad=gradient + self._decays[i] * parameters[i],
-                )
+                regularized = gradient + self._decays[i] * parameters[i]
+                adam_step(parameters[i], means[i], squares[i], regularized, number, self.config.learning_rate)
             errors = errors.write(place, error)
         return errors.stack()
 

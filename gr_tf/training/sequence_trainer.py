@@ -14,45 +14,11 @@ from gr_tf.data.sequences import Sequences, SequenceSet
 from gr_tf.errors import InputError, TrainingError
 from gr_tf.models.sequence_ranking import NextItemMetrics, next_item_ranks
 from gr_tf.models.sequence_recommender import SequenceParameters
+from gr_tf.training.adam_state import AdamState, adam_step, prefixed, without_prefix
 from gr_tf.training.checkpoints import CheckpointFolder
 from gr_tf.training.sequence_config import SequenceTrainConfig
 
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class SequenceState:
-    """What the next epoch depends on.
-
-    Attributes:
-        parameters: of the model.
-        means, squares: Adam's, of each parameter.
-        epoch: epochs done.
-    """
-
-    parameters: SequenceParameters
-    means: SequenceParameters
-    squares: SequenceParameters
-    epoch: int
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """By name, for files; `epoch` is kept apart."""
-        return {
-            f"{part}.{name}": array
-            for part in ("parameters", "means", "squares")
-            for name, array in getattr(self, part).to_arrays().items()
-        }
-
-    @property
-    def parts(self) -> tuple[SequenceParameters, SequenceParameters, SequenceParameters]:
-        """Parameters, means, squares."""
-        return self.parameters, self.means, self.squares
-
-    @classmethod
-    def of_arrays(cls, arrays: Mapping[str, np.ndarray], epoch: int) -> "SequenceState":
-        """From `to_arrays`."""
-        parts = {part: _parameters_of(arrays, part) for part in ("parameters", "means", "squares")}
-        return cls(**parts, epoch=epoch)
+SequenceState = AdamState[SequenceParameters]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -112,9 +78,7 @@ class SequenceTrainer:
 
     def initial_state(self) -> SequenceState:
         """Before the first step."""
-        parameters = self.model.initial_parameters(self.config.seed)
-        zeros = SequenceParameters(tuple(np.zeros_like(array) for array in parameters.arrays))
-        return SequenceState(parameters, zeros, zeros, 0)
+        return SequenceState.initial(self.model.initial_parameters(self.config.seed))
 
     def run(
         self,
@@ -140,11 +104,12 @@ class SequenceTrainer:
         newest = checkpoints.newest() if checkpoints is not None else None
         run = _Run.of_arrays(*newest) if newest is not None else _Run(self.initial_state())
         if on_resume is not None:
-            on_resume(run.state.epoch)
-        variables = [[tf.Variable(array) for array in part.arrays] for part in run.state.parts]
+            on_resume(run.state.done)
+        parts = (run.state.parameters, run.state.means, run.state.squares)
+        variables = [[tf.Variable(array) for array in part.arrays] for part in parts]
         while not run.is_over(self.config):
-            order = self._order(run.state.epoch)
-            first = run.state.epoch * len(order)
+            order = self._order(run.state.done)
+            first = run.state.done * len(order)
             losses = self._run_epoch(*variables, tf.constant(order), weights, tf.constant(first)).numpy()
             if not np.isfinite(losses).all():
                 bad = int(np.flatnonzero(~np.isfinite(losses))[0])
@@ -152,7 +117,7 @@ class SequenceTrainer:
             parameters, means, squares = (
                 SequenceParameters(tuple(variable.numpy() for variable in part)) for part in variables
             )
-            epoch = run.state.epoch + 1
+            epoch = run.state.done + 1
             validation = self.accuracy(parameters, self.sequences.valid)
             run.add(SequenceState(parameters, means, squares, epoch), validation, self.config)
             if on_epoch is not None:
@@ -160,7 +125,7 @@ class SequenceTrainer:
             if checkpoints is not None and not run.is_over(self.config) and checkpoints.due():
                 checkpoints.save(*run.to_arrays())
         kept = {epoch: parameters for epoch, parameters in run.kept.items() if epoch <= run.best_epoch}
-        return TrainedSequences(run.best_epoch, run.best, kept, run.state.epoch)
+        return TrainedSequences(run.best_epoch, run.best, kept, run.state.done)
 
     def accuracy(self, parameters: SequenceParameters, sequences: Sequences) -> NextItemMetrics | None:
         """How well next items are predicted; None if there are none."""
@@ -214,18 +179,8 @@ class SequenceTrainer:
                 dense = gradient
                 if i == 0:
                     dense = tf.math.unsorted_segment_sum(gradient, histories, self.model.num_items + 1)
-                tf.raw_ops.ResourceApplyAdam(
-                    var=parameters[i].handle,
-                    m=means[i].handle,
-                    v=squares[i].handle,
-                    beta1_power=_BETA1**number,
-                    beta2_power=_BETA2**number,
-                    lr=self.config.learning_rate,
-                    beta1=_BETA1,
-                    beta2=_BETA2,
-                    epsilon=_EPSILON,
-                    grad=dense + self.config.l2 * parameters[i],
-                )
+                regularized = dense + self.config.l2 * parameters[i]
+                adam_step(parameters[i], means[i], squares[i], regularized, number, self.config.learning_rate)
             errors = errors.write(place, loss)
         return errors.stack()
 
@@ -241,42 +196,40 @@ class _Run:
 
     def __init__(self, state: SequenceState) -> None:
         self.state = state
-        self.best_epoch, self.best = state.epoch, state.parameters
+        self.best_epoch, self.best = state.done, state.parameters
         self.best_mrr = -1.0
         self.kept: dict[int, SequenceParameters] = {}
 
     def is_over(self, config: SequenceTrainConfig) -> bool:
         """Whether no epoch is left to do."""
         patience = config.patience or config.epochs
-        return self.state.epoch >= config.epochs or self.state.epoch - self.best_epoch >= patience
+        return self.state.done >= config.epochs or self.state.done - self.best_epoch >= patience
 
     def add(self, state: SequenceState, validation: NextItemMetrics | None, config: SequenceTrainConfig) -> None:
         """Tells of one more epoch."""
         self.state = state
         if config.patience is None or (validation is not None and validation.mrr > self.best_mrr):
-            self.best_epoch, self.best = state.epoch, state.parameters
+            self.best_epoch, self.best = state.done, state.parameters
             self.best_mrr = -1.0 if validation is None else validation.mrr
-        if state.epoch in config.kept_epochs:
-            self.kept[state.epoch] = state.parameters
+        if state.done in config.kept_epochs:
+            self.kept[state.done] = state.parameters
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """For a checkpoint: arrays and a meta value."""
-        others = {"best": self.best, **{f"kept-{epoch}": parameters for epoch, parameters in self.kept.items()}}
-        arrays = {f"{part}.{name}": array for part in others for name, array in others[part].to_arrays().items()}
-        meta = {"epoch": self.state.epoch, "best_epoch": self.best_epoch, "best_mrr": self.best_mrr}
+        arrays = prefixed("best", self.best.to_arrays())
+        for epoch, parameters in self.kept.items():
+            arrays |= prefixed(f"kept-{epoch}", parameters.to_arrays())
+        meta = {"epoch": self.state.done, "best_epoch": self.best_epoch, "best_mrr": self.best_mrr}
         return self.state.to_arrays() | arrays, {**meta, "kept": list(self.kept)}
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> "_Run":
         """From `to_arrays`."""
-        run = cls(SequenceState.of_arrays(arrays, meta["epoch"]))
-        run.best_epoch, run.best, run.best_mrr = meta["best_epoch"], _parameters_of(arrays, "best"), meta["best_mrr"]
-        run.kept = {epoch: _parameters_of(arrays, f"kept-{epoch}") for epoch in meta["kept"]}
+        run = cls(SequenceState.of_arrays(SequenceParameters, arrays, meta["epoch"]))
+        run.best_epoch, run.best_mrr = meta["best_epoch"], meta["best_mrr"]
+        run.best, *kept = (
+            SequenceParameters.of_arrays(without_prefix(part, arrays))
+            for part in ("best", *(f"kept-{epoch}" for epoch in meta["kept"]))
+        )
+        run.kept = dict(zip(meta["kept"], kept, strict=True))
         return run
-
-
-def _parameters_of(arrays: Mapping[str, np.ndarray], part: str) -> SequenceParameters:
-    """Of the arrays named PART.NAME."""
-    return SequenceParameters.of_arrays(
-        {name.removeprefix(f"{part}."): array for name, array in arrays.items() if name.startswith(f"{part}.")}
-    )

@@ -61,7 +61,7 @@ def test_steps_are_adams_on_the_written_loss(toy_ratings: RatingSet, model: str)
     # Sums in another order, amplified by 30 steps of Adam, whose first ones divide by tiny numbers.
     for value, want in zip((got.parameters.table, *got.parameters.network), values, strict=True):
         np.testing.assert_allclose(value, want.numpy(), atol=1e-9)
-    assert got.step == config.steps
+    assert got.done == config.steps
 
 
 def test_batches_are_an_epochs_ratings_once(toy_ratings: RatingSet) -> None:
