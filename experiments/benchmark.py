@@ -21,6 +21,7 @@ from absl import flags
 
 from experiments import common, plain, stacked
 from experiments.rating_cases import RATING_CASES
+from experiments.sequence_cases import SEQUENCE_CASES
 from experiments.timing import fastest
 from gr_tf import files
 from gr_tf.attribution.queries import explained_predictions
@@ -92,6 +93,10 @@ COMPARISONS = (
     Comparison("FIA of NCF: the explicit block for Newton-CG", "ms a point", "ncf_fia_newton", "ncf_fia_direct"),
     Comparison("FIA of MF: in a batch", "ms a point", "mf_fia_direct", "mf_fia_batch"),
     Comparison("FIA of NCF: in a batch", "ms a point", "ncf_fia_direct", "ncf_fia_batch"),
+    Comparison("TracIn of an LSTM: forward mode", "us a sequence", "tracin_explicit", "tracin_forward_mode"),
+    Comparison(
+        "TracIn of an LSTM: scores, or losses only", "us a sequence", "tracin_loss", "tracin_forward_mode", 1 / 4
+    ),
     Comparison("MF: many retrainings", "s", "mf_retrain_one_core", "mf_retrain_all_cores", 1.7),
 )
 
@@ -233,6 +238,7 @@ CASES: dict[str, Callable[[], float]] = {
     "ml_explain_plain": lambda: _explain_large("movielens", ours=False),
     "ml_explain_ours": lambda: _explain_large("movielens", ours=True),
     **RATING_CASES,
+    **SEQUENCE_CASES,
 }
 
 

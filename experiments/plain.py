@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from gr_tf.attribution.example_losses import Checkpoint, SequenceLosses
 from gr_tf.data.adjacency import AdjacencyIndex
 from gr_tf.data.negatives import draw_candidates
 from gr_tf.data.triples import Query
@@ -79,6 +80,25 @@ def rating_training_steps(trainer: RatingTrainer) -> Callable[[int], None]:
             step(tf.constant(order[first : first + config.batch_size]))
 
     return steps
+
+
+def tracin(losses: SequenceLosses, checkpoint: Checkpoint) -> Callable[[Sequence[np.ndarray], int], np.ndarray]:
+    """Scores so many training sequences for a test sequence: a gradient each, all kept, then their dot products."""
+    arrays = [tf.constant(array) for array in (checkpoint.table, *checkpoint.shared)]
+
+    @tf.function
+    def gradient(history: Any, target: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(arrays[1:])
+            loss = losses.losses(tf.gather(arrays[0], history), arrays[1:], (history, target))[0]
+        return tf.concat([tf.reshape(part, [-1]) for part in tape.gradient(loss, arrays[1:])], axis=0)
+
+    def score(test: Sequence[np.ndarray], count: int) -> np.ndarray:
+        kept = [gradient(*(tf.constant(array[i : i + 1]) for array in losses.train)).numpy() for i in range(count)]
+        scores: np.ndarray = checkpoint.learning_rate * np.stack(kept) @ gradient(*map(tf.constant, test)).numpy()
+        return scores
+
+    return score
 
 
 def explaining(

@@ -132,7 +132,9 @@ def _of_seed(
     checkpoint_seconds: float,
 ) -> list[Retrained]:
     """The trainings of one seed, in the order of the removals."""
-    train_sequences.run(sequences, split, config, run_dir, overwrite=overwrite, checkpoint_seconds=checkpoint_seconds)
+    whole = train_sequences.run(
+        sequences, split, config, run_dir, overwrite=overwrite, checkpoint_seconds=checkpoint_seconds
+    ).result()
     trained = train_sequences.load(run_dir, sequences)
     settings = {"ks": list(ks), "chosen_on": chosen_on, "train_fingerprint": trained.fingerprint}
     with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite, reuse=True) as stage:
@@ -151,12 +153,22 @@ def _of_seed(
             for _ in retrain_without(trained.trainer, removals, journal, jobs):
                 bar.advance()
         journal.close()
-        by_key = {(record["removed"], record["k"]): record for record in journal.records}
+        by_key = {(record["removed"], record["k"]): Retrained(**record) for record in journal.records}
+        of_whole = Retrained(
+            WHOLE,
+            0,
+            whole["epoch"],
+            **whole["accuracy"]["test"],
+            valid_mrr=whole["accuracy"]["valid"] and whole["accuracy"]["valid"]["mrr"],
+        )
+        trainings = [of_whole, *(by_key[key] for key in removals)]
         overlap = {
-            f"{name} {k}": int(np.isin(ids, removals["opponents", k]).sum()) for (name, k), ids in removals.items() if k
+            f"{name} {k}": int(np.isin(ids, removals["opponents", k]).sum()) for (name, k), ids in removals.items()
         }
-        stage.finish({"trainings": [by_key[key] for key in removals], "shared_with_opponents": overlap})
-        return [Retrained(**by_key[key]) for key in removals]
+        stage.finish(
+            {"trainings": [dataclasses.asdict(record) for record in trainings], "shared_with_opponents": overlap}
+        )
+        return trainings
 
 
 def _row(records: Mapping[int, Sequence[Retrained]], removed: str, k: int) -> dict[str, Any]:

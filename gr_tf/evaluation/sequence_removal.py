@@ -18,7 +18,7 @@ class Retrained:
     """How good one training was.
 
     Attributes:
-        removed: which choice of sequences it went without, a key of the removals; WHOLE: none.
+        removed: which choice of sequences it went without; WHOLE: none.
         k: how many.
         epoch: whose parameters were the result.
         mrr, recall_at_10: on the test sequences.
@@ -84,7 +84,7 @@ def retrain_without(
 def choices(
     influences: np.ndarray, losses: np.ndarray, ks: Sequence[int], seed: int
 ) -> dict[tuple[str, int], np.ndarray]:
-    """What to remove: nothing; for each k the strongest opponents; as controls random ones and those of highest loss.
+    """What to remove, for each k: the strongest opponents; as controls random ones and those of highest loss.
 
     Args:
         influences: [num_train] on what is to get better.
@@ -105,5 +105,4 @@ def choices(
         "random": random,
         "highest loss": np.argsort(-losses, kind="stable"),
     }
-    removed = {(name, k): np.sort(order[:k]) for k in ks for name, order in orders.items()}
-    return {(WHOLE, 0): np.zeros(0, np.int64), **removed}
+    return {(name, k): np.sort(order[:k]) for k in ks for name, order in orders.items()}

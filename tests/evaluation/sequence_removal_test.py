@@ -9,7 +9,7 @@ from gr_tf.data.sequences import SequenceSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation.intervals import mean_interval
 from gr_tf.evaluation.journal import Journal
-from gr_tf.evaluation.sequence_removal import WHOLE, choices, retrain_without
+from gr_tf.evaluation.sequence_removal import choices, retrain_without
 from gr_tf.training.sequence_config import SequenceTrainConfig
 from gr_tf.training.sequence_trainer import SequenceTrainer
 
@@ -20,8 +20,7 @@ def test_choices() -> None:
     influences = np.array([0.5, -2.0, 0.0, -1.0, 3.0, 0.1])
     losses = np.array([1.0, 2.0, 9.0, 3.0, 8.0, 0.0])
     chosen = choices(influences, losses, [2, 3], 0)
-    assert next(iter(chosen)) == (WHOLE, 0)
-    assert len(chosen[WHOLE, 0]) == 0
+    assert set(chosen) == {(name, k) for name in ("opponents", "random", "highest loss") for k in (2, 3)}
     assert chosen["opponents", 2].tolist() == [1, 3]
     assert chosen["opponents", 3].tolist() == [1, 2, 3]
     assert chosen["highest loss", 2].tolist() == [2, 4]
@@ -37,15 +36,15 @@ def test_choices() -> None:
 
 def test_trainings_are_paired_and_found_again(toy_sequences: SequenceSet, tmp_path: pathlib.Path) -> None:
     trainer = SequenceTrainer(toy_sequences, CONFIG)
-    removals = {(WHOLE, 0): np.zeros(0, np.int64), ("random", 3): np.array([1, 2, 5])}
+    removals = {("opponents", 2): np.array([0, 7]), ("random", 3): np.array([1, 2, 5])}
     journal = Journal(tmp_path / "one.jsonl")
     first = {record.removed: record for record in retrain_without(trainer, removals, journal, 2)}
-    for removed, ids in ((WHOLE, []), ("random", [1, 2, 5])):
+    for removed, ids in (("opponents", [0, 7]), ("random", [1, 2, 5])):
         trained = trainer.run(removed=ids)
         metrics = trainer.accuracy(trained.parameters, toy_sequences.test)
         assert metrics is not None
         assert (first[removed].mrr, first[removed].recall_at_10) == (metrics.mrr, metrics.recall_at_10)
-    assert first[WHOLE].mrr != first["random"].mrr
+    assert first["opponents"].mrr != first["random"].mrr
     journal.close()
     again = Journal(tmp_path / "one.jsonl")
     assert list(retrain_without(trainer, removals, again, 1)) == []
