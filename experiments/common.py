@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from gr_tf.errors import InputError, TrainingError
 
@@ -26,6 +26,9 @@ def start(main: Callable[[], None], defaults: Mapping[str, Any] = types.MappingP
     def checked(argv: Sequence[str]) -> None:
         if len(argv) > 1:
             raise app.UsageError(f"unexpected argument {argv[1]!r}.")
+        if not flags.FLAGS["verbosity"].present:
+            # TensorFlow tells how long it took to write a checkpoint.
+            logging.set_verbosity(logging.WARNING)
         main()
 
     for stream in (sys.stdout, sys.stderr):

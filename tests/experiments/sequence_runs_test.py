@@ -156,5 +156,6 @@ def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: pathlib.Path, choic
         process = start_process("tracin_table1", f"--run_dir={folder}", *arguments)
         _, error = process.communicate(timeout=200)
         assert process.returncode == 0, error
+        assert "functional_saver" not in error
     rows = [files.read_json(folder / "table1" / "result.json")["rows"] for folder in (killed, straight)]
     assert rows[0] == rows[1]
