@@ -27,6 +27,7 @@ from experiments import (
     gr_table2,
     gr_table3_4,
     gr_table5,
+    tracin_table1,
 )
 from gr_tf import files
 from gr_tf.report.tables import as_markdown, removal_frame
@@ -156,6 +157,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "fia_rq1_steps": lambda: as_markdown(fia_rq1.by_steps_frame(_read("fia_rq1_movielens-1m_mf"))),
     "fia_rq2": _fia_rq2,
     "fia_rq3": lambda: _fia_rq3("fia_rq3_movielens-1m_mf"),
+    "tracin_table1": lambda: as_markdown(tracin_table1.frame(_read("tracin_table1_movielens-100k"))),
     "benchmark": lambda: as_markdown(benchmark.frame(_read("benchmark")["rows"])),
 }
 

@@ -2,8 +2,9 @@
 
 python -m experiments.tracin_table1 --data_dir=ml-100k --movie="Jaws (1975)"
 
-For the test sequences whose next item is the movie, the training sequences that lowered their mean loss
-most, and those that raised it, by TracInCP; told by their own next items, each title once.
+For the test sequences whose next item is the movie: which movies' training sequences lowered their mean
+loss, and which raised it. TracInCP, summed over the training sequences of each next item; the movie
+itself left out.
 """
 
 import pathlib
@@ -74,9 +75,7 @@ def run(
                 {
                     "title": label,
                     "num_test": len(places),
-                    "proponents": _told(sequences, influences, k),
-                    "opponents": _told(sequences, -influences, k),
-                    "paper": published.TRACIN_TABLE1.get(label),
+                    **_told(sequences, influences, sequences.target_of(label), k),
                 }
             )
         stage.finish({"dataset": sequences.name, "config": config.to_dict(), "rows": rows})
@@ -84,20 +83,16 @@ def run(
 
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """For reading, from result.json; the page's below ours, in brackets."""
-    return pd.DataFrame(
-        [
-            {
-                "movie": row["title"],
-                **{
-                    what: "; ".join(told["title"] for told in row[what])
-                    + (f" ({'; '.join(row['paper'][i])})" if row["paper"] else "")
-                    for i, what in enumerate(("proponents", "opponents"))
-                },
-            }
-            for row in result["rows"]
-        ]
-    )
+    """For reading, from result.json: ours, and the page's with their places in our order."""
+    rows = []
+    for row in result["rows"]:
+        told = {"movie": row["title"]}
+        for what in ("proponents", "opponents"):
+            told[what] = "; ".join(item["title"] for item in row[what])
+            paper = row["paper"][what] if row["paper"] else ()
+            told[f"page's {what} (place)"] = "; ".join(f"{item['title']} ({item['place']})" for item in paper) or "-"
+        rows.append(told)
+    return pd.DataFrame(rows)
 
 
 def _test_places(sequences: SequenceSet, label: str) -> np.ndarray:
@@ -107,17 +102,30 @@ def _test_places(sequences: SequenceSet, label: str) -> np.ndarray:
     return places
 
 
-def _told(sequences: SequenceSet, scores: np.ndarray, k: int) -> list[dict[str, Any]]:
-    """The first k titles of next items by descending score, with the best sequence's user and |influence|."""
-    told: dict[str, dict[str, Any]] = {}
-    for example in np.argsort(-scores, kind="stable"):
-        title = sequences.title(int(sequences.train.targets[example]))
-        if title not in told:
-            user = sequences.users.names[sequences.train.users[example]]
-            told[title] = {"title": title, "user": user, "size": float(scores[example]), "example_id": int(example)}
-        if len(told) == k:
-            break
-    return list(told.values())
+def _told(sequences: SequenceSet, influences: np.ndarray, target: int, k: int) -> dict[str, Any]:
+    """The k items of largest and of smallest influence, and where the page's are in that order."""
+    size = len(sequences.items) + 1
+    sums = np.bincount(sequences.train.targets, influences, size)
+    counts = np.bincount(sequences.train.targets, minlength=size)
+    trained = np.flatnonzero((counts > 0) & (np.arange(size) != target))
+    order = trained[np.argsort(-sums[trained], kind="stable")]
+    titles = [sequences.title(int(item)) for item in order]
+    told = [
+        {"title": title, "influence": float(sums[item]), "num_train": int(counts[item])}
+        for title, item in zip(titles, order, strict=True)
+    ]
+    paper = published.TRACIN_TABLE1.get(sequences.title(target))
+    return {
+        "proponents": told[:k],
+        "opponents": told[::-1][:k],
+        "num_items": len(order),
+        "paper": paper and {"proponents": _places(paper[0], titles), "opponents": _places(paper[1], titles[::-1])},
+    }
+
+
+def _places(wanted: Sequence[str], titles: Sequence[str]) -> list[dict[str, Any]]:
+    """Where titles are in an order, from 1; None where they are not in it."""
+    return [{"title": title, "place": titles.index(title) + 1 if title in titles else None} for title in wanted]
 
 
 def main() -> None:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from gr_tf import files
+from gr_tf.attribution.example_losses import SequenceLosses
+from gr_tf.attribution.tracin import TracIn
 from gr_tf.data.sequence_sources import load_sequences
 from gr_tf.data.sequences import SequenceSet, SequenceSplit
 from gr_tf.errors import InputError
@@ -56,9 +58,19 @@ def test_table_1(
     (row,) = result["rows"]
     assert row["title"] == tested
     assert len(row["proponents"]) == len(row["opponents"]) == 2
-    assert row["proponents"][0]["size"] >= row["proponents"][1]["size"]
-    assert row["opponents"][0]["size"] >= row["opponents"][1]["size"]
-    assert row["proponents"][0]["size"] > -row["opponents"][0]["size"]
+    influences = [item["influence"] for item in (*row["proponents"], *row["opponents"][::-1])]
+    assert influences == sorted(influences, reverse=True)
+    assert tested not in [item["title"] for item in (*row["proponents"], *row["opponents"])]
+    # Sums over the sequences of a next item.
+    trained = train_sequences.load(tmp_path, sequences)
+    losses = SequenceLosses(trained.trainer.model, sequences)
+    tracin = TracIn(losses, trained.checkpoints(), trained.trainer.config.trained_layers)
+    of_test = tracin.influences(
+        losses.batch(sequences.test.only(sequences.test.targets == sequences.target_of(tested)))
+    )
+    first = sequences.train.targets == sequences.target_of(row["proponents"][0]["title"])
+    assert row["proponents"][0]["influence"] == pytest.approx(of_test[first].sum(), rel=1e-4)
+    assert row["proponents"][0]["num_train"] == first.sum()
     for flags, message in (
         (("--movie=i99",), "unknown item 'i99': not in the training data. Did you mean 'i9'"),
         ((f"--movie={never}",), f"'{never}' is the next item of no test sequence"),
