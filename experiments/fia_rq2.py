@@ -35,10 +35,11 @@ for module in (model_flags, rating_flags, run_flags):
 
 NAME = "rq2"
 DEFAULTS = {"dataset": "movielens-1m", "training_steps": 5_000}
+_TIMED_FOR_IA = (8, 16, 64)
 _IA_TOLERANCE, _IA_ITERATIONS = 1e-3, 100
 
 _DIMS = flags.DEFINE_list("dims", ["8", "16", "32", "64", "128", "256"], "Numbers of factors.")
-_IA_DIMS = flags.DEFINE_list("ia_dims", ["8", "16", "64"], "Those of them that IA is timed for.")
+_IA_DIMS = flags.DEFINE_list("ia_dims", None, "Those of them that IA is timed for. Default: 8, 16 and 64.")
 _NUM_TIMED = flags.DEFINE_integer("num_timed", 300, "Test points for FIA, in one batch.", lower_bound=2)
 _NUM_SINGLE = flags.DEFINE_integer("num_single", 20, "Of them, explained one at a time too.", lower_bound=1)
 _IA_POINTS = flags.DEFINE_integer("ia_points", 1, "Test points for IA.", lower_bound=1)
@@ -227,7 +228,9 @@ def main() -> None:
     configs = [rating_flags.config_of_flags(dim=dim) for dim in model_flags.whole_numbers(_DIMS)]
     if not configs:
         raise InputError("dims must name at least one number of factors.")
-    ia_dims = list(model_flags.whole_numbers(_IA_DIMS))
+    ia_dims = model_flags.whole_numbers(_IA_DIMS)
+    if _IA_DIMS.value is None:
+        ia_dims = tuple(config.dim for config in configs if config.dim in _TIMED_FOR_IA)
     ratings = rating_flags.load_dataset()
     folder = run_flags.run_dir(f"{ratings.name}-{configs[0].model}-times")
     result = run(

@@ -16,9 +16,10 @@ import pandas as pd
 from absl import flags
 
 from experiments import common, jobs_flag, model_flags, run_flags, seed_flags, sequence_flags
+from gr_tf import files
 from gr_tf.attribution.example_losses import SequenceLosses
 from gr_tf.attribution.tracin import TracIn
-from gr_tf.data.sequences import SequenceSet, SequenceSplit
+from gr_tf.data.sequences import Sequences, SequenceSet, SequenceSplit
 from gr_tf.errors import InputError
 from gr_tf.evaluation.intervals import mean_interval
 from gr_tf.evaluation.journal import Journal
@@ -34,6 +35,7 @@ for module in (jobs_flag, model_flags, run_flags, seed_flags, sequence_flags):
     flags.adopt_module_key_flags(module)
 
 NAME = "removal"
+_SCORES = "scores"
 # What the removed are chosen by: the published code looks at the sequences that it then reports on.
 CHOSEN_ON = {"published": "test", "proper": "valid"}
 # Test sequences whose mean loss is one term of the published influence.
@@ -71,17 +73,25 @@ def run(
         What result.json holds.
 
     Raises:
-        InputError: if a k is out of range, or there is nothing to choose on.
+        InputError: if a k is out of range, or there is nothing to choose or to test on.
     """
-    if not len(getattr(sequences, chosen_on)):
-        raise InputError(f"opponents are chosen on {chosen_on} sequences, and there are none.")
+    for part in dict.fromkeys(("test", chosen_on)):
+        if not len(getattr(sequences, part)):
+            raise InputError(f"there are no {part} sequences: users have too few choices.")
     nothing = np.zeros(sequences.num_examples)
     choices(nothing, nothing, ks, 0)  # refuses a bad k before any training
     seeds = range(config.seed, config.seed + num_seeds)
-    settings = {"checksum": sequences.checksum, "config": config.to_dict(), "ks": list(ks), "seeds": list(seeds)}
+    settings = {
+        "checksum": sequences.checksum,
+        "config": config.to_dict(),
+        "chosen_on": chosen_on,
+        "ks": list(ks),
+        "seeds": list(seeds),
+    }
     records: dict[int, list[Retrained]] = {}
+    shared: dict[int, dict[str, int]] = {}
     for seed in seeds:
-        records[seed] = _of_seed(
+        records[seed], shared[seed] = _of_seed(
             sequences,
             split,
             dataclasses.replace(config, seed=seed),
@@ -92,8 +102,17 @@ def run(
             overwrite,
             checkpoint_seconds,
         )
-    with RunDir.begin(run_dir / NAME, {**settings, "chosen_on": chosen_on}, overwrite=True) as stage:
+    with RunDir.begin(run_dir / NAME, settings, overwrite=True) as stage:
         rows = [_row(records, *key) for key in ((record.removed, record.k) for record in records[config.seed])]
+        panels = [
+            (
+                metric,
+                [f"{row['removed']} {row['k']}" for row in rows if row["removed"] != WHOLE],
+                [row[metric]["differences"] for row in rows if row["removed"] != WHOLE],
+            )
+            for metric in METRICS
+        ]
+        figures.save(figures.removal_effects(panels), stage.path / "removal.png")
         stage.finish(
             {
                 "dataset": sequences.name,
@@ -105,18 +124,10 @@ def run(
                 "trainings": {
                     str(seed): [dataclasses.asdict(record) for record in of_seed] for seed, of_seed in records.items()
                 },
+                "shared_with_opponents": {str(seed): counts for seed, counts in shared.items()},
                 "paper": published.TRACIN_REMOVAL,
             }
         )
-        panels = [
-            (
-                metric,
-                [f"{row['removed']} {row['k']}" for row in rows if row["removed"] != WHOLE],
-                [row[metric]["differences"] for row in rows if row["removed"] != WHOLE],
-            )
-            for metric in METRICS
-        ]
-        figures.save(figures.removal_effects(panels), stage.path / "removal.png")
         return dict(stage.result())
 
 
@@ -130,30 +141,20 @@ def _of_seed(
     jobs: int,
     overwrite: bool,
     checkpoint_seconds: float,
-) -> list[Retrained]:
-    """The trainings of one seed, in the order of the removals."""
+) -> tuple[list[Retrained], dict[str, int]]:
+    """The trainings of one seed, in the order of the removals, and how many of each removed are opponents.
+
+    Other numbers asked for earlier stay in the journal.
+    """
     whole = train_sequences.run(
         sequences, split, config, run_dir, overwrite=overwrite, checkpoint_seconds=checkpoint_seconds
     ).result()
     trained = train_sequences.load(run_dir, sequences)
-    settings = {"ks": list(ks), "chosen_on": chosen_on, "train_fingerprint": trained.fingerprint}
-    with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite, reuse=True) as stage:
-        if stage.is_finished:
-            return [Retrained(**record) for record in stage.result()["trainings"]]
-        losses = SequenceLosses(trained.trainer.model, sequences)
-        explainer = TracIn(losses, trained.checkpoints(), config.trained_layers)
-        chosen = getattr(sequences, chosen_on)
-        # The published sum over batches of their mean losses.
-        batches = np.arange(len(chosen)) // _PUBLISHED_BATCH
-        weights = 1 / np.bincount(batches)[batches]
-        influences = explainer.influences(losses.batch(chosen), weights)
-        removals = choices(influences, explainer.training_losses(), ks, config.seed)
+    settings = {"chosen_on": chosen_on, "train_fingerprint": trained.fingerprint}
+    with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite) as stage:
+        scores = _scores(trained, getattr(sequences, chosen_on), stage.path / _SCORES)
+        removals = choices(*scores, ks, config.seed)
         journal = Journal(stage.path / "trainings.jsonl", [field.name for field in dataclasses.fields(Retrained)])
-        with progress(f"seed {config.seed}: trainings", len(removals), len(journal.records)) as bar:
-            for _ in retrain_without(trained.trainer, removals, journal, jobs):
-                bar.advance()
-        journal.close()
-        by_key = {(record["removed"], record["k"]): Retrained(**record) for record in journal.records}
         of_whole = Retrained(
             WHOLE,
             0,
@@ -161,14 +162,32 @@ def _of_seed(
             **whole["accuracy"]["test"],
             valid_mrr=whole["accuracy"]["valid"] and whole["accuracy"]["valid"]["mrr"],
         )
-        trainings = [of_whole, *(by_key[key] for key in removals)]
-        overlap = {
-            f"{name} {k}": int(np.isin(ids, removals["opponents", k]).sum()) for (name, k), ids in removals.items()
-        }
-        stage.finish(
-            {"trainings": [dataclasses.asdict(record) for record in trainings], "shared_with_opponents": overlap}
-        )
-        return trainings
+        done = {(record["removed"], record["k"]) for record in journal.records}
+        with progress(f"seed {config.seed}: trainings", len(removals), len(removals.keys() & done)) as bar:
+            for _ in retrain_without(trained.trainer, removals, journal, jobs):
+                bar.advance()
+        journal.close()
+        by_key = {(record["removed"], record["k"]): Retrained(**record) for record in journal.records}
+    shared = {f"{name} {k}": int(np.isin(ids, removals["opponents", k]).sum()) for (name, k), ids in removals.items()}
+    return [of_whole, *(by_key[key] for key in removals)], shared
+
+
+def _scores(
+    trained: train_sequences.TrainedRecommender, chosen: Sequences, path: pathlib.Path
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each training sequence's influence on the chosen ones, and its loss [num_train]; kept at path."""
+    if path.exists():
+        arrays, _ = files.read_arrays(path)
+        return arrays["influences"], arrays["losses"]
+    trainer = trained.trainer
+    losses = SequenceLosses(trainer.model, trainer.sequences)
+    explainer = TracIn(losses, trained.checkpoints(), trainer.config.trained_layers)
+    # The published sum over batches of their mean losses.
+    batches = np.arange(len(chosen)) // _PUBLISHED_BATCH
+    influences = explainer.influences(losses.batch(chosen), 1 / np.bincount(batches)[batches])
+    values = explainer.training_losses()
+    files.write_arrays(path, {"influences": influences, "losses": values})
+    return influences, values
 
 
 def _row(records: Mapping[int, Sequence[Retrained]], removed: str, k: int) -> dict[str, Any]:

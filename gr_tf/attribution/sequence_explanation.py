@@ -28,12 +28,6 @@ class SequenceExplanation(Explanation[SequenceQuery]):
         frame = self.sequences.train_frame.iloc[self.example_ids].reset_index(drop=True)
         return frame.assign(influence=self.influences, example_id=self.example_ids)
 
-    def by_title(self) -> "SequenceExplanation":
-        """Only the first sequence of each chosen title."""
-        titles = self.frame.title.to_numpy()
-        _, first = np.unique(titles, return_index=True)
-        return self.only(np.sort(first))
-
     def opponents(self) -> "SequenceExplanation":
         """Those of negative influence, the most negative first."""
         reverse = self.only(np.arange(len(self.influences))[::-1])

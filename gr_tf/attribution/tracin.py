@@ -34,7 +34,8 @@ class TracIn:
         layers: of `losses.layers`, those whose gradients count; None: all.
 
     Raises:
-        InputError: if there is no checkpoint, or a layer is unknown.
+        InputError: if there is no checkpoint or layer, or a layer is unknown; of every method, if a number is
+            not finite, naming the example.
     """
 
     def __init__(
@@ -42,6 +43,8 @@ class TracIn:
     ) -> None:
         if not checkpoints:
             raise InputError("TracIn needs at least one checkpoint.")
+        if layers is not None and not layers:
+            raise InputError(f"layers must name at least one of {', '.join(losses.layers)}.")
         for layer in layers or ():
             if layer not in losses.layers:
                 raise InputError(f"layers must be among {', '.join(losses.layers)}; got {layer!r}.")
@@ -73,7 +76,7 @@ class TracIn:
             direction = self._direction(arrays, test, weights)
             along = [self._along(arrays, direction, part).numpy() for part in _parts(self._losses.train, _CHUNK)]
             total += learning_rate * np.concatenate(along)[: len(total)].astype(np.float64)
-        return total
+        return _finite(total, "influence")
 
     def pairwise(self, test: Sequence[np.ndarray]) -> np.ndarray:
         """TracInCP [num_test, num_train] of every training example on each of several."""
@@ -86,13 +89,13 @@ class TracIn:
         for arrays, learning_rate in self._checkpoints:
             norms = [self._norms(arrays, part).numpy() for part in _parts(self._losses.train, _EXPLICIT_CHUNK)]
             total += learning_rate * np.concatenate(norms)[: len(total)].astype(np.float64)
-        return total
+        return _finite(total, "self-influence")
 
     def training_losses(self) -> np.ndarray:
         """The loss [num_train] of every training example at the last checkpoint."""
         arrays, _ = self._checkpoints[-1]
         values = [self._values(arrays, part).numpy() for part in _parts(self._losses.train, _CHUNK)]
-        return np.concatenate(values)[: len(self._losses.train[0])].astype(np.float64)
+        return _finite(np.concatenate(values)[: len(self._losses.train[0])].astype(np.float64), "loss")
 
     def _loss_values(self, arrays: Sequence[Any], batch: Sequence[Any]) -> Any:
         return self._losses.losses(tf.gather(arrays[0], self._losses.rows(batch)), arrays[1:], batch)
@@ -152,6 +155,14 @@ class TracIn:
             return [of_rows[0], *of_shared]
 
         return list(tf.vectorized_map(of_one, tuple(batch)))
+
+
+def _finite(values: np.ndarray, what: str) -> np.ndarray:
+    """The values [num_train], if all are finite."""
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise InputError(f"the {what} of training example {bad[0]} is not finite, nor of {len(bad) - 1} others.")
+    return values
 
 
 def _parts(batch: Sequence[np.ndarray], size: int, fill: float | None = None) -> Iterator[tuple[Any, ...]]:

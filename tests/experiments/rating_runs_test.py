@@ -105,6 +105,11 @@ def test_rq2(
     assert run_here(monkeypatch, "fia_rq2", *arguments, "--num_single=2", "--dims=2,4,6", "--ia_dims=4") == 0
     assert (tmp_path / "k2" / "rq2" / "result.json").read_bytes() == first
     assert [row["dim"] for row in files.read_json(tmp_path / "rq2" / "result.json")["rows"]] == [2, 4, 6]
+    # IA's dimensions are those of the default that are asked for.
+    other = f"--run_dir={tmp_path / 'other'}"
+    assert run_here(monkeypatch, "fia_rq2", *arguments, other, "--num_single=2", "--dims=2,8") == 0
+    rows = files.read_json(tmp_path / "other" / "rq2" / "result.json")["rows"]
+    assert [row["ia"] is not None for row in rows] == [False, True]
     for flags, message in (
         (("--dims=2,four",), "dims must be whole numbers; got '2,four'"),
         (("--dims=2", "--ia_dims=3"), "ia_dims must be among dims; got 3"),

@@ -119,8 +119,25 @@ def test_removal(
     # All of it is found again.
     assert run_here(monkeypatch, "tracin_removal", *arguments, "--removed=5,9") == 0
     assert files.read_json(tmp_path / "removal" / "result.json") == result
+    journal = (tmp_path / "seed-1" / "removal" / "trainings.jsonl").read_text()
+    assert run_here(monkeypatch, "tracin_removal", *arguments, "--removed=9") == 0
+    fewer = files.read_json(tmp_path / "removal" / "result.json")
+    assert fewer["rows"] == [row for row in result["rows"] if row["k"] in (0, 9)]
+    assert (tmp_path / "seed-1" / "removal" / "trainings.jsonl").read_text() == journal
+    assert fewer["shared_with_opponents"]["0"]["opponents 9"] == 9
     assert run_here(monkeypatch, "tracin_removal", *arguments, "--removed=999") == 1
     assert "below the number of training sequences; got 999" in capsys.readouterr().err
+
+
+def test_removal_with_nothing_to_test_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    """A tenth of five choices is none."""
+    (tmp_path / "few.rating").write_text("".join(rating_lines(num_users=4, num_items=5, num_ratings=20)))
+    arguments = (*TOY_FLAGS, f"--data_dir={tmp_path}", f"--run_dir={tmp_path / 'run'}", "--removed=2")
+    assert run_here(monkeypatch, "tracin_removal", *arguments) == 1
+    assert "there are no test sequences: users have too few choices" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_training_stage(tmp_path: pathlib.Path, toy_sequences: SequenceSet) -> None:
