@@ -163,9 +163,20 @@ def _of_seed(
             valid_mrr=whole["accuracy"]["valid"] and whole["accuracy"]["valid"]["mrr"],
         )
         done = {(record["removed"], record["k"]) for record in journal.records}
-        with progress(f"seed {config.seed}: trainings", len(removals), len(removals.keys() & done)) as bar:
-            for _ in retrain_without(trained.trainer, removals, journal, jobs):
-                bar.advance()
+        missing = [key for key in removals if key not in done]
+        what = f"seed {config.seed}: epochs of {len(missing)} trainings"
+        with progress(what, len(missing) * config.epochs) as bar:
+            for _ in retrain_without(
+                trained.trainer,
+                removals,
+                journal,
+                jobs,
+                folder=stage.path / "checkpoints",
+                checkpoint_seconds=checkpoint_seconds,
+                on_found=bar.pass_over,
+                on_epoch=bar.advance,
+            ):
+                pass
         journal.close()
         by_key = {(record["removed"], record["k"]): Retrained(**record) for record in journal.records}
     shared = {f"{name} {k}": int(np.isin(ids, removals["opponents", k]).sum()) for (name, k), ids in removals.items()}

@@ -2,12 +2,15 @@
 
 import concurrent.futures
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import pathlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from gr_tf.errors import InputError
 from gr_tf.evaluation.journal import Journal
+from gr_tf.training.checkpoints import CheckpointFolder
 from gr_tf.training.sequence_trainer import SequenceTrainer
 
 WHOLE = "nothing"
@@ -38,6 +41,11 @@ def retrain_without(
     removals: Mapping[tuple[str, int], np.ndarray],
     journal: Journal,
     jobs: int,
+    *,
+    folder: pathlib.Path | None = None,
+    checkpoint_seconds: float = 30.0,
+    on_found: Callable[[int], object] = lambda epochs: None,
+    on_epoch: Callable[[], object] = lambda: None,
 ) -> Iterator[Retrained]:
     """Trains without each choice of sequences; what the journal has is not done again.
 
@@ -49,6 +57,10 @@ def retrain_without(
         removals: example ids by name and number.
         journal: of Retrained records.
         jobs: trainings at a time; they change no result.
+        folder: where trainings under way leave checkpoints; None: a killed training begins anew.
+        checkpoint_seconds: how much of each a kill may lose.
+        on_found, on_epoch: told of epochs that need no work (done earlier, or not needed by the stopping
+            rule), and of each that is done; of a training they add up to config.epochs.
 
     Yields:
         What was done anew, in the order of completion; it is in the journal by then.
@@ -64,7 +76,15 @@ def retrain_without(
     done = {(record["removed"], record["k"]) for record in journal.records}
 
     def retrain(removed: str, k: int) -> Retrained:
-        trained = trainer.run(removed=removals[removed, k])
+        name = f"{removed}-{k}".replace(" ", "-")
+        checkpoints = None if folder is None else CheckpointFolder(folder / name, checkpoint_seconds)
+        trained = trainer.run(
+            removed=removals[removed, k],
+            checkpoints=checkpoints,
+            on_resume=on_found,
+            on_epoch=lambda done: on_epoch(),
+        )
+        on_found(trainer.config.epochs - trained.epochs)
         metrics, of_valid = (trainer.accuracy(trained.parameters, part) for part in (test, valid))
         assert metrics is not None
         valid_mrr = None if of_valid is None else of_valid.mrr
@@ -77,6 +97,8 @@ def retrain_without(
             retrained = future.result()
             journal.add(dataclasses.asdict(retrained))
             yield retrained
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
     finally:
         executor.shutdown(cancel_futures=True)
 

@@ -1,6 +1,7 @@
 """Progress of long work, with a rate and the time left."""
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,31 +12,35 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """A bar on a terminal; plain lines now and then elsewhere."""
+    """A bar on a terminal; plain lines now and then elsewhere. Safe to use from several threads."""
 
     def __init__(self, what: str, total: int, done: int) -> None:
         self._what, self._total, self._initial, self._done = what, total, done, done
         self._bar = tqdm.tqdm(desc=what, total=total, initial=done) if sys.stderr.isatty() else None
         self._start = self._last = time.monotonic()
+        self._lock = threading.Lock()
 
-    def continue_from(self, done: int) -> None:
-        """Tells that `done` pieces were done by an earlier process."""
-        self._initial = self._done = done
-        if self._bar is not None:
-            self._bar.initial = self._bar.n = done
+    def pass_over(self, count: int) -> None:
+        """Tells that `count` pieces need no work: an earlier process did them, or they turned out not to be needed."""
+        with self._lock:
+            self._initial += count
+            self._done += count
+            if self._bar is not None:
+                self._bar.initial, self._bar.n = self._initial, self._done
 
     def advance(self) -> None:
         """Tells that one more piece is done."""
-        self._done += 1
-        now = time.monotonic()
-        if self._bar is not None:
-            self._bar.update()
-        elif now - self._last >= _SECONDS_BETWEEN_LINES or self._done >= self._total:
-            self._last = now
-            text = tqdm.tqdm.format_meter(
-                self._done, self._total, now - self._start, ncols=0, prefix=self._what, initial=self._initial
-            )
-            print(text, file=sys.stderr, flush=True)
+        with self._lock:
+            self._done += 1
+            now = time.monotonic()
+            if self._bar is not None:
+                self._bar.update()
+            elif now - self._last >= _SECONDS_BETWEEN_LINES or self._done >= self._total:
+                self._last = now
+                text = tqdm.tqdm.format_meter(
+                    self._done, self._total, now - self._start, ncols=0, prefix=self._what, initial=self._initial
+                )
+                print(text, file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Ends the bar."""

@@ -149,7 +149,7 @@ def _train(stage: RunDir, triples: TripleSet, config: TrainConfig, checkpoint_se
             store=store,
             validate=validation_mrr(trainer.model, triples),
             checkpoints=checkpoints,
-            on_resume=bar.continue_from,
+            on_resume=bar.pass_over,
             on_block=bar.advance,
             on_epoch=EpochCurves(stage.path / "tensorboard"),
         )

@@ -125,7 +125,7 @@ def _train(stage: RunDir, ratings: RatingSet, config: RatingTrainConfig, checkpo
         def resume(steps: int) -> None:
             nonlocal resumed
             resumed = steps
-            bar.continue_from(steps // BLOCK_STEPS)
+            bar.pass_over(steps // BLOCK_STEPS)
 
         def told(metrics: BlockMetrics, parameters: Callable[[], RatingParameters]) -> None:
             bar.advance()

@@ -134,7 +134,7 @@ def _train(stage: RunDir, trainer: SequenceTrainer, checkpoint_seconds: float) -
         def resume(epochs: int) -> None:
             nonlocal resumed
             resumed = epochs
-            bar.continue_from(epochs)
+            bar.pass_over(epochs)
 
         def told(done: EpochDone) -> None:
             bar.advance()
@@ -145,6 +145,7 @@ def _train(stage: RunDir, trainer: SequenceTrainer, checkpoint_seconds: float) -
                     tf.summary.scalar("validation/recall_at_10", done.validation.recall_at_10)
 
         trained = trainer.run(checkpoints=checkpoints, on_resume=resume, on_epoch=told)
+        bar.pass_over(config.epochs - trained.epochs)
     writer.close()
     accuracy = {
         name: trainer.accuracy(trained.parameters, part)

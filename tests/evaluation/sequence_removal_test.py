@@ -1,6 +1,7 @@
 """Training without some sequences: what is chosen, pairing, resuming."""
 
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from gr_tf.data.sequences import SequenceSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation.intervals import mean_interval
 from gr_tf.evaluation.journal import Journal
-from gr_tf.evaluation.sequence_removal import choices, retrain_without
+from gr_tf.evaluation.sequence_removal import Retrained, choices, retrain_without
 from gr_tf.training.sequence_config import SequenceTrainConfig
 from gr_tf.training.sequence_trainer import SequenceTrainer
 
@@ -53,6 +54,46 @@ def test_trainings_are_paired_and_found_again(toy_sequences: SequenceSet, tmp_pa
     again.close()
     with pytest.raises(InputError, match="jobs must be at least 1; got 0"):
         list(retrain_without(trainer, removals, Journal(tmp_path / "two.jsonl"), 0))
+
+
+def test_a_killed_training_goes_on(toy_sequences: SequenceSet, tmp_path: pathlib.Path) -> None:
+    trainer = SequenceTrainer(toy_sequences, CONFIG)
+    removals = {("highest loss", 2): np.array([0, 7])}
+    (straight,) = retrain_without(trainer, removals, Journal(tmp_path / "straight.jsonl"), 1)
+    found: list[int] = []
+    done: list[int] = []
+
+    def killed_in_the_last_epoch() -> None:
+        done.append(1)
+        if len(done) == CONFIG.epochs - 1:
+            raise KeyboardInterrupt
+
+    journal, folder = Journal(tmp_path / "killed.jsonl"), tmp_path / "checkpoints"
+
+    def retrain(on_epoch: Callable[[], object]) -> list[Retrained]:
+        return list(
+            retrain_without(
+                trainer,
+                removals,
+                journal,
+                1,
+                folder=folder,
+                checkpoint_seconds=0,
+                on_found=found.append,
+                on_epoch=on_epoch,
+            )
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        retrain(killed_in_the_last_epoch)
+    assert not journal.records
+    found.clear()
+    done.clear()
+    assert retrain(lambda: done.append(1)) == [straight]
+    # It is killed before the second epoch's checkpoint; the first's was there.
+    assert sum(found) + len(done) == CONFIG.epochs
+    assert sum(found) == CONFIG.epochs - 2
+    assert not folder.exists()
 
 
 def test_mean_interval() -> None:

@@ -37,7 +37,7 @@ def test_ranking() -> None:
 
 def test_progress_prints_plain_lines_off_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("retraining", 4, done=1) as bar:
-        bar.continue_from(2)
+        bar.pass_over(1)
         bar.advance()
         bar.advance()
     printed = capsys.readouterr().err
