@@ -30,8 +30,8 @@ def _sequences(num_ratings: int) -> SequenceSet:
 def _checkpoint(num_ratings: int) -> tuple[SequenceSet, SequenceLosses, Checkpoint]:
     sequences = _sequences(num_ratings)
     model = SequenceTrainConfig().make_model(sequences)
-    arrays = model.initial_parameters(0).arrays
-    return sequences, SequenceLosses(model, sequences), Checkpoint(arrays[0], arrays[1:], 0.001)
+    checkpoint = Checkpoint.of(model.initial_parameters(0), 0.001)
+    return sequences, SequenceLosses(model, sequences), checkpoint
 
 
 def tracin_loss() -> float:

@@ -14,8 +14,8 @@ from gr_tf.data.sequences import Sequences, SequenceSet
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.losses import Loss, softmax_loss
 from gr_tf.models.base import FactorModel
-from gr_tf.models.rating_model import RatingModel
-from gr_tf.models.sequence_recommender import NAMES, SequenceRecommender
+from gr_tf.models.rating_model import RatingModel, RatingParameters
+from gr_tf.models.sequence_recommender import NAMES, SequenceParameters, SequenceRecommender
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,6 +31,15 @@ class Checkpoint:
     table: np.ndarray
     shared: tuple[np.ndarray, ...]
     learning_rate: float
+
+    @classmethod
+    def of(cls, parameters: np.ndarray | RatingParameters | SequenceParameters, learning_rate: float) -> "Checkpoint":
+        """Of what a trainer gives: a knowledge graph model's table, or the parameters of another model."""
+        if isinstance(parameters, RatingParameters):
+            return cls(parameters.table, parameters.network, learning_rate)
+        if isinstance(parameters, SequenceParameters):
+            return cls(parameters.arrays[0], parameters.arrays[1:], learning_rate)
+        return cls(parameters, (), learning_rate)
 
 
 class ExampleLosses(abc.ABC):

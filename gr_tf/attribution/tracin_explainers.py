@@ -7,7 +7,6 @@ predicted: the log-probability of a tail or an item, or the stars of a rating.
 from collections.abc import Collection, Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from gr_tf.attribution.base import Explainer
 from gr_tf.attribution.example_losses import Checkpoint, RatingLosses, SequenceLosses, TripleLosses
@@ -18,12 +17,13 @@ from gr_tf.attribution.triple_explanation import TripleExplanation
 from gr_tf.data.ratings import RatingQuery, RatingSet
 from gr_tf.data.sequences import SequenceQuery, SequenceSet
 from gr_tf.data.triples import Query, TripleSet
-from gr_tf.errors import InputError
-from gr_tf.losses import Loss
+from gr_tf.losses import LOSSES
 from gr_tf.models.base import FactorModel
 from gr_tf.models.prediction import tail_probability
 from gr_tf.models.rating_model import RatingModel, RatingParameters
-from gr_tf.models.sequence_recommender import SequenceRecommender
+from gr_tf.models.sequence_prediction import next_item_probability, query_histories
+from gr_tf.models.sequence_recommender import SequenceParameters, SequenceRecommender
+from gr_tf.training.config import TrainConfig
 
 
 class TripleTracIn(Explainer[Query, TripleExplanation]):
@@ -34,19 +34,18 @@ class TripleTracIn(Explainer[Query, TripleExplanation]):
         model: FactorModel,
         checkpoints: Sequence[Checkpoint],
         triples: TripleSet,
-        loss: Loss,
-        num_negatives: int,
+        config: TrainConfig,
     ) -> None:
         """
         Args:
             model: what was trained.
-            checkpoints: of its training, the last that of the trained model; without shared arrays.
+            checkpoints: of its training, the last that of the trained model.
             triples: the dataset it was trained on.
-            loss: of its training.
-            num_negatives: of its training.
+            config: of its training.
         """
         self._model = model
-        self._losses = TripleLosses(model, triples, loss, num_negatives, checkpoints[0].table.dtype.name)
+        dtype = checkpoints[0].table.dtype.name
+        self._losses = TripleLosses(model, triples, LOSSES[config.loss], config.num_negatives, dtype)
         self._tracin = TracIn(self._losses, checkpoints)
         self._table = checkpoints[-1].table
         self._triples = triples
@@ -111,7 +110,7 @@ class SequenceTracIn(Explainer[SequenceQuery, SequenceExplanation]):
         """
         self._model = model
         self._tracin = TracIn(SequenceLosses(model, sequences), checkpoints, layers)
-        self._last = checkpoints[-1]
+        self._parameters = SequenceParameters((checkpoints[-1].table, *checkpoints[-1].shared))
         self._sequences = sequences
 
     def rank(self, query: SequenceQuery) -> SequenceExplanation:
@@ -120,16 +119,8 @@ class SequenceTracIn(Explainer[SequenceQuery, SequenceExplanation]):
         Raises:
             InputError: if the history is longer than the model's.
         """
-        length = self._model.length
-        if len(query.history) > length:
-            raise InputError(f"a history has at most {length} items; got {len(query.history)}.")
-        history = np.zeros((1, length), np.int32)
-        if query.history:
-            history[0, -len(query.history) :] = query.history
+        history = query_histories(self._model, query)
         influences = self._tracin.influences((history, np.array([query.target], np.int32)))
         order = np.argsort(-influences, kind="stable")
-        embedded = tf.gather(tf.constant(self._last.table), history)
-        probabilities = tf.nn.softmax(self._model.logits(embedded, self._last.shared)[:, 1:])
-        return SequenceExplanation(
-            query, order, influences[order], float(probabilities[0, query.target - 1]), self._sequences
-        )
+        probability = next_item_probability(self._model, self._parameters, query)
+        return SequenceExplanation(query, order, influences[order], probability, self._sequences)

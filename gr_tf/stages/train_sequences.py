@@ -194,5 +194,5 @@ def _read_checkpoint(path: pathlib.Path) -> Checkpoint:
         reader = tf.train.load_checkpoint(str(path))
     except (ValueError, tf.errors.OpError):
         raise InputError(f"{path}: the checkpoint is missing or damaged: train again, with --overwrite.") from None
-    arrays = [reader.get_tensor(name + _VALUE) for name in NAMES]
-    return Checkpoint(arrays[0], tuple(arrays[1:]), float(reader.get_tensor("learning_rate" + _VALUE)))
+    parameters = SequenceParameters(tuple(reader.get_tensor(name + _VALUE) for name in NAMES))
+    return Checkpoint.of(parameters, float(reader.get_tensor("learning_rate" + _VALUE)))

@@ -16,6 +16,8 @@ from gr_tf.data.sequences import SequenceQuery, SequenceSet
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
 from gr_tf.losses import LOSSES
+from gr_tf.models.sequence_prediction import next_item_probability
+from gr_tf.models.sequence_recommender import SequenceParameters
 from gr_tf.training.config import TrainConfig
 from gr_tf.training.rating_config import RATING_MODELS, RatingTrainConfig
 from gr_tf.training.sequence_config import SequenceTrainConfig
@@ -25,24 +27,20 @@ Case = tuple[ExampleLosses, list[Checkpoint], tuple[np.ndarray, ...]]
 
 def sequence_case(sequences: SequenceSet) -> Case:
     model = SequenceTrainConfig(dim=3, hidden=4, dtype="float64").make_model(sequences)
-    drawn = [model.initial_parameters(seed).arrays for seed in (0, 1)]
-    checkpoints = [Checkpoint(arrays[0], arrays[1:], rate) for arrays, rate in zip(drawn, (0.1, 0.3), strict=True)]
+    checkpoints = [Checkpoint.of(model.initial_parameters(seed), rate) for seed, rate in ((0, 0.1), (1, 0.3))]
     return SequenceLosses(model, sequences), checkpoints, SequenceLosses.batch(sequences.test)
 
 
 def rating_case(ratings: RatingSet, name: str) -> Case:
     model = RatingTrainConfig(model=name, dim=4, dtype="float64").make_model(ratings)
-    parameters = [model.initial_parameters(seed) for seed in (0, 1)]
-    checkpoints = [
-        Checkpoint(part.table, part.network, rate) for part, rate in zip(parameters, (0.1, 0.3), strict=True)
-    ]
+    checkpoints = [Checkpoint.of(model.initial_parameters(seed), rate) for seed, rate in ((0, 0.1), (1, 0.3))]
     return RatingLosses(model, ratings), checkpoints, (ratings.test.pairs, ratings.test.values)
 
 
 def triple_case(triples: TripleSet, name: str, loss: str) -> Case:
     config = TrainConfig(model=name, dim=4, num_negatives=3, loss=loss)
     model = config.make_model(triples)
-    checkpoints = [Checkpoint(model.initial_table(seed, "float64"), (), rate) for seed, rate in ((0, 0.1), (1, 0.3))]
+    checkpoints = [Checkpoint.of(model.initial_table(seed, "float64"), rate) for seed, rate in ((0, 0.1), (1, 0.3))]
     losses = TripleLosses(model, triples, LOSSES[loss], config.num_negatives, "float64")
     queries = [losses.query(Query(*map(int, triple))) for triple in triples.test[:7]]
     return losses, checkpoints, tuple(np.concatenate(arrays) for arrays in zip(*queries, strict=True))
@@ -216,10 +214,11 @@ def test_ideal_adds_up_to_the_change_of_the_loss(toy_sequences: SequenceSet) -> 
 def test_explainers(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet) -> None:
     """Every training example, in descending order, with the influence of the functions above."""
     losses, checkpoints, _ = triple_case(toy, "distmult", "softmax")
-    model = TrainConfig(model="distmult", dim=4).make_model(toy)
+    triple_config = TrainConfig(model="distmult", dim=4, num_negatives=3)
+    model = triple_config.make_model(toy)
     query = Query(*map(int, toy.test[0]))
     assert isinstance(losses, TripleLosses)
-    of_triples = TripleTracIn(model, checkpoints, toy, LOSSES["softmax"], 3).rank(query)
+    of_triples = TripleTracIn(model, checkpoints, toy, triple_config).rank(query)
     want = TracIn(losses, checkpoints).influences(losses.query(query))
     np.testing.assert_allclose(of_triples.influences, want[of_triples.example_ids])
     assert 0 < of_triples.probability < 1
@@ -246,6 +245,13 @@ def test_explainers(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: Seque
     assert opponents.influences[0] == want.min() < 0
     assert (opponents.influences < 0).all()
     assert len(explainer.explain(of_sequences.query, 3).influences) == 3
+    parameters = SequenceParameters((checkpoints[-1].table, *checkpoints[-1].shared))
+    every = [
+        next_item_probability(sequence_model, parameters, SequenceQuery(of_sequences.query.history, item))
+        for item in range(1, len(toy_sequences.items) + 1)
+    ]
+    assert of_sequences.probability == every[target - 1]
+    assert sum(every) == pytest.approx(1)
     with pytest.raises(InputError, match="a history has at most 4 items; got 5"):
         explainer.rank(SequenceQuery((1, 2, 3, 4, 5), 1))
     named = toy_sequences.query(["i1", "i2"], "i3")

@@ -20,26 +20,48 @@ def test_figures_are_those_of_the_result_files(document: str) -> None:
     assert readme.with_figures(text) == text
 
 
-def test_readme_python_runs(tmp_path: pathlib.Path) -> None:
+# Of MovieLens: on the folder instead of a download.
+REAL = pytest.mark.skipif("GR_TF_DATA" not in os.environ, reason="GR_TF_DATA names no folder with the real datasets")
+
+
+def run_example(place: int, *replacements: tuple[str, str]) -> str:
+    """Runs one of README's Python examples, with some words replaced; returns what it prints."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    example, _ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    example = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[place]
+    for words, instead in replacements:
+        assert example.count(words) == 1
+        example = example.replace(words, instead)
     done = subprocess.run([sys.executable, "-c", example], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "influence" in done.stdout
+    return done.stdout
 
 
-@pytest.mark.skipif("GR_TF_DATA" not in os.environ, reason="GR_TF_DATA names no folder with the real datasets")
+def ml_100k() -> str:
+    return repr(str(pathlib.Path(os.environ["GR_TF_DATA"]) / "ml-100k"))
+
+
+def test_readme_python_runs() -> None:
+    assert "influence" in run_example(0)
+
+
+@REAL
 def test_readme_python_for_ratings_runs() -> None:
-    """On the folder instead of a download."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    _, example = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    folder = pathlib.Path(os.environ["GR_TF_DATA"]) / "ml-100k"
-    local = example.replace('("movielens-100k")  #', f'("movielens-100k", {str(folder)!r})  #')
-    assert local != example
-    done = subprocess.run([sys.executable, "-c", local], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "prediction_without" in done.stdout
-    assert "->" in done.stdout
+    printed = run_example(1, ('("movielens-100k")  #', f'("movielens-100k", {ml_100k()})  #'))
+    assert "prediction_without" in printed
+    assert "->" in printed
+
+
+@REAL
+def test_readme_python_for_sequences_runs() -> None:
+    """Shorter: short histories, one epoch."""
+    printed = run_example(
+        2,
+        ('order="time"', 'order="time", window=5'),
+        ("split=split", f"data_dir={ml_100k()}, split=split"),
+        ("epochs=20, kept_epochs=(5, 10, 15, 20)", "epochs=1, kept_epochs=(1,)"),
+    )
+    assert "example_id" in printed
+    assert "->" in printed
 
 
 def test_ci_runs_the_readme_commands() -> None:
