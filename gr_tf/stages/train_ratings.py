@@ -11,17 +11,16 @@ import tensorflow as tf
 from gr_tf import files
 from gr_tf.data.rating_sources import load_ratings
 from gr_tf.data.ratings import RatingSet, RatingSplit
-from gr_tf.errors import InputError
 from gr_tf.evaluation.rating_accuracy import rating_accuracy
 from gr_tf.models.rating_model import RatingModel, RatingParameters
 from gr_tf.report.machine import peak_memory_bytes
 from gr_tf.report.progress import progress
 from gr_tf.report.run_dir import RunDir
+from gr_tf.stages import recommender_training
 from gr_tf.training.checkpoints import CheckpointFolder
 from gr_tf.training.rating_config import RatingTrainConfig
 from gr_tf.training.rating_trainer import BLOCK_STEPS, BlockMetrics, RatingState, RatingTrainer
 
-STAGE = "train"
 _STATE = "state"
 
 
@@ -66,25 +65,14 @@ def run(
     """Trains, or continues a training that was killed; a finished one with the same settings stays as it is.
 
     Args:
-        ratings: the dataset.
-        split: how it was split.
-        config: the settings.
-        run_dir: the run's folder; the training's is its subfolder "train".
-        overwrite: drop a training with other settings.
+        ratings, split, config, run_dir, overwrite: see recommender_training.begin.
         checkpoint_seconds: how much a kill may lose.
 
     Raises:
-        InputError: if the folder cannot be used (see RunDir.begin).
+        InputError: if the folder cannot be used.
         TrainingError: if an error is not finite.
     """
-    settings = {
-        "dataset": ratings.name,
-        "data_dir": ratings.source,
-        "split": dataclasses.asdict(split),
-        "checksum": ratings.checksum,
-        "config": config.to_dict(),
-    }
-    with RunDir.begin(run_dir / STAGE, settings, replace=overwrite, reuse=True) as stage:
+    with recommender_training.begin(run_dir, ratings, split, config.to_dict(), overwrite=overwrite) as stage:
         if not stage.is_finished:
             _train(stage, ratings, config, checkpoint_seconds)
     return stage
@@ -101,12 +89,12 @@ def load(run_dir: pathlib.Path, ratings: RatingSet | None = None) -> TrainedRati
         InputError: if it is absent or unfinished, an array is truncated or edited, or the dataset is
             no longer the one it was trained on.
     """
-    stage = RunDir.finished(run_dir / STAGE, "a training of a rating model")
-    settings = stage.settings
-    if ratings is None:
-        ratings = load_ratings(settings["dataset"], settings["data_dir"], RatingSplit(**settings["split"]))
-    if ratings.checksum != settings["checksum"]:
-        raise InputError(f"{stage.path} was trained on other ratings than those of {ratings.source or ratings.name}.")
+    stage, ratings = recommender_training.finished(
+        run_dir,
+        "a training of a rating model",
+        ratings,
+        lambda name, data_dir, split: load_ratings(name, data_dir, RatingSplit(**split)),
+    )
     arrays, meta = files.read_arrays(stage.path / _STATE)
     trainer = RatingTrainer(ratings, RatingTrainConfig(**meta["config"]))
     return TrainedRatings(

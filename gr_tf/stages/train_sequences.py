@@ -16,11 +16,11 @@ from gr_tf.models.sequence_recommender import NAMES, SequenceParameters
 from gr_tf.report.machine import peak_memory_bytes
 from gr_tf.report.progress import progress
 from gr_tf.report.run_dir import RunDir
+from gr_tf.stages import recommender_training
 from gr_tf.training.checkpoints import CheckpointFolder
 from gr_tf.training.sequence_config import SequenceTrainConfig
 from gr_tf.training.sequence_trainer import EpochDone, SequenceTrainer
 
-STAGE = "train"
 _RESULT = "parameters"
 _EPOCHS = "epochs"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -72,25 +72,14 @@ def run(
     """Trains, or continues a training that was killed; a finished one with the same settings stays as it is.
 
     Args:
-        sequences: the dataset.
-        split: how it was split.
-        config: the settings.
-        run_dir: the run's folder; the training's is its subfolder "train".
-        overwrite: drop a training with other settings.
+        sequences, split, config, run_dir, overwrite: see recommender_training.begin.
         checkpoint_seconds: how much a kill may lose.
 
     Raises:
-        InputError: if the folder cannot be used (see RunDir.begin).
+        InputError: if the folder cannot be used.
         TrainingError: if a loss is not finite.
     """
-    settings = {
-        "dataset": sequences.name,
-        "data_dir": sequences.source,
-        "split": dataclasses.asdict(split),
-        "checksum": sequences.checksum,
-        "config": config.to_dict(),
-    }
-    with RunDir.begin(run_dir / STAGE, settings, replace=overwrite, reuse=True) as stage:
+    with recommender_training.begin(run_dir, sequences, split, config.to_dict(), overwrite=overwrite) as stage:
         if not stage.is_finished:
             _train(stage, SequenceTrainer(sequences, config), checkpoint_seconds)
     return stage
@@ -107,14 +96,12 @@ def load(run_dir: pathlib.Path, sequences: SequenceSet | None = None) -> Trained
         InputError: if it is absent or unfinished, an array is truncated or edited, or the dataset is
             no longer the one it was trained on.
     """
-    stage = RunDir.finished(run_dir / STAGE, "a training of a sequential recommender")
-    settings = stage.settings
-    if sequences is None:
-        sequences = load_sequences(settings["dataset"], settings["data_dir"], SequenceSplit(**settings["split"]))
-    if sequences.checksum != settings["checksum"]:
-        raise InputError(
-            f"{stage.path} was trained on other sequences than those of {sequences.source or sequences.name}."
-        )
+    stage, sequences = recommender_training.finished(
+        run_dir,
+        "a training of a sequential recommender",
+        sequences,
+        lambda name, data_dir, split: load_sequences(name, data_dir, SequenceSplit(**split)),
+    )
     arrays, meta = files.read_arrays(stage.path / _RESULT)
     return TrainedRecommender(
         SequenceTrainer(sequences, SequenceTrainConfig.of_dict(meta["config"])),

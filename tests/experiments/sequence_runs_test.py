@@ -158,7 +158,7 @@ def test_training_stage(tmp_path: pathlib.Path, toy_sequences: SequenceSet) -> N
             np.testing.assert_array_equal(ours, want)
     # What goes wrong.
     other = dataclasses.replace(toy_sequences, checksum="another")
-    with pytest.raises(InputError, match="was trained on other sequences"):
+    with pytest.raises(InputError, match="was trained on other data than"):
         train_sequences.load(tmp_path, other)
     shutil.rmtree(tmp_path / "train" / "epochs")
     with pytest.raises(InputError, match=r"epoch-0002: the checkpoint is missing or damaged"):
