@@ -40,7 +40,7 @@ _SCORES = "scores"
 CHOSEN_ON = {"published": "test", "proper": "valid"}
 # Test sequences whose mean loss is one term of the published influence.
 _PUBLISHED_BATCH = 128
-METRICS = ("mrr", "recall_at_10")
+METRICS = {"mrr": "MRR", "recall_at_10": "Recall@10", "cross_entropy": "cross-entropy"}
 
 _REMOVED = flags.DEFINE_list("removed", ["500"], "How many sequences to remove; a list.")
 
@@ -106,11 +106,11 @@ def run(
         rows = [_row(records, *key) for key in ((record.removed, record.k) for record in records[config.seed])]
         panels = [
             (
-                metric,
+                name,
                 [f"{row['removed']} {row['k']}" for row in rows if row["removed"] != WHOLE],
                 [row[metric]["differences"] for row in rows if row["removed"] != WHOLE],
             )
-            for metric in METRICS
+            for metric, name in METRICS.items()
         ]
         figures.save(figures.removal_effects(panels), stage.path / "removal.png")
         stage.finish(
@@ -146,22 +146,13 @@ def _of_seed(
 
     Other numbers asked for earlier stay in the journal.
     """
-    whole = train_sequences.run(
-        sequences, split, config, run_dir, overwrite=overwrite, checkpoint_seconds=checkpoint_seconds
-    ).result()
+    train_sequences.run(sequences, split, config, run_dir, overwrite=overwrite, checkpoint_seconds=checkpoint_seconds)
     trained = train_sequences.load(run_dir, sequences)
     settings = {"chosen_on": chosen_on, "train_fingerprint": trained.fingerprint}
     with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite) as stage:
         scores = _scores(trained, getattr(sequences, chosen_on), stage.path / _SCORES)
         removals = choices(*scores, ks, config.seed)
         journal = Journal(stage.path / "trainings.jsonl", [field.name for field in dataclasses.fields(Retrained)])
-        of_whole = Retrained(
-            WHOLE,
-            0,
-            whole["epoch"],
-            **whole["accuracy"]["test"],
-            valid_mrr=whole["accuracy"]["valid"] and whole["accuracy"]["valid"]["mrr"],
-        )
         done = {(record["removed"], record["k"]) for record in journal.records}
         missing = [key for key in removals if key not in done]
         what = f"seed {config.seed}: epochs of {len(missing)} trainings"
@@ -178,9 +169,10 @@ def _of_seed(
             ):
                 pass
         journal.close()
-        by_key = {(record["removed"], record["k"]): Retrained(**record) for record in journal.records}
+        by_key = {(record["removed"], record["k"]): Retrained.of_record(record) for record in journal.records}
     shared = {f"{name} {k}": int(np.isin(ids, removals["opponents", k]).sum()) for (name, k), ids in removals.items()}
-    return [of_whole, *(by_key[key] for key in removals)], shared
+    whole = Retrained.of(WHOLE, 0, trained.trainer, trained.result_epoch, trained.parameters)
+    return [whole, *(by_key[key] for key in removals)], shared
 
 
 def _scores(
@@ -207,7 +199,7 @@ def _row(records: Mapping[int, Sequence[Retrained]], removed: str, k: int) -> di
     for metric in METRICS:
         values = [
             [
-                next(getattr(record, metric) for record in of_seed if (record.removed, record.k) == key)
+                next(getattr(record.test, metric) for record in of_seed if (record.removed, record.k) == key)
                 for of_seed in records.values()
             ]
             for key in ((removed, k), (WHOLE, 0))
@@ -232,7 +224,7 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
             "removed": f"{row['k']} {row['removed']}" if row["k"] else row["removed"],
             "seeds": len(result["trainings"]),
         }
-        for metric, name in zip(METRICS, ("MRR", "Recall@10"), strict=True):
+        for metric, name in METRICS.items():
             of_metric = row[metric]
             told[name] = f"{of_metric['mean']:.4f}"
             told[f"{name}, change"] = "-" if row["removed"] == WHOLE else _change(of_metric)

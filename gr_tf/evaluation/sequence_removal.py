@@ -5,11 +5,14 @@ import dataclasses
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from gr_tf.errors import InputError
 from gr_tf.evaluation.journal import Journal
+from gr_tf.models.sequence_ranking import NextItemMetrics
+from gr_tf.models.sequence_recommender import SequenceParameters
 from gr_tf.training.checkpoints import CheckpointFolder
 from gr_tf.training.sequence_trainer import SequenceTrainer
 
@@ -24,16 +27,30 @@ class Retrained:
         removed: which choice of sequences it went without; WHOLE: none.
         k: how many.
         epoch: whose parameters were the result.
-        mrr, recall_at_10: on the test sequences.
-        valid_mrr: on the validation sequences; None if there are none.
+        test: on the test sequences.
+        valid: on the validation sequences; None if there are none.
     """
 
     removed: str
     k: int
     epoch: int
-    mrr: float
-    recall_at_10: float
-    valid_mrr: float | None
+    test: NextItemMetrics
+    valid: NextItemMetrics | None
+
+    @classmethod
+    def of(
+        cls, removed: str, k: int, trainer: SequenceTrainer, epoch: int, parameters: SequenceParameters
+    ) -> "Retrained":
+        """Of a training's result."""
+        test, valid = (trainer.accuracy(parameters, part) for part in (trainer.sequences.test, trainer.sequences.valid))
+        assert test is not None
+        return cls(removed, k, epoch, test, valid)
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> "Retrained":
+        """From dataclasses.asdict."""
+        test, valid = (record[name] and NextItemMetrics(**record[name]) for name in ("test", "valid"))
+        return cls(record["removed"], record["k"], record["epoch"], test, valid)
 
 
 def retrain_without(
@@ -70,8 +87,7 @@ def retrain_without(
     """
     if jobs < 1:
         raise InputError(f"jobs must be at least 1; got {jobs}.")
-    test, valid = trainer.sequences.test, trainer.sequences.valid
-    if not len(test):
+    if not len(trainer.sequences.test):
         raise InputError("there is no test sequence.")
     done = {(record["removed"], record["k"]) for record in journal.records}
 
@@ -85,10 +101,7 @@ def retrain_without(
             on_epoch=lambda done: on_epoch(),
         )
         on_found(trainer.config.epochs - trained.epochs)
-        metrics, of_valid = (trainer.accuracy(trained.parameters, part) for part in (test, valid))
-        assert metrics is not None
-        valid_mrr = None if of_valid is None else of_valid.mrr
-        return Retrained(removed, k, trained.epoch, metrics.mrr, metrics.recall_at_10, valid_mrr)
+        return Retrained.of(removed, k, trainer, trained.epoch, trained.parameters)
 
     executor = concurrent.futures.ThreadPoolExecutor(jobs)
     try:

@@ -44,7 +44,8 @@ class SequenceRecommender:
     Items are numbered from 1; 0 is padding, whose embedding starts at zero.
 
     Attributes:
-        ranks: see models.sequence_ranking: (parameters by NAMES, histories [n, length], targets [n]) -> [n].
+        ranks_and_losses: see models.sequence_ranking: (parameters by NAMES, histories [n, length], targets [n])
+            -> [n] and [n].
     """
 
     def __init__(self, num_items: int, dim: int, hidden: int, length: int, dtype: str = "float32") -> None:
@@ -66,7 +67,7 @@ class SequenceRecommender:
         self._lstm.build((None, length, dim))
         self._dense = keras.layers.Dense(num_items + 1, dtype=dtype)
         self._dense.build((None, hidden))
-        self.ranks = tf.function(self._ranks, reduce_retracing=True)
+        self.ranks_and_losses = tf.function(self._ranks_and_losses, reduce_retracing=True)
 
     def initial_parameters(self, seed: int) -> SequenceParameters:
         """Embeddings N(0, 1), the padding's 0; the rest uniform within 1/sqrt(hidden), as PyTorch's defaults.
@@ -98,11 +99,12 @@ class SequenceRecommender:
         """Cross-entropies [n] of targets [n] over all items and the padding, as in the published code."""
         return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, self.logits(embedded, weights))
 
-    def _ranks(self, parameters: Sequence[Any], histories: Any, targets: Any) -> Any:
+    def _ranks_and_losses(self, parameters: Sequence[Any], histories: Any, targets: Any) -> Any:
         logits = self.logits(tf.gather(parameters[0], histories), parameters[1:])
         own = tf.gather(logits, targets, batch_dims=1)[:, None]
         # Without the padding.
         others = logits[:, 1:]
         above = tf.reduce_sum(tf.cast(others > own, tf.float64), axis=1)
         equal = tf.reduce_sum(tf.cast(others == own, tf.float64), axis=1)
-        return above + (equal + 1) / 2
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        return above + (equal + 1) / 2, losses

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from gr_tf.data.sequences import Sequences, SequenceSet
 from gr_tf.errors import InputError, TrainingError
-from gr_tf.models.sequence_ranking import NextItemMetrics, next_item_ranks
+from gr_tf.models.sequence_ranking import NextItemMetrics, next_items
 from gr_tf.models.sequence_recommender import SequenceParameters
 from gr_tf.training.adam_state import AdamState, adam_step, prefixed, without_prefix
 from gr_tf.training.checkpoints import CheckpointFolder
@@ -129,7 +129,7 @@ class SequenceTrainer:
 
     def accuracy(self, parameters: SequenceParameters, sequences: Sequences) -> NextItemMetrics | None:
         """How well next items are predicted; None if there are none."""
-        return NextItemMetrics.of(next_item_ranks(self.model, parameters, sequences)) if len(sequences) else None
+        return NextItemMetrics.of(next_items(self.model, parameters, sequences)) if len(sequences) else None
 
     def _weights(self, removed: np.ndarray) -> Any:
         """[num_examples + 1], 1 or 0: whether an example counts; the last is what fills up the last batch."""

@@ -103,10 +103,10 @@ def test_removal(
         *((name, k) for k in (5, 9) for name in ("opponents", "random", "highest loss")),
     ]
     for row in result["rows"]:
-        for metric in ("mrr", "recall_at_10"):
+        for metric in ("mrr", "recall_at_10", "cross_entropy"):
             of_row, whole = (
                 [
-                    next(t[metric] for t in trainings if (t["removed"], t["k"]) == key)
+                    next(t["test"][metric] for t in trainings if (t["removed"], t["k"]) == key)
                     for trainings in result["trainings"].values()
                 ]
                 for key in ((row["removed"], row["k"]), ("nothing", 0))
@@ -114,7 +114,8 @@ def test_removal(
             assert row[metric]["mean_difference"] == pytest.approx(np.mean(np.subtract(of_row, whole)))
     # Removing nothing is the training itself.
     trained = files.read_json(tmp_path / "seed-1" / "train" / "result.json")
-    assert result["trainings"]["1"][0]["mrr"] == trained["accuracy"]["test"]["mrr"]
+    for part in ("test", "valid"):
+        assert result["trainings"]["1"][0][part] == trained["accuracy"][part]
     assert (tmp_path / "removal" / "removal.png").read_bytes().startswith(b"\x89PNG")
     # All of it is found again.
     assert run_here(monkeypatch, "tracin_removal", *arguments, "--removed=5,9") == 0

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gr_tf.data.sequences import SequenceSet
 from gr_tf.errors import InputError, TrainingError
-from gr_tf.models.sequence_ranking import NextItemMetrics, next_item_ranks
+from gr_tf.models.sequence_ranking import NextItemMetrics, NextItems, next_items
 from gr_tf.models.sequence_recommender import NAMES
 from gr_tf.optimizers import Adam
 from gr_tf.training.checkpoints import CheckpointFolder
@@ -167,13 +167,18 @@ def test_ranks_of_the_next_item(toy_sequences: SequenceSet) -> None:
     logits = np.asarray(trainer.model.logits(tf.constant(arrays[0][sequences.histories]), arrays[1:]))[:, 1:]
     own = logits[np.arange(len(logits)), sequences.targets - 1][:, None]
     want = (logits > own).sum(axis=1) + ((logits == own).sum(axis=1) + 1) / 2
-    ranks = next_item_ranks(trainer.model, parameters, sequences)
-    np.testing.assert_array_equal(ranks, want)
-    assert (ranks % 1 == 0.5).any()
-    metrics = NextItemMetrics.of(np.array([1.0, 4.0, 20.0]))
+    predicted = next_items(trainer.model, parameters, sequences)
+    np.testing.assert_array_equal(predicted.ranks, want)
+    assert (predicted.ranks % 1 == 0.5).any()
+    # The padding is a class of the loss.
+    all_logits = np.asarray(trainer.model.logits(tf.constant(arrays[0][sequences.histories]), arrays[1:]))
+    losses = np.log(np.exp(all_logits - 100).sum(axis=1)) + 100 - all_logits[np.arange(len(own)), sequences.targets]
+    np.testing.assert_allclose(predicted.losses, losses, rtol=1e-5)
+    metrics = NextItemMetrics.of(NextItems(np.array([1.0, 4.0, 20.0]), np.array([1.0, 2.0, 6.0])))
+    assert metrics.cross_entropy == 3
     assert metrics.mrr == pytest.approx((1 + 1 / 4 + 1 / 20) / 3)
     assert metrics.recall_at_10 == pytest.approx(2 / 3)
-    assert len(next_item_ranks(trainer.model, parameters, sequences.only(slice(0)))) == 0
+    assert len(next_items(trainer.model, parameters, sequences.only(slice(0))).ranks) == 0
 
 
 def test_training_ends_when_validation_gets_no_better(toy_sequences: SequenceSet) -> None:
