@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.data.download import cache_folder
+from gr_tf.data.named_tables import SUFFIXES, read_named
 from gr_tf.data.ratings import RatingSet, RatingSplit, make_rating_set
 from gr_tf.errors import InputError
 
@@ -48,7 +49,7 @@ RATING_DATASETS = {
     # He et al. (2016), eALS: https://github.com/hexiangnan/sigir16-eals
     "yelp": RatingLayout("*.rating", "\t"),
 }
-# Of one's own files, under any other name: as Yelp's, and the time may be left out.
+# Of one's own files, under any other name: named columns, or as Yelp's with or without the time.
 _OWN = RatingLayout("*.rating", "\t", time_optional=True)
 
 
@@ -61,8 +62,8 @@ def load_ratings(
 
     Args:
         dataset: a key of RATING_DATASETS, or a name for what is in your data_dir.
-        data_dir: the folder with its files; default: through tensorflow-datasets. Of your own: one *.rating
-            file of lines user<TAB>item<TAB>rating, or user<TAB>item<TAB>rating<TAB>time.
+        data_dir: the folder with its files; default: through tensorflow-datasets. Of your own: see
+            read_own_folder.
         split: what to leave out and to hold out.
 
     Raises:
@@ -87,10 +88,12 @@ def read_interactions(
             f"unknown dataset {dataset!r}: want one of {', '.join(RATING_DATASETS)}, or the folder of your own files "
             "with --data_dir."
         )
-    layout = RATING_DATASETS.get(dataset, _OWN)
     if data_dir is not None:
         folder = pathlib.Path(data_dir)
-        return *read_rating_folder(folder, layout), str(folder.resolve())
+        if dataset in RATING_DATASETS:
+            return *read_rating_folder(folder, RATING_DATASETS[dataset]), str(folder.resolve())
+        return *read_own_folder(folder), str(folder.resolve())
+    layout = RATING_DATASETS[dataset]
     if layout.tfds is None:
         raise InputError(f"{dataset} is not downloaded: name the folder that has its files with --data_dir.")
     return *download_with_tfds(layout.tfds), None
@@ -111,6 +114,48 @@ def read_rating_folder(folder: pathlib.Path, layout: RatingLayout) -> tuple[pd.D
         return frame, {}
     titles = _fields(folder / layout.titles, layout.titles_separator, [layout.titles_fields], "latin-1")
     return frame, dict(zip(titles.item, titles.title, strict=True))
+
+
+def read_own_folder(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """One's own ratings in file order, columns COLUMNS or all but the time, and the titles by item.
+
+    The ratings are in ratings.csv, .tsv or .parquet with columns user, item, rating and perhaps time (see
+    data.named_tables), the titles, if any, in items.csv, .tsv or .parquet with columns item, title. Or the
+    ratings are in one *.rating file of lines user<TAB>item<TAB>rating, or user<TAB>item<TAB>rating<TAB>time.
+
+    Args:
+        folder: the folder, or the file of ratings.
+
+    Raises:
+        InputError: naming file, line and value, if the ratings are absent, or a file is malformed.
+    """
+    if folder.is_file():
+        path, titles_path = folder, None
+    else:
+        found = {name: [folder / f"{name}{suffix}" for suffix in SUFFIXES] for name in ("ratings", "items")}
+        paths, titles_paths = ([path for path in found[name] if path.exists()] for name in found)
+        if not paths:
+            return read_rating_folder(folder, _OWN)
+        for several in (paths, titles_paths):
+            if len(several) > 1:
+                raise InputError(f"{folder}: has {' and '.join(path.name for path in several)}; want one of them.")
+        path, titles_path = paths[0], next(iter(titles_paths), None)
+    if path.suffix == ".rating":
+        return read_ratings(path, "\t", time_optional=True), {}
+    frame = read_named(path, COLUMNS[:3], COLUMNS[3:])
+    for column, dtype in (("rating", np.float64), ("time", np.int64)):
+        if column in frame:
+            numbers = pd.to_numeric(frame[column], errors="coerce")
+            bad = np.flatnonzero(~np.isfinite(numbers))
+            if len(bad):
+                where, value = frame.line.iloc[bad[0]], frame[column].iloc[bad[0]]
+                raise InputError(f"{path}:{where}: the {column} is not a finite number: {value!r}.")
+            frame[column] = numbers.astype(dtype)
+    titles = {}
+    if titles_path is not None:
+        items = read_named(titles_path, ("item", "title"))
+        titles = dict(zip(items["item"], items["title"], strict=True))
+    return frame.drop(columns="line"), titles
 
 
 def read_ratings(path: pathlib.Path, separator: str, *, time_optional: bool = False) -> pd.DataFrame:

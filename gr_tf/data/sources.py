@@ -9,6 +9,7 @@ import pandas as pd
 
 from gr_tf import files
 from gr_tf.data.download import Archive, fetch
+from gr_tf.data.triple_split import TripleSplit
 from gr_tf.data.triples import NamedTriple, TripleSet, make_triple_set, read_folder
 from gr_tf.errors import InputError
 
@@ -55,14 +56,19 @@ def published_name(checksums: Mapping[str, str]) -> str | None:
     return None
 
 
-def load_triples(dataset: str | None = None, data_dir: str | pathlib.Path | None = None) -> TripleSet:
+def load_triples(
+    dataset: str | None = None,
+    data_dir: str | pathlib.Path | None = None,
+    split: TripleSplit | None = None,
+) -> TripleSet:
     """Loads a dataset: shipped, downloaded, or from a folder.
 
     Args:
         dataset: one of DATASETS, or a name of your own for the folder's data; default: "nations",
             or the folder's name.
-        data_dir: folder with train.txt, valid.txt and test.txt (for "movielens": ua.base, ua.test
-            and u.item).
+        data_dir: folder with train, valid and test (see data.triples.read_folder), or one file; for
+            "movielens": with ua.base, ua.test and u.item.
+        split: what is held out where a folder has no valid or test.
 
     Raises:
         InputError: if the name is unknown or the files cannot be used or downloaded.
@@ -72,7 +78,7 @@ def load_triples(dataset: str | None = None, data_dir: str | pathlib.Path | None
     if dataset == "fb15k237":
         return _with_labels(read_folder(pathlib.Path(data_dir) if data_dir else fetch(FB15K237), dataset))
     if data_dir is not None:
-        return read_folder(pathlib.Path(data_dir), dataset)
+        return _with_labels(read_folder(pathlib.Path(data_dir), dataset, split))
     if dataset in (None, "nations"):
         return dataclasses.replace(read_folder(_NATIONS, "nations"), data_dir=None)
     raise InputError(

@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 
 from gr_tf import files
+from gr_tf.data.named_tables import SUFFIXES, column_names, read_named, read_text
+from gr_tf.data.triple_split import TripleSplit, hold_out
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
 
 SPLITS = ("train", "valid", "test")
+COLUMNS = ("head", "relation", "tail")
 NamedTriple = tuple[str, str, str]
 
 
@@ -40,6 +43,7 @@ class TripleSet:
         notes: what the reader passed over or found odd, a line each.
         candidates: the entities that may be predicted; None: all.
         labels: names for people, by name, where there are any; not unique.
+        split: what was held out because valid or test had no file; None: both had.
     """
 
     name: str
@@ -54,6 +58,7 @@ class TripleSet:
     notes: tuple[str, ...] = ()
     candidates: tuple[int, ...] | None = None
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    split: TripleSplit | None = None
 
     @property
     def num_examples(self) -> int:
@@ -83,9 +88,11 @@ class TripleSet:
 
 
 def read_triples(path: pathlib.Path) -> tuple[list[NamedTriple], int]:
-    """Reads head<TAB>relation<TAB>tail lines: UTF-8, LF or CRLF, names as they stand.
+    """Reads the triples of a file.
 
-    Not pandas.read_csv: it cannot tell a missing third column from an empty one.
+    .csv and .parquet have columns head, relation, tail (or subject, predicate, object; others are passed
+    over). So may .tsv and .txt; else each of their lines is head<TAB>relation<TAB>tail, names as they
+    stand. UTF-8, LF or CRLF.
 
     Returns:
         The triples by name, and the number of blank lines passed over.
@@ -94,18 +101,22 @@ def read_triples(path: pathlib.Path) -> tuple[list[NamedTriple], int]:
         InputError: naming file, line and value, if the file is absent, is not UTF-8, or
             a line is not three names.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}.") from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line_number = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}:{line_number}: not UTF-8: byte {data[error.start]:#04x} ({error.reason}).") from None
+    if path.suffix in (".csv", ".parquet") or _names_columns(column_names(path)):
+        frame = read_named(path, COLUMNS)
+        return list(frame[list(COLUMNS)].itertuples(index=False, name=None)), 0
+    return _read_headless(path)
+
+
+def _names_columns(names: Sequence[str]) -> bool:
+    lowered = {name.strip().lower() for name in names}
+    return any(lowered.issuperset(columns) for columns in (COLUMNS, ("subject", "predicate", "object")))
+
+
+def _read_headless(path: pathlib.Path) -> tuple[list[NamedTriple], int]:
+    """Not pandas.read_csv: it cannot tell a missing third column from an empty one."""
     triples: list[NamedTriple] = []
     blank = 0
-    lines = text.split("\n")
+    lines = read_text(path).split("\n")
     if lines[-1] == "":
         lines.pop()
     for line_number, line in enumerate((line.removesuffix("\r") for line in lines), start=1):
@@ -123,25 +134,64 @@ def read_triples(path: pathlib.Path) -> tuple[list[NamedTriple], int]:
     return triples, blank
 
 
-def read_folder(folder: pathlib.Path, name: str | None = None) -> TripleSet:
-    """Reads train.txt, valid.txt and test.txt of a folder.
+def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSplit | None = None) -> TripleSet:
+    """Reads train, valid and test of a folder: .txt, .tsv, .csv or .parquet each; see `read_triples`.
 
     The vocabulary is that of train. Rows of valid and test with another name cannot be
     scored: they are skipped, counted and told in `notes`. Training rows that repeat stay
     separate examples.
 
+    Args:
+        folder: the folder, or the file of all triples.
+        name: of the dataset; default: the folder's or file's.
+        split: what is held out of train where valid or test has no file.
+
     Raises:
-        InputError: if a file is absent, empty, malformed, or has no usable row.
+        InputError: if train or a file is absent, empty, malformed, or has no usable row.
     """
-    blank, named = {}, {}
-    for split in SPLITS:
-        path = folder / f"{split}.txt"
-        named[split], blank[split] = read_triples(path)
-        if not named[split]:
+    paths = {"train": folder} if folder.is_file() else _split_files(folder)
+    named: dict[str, list[NamedTriple]] = {}
+    notes = []
+    for part, path in paths.items():
+        named[part], blank = read_triples(path)
+        if not named[part]:
             raise InputError(f"{path}: empty: no triple in it.")
-    notes = [f"{split}.txt: {count} blank lines passed over." for split, count in blank.items() if count]
-    checksums = {f"{split}.txt": files.sha256(folder / f"{split}.txt") for split in SPLITS}
-    return make_triple_set(name or folder.resolve().name, named, folder, checksums, notes)
+        if blank:
+            notes.append(f"{path.name}: {blank} blank lines passed over.")
+    missing = [part for part in SPLITS if part not in named]
+    if missing:
+        split = split or TripleSplit()
+        held = hold_out(named["train"], missing, split)
+        everything = named["train"]
+        for part, places in held.items():
+            named[part] = [everything[place] for place in places]
+            notes.append(f"{part}: no file; {len(places)} of {len(everything)} triples held out (seed {split.seed}).")
+        gone = set(np.concatenate(list(held.values())).tolist())
+        named["train"] = [triple for place, triple in enumerate(everything) if place not in gone]
+    checksums = {path.name: files.sha256(path) for path in paths.values()}
+    name = name or (folder.stem if folder.is_file() else folder.resolve().name)
+    triples = make_triple_set(name, named, folder, checksums, notes)
+    return dataclasses.replace(triples, split=split if missing else None)
+
+
+def _split_files(folder: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The file of each split that has one.
+
+    Raises:
+        InputError: if train has none, or a split has two.
+    """
+    paths = {}
+    for part in SPLITS:
+        found = [path for path in (folder / f"{part}{suffix}" for suffix in SUFFIXES) if path.exists()]
+        if len(found) > 1:
+            raise InputError(f"{folder}: has {' and '.join(path.name for path in found)}; want one of them.")
+        if found:
+            paths[part] = found[0]
+    if "train" not in paths:
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such file or folder.")
+        raise InputError(f"{folder}: has none of {', '.join(f'train{suffix}' for suffix in SUFFIXES)}.")
+    return paths
 
 
 def make_triple_set(

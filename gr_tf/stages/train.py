@@ -13,6 +13,7 @@ from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.attribution.rollback_store import RollbackStore, load_deltas
 from gr_tf.data.known_tails import known_from_train_and_valid
 from gr_tf.data.sources import load_triples, published_name
+from gr_tf.data.triple_split import TripleSplit
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
 from gr_tf.models.ranking import RankingMetrics, filtered_ranks, validation_mrr
@@ -97,7 +98,8 @@ def load(run_dir: pathlib.Path) -> TrainedRun:
     """
     stage = RunDir.finished(run_dir / STAGE, "gr_train")
     settings = stage.settings
-    triples = load_triples(settings["dataset"], settings["data_dir"])
+    split = TripleSplit(**settings["split"]) if "split" in settings else None
+    triples = load_triples(settings["dataset"], settings["data_dir"], split)
     for name, checksum in settings["checksums"].items():
         if triples.checksums[name] != checksum:
             place = settings["data_dir"] or "the package"
@@ -118,9 +120,11 @@ def load(run_dir: pathlib.Path) -> TrainedRun:
 
 def _settings(triples: TripleSet, config: TrainConfig) -> dict[str, Any]:
     """The settings that a training's run directory is known by."""
+    split = {} if triples.split is None else {"split": dataclasses.asdict(triples.split)}
     return {
         "dataset": triples.name,
         "data_dir": triples.data_dir,
+        **split,
         "checksums": dict(triples.checksums),
         "config": config.to_dict(),
     }

@@ -79,8 +79,10 @@ def test_not_utf8(tmp_path: pathlib.Path) -> None:
 
 
 def test_missing_file_and_folder(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(InputError, match=r"train.txt: cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"has none of train.csv, train.tsv, train.txt, train.parquet"):
         read_folder(tmp_path)
+    with pytest.raises(InputError, match="none: no such file or folder"):
+        read_folder(tmp_path / "none")
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         read_triples(tmp_path)
 

@@ -71,7 +71,7 @@ def refused(
         ("--no_such_flag=1", "no_such_flag"),
         ("stray", "unexpected argument 'stray'"),
         ("--dataset=natoins", "unknown dataset 'natoins'"),
-        ("--data_dir=/no/such/folder", "/no/such/folder/train.txt: cannot be read: No such file"),
+        ("--data_dir=/no/such/folder", "/no/such/folder: no such file or folder"),
     ],
 )
 def test_train_flags(

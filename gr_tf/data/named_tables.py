@@ -1,0 +1,141 @@
+"""Tables of one's own with named columns: CSV, TSV or Parquet."""
+
+import csv
+import io
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from gr_tf.errors import InputError
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+# Other names that people give to columns, without case and underscores.
+_ALIASES = {
+    "head": ("subject", "h", "s"),
+    "relation": ("predicate", "rel", "r", "p"),
+    "tail": ("object", "t", "o"),
+    "user": ("userid",),
+    "item": ("itemid", "movieid"),
+    "rating": ("stars", "score"),
+    "time": ("timestamp",),
+    "title": ("name", "label"),
+    "entity": ("name", "id"),
+    "label": ("title",),
+}
+
+
+def column_names(path: pathlib.Path) -> tuple[str, ...]:
+    """The column names of a file as they stand: of a text file, its first line.
+
+    Raises:
+        InputError: if it cannot be read, or is no table.
+    """
+    if path.suffix == ".parquet":
+        return tuple(map(str, _read_parquet(path).columns))
+    return tuple(next(_reader(path), ()))
+
+
+def places_of(names: Sequence[str], columns: Sequence[str]) -> dict[str, int]:
+    """Where each of some columns stands, by its name or an alias; without those that stand nowhere."""
+    plain = [name.strip().lower().replace("_", "").replace(" ", "") for name in names]
+    places = {}
+    for column in columns:
+        for candidate in (column, *_ALIASES.get(column, ())):
+            if candidate in plain:
+                places[column] = plain.index(candidate)
+                break
+    return places
+
+
+def read_named(path: pathlib.Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
+    """Some columns of a file as text, and a column line: where each row ends in the file.
+
+    Args:
+        path: .csv (with quotes), .tsv or .txt (fields as they stand), or .parquet.
+        columns: that it must have, by these names or other common ones; others are passed over.
+        optional: that it may have.
+
+    Raises:
+        InputError: naming file, line and value, if a column is missing, a row has not as many fields as the
+            first, or a field is empty.
+    """
+    if path.suffix == ".parquet":
+        table = _read_parquet(path)
+        frame = table.astype(object).where(table.notna(), "").astype(str)
+        names, rows = list(map(str, frame.columns)), frame.to_numpy(dtype=object).tolist()
+        lines = list(range(1, len(rows) + 1))
+    else:
+        names, rows, lines = _read_rows(path)
+    places = places_of(names, [*columns, *optional])
+    missing = [column for column in columns if column not in places]
+    if missing:
+        raise InputError(
+            f"{path}: has no column {', '.join(missing)}; its columns are {', '.join(map(repr, names)) or 'none'}."
+        )
+    if not rows:
+        raise InputError(f"{path}: empty: no row in it.")
+    frame = pd.DataFrame({column: [row[place] for row in rows] for column, place in places.items()}, dtype=object)
+    frame["line"] = lines
+    for column in places:
+        empty = frame[frame[column].str.strip() == ""]
+        if len(empty):
+            raise InputError(f"{path}:{empty.line.iloc[0]}: empty {column}: {rows[empty.index[0]]}.")
+    return frame
+
+
+def read_text(path: pathlib.Path) -> str:
+    """A UTF-8 file, with or without byte order mark.
+
+    Raises:
+        InputError: if it cannot be read, naming the line that is not UTF-8.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}.") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line_number = data.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}:{line_number}: not UTF-8: byte {data[error.start]:#04x} ({error.reason}).") from None
+
+
+def _read_rows(path: pathlib.Path) -> tuple[list[str], list[list[str]], list[int]]:
+    """The column names of a text file, its rows, and the line that each ends in; blank lines are passed over.
+
+    With the csv module, because pandas.read_csv cannot tell a missing last field from an empty one.
+    """
+    reader = _reader(path)
+    names: list[str] = next(reader, [])
+    rows, lines = [], []
+    try:
+        for row in reader:
+            if not row or (len(row) == 1 and not row[0].strip()):
+                continue
+            if len(row) != len(names):
+                raise InputError(
+                    f"{path}:{reader.line_num}: want {len(names)} fields ({', '.join(names)}), got {len(row)}: {row}."
+                )
+            rows.append(row)
+            lines.append(reader.line_num)
+    except csv.Error as error:
+        raise InputError(f"{path}:{reader.line_num}: {error}.") from None
+    return names, rows, lines
+
+
+def _reader(path: pathlib.Path) -> Any:
+    text = io.StringIO(read_text(path), newline="")
+    if path.suffix == ".csv":
+        return csv.reader(text, strict=True)
+    return csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
+
+
+def _read_parquet(path: pathlib.Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from None
+    except ValueError as error:  # pyarrow's ArrowInvalid too
+        raise InputError(f"{path}: not a Parquet file: {' '.join(str(error).split())}") from None

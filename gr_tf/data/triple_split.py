@@ -1,0 +1,73 @@
+"""Holding out triples of a graph that has no validation or test file."""
+
+import collections
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from gr_tf.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class TripleSplit:
+    """What is held out where a file is missing.
+
+    Attributes:
+        valid_share, test_share: of all triples, at least one each.
+        seed: of the draw.
+    """
+
+    valid_share: float = 0.05
+    test_share: float = 0.05
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("valid_share", "test_share"):
+            value = getattr(self, name)
+            if not 0 < value < 0.5:
+                raise InputError(f"{name} must be above 0 and below 0.5; got {value}.")
+        if not 0 <= self.seed < 1 << 31:
+            raise InputError(f"split_seed must be from 0 to {(1 << 31) - 1}; got {self.seed}.")
+
+    def share(self, part: str) -> float:
+        """Of "valid" or "test"."""
+        return self.valid_share if part == "valid" else self.test_share
+
+
+def hold_out(
+    triples: Sequence[tuple[str, str, str]], parts: Sequence[str], split: TripleSplit
+) -> dict[str, np.ndarray]:
+    """Places of random triples for each of some parts, none twice, in ascending order.
+
+    What stays names every entity and relation at least once, and a triple that repeats stays.
+
+    Args:
+        triples: all of them.
+        parts: of "valid" and "test", those to fill.
+        split: how much.
+
+    Raises:
+        InputError: if nothing can be held out for a part.
+    """
+    entities = collections.Counter(name for head, _, tail in triples for name in (head, tail))
+    relations = collections.Counter(relation for _, relation, _ in triples)
+    repeats = collections.Counter(triples)
+    wanted = {part: max(1, round(split.share(part) * len(triples))) for part in parts}
+    held: dict[str, list[int]] = {part: [] for part in parts}
+    left = iter(np.random.default_rng(split.seed).permutation(len(triples)).tolist())
+    for part in parts:
+        while len(held[part]) < wanted[part] and (place := next(left, None)) is not None:
+            head, relation, tail = triples[place]
+            own = collections.Counter((head, tail))
+            known = all(entities[name] > count for name, count in own.items()) and relations[relation] > 1
+            if known and repeats[head, relation, tail] == 1:
+                entities -= own
+                relations[relation] -= 1
+                held[part].append(place)
+        if not held[part]:
+            raise InputError(
+                f"no triple can be held out for {part}: each names something that no other triple names. "
+                f"Give a {part} file."
+            )
+    return {part: np.sort(np.array(places)) for part, places in held.items()}

@@ -1,0 +1,159 @@
+"""Files of one's own: named columns in CSV, TSV and Parquet, and triples held out where files are missing."""
+
+import collections
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gr_tf.data.named_tables import read_named
+from gr_tf.data.rating_sources import read_own_folder
+from gr_tf.data.triple_split import TripleSplit, hold_out
+from gr_tf.data.triples import read_folder, read_triples
+from gr_tf.errors import InputError
+
+TRIPLES = [("a, b", "r", 'say "x"'), ("007", "r", "a, b"), ("NA", "q", "007")]
+
+
+def write(path: pathlib.Path, columns: Mapping[str, Sequence[object]]) -> pathlib.Path:
+    frame = pd.DataFrame(columns)
+    if path.suffix == ".parquet":
+        frame.to_parquet(path)
+    elif path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        rows = [list(columns), *frame.astype(str).to_numpy().tolist()]
+        path.write_text("".join("\t".join(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.tsv", "train.txt", "train.parquet"])
+def test_named_columns_in_any_order(tmp_path: pathlib.Path, name: str) -> None:
+    heads, relations, tails = ([triple[i] for triple in TRIPLES] for i in range(3))
+    columns = {"source": ["x"] * 3, "Tail": tails, "head": heads, "relation": relations}
+    assert read_triples(write(tmp_path / name, columns)) == (TRIPLES, 0)
+    subjects = {"subject": heads, "predicate": relations, "object": tails}
+    assert read_triples(write(tmp_path / name, subjects)) == (TRIPLES, 0)
+
+
+def test_parquet_numbers_are_names(tmp_path: pathlib.Path) -> None:
+    path = write(tmp_path / "train.parquet", {"head": [1, 2], "relation": ["r", "r"], "tail": [2, 3]})
+    assert read_triples(path)[0] == [("1", "r", "2"), ("2", "r", "3")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        (
+            "train.csv",
+            "from,rel,to\na,r,b\n",
+            "train.csv: has no column head, tail; its columns are 'from', 'rel', 'to'",
+        ),
+        ("train.csv", "head,relation,tail\na,r,b\na,r\n", r"train.csv:3: want 3 fields .*, got 2: \['a', 'r'\]"),
+        ("train.csv", 'head,relation,tail\n"a\nb",r,\n', "train.csv:3: empty tail"),
+        ("train.csv", 'head,relation,tail\n"a,r,b\n', "train.csv:2: unexpected end of data"),
+        ("train.csv", "head,relation,tail\n", "train.csv: empty: no row in it"),
+        ("train.csv", "", "train.csv: has no column head, relation, tail; its columns are none"),
+        ("train.tsv", "head\trelation\ttail\na\tr\tb\tc\n", "train.tsv:2: want 3 fields .*, got 4"),
+        ("train.tsv", "a\tr\tb\na\tr\n", "train.tsv:2: want head<TAB>relation<TAB>tail"),
+        ("train.parquet", "head,relation,tail\n", "train.parquet: not a Parquet file"),
+    ],
+)
+def test_what_is_refused(tmp_path: pathlib.Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_triples(tmp_path / name)
+
+
+def test_aliases_and_what_is_optional(tmp_path: pathlib.Path) -> None:
+    path = write(tmp_path / "ratings.csv", {"userId": [1], "movieId": [2], "rating": [3.5], "timestamp": [9]})
+    frame = read_named(path, ["user", "item", "rating"], ["time", "title"])
+    assert frame.to_dict("list") == {"user": ["1"], "item": ["2"], "rating": ["3.5"], "time": ["9"], "line": [2]}
+
+
+def random_triples(count: int) -> list[tuple[str, str, str]]:
+    drawn = np.random.default_rng(0).integers([12, 3, 12], size=(count, 3))
+    return [(f"e{head}", f"r{relation}", f"e{tail}") for head, relation, tail in drawn]
+
+
+def test_what_stays_names_everything() -> None:
+    triples = random_triples(200)
+    repeats = collections.Counter(triples)
+    held = hold_out(triples, ["valid", "test"], TripleSplit(valid_share=0.1, test_share=0.2))
+    assert [len(held[part]) for part in ("valid", "test")] == [20, 40]
+    gone = {int(place) for places in held.values() for place in places}
+    assert len(gone) == 60
+    stay = [triple for place, triple in enumerate(triples) if place not in gone]
+    for columns in ((0, 2), (1,)):
+        assert {t[i] for t in stay for i in columns} == {t[i] for t in triples for i in columns}
+    assert all(repeats[triples[place]] == 1 for place in gone)
+    again = hold_out(triples, ["valid", "test"], TripleSplit(valid_share=0.1, test_share=0.2))
+    other = hold_out(triples, ["valid", "test"], TripleSplit(valid_share=0.1, test_share=0.2, seed=1))
+    np.testing.assert_array_equal(held["valid"], again["valid"])
+    assert held["valid"].tolist() != other["valid"].tolist()
+
+
+def test_train_alone_is_split(tmp_path: pathlib.Path) -> None:
+    triples = random_triples(100)
+    path = tmp_path / "train.tsv"
+    path.write_text("".join("\t".join(triple) + "\n" for triple in triples))
+    split = TripleSplit(valid_share=0.1, test_share=0.05, seed=3)
+    whole = read_folder(tmp_path, split=split)
+    assert (len(whole.train), len(whole.valid), len(whole.test)) == (85, 10, 5)
+    assert whole.split == split
+    assert "valid: no file; 10 of 100 triples held out (seed 3)." in whole.notes
+    assert list(whole.checksums) == ["train.tsv"]
+    every = pd.concat([whole.names(part) for part in (whole.train, whole.valid, whole.test)])
+    assert sorted(every.itertuples(index=False, name=None)) == sorted(triples)
+    # A file instead of its folder is the same; a test file is taken as it is.
+    file = read_folder(path, split=split)
+    np.testing.assert_array_equal(file.train, whole.train)
+    assert (file.name, whole.name) == ("train", tmp_path.name)
+    write(tmp_path / "test.csv", {"head": ["e1"], "relation": ["r1"], "tail": ["e2"]})
+    half = read_folder(tmp_path, split=split)
+    assert (len(half.train), len(half.valid), len(half.test)) == (90, 10, 1)
+    (tmp_path / "train.csv").write_text("")
+    with pytest.raises(InputError, match=r"has train.csv and train.tsv; want one of them"):
+        read_folder(tmp_path)
+
+
+def test_nothing_to_hold_out(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "train.tsv").write_text("a\tr\tb\nc\tr\td\n")
+    with pytest.raises(InputError, match="no triple can be held out for valid"):
+        read_folder(tmp_path)
+    for share in (0, 0.5):
+        with pytest.raises(InputError, match="valid_share must be above 0 and below"):
+            TripleSplit(valid_share=share)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+def test_ratings_with_named_columns(tmp_path: pathlib.Path, suffix: str) -> None:
+    users, items, ratings = ["u1", "u1", "u2"], ["a,b", "c", "c"], [4.5, 1, 3]
+    path = write(tmp_path / f"ratings{suffix}", {"rating": ratings, "user_id": users, "item": items})
+    write(tmp_path / f"items{suffix}", {"item": ["a,b", "c"], "title": ["A", "C"], "year": [1, 2]})
+    frame, titles = read_own_folder(tmp_path)
+    assert frame.to_dict("list") == {"user": users, "item": items, "rating": ratings}
+    assert titles == {"a,b": "A", "c": "C"}
+    assert read_own_folder(path)[1] == {}
+    timed = write(tmp_path / f"timed{suffix}", {"user": users, "item": items, "rating": ratings, "time": [3, 2, 1]})
+    assert read_own_folder(timed)[0].time.tolist() == [3, 2, 1]
+
+
+def test_ratings_that_are_refused(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(InputError, match=r"has no file named \*.rating"):
+        read_own_folder(tmp_path)
+    path = tmp_path / "ratings.csv"
+    for text, message in (
+        ("user,item,rating\nu,i,4\nu,j,good\n", "ratings.csv:3: the rating is not a finite number: 'good'"),
+        ("user,item,rating,time\nu,i,4,inf\n", "ratings.csv:2: the time is not a finite number: 'inf'"),
+        ("user,item,stars,rating\nu,,4,5\n", "ratings.csv:2: empty item"),
+        ("user,film,rating\nu,i,4\n", "ratings.csv: has no column item; its columns are 'user', 'film', 'rating'"),
+    ):
+        path.write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_own_folder(tmp_path)
+    (tmp_path / "ratings.tsv").write_text("")
+    with pytest.raises(InputError, match=r"has ratings.csv and ratings.tsv; want one of them"):
+        read_own_folder(tmp_path)
