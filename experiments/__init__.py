@@ -1,23 +1,46 @@
 """Experiment binaries: one a table or figure."""
 
+import importlib
+import importlib.machinery
 import os
 import sys
 import tempfile
+import types
+from typing import Any
 
 # Set it to 0 to read TensorFlow's notes about CPU features and absent GPUs.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-def _import_tensorflow_quietly() -> None:
+class _TensorFlowWhenUsed(types.ModuleType):
+    """Stands for TensorFlow until something of it is used, so that --help need not wait seconds for it.
+
+    It is loaded with settings that only a new one takes. (importlib.util.LazyLoader would load it at the
+    second import statement.)
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get("tensorflow") is self:
+            del sys.modules["tensorflow"]
+            _import_quietly()
+            tensorflow = sys.modules["tensorflow"]
+            # A step is too small to share: both cores are used by two trainings at a time.
+            tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+            self.__dict__.update(tensorflow.__dict__)
+        return getattr(sys.modules["tensorflow"], name)
+
+
+def _import_quietly() -> None:
     """Keeps the notes that TensorFlow prints on import, whatever its log level, off the screen."""
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0":
+        importlib.import_module("tensorflow")
         return
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), 2)
         try:
-            import tensorflow  # noqa: F401
+            importlib.import_module("tensorflow")
         except BaseException:
             notes.seek(0)
             os.write(stderr, notes.read())
@@ -27,12 +50,6 @@ def _import_tensorflow_quietly() -> None:
             os.close(stderr)
 
 
-def _use_a_core_a_training() -> None:
-    """A step is too small to share: both cores are used by two trainings at a time."""
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-
-
-_import_tensorflow_quietly()
-_use_a_core_a_training()
+if "tensorflow" not in sys.modules:
+    sys.modules["tensorflow"] = _TensorFlowWhenUsed("tensorflow")
+    sys.modules["tensorflow"].__spec__ = importlib.machinery.ModuleSpec("tensorflow", loader=None)

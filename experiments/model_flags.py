@@ -17,7 +17,9 @@ DATASET = flags.DEFINE_string(
     f"Ratings: one of {', '.join(RATING_DATASETS)}; default: movielens-100k.",
 )
 DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder with the dataset's files: train.txt, valid.txt, test.txt, or those of the release."
+    "data_dir",
+    None,
+    "Folder with the dataset's files: train, valid, test (.txt, .tsv, .csv, .parquet), or those of the release.",
 )
 MODEL = flags.DEFINE_enum(
     "model",
@@ -29,6 +31,9 @@ EPOCHS = flags.DEFINE_integer("epochs", None, "Passes over the training triples 
 BATCH_SIZE = flags.DEFINE_integer("batch_size", None, "Ratings or sequences of a step. Default: the dataset's.")
 MIN_INTERACTIONS = flags.DEFINE_integer(
     "min_interactions", 10, "Users (of ratings, items too) with fewer ratings are left out."
+)
+SPLIT_SEED = flags.DEFINE_integer(
+    "split_seed", 0, "Seed of the held-out ratings, or triples without files of their own."
 )
 DIM = flags.DEFINE_integer("dim", None, "Number of factors. Default: the dataset's.")
 LEARNING_RATE = flags.DEFINE_float("learning_rate", None, "The optimizer's learning rate. Default: the dataset's.")

@@ -14,7 +14,6 @@ from gr_tf.training.rating_config import RatingTrainConfig, rating_preset
 
 flags.adopt_module_key_flags(model_flags)
 
-_SPLIT_SEED = flags.DEFINE_integer("split_seed", RatingSplit().seed, "Seed of the held-out ratings.")
 _DEFAULTS = RatingTrainConfig()
 _STEPS = flags.DEFINE_integer(
     "training_steps", None, "Of Adam. If none are given: the paper's, 80000 (mf), 120000 (ncf)."
@@ -47,16 +46,19 @@ _PENALTY_IN_GRADIENT = flags.DEFINE_bool(
 
 def split_of_flags() -> RatingSplit:
     """How the ratings are split."""
-    return RatingSplit(min_interactions=model_flags.MIN_INTERACTIONS.value, seed=_SPLIT_SEED.value)
+    return RatingSplit(min_interactions=model_flags.MIN_INTERACTIONS.value, seed=model_flags.SPLIT_SEED.value)
 
 
 def config_of_flags(**instead: Any) -> RatingTrainConfig:
     """The training that the flags ask for; `instead` goes before them."""
-    asked = {flag.name: flag.value for flag in _CONFIG_FLAGS if flag.value is not None}
-    if _STEPS.value is not None:
-        asked["steps"] = _STEPS.value
     model = model_flags.MODEL.value or _DEFAULTS.model
-    return RatingTrainConfig(**(rating_preset(_dataset(), model) | asked | instead))
+    return RatingTrainConfig(**(rating_preset(_dataset(), model) | asked_settings() | instead))
+
+
+def asked_settings() -> dict[str, Any]:
+    """The settings of RatingTrainConfig that the flags name."""
+    asked = {flag.name: flag.value for flag in (model_flags.MODEL, *_CONFIG_FLAGS) if flag.value is not None}
+    return asked if _STEPS.value is None else asked | {"steps": _STEPS.value}
 
 
 def fia_settings() -> dict[str, Any]:

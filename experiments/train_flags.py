@@ -8,6 +8,7 @@ from absl import flags
 from experiments import model_flags
 from gr_tf.constraints import CONSTRAINTS
 from gr_tf.data.sources import load_triples
+from gr_tf.data.triple_split import TripleSplit
 from gr_tf.data.triples import TripleSet
 from gr_tf.losses import LOSSES
 from gr_tf.training.config import LEARNING_RATE_RULES, OPTIMIZERS, PRESETS, STEPS, TrainConfig
@@ -52,8 +53,12 @@ _CONFIG_FLAGS: tuple[flags.FlagHolder[Any], ...] = (
 
 def config_of_flags(dataset: str, **instead: Any) -> TrainConfig:
     """The training that the flags ask for, on a dataset of this name; `instead` goes before them."""
-    asked: dict[str, Any] = {flag.name: flag.value for flag in _CONFIG_FLAGS if flag.value is not None}
-    return TrainConfig(**(PRESETS.get(dataset, {}) | asked | instead))
+    return TrainConfig(**(PRESETS.get(dataset, {}) | asked_settings() | instead))
+
+
+def asked_settings() -> dict[str, Any]:
+    """The settings of TrainConfig that the flags name."""
+    return {flag.name: flag.value for flag in _CONFIG_FLAGS if flag.value is not None}
 
 
 def default_config(dataset: str) -> TrainConfig:
@@ -63,7 +68,9 @@ def default_config(dataset: str) -> TrainConfig:
 
 def load_dataset() -> TripleSet:
     """The dataset of the flags; tells what its reader noted."""
-    triples = load_triples(model_flags.DATASET.value, model_flags.DATA_DIR.value)
+    triples = load_triples(
+        model_flags.DATASET.value, model_flags.DATA_DIR.value, TripleSplit(seed=model_flags.SPLIT_SEED.value)
+    )
     for note in triples.notes:
         print(f"{triples.name}: {note}", file=sys.stderr)
     return triples

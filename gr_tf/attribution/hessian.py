@@ -6,6 +6,7 @@ every solution says how far it is from solving, and whether it met a direction o
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -161,7 +162,7 @@ def conjugate_gradients(
         max_iterations: at most so many.
         data: tensors that the product depends on.
     """
-    solution, residual, iterations, negative = _conjugate_gradients(
+    solution, residual, iterations, negative = _compiled_conjugate_gradients()(
         product,
         tf.constant(rhs),
         tf.constant(damping, rhs.dtype),
@@ -179,7 +180,12 @@ def conjugate_gradients(
     )
 
 
-@tf.function(reduce_retracing=True)
+@functools.cache
+def _compiled_conjugate_gradients() -> Any:
+    """Compiled when first needed: TensorFlow is slow to import."""
+    return tf.function(_conjugate_gradients, reduce_retracing=True)
+
+
 def _conjugate_gradients(
     product: Callable[..., Any], rhs: Any, damping: Any, tolerance: Any, max_iterations: Any, data: Any
 ) -> Any:

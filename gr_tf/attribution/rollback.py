@@ -15,6 +15,7 @@ from gr_tf.data.adjacency import AdjacencyIndex
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
 from gr_tf.models.base import FactorModel
+from gr_tf.models.prediction import tail_probability
 
 # Rolled-back scores computed at once: [this / num_candidates, num_candidates].
 _CHUNK_SCORES = 1 << 24
@@ -77,6 +78,13 @@ class GradientRollback(Explainer[Query, TripleExplanation]):
         return TripleExplanation(
             query, example_ids[order], influences[order], probability, rolled_back[order], self._triples
         )
+
+    def rolled_back_together(self, query: Query, example_ids: np.ndarray) -> float:
+        """p(query.tail) with all that some examples did rolled back at once."""
+        table = self._table.numpy().copy()
+        deltas = np.asarray(self._deltas[example_ids])
+        np.subtract.at(table, self._model.rows_of(self._triples.train[example_ids]), deltas)
+        return tail_probability(self._model, table, query)
 
     def _rolled_back_probabilities(self, asked: Any, examples: Any, deltas: Any) -> tuple[Any, Any]:
         """p(tail | head, relation) before, and with each of n examples rolled back.

@@ -24,7 +24,7 @@ class RollbackStore:
     def __init__(self, num_examples: int, width: int, dtype: str) -> None:
         self._deltas = tf.Variable(tf.zeros([num_examples, 3, width], dtype), name="rollback")
 
-    def add(self, deltas: tf.IndexedSlices) -> None:
+    def add(self, deltas: "tf.IndexedSlices") -> None:
         """Adds the changes of one block of steps.
 
         Args:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -30,6 +29,8 @@ class NeuralCF(RatingModel):
         self.width = 2 * dim
         self.row_penalty = np.ones(2 * dim)
         self.network_penalty = (1.0, 0.0) * 3
+        import keras  # here, because it is slow to import
+
         self._layers = (
             keras.layers.Dense(dim, activation="relu", dtype=dtype),
             keras.layers.Dense(dim // 2, activation="relu", dtype=dtype),

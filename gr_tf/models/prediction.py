@@ -58,6 +58,18 @@ def _predict_top(
     return TopPrediction(np.where(full, NO_TAIL, tails), np.where(full, np.nan, probabilities))
 
 
+def predict_best(
+    model: FactorModel, table: Any, known: KnownTails, head: int, relation: int, count: int
+) -> TopPrediction:
+    """The `count` best-scored tails of (head, relation, ?) that are not known already, or as many as there are."""
+    heads, relations = np.array([head]), np.array([relation])
+    scores = model.score_all_tails(table, heads, relations)
+    mask = known.mask(heads, relations)[0]
+    order = np.argsort(-scores.numpy()[0], kind="stable")
+    tails = order[~mask[order] & np.isfinite(scores.numpy()[0][order])][:count]
+    return TopPrediction(tails, tf.nn.softmax(scores).numpy()[0, tails])
+
+
 def tail_probability(model: FactorModel, table: Any, query: Query) -> float:
     """p(query.tail | query.head, query.relation): the softmax of the scores over all entities."""
     scores = model.score_all_tails(table, np.array([query.head]), np.array([query.relation]))

@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -62,6 +61,8 @@ class SequenceRecommender:
         self.hidden = hidden
         self.length = length
         self.dtype = dtype
+        import keras  # here, because it is slow to import
+
         # Unrolled: on a CPU twice as fast as its loop, and differentiable in forward mode.
         self._lstm = keras.layers.LSTM(hidden, unroll=True, dtype=dtype)
         self._lstm.build((None, length, dim))

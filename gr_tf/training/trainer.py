@@ -28,7 +28,7 @@ _DENSE_NUMBERS = 10_000
 class DeltaObserver(Protocol):
     """Accumulates what training examples changed; see attribution.RollbackStore."""
 
-    def add(self, deltas: tf.IndexedSlices) -> None:
+    def add(self, deltas: "tf.IndexedSlices") -> None:
         """Takes the changes of one block: values [block, 3, width], indices example ids."""
 
     def clear(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from gr_tf.attribution.fia import Fia, FiaSettings
-from gr_tf.attribution.hessian import SOLVERS, _conjugate_gradients, explicit_hessian
+from gr_tf.attribution.hessian import SOLVERS, _compiled_conjugate_gradients, explicit_hessian
 from gr_tf.attribution.influence_analysis import InfluenceAnalysis
 from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.attribution.training_loss import TrainingLoss
@@ -291,10 +291,10 @@ def test_conjugate_gradients_are_traced_once(trained_ratings: Trained) -> None:
         # For one size, and for any size.
         for query in queries[:2]:
             explainer.rank(query)
-        before = _conjugate_gradients.experimental_get_tracing_count()
+        before = _compiled_conjugate_gradients().experimental_get_tracing_count()
         for query in queries[2:]:
             explainer.rank(query)
-        assert _conjugate_gradients.experimental_get_tracing_count() == before
+        assert _compiled_conjugate_gradients().experimental_get_tracing_count() == before
 
 
 def test_what_cannot_be_explained(trained_ratings: Trained, toy_ratings: RatingSet) -> None:

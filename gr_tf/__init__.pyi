@@ -1,0 +1,79 @@
+from .attribution.base import Explainer, Explanation
+from .attribution.criage import Criage
+from .attribution.example_losses import Checkpoint, RatingLosses, SequenceLosses, TripleLosses
+from .attribution.fia import Fia, FiaSettings
+from .attribution.influence_analysis import InfluenceAnalysis
+from .attribution.neighborhood import Neighborhood
+from .attribution.queries import named_query
+from .attribution.rating_explanation import RatingExplanation
+from .attribution.rollback import GradientRollback
+from .attribution.rollback_store import RollbackStore
+from .attribution.sequence_explanation import SequenceExplanation
+from .attribution.tracin import TracIn
+from .attribution.tracin_explainers import RatingTracIn, SequenceTracIn, TripleTracIn
+from .attribution.tracin_ideal import tracin_ideal
+from .attribution.triple_explanation import TripleExplanation
+from .data.rating_sources import load_ratings
+from .data.ratings import RatingQuery, RatingSet, RatingSplit
+from .data.sequence_sources import load_sequences
+from .data.sequences import SequenceQuery, SequenceSet, SequenceSplit
+from .data.sources import load_triples
+from .data.triples import Query, TripleSet
+from .errors import InputError, TrainingError
+from .models.prediction import tail_probability
+from .models.ranking import validation_mrr
+from .models.sequence_prediction import next_item_probability
+from .training.config import TrainConfig
+from .training.rating_config import RatingTrainConfig
+from .training.rating_trainer import RatingTrainer
+from .training.sequence_config import SequenceTrainConfig
+from .training.sequence_trainer import SequenceTrainer
+from .training.trainer import Trainer, TrainingResult
+
+__all__ = [
+    "Checkpoint",
+    "Criage",
+    "Explainer",
+    "Explanation",
+    "Fia",
+    "FiaSettings",
+    "GradientRollback",
+    "InfluenceAnalysis",
+    "InputError",
+    "Neighborhood",
+    "Query",
+    "RatingExplanation",
+    "RatingLosses",
+    "RatingQuery",
+    "RatingSet",
+    "RatingSplit",
+    "RatingTracIn",
+    "RatingTrainConfig",
+    "RatingTrainer",
+    "RollbackStore",
+    "SequenceExplanation",
+    "SequenceLosses",
+    "SequenceQuery",
+    "SequenceSet",
+    "SequenceSplit",
+    "SequenceTracIn",
+    "SequenceTrainConfig",
+    "SequenceTrainer",
+    "TracIn",
+    "TrainConfig",
+    "Trainer",
+    "TrainingError",
+    "TrainingResult",
+    "TripleExplanation",
+    "TripleLosses",
+    "TripleSet",
+    "TripleTracIn",
+    "load_ratings",
+    "load_sequences",
+    "load_triples",
+    "named_query",
+    "next_item_probability",
+    "tail_probability",
+    "tracin_ideal",
+    "validation_mrr",
+]

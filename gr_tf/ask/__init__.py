@@ -1,0 +1,1 @@
+"""Questions to trained models: answers, and whether they are true."""

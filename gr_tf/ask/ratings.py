@@ -1,0 +1,106 @@
+"""Questions to a model of ratings: why this rating?"""
+
+import concurrent.futures
+import types
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from gr_tf.ask.answer import Answer, parse_question
+from gr_tf.ask.asker import Asker, checked_trainings, supporting_sets
+from gr_tf.ask.check import Check
+from gr_tf.attribution.base import Explainer, checked_k
+from gr_tf.attribution.example_losses import Checkpoint
+from gr_tf.attribution.fia import Fia, FiaSettings
+from gr_tf.attribution.rating_explanation import RatingExplanation
+from gr_tf.attribution.rating_neighborhood import RatingNeighborhood
+from gr_tf.attribution.tracin_explainers import RatingTracIn
+from gr_tf.data.ratings import RatingQuery
+from gr_tf.stages.train_ratings import TrainedRatings
+from gr_tf.training.rating_config import RETRAINING_STEPS
+
+
+class RatingAsker(Asker):
+    """Explains why a rating is predicted for a user and an item."""
+
+    methods: Mapping[str, str] = types.MappingProxyType(
+        {
+            "fia": "FIA: the fall of the predicted rating by influence functions, in stars",
+            "tracin": "TracIn at the trained parameters: the rating's pull on the prediction",
+            "nh": "NH, no explanation but the baseline: random ratings of the same user and item",
+        }
+    )
+    parts = ("user", "item")
+
+    def __init__(self, trained: TrainedRatings, retraining_steps: int | None = None) -> None:
+        """
+        Args:
+            trained: the model.
+            retraining_steps: of each training of a check; None: training.rating_config.RETRAINING_STEPS.
+        """
+        self.trained = trained
+        self.ratings = trained.ratings
+        self.retraining_steps = retraining_steps or RETRAINING_STEPS[trained.trainer.config.model]
+
+    def answer(self, question: str, method: str | None = None, k: int = 10) -> Answer:
+        """See Asker."""
+        method = self.method_of(method)
+        checked_k(k)
+        query = self.ratings.query(*parse_question(question, self.parts))
+        explanation = self.explainer(method).rank(query)
+        examples = explanation.frame[["influence", "user", "title", "rating", "example_id"]]
+        pairs = self.ratings.train.pairs[explanation.example_ids]
+        same = np.where(
+            pairs[:, 0] == query.user, "same user", np.where(pairs[:, 1] == query.item, "same item", "none")
+        )
+        examples.insert(4, "connection", same)
+        title = self.ratings.title(query.item)
+        return Answer(
+            asked=(self.ratings.users.names[query.user], title),
+            predicted=title,
+            value=explanation.prediction,
+            unit="stars",
+            method=method,
+            k=k,
+            estimates=method == "fia",
+            explanation=explanation,
+            examples=examples,
+        )
+
+    def explainer(self, method: str) -> Explainer[RatingQuery, RatingExplanation]:
+        """The explainer of a method; FIA with the weight decay as strong as in training (BUILD_NOTES 62)."""
+        trained, config = self.trained, self.trained.trainer.config
+        model, parameters = trained.trainer.model, trained.parameters
+        makers: dict[str, Callable[[], Explainer[RatingQuery, RatingExplanation]]] = {
+            "fia": lambda: Fia(
+                trained.exact_model(), parameters, self.ratings, config.weight_decay, FiaSettings(decay="trained")
+            ),
+            "tracin": lambda: RatingTracIn(model, [Checkpoint.of(parameters, config.learning_rate)], self.ratings),
+            "nh": lambda: RatingNeighborhood(model, parameters, self.ratings, config.seed),
+        }
+        return makers[method]()
+
+    def check(self, answer: Answer, seeds: int = 1, jobs: int = 1) -> list[Check]:
+        """See Asker. All trainings go on from the explained model; a seed is one of their batches."""
+        checked_trainings(seeds, jobs)
+        query: RatingQuery = answer.explanation.query
+        removals = supporting_sets(answer)
+        trained, trainer = self.trained, self.trained.trainer
+        pair = np.array([[query.user, query.item]])
+
+        def predict(task: tuple[int, np.ndarray]) -> float:
+            seed, removed = task
+            state = trainer.run(trained.state, self.retraining_steps, seed=seed, removed=removed)
+            return float(trainer.model.predict_pairs(state.parameters, pair)[0])
+
+        # Not the seed of the training's own batches.
+        batch_seeds = [trainer.config.seed + 1 + i for i in range(seeds)]
+        tasks = [(seed, removed) for removed in (np.array([], np.int64), *removals) for seed in batch_seeds]
+        with concurrent.futures.ThreadPoolExecutor(jobs) as executor:
+            predictions = list(executor.map(predict, tasks))
+        parts = [tuple(predictions[first : first + seeds]) for first in range(0, len(tasks), seeds)]
+        influences = dict(zip(answer.examples.example_id, answer.examples.influence, strict=True))
+        return [
+            Check.of(removed, -sum(influences[i] for i in removed) if answer.estimates else None, parts[0], after)
+            for removed, after in zip(removals, parts[1:], strict=True)
+        ]

@@ -1,0 +1,83 @@
+"""The search for small sets: on tests with known answers, and by retraining."""
+
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from gr_tf.ask.graph import GraphAsker
+from gr_tf.ask.minimal import minimal_sets, smallest_set
+from gr_tf.errors import InputError
+
+
+def needing(wanted: set[int], told: list[tuple[int, ...]]) -> object:
+    def test(sets: Sequence[tuple[int, ...]]) -> list[bool]:
+        told.extend(sets)
+        return [wanted <= set(chosen) for chosen in sets]
+
+    return test
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+@pytest.mark.parametrize("wanted", [{7}, {0}, {3, 4}, {2, 9, 30}, set(range(20))])
+def test_what_is_needed_is_found(wanted: set[int], at_once: int) -> None:
+    """If a set passes whenever it has all that is wanted, the smallest is just that."""
+    told: list[tuple[int, ...]] = []
+    found = smallest_set(range(40), needing(wanted, told), most=1000, at_once=at_once)  # type: ignore[arg-type]
+    assert found.example_ids == tuple(sorted(wanted))
+    assert found.retrainings == len(told) == len(set(told))
+    assert not found.exhausted
+
+
+def test_nothing_is_needed() -> None:
+    told: list[tuple[int, ...]] = []
+    found = smallest_set(range(40), needing(set(), told), most=9, at_once=2, smallest=0)  # type: ignore[arg-type]
+    assert found.example_ids == ()
+    assert told[0] == ()
+
+
+def test_nothing_passes() -> None:
+    found = smallest_set(range(5), lambda sets: [False] * len(sets), most=100, at_once=1)
+    assert found == type(found)(None, 4, False)  # of 1, 2, 4 and 5 examples
+    assert smallest_set([], lambda sets: [True] * len(sets), most=100, at_once=1).example_ids is None
+
+
+def test_the_budget_is_kept() -> None:
+    for most in range(1, 30):
+        told: list[tuple[int, ...]] = []
+        found = smallest_set(range(64), needing({40, 50}, told), most=most, at_once=2)  # type: ignore[arg-type]
+        assert len(told) <= most
+        assert found.retrainings == len(told)
+        # What is found has passed.
+        assert found.example_ids is None or {40, 50} <= set(found.example_ids)
+        assert found.exhausted == (len(told) == most)
+
+
+def test_by_retraining(asker: GraphAsker) -> None:
+    """What is said of both sets is seen in a training of its own."""
+    answer = asker.answer("e1,r1,?", "gr")
+    found = minimal_sets(asker, answer, most=60, jobs=2)
+    query, trainer = answer.explanation.query, asker.trained.trainer
+
+    def top_without(removed: np.ndarray) -> int | None:
+        return asker.look(trainer.run(removed=removed, epochs=asker.trained.epoch).table, query).top
+
+    assert found.necessary.example_ids
+    instead = top_without(np.array(found.necessary.example_ids))
+    assert instead is not None
+    assert instead != query.tail
+    assert asker.triples.entities.names[instead] == found.instead
+    for member in found.necessary.example_ids:
+        others = [other for other in found.necessary.example_ids if other != member]
+        assert not others or top_without(np.array(others)) == query.tail
+    assert found.sufficient.example_ids is not None
+    without = np.setdiff1d(answer.explanation.example_ids, found.sufficient.example_ids)
+    assert top_without(without) == query.tail
+
+
+def test_what_is_refused(asker: GraphAsker, tmp_path: pathlib.Path) -> None:
+    top = asker.answer("e1,r1,?").explanation.query.tail
+    other = next(name for i, name in enumerate(asker.triples.entities.names) if i != top)
+    with pytest.raises(InputError, match="minimal sets are of the most probable new tail"):
+        minimal_sets(asker, asker.answer(f"e1,r1,{other}"))
