@@ -12,11 +12,12 @@ setuptools.setup(
     long_description_content_type="text/markdown",
     python_requires=">=3.10",
     packages=setuptools.find_packages(include=["gr_tf", "gr_tf.*"]),
-    package_data={"gr_tf.data": ["nations/*.txt"], "gr_tf": ["py.typed", "__init__.pyi"]},
+    package_data={"gr_tf.ask": ["page.html"], "gr_tf.data": ["nations/*.txt"], "gr_tf": ["py.typed", "__init__.pyi"]},
     install_requires=[
         "absl-py>=2.1",
         "filelock>=3.13",
         "importlib_resources>=6.0",  # tensorflow-datasets' movielens imports it and does not ask for it
+        "jinja2>=3.1",
         "lazy-loader>=0.4",
         "matplotlib>=3.9",
         "networkx>=3.3",
@@ -34,6 +35,7 @@ setuptools.setup(
             "import-linter>=2.1",
             "mypy>=1.15",
             "pandas-stubs",
+            "playwright>=1.45",
             "pre-commit>=4.0",
             "pytest>=8.0",
             "ruff>=0.9",

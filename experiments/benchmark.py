@@ -41,7 +41,7 @@ from gr_tf.training.config import PRESETS, TrainConfig
 from gr_tf.training.trainer import Trainer
 
 _CASE = flags.DEFINE_string("case", None, "Measure one case and print it as JSON (used by the benchmark itself).")
-_OUTPUT = flags.DEFINE_string("output", None, "Write the result here as JSON too.")
+_OUTPUT = flags.DEFINE_string("result_file", None, "Write the result here as JSON too.")
 
 _NUM_QUERIES = 5
 # Training triples, entities, relations.

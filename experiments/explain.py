@@ -10,17 +10,22 @@ columns head, relation, tail. Ratings: ratings.csv with columns user, item, rati
 import dataclasses
 import json
 import pathlib
+import sys
 from collections.abc import Sequence
 
+import pandas as pd
 from absl import flags
 
 from experiments import common, jobs_flag, k_flag, model_flags, rating_flags, run_flags, train_flags
+from gr_tf import files
 from gr_tf.ask import opening
-from gr_tf.ask.answer import Answer
+from gr_tf.ask.answer import Answer, signed
 from gr_tf.ask.asker import Asker
 from gr_tf.ask.check import Check, check_frame, conclusion
 from gr_tf.ask.graph import GraphAsker
 from gr_tf.ask.minimal import MinimalSets, minimal_sets
+from gr_tf.ask.page import Found, page
+from gr_tf.ask.ratings import RatingAsker
 from gr_tf.errors import InputError
 from gr_tf.report.tables import as_text
 
@@ -36,6 +41,7 @@ _VERIFY = flags.DEFINE_bool(
     "verify", False, "Train again without the first example, and without all of the first k, and show what changed."
 )
 _VERIFY_SEEDS = flags.DEFINE_integer("verify_seeds", 1, "Over so many seeds, with an interval.", lower_bound=1)
+_REPORT = flags.DEFINE_string("report", None, "Write the answer as one HTML page to this file.")
 _MINIMAL = flags.DEFINE_bool(
     "minimal", False, "Search the fewest triples without which the prediction changes, and that alone uphold it."
 )
@@ -45,6 +51,9 @@ _MOST = flags.DEFINE_integer("most_retrainings", 100, "For each of the two searc
 def main() -> None:
     if _QUERY.value is None:
         raise InputError("ask something with --query, such as --query=head,relation,? or --query=user,item.")
+    report = None if _REPORT.value is None else pathlib.Path(_REPORT.value)
+    if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)  # told before any work, if it cannot be
     asker = _open()
     answer = asker.answer(_QUERY.value, _METHOD.value, k_flag.K.value)
     if _OUTPUT.value == "text":
@@ -54,19 +63,24 @@ def main() -> None:
         checks = asker.check(answer, _VERIFY_SEEDS.value, jobs_flag.JOBS.value)
         if _OUTPUT.value == "text":
             _print_checks(checks)
-    found = None
+    minimal, found = None, []
     if _MINIMAL.value:
         if not isinstance(asker, GraphAsker):
             raise InputError("--minimal is for triples: a rating has no other tail to change to.")
-        found = minimal_sets(asker, answer, most=_MOST.value, jobs=jobs_flag.JOBS.value)
+        minimal = minimal_sets(asker, answer, most=_MOST.value, jobs=jobs_flag.JOBS.value)
+        found = _found_sets(asker, answer, minimal)
         if _OUTPUT.value == "text":
-            _print_minimal(asker, answer, found)
+            _print_minimal(found)
+    if report is not None:
+        method = asker.methods[answer.method]
+        files.write_text(report, page(answer, method, asker.drawing(answer), asker.facts(), checks, found))
+        print(f"Written to {report}.", file=sys.stderr)
     if _OUTPUT.value == "csv":
         print(answer.frame.to_csv(index=False), end="")
     elif _OUTPUT.value == "json":
         told = answer.to_dict() | {"checks": [check.to_dict() for check in checks]}
-        if found is not None:
-            told["minimal"] = dataclasses.asdict(found)
+        if minimal is not None:
+            told["minimal"] = dataclasses.asdict(minimal)
         print(json.dumps(told, indent=1, ensure_ascii=False))
 
 
@@ -84,7 +98,7 @@ def _open() -> Asker:
     if unknown:
         raise InputError(f"--{unknown[0]} is for {'ratings' if graph else 'triples'}.")
     name = dataset or pathlib.Path(data_dir or "").resolve().stem
-    return opening.ask(
+    asker = opening.ask(
         data_dir,
         run_dir=run_flags.run_dir(f"{name}-explained"),
         dataset=dataset,
@@ -92,6 +106,9 @@ def _open() -> Asker:
         overwrite=run_flags.OVERWRITE.value,
         **settings,
     )
+    if isinstance(asker, RatingAsker) and rating_flags.RETRAINING_STEPS.value is not None:
+        asker.retraining_steps = rating_flags.RETRAINING_STEPS.value
+    return asker
 
 
 def _print_answer(answer: Answer, method: str) -> None:
@@ -104,7 +121,7 @@ def _print_answer(answer: Answer, method: str) -> None:
         print(f"({question}): {answer.value:.4f} {answer.unit}")
     print(f"\nWhy {answer.predicted}? {method}.")
     for title, examples in (("supports it", answer.proponents), ("speaks against it", answer.opponents)):
-        shown = examples.assign(influence=examples.influence.map("{:+.5f}".format))
+        shown = examples.assign(influence=examples.influence.map(signed))
         print(f"\nWhat {title} most:\n{as_text(shown)}" if len(examples) else f"\nNothing {title}.")
 
 
@@ -113,28 +130,39 @@ def _print_checks(checks: Sequence[Check]) -> None:
     print(conclusion(checks))
 
 
-def _print_minimal(asker: GraphAsker, answer: Answer, found: MinimalSets) -> None:
+def _found_sets(asker: Asker, answer: Answer, found: MinimalSets) -> list[Found]:
+    """Both sets, for people."""
     parts = (
         (
             found.necessary,
-            f"the fewest found without which {found.instead or 'no tail'} is predicted instead",
-            "no set of supporting triples changes the prediction",
+            "The fewest found that it needs",
+            f"Without these, {found.instead or 'nothing'} is predicted instead.",
+            "No set of supporting triples that was tried changes the prediction.",
         ),
         (
             found.sufficient,
-            f"the fewest found that alone, of all that share something with the question, uphold {answer.predicted}",
-            f"even with all of them {answer.predicted} is not upheld",
+            "The fewest found that suffice",
+            f"With these alone, of all that share something with the question, {answer.predicted} is still predicted.",
+            f"Even with all that share something with the question {answer.predicted} is not upheld.",
         ),
     )
-    for part, what, none in parts:
-        so_far = " (so far: --most_retrainings was reached)" if part.exhausted else ""
-        if part.example_ids is None:
-            print(f"\n{part.retrainings} retrainings{so_far}: {none}.")
-            continue
-        print(f"\n{part.retrainings} retrainings{so_far}: {what}: {len(part.example_ids)}.")
-        if part.example_ids:
-            triples = asker.triples.train_frame.iloc[list(part.example_ids)].map(asker.triples.label)
-            print(as_text(triples.rename_axis("example_id").reset_index()))
+    assert isinstance(asker, GraphAsker)
+    triples = asker.triples
+    told = []
+    for part, title, what, none in parts:
+        so_far = f"{part.retrainings} retrainings" + (", no more were allowed" if part.exhausted else "")
+        ids = list(part.example_ids or ())
+        rows = triples.train_frame.iloc[ids].map(triples.label).itertuples(name=None)
+        text = none if part.example_ids is None else what
+        told.append(Found(f"{title}: {len(ids)}", f"{text} ({so_far})", tuple(tuple(map(str, row)) for row in rows)))
+    return told
+
+
+def _print_minimal(found: Sequence[Found]) -> None:
+    for part in found:
+        print(f"\n{part.title}. {part.text}")
+        if part.rows:
+            print(as_text(pd.DataFrame(part.rows, columns=["example_id", "head", "relation", "tail"])))
 
 
 if __name__ == "__main__":

@@ -54,9 +54,6 @@ _SELECTION = flags.DEFINE_enum(
     "selection", "random", list(SELECTIONS), "; ".join(f"{name}: {what}" for name, what in SELECTIONS.items()) + "."
 )
 _NUM_RETRAININGS = flags.DEFINE_integer("num_retrainings", 4, "With other batches each.", lower_bound=1)
-_RETRAINING_STEPS = flags.DEFINE_integer(
-    "retraining_steps", None, "Steps of a retraining. Default: the paper's, 24000 (mf) and 18000 (ncf).", lower_bound=1
-)
 _NETWORK = flags.DEFINE_bool("network", False, "Add the network's part of FIA-NCF (Equations 21-23).")
 
 
@@ -317,7 +314,7 @@ def main() -> None:
         point_seed=_POINT_SEED.value,
         selection=_SELECTION.value,
         num_retrainings=_NUM_RETRAININGS.value,
-        retraining_steps=_RETRAINING_STEPS.value or RETRAINING_STEPS[config.model],
+        retraining_steps=rating_flags.RETRAINING_STEPS.value or RETRAINING_STEPS[config.model],
         **rating_flags.fia_settings(),
         network=_NETWORK.value,
     )

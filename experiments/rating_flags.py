@@ -18,6 +18,9 @@ _DEFAULTS = RatingTrainConfig()
 _STEPS = flags.DEFINE_integer(
     "training_steps", None, "Of Adam. If none are given: the paper's, 80000 (mf), 120000 (ncf)."
 )
+RETRAINING_STEPS = flags.DEFINE_integer(
+    "retraining_steps", None, "Steps of a retraining. Default: the paper's, 24000 (mf) and 18000 (ncf).", lower_bound=1
+)
 _CONFIG_FLAGS: tuple[flags.FlagHolder[Any], ...] = (
     model_flags.DIM,
     model_flags.BATCH_SIZE,

@@ -106,6 +106,11 @@ def parse_question(text: str, parts: Sequence[str]) -> tuple[str, ...]:
     return found
 
 
+def signed(value: float) -> str:
+    """A change or an influence for people: four decimals, or two digits if it is small."""
+    return f"{value:+.4f}" if abs(value) >= 0.001 or value == 0 else f"{value:+.1e}"
+
+
 def shown(value: float) -> float:
     """A number with six significant digits, for people and tables."""
     return float(f"{value:.6g}") if math.isfinite(value) else value

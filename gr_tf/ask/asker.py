@@ -2,11 +2,13 @@
 
 import abc
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from gr_tf.ask.answer import Answer
 from gr_tf.ask.check import Check
+from gr_tf.ask.page import Drawing
 from gr_tf.errors import InputError
 
 
@@ -46,6 +48,14 @@ class Asker(abc.ABC):
         Raises:
             InputError: if no example supports the prediction, or seeds or jobs is below 1.
         """
+
+    @abc.abstractmethod
+    def drawing(self, answer: Answer) -> Drawing:
+        """An answer of this asker as a graph."""
+
+    @abc.abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """Where the model comes from: data, checksums, settings, versions; by name, for people."""
 
     def method_of(self, name: str | None) -> str:
         """The method of a name; None: the first.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gr_tf.ask.answer import signed
 from gr_tf.evaluation.intervals import mean_interval
 
 HELD, UNCERTAIN, FAILED = "held", "not certain", "did not hold"
@@ -86,11 +87,11 @@ def check_frame(checks: Sequence[Check]) -> pd.DataFrame:
     rows = []
     for check in checks:
         mean, low, high = check.interval
-        interval = "" if low is None else f" [{low:+.4f}, {high:+.4f}]"
+        interval = "" if low is None or high is None else f" [{signed(low)}, {signed(high)}]"
         row = {
             "removed": check.removed,
-            "predicted change": "-" if check.predicted is None else f"{check.predicted:+.4f}",
-            "measured change": f"{mean:+.4f}{interval}",
+            "predicted change": "-" if check.predicted is None else signed(check.predicted),
+            "measured change": f"{signed(mean)}{interval}",
         }
         if check.top_changed is not None:
             row["top-1 changed"] = f"{np.sum(check.top_changed)} of {len(check.top_changed)}"

@@ -3,12 +3,14 @@
 import dataclasses
 import types
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from gr_tf.ask.answer import ANY, Alternative, Answer, parse_question, shown
 from gr_tf.ask.asker import Asker, checked_trainings, supporting_sets
 from gr_tf.ask.check import Check
+from gr_tf.ask.page import Drawing, Edge
 from gr_tf.attribution.base import Explainer, checked_k
 from gr_tf.attribution.connections import connections
 from gr_tf.attribution.criage import Criage
@@ -21,6 +23,7 @@ from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
 from gr_tf.evaluation.retraining import retrain_without
 from gr_tf.models.prediction import predict_best, tail_probability
+from gr_tf.report.run_dir import versions
 from gr_tf.stages.train import TrainedRun
 from gr_tf.training.trainer import Trainer
 
@@ -129,6 +132,38 @@ class GraphAsker(Asker):
                 )
             )
         return checks
+
+    def drawing(self, answer: Answer) -> Drawing:
+        """See Asker."""
+        triples = self.triples
+        head, relation, tail = triples.names_of(answer.explanation.query)
+        frame = answer.frame
+        names = triples.names(triples.train[frame.example_id])
+        edges = tuple(
+            Edge(start, end, triples.label(by), float(influence), int(example))
+            for (start, by, end), influence, example in zip(
+                names.itertuples(index=False, name=None), frame.influence, frame.example_id, strict=True
+            )
+        )
+        nodes = {head, tail, *names["head"], *names["tail"]}
+        query = Edge(head, tail, triples.label(relation))
+        return Drawing(query, edges, {node: triples.label(node) for node in sorted(nodes)})
+
+    def facts(self) -> dict[str, Any]:
+        """See Asker."""
+        triples, trained = self.triples, self.trained
+        split = {} if triples.split is None else {"held out": dataclasses.asdict(triples.split)}
+        return {
+            "dataset": triples.name,
+            "folder": triples.data_dir or "ships with gr_tf",
+            **{f"SHA-256 of {name}": checksum for name, checksum in triples.checksums.items()},
+            **split,
+            "training triples": triples.num_examples,
+            "training": trained.trainer.config.to_dict(),
+            "epoch": trained.epoch,
+            "SHA-256 of the training": trained.fingerprint,
+            "versions": versions(),
+        }
 
     def look(self, table: np.ndarray, query: Query) -> "Look":
         """What a table of parameters predicts for a query."""

@@ -3,12 +3,14 @@
 import concurrent.futures
 import types
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from gr_tf.ask.answer import Answer, parse_question
 from gr_tf.ask.asker import Asker, checked_trainings, supporting_sets
 from gr_tf.ask.check import Check
+from gr_tf.ask.page import Drawing, Edge
 from gr_tf.attribution.base import Explainer, checked_k
 from gr_tf.attribution.example_losses import Checkpoint
 from gr_tf.attribution.fia import Fia, FiaSettings
@@ -16,6 +18,7 @@ from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.attribution.rating_neighborhood import RatingNeighborhood
 from gr_tf.attribution.tracin_explainers import RatingTracIn
 from gr_tf.data.ratings import RatingQuery
+from gr_tf.report.run_dir import versions
 from gr_tf.stages.train_ratings import TrainedRatings
 from gr_tf.training.rating_config import RETRAINING_STEPS
 
@@ -79,6 +82,39 @@ class RatingAsker(Asker):
             "nh": lambda: RatingNeighborhood(model, parameters, self.ratings, config.seed),
         }
         return makers[method]()
+
+    def drawing(self, answer: Answer) -> Drawing:
+        """See Asker. An edge goes from a user to an item."""
+        ratings, frame = self.ratings, answer.frame
+        query: RatingQuery = answer.explanation.query
+        nodes = {}
+
+        def edge(user: int, item: int, label: str, *example: Any) -> Edge:
+            start, end = f"user {user}", f"item {item}"
+            nodes.update({start: ratings.users.names[user], end: ratings.title(item)})
+            return Edge(start, end, label, *example)
+
+        asked = edge(query.user, query.item, f"{answer.value:.2f}")
+        edges = tuple(
+            edge(int(user), int(item), f"{rating:g}", float(influence), int(example))
+            for (user, item), rating, influence, example in zip(
+                ratings.train.pairs[frame.example_id], frame.rating, frame.influence, frame.example_id, strict=True
+            )
+        )
+        return Drawing(asked, edges, nodes)
+
+    def facts(self) -> dict[str, Any]:
+        """See Asker."""
+        ratings, trained = self.ratings, self.trained
+        return {
+            "dataset": ratings.name,
+            "folder": ratings.source or "tensorflow-datasets",
+            "SHA-256 of the ratings": ratings.checksum,
+            "training ratings": ratings.num_examples,
+            "training": trained.trainer.config.to_dict(),
+            "SHA-256 of the training": trained.fingerprint,
+            "versions": versions(),
+        }
 
     def check(self, answer: Answer, seeds: int = 1, jobs: int = 1) -> list[Check]:
         """See Asker. All trainings go on from the explained model; a seed is one of their batches."""

@@ -1,0 +1,163 @@
+"""An answer as one HTML page that needs nothing else: no network, no other file."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+import markupsafe
+
+from gr_tf.ask.answer import Answer, signed
+from gr_tf.ask.check import Check, check_frame, conclusion
+
+_NUMBERS = ("influence", "rating", "example_id")
+
+
+@dataclasses.dataclass(frozen=True)
+class Edge:
+    """One edge of the drawn explanation.
+
+    Attributes:
+        start, end: names of nodes, unique.
+        label: what is between them.
+        influence: of the example; None: of the question.
+        example: its id; None: of the question.
+    """
+
+    start: str
+    end: str
+    label: str
+    influence: float | None = None
+    example: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """An explanation as a graph.
+
+    Attributes:
+        query: the question.
+        edges: the examples of Answer.frame, in that order.
+        nodes: what people call them, by name.
+    """
+
+    query: Edge
+    edges: tuple[Edge, ...]
+    nodes: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A set of examples that a search found, for the page.
+
+    Attributes:
+        title, text: what it is.
+        rows: the examples.
+    """
+
+    title: str
+    text: str
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+def page(
+    answer: Answer,
+    method: str,
+    drawing: Drawing,
+    facts: Mapping[str, Any],
+    checks: Sequence[Check] = (),
+    found: Sequence[Found] = (),
+) -> str:
+    """The page's HTML.
+
+    Args:
+        answer: what it shows.
+        method: what the method is, for people.
+        drawing: the answer as a graph.
+        facts: settings, checksums and versions, by name.
+        checks: of the answer, if there are any.
+        found: smallest sets, if they were searched.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    frame = answer.frame
+    edges = sorted(drawing.edges, key=lambda edge: -abs(edge.influence or 0))
+    return environment.get_template("page.html").render(
+        answer=answer,
+        method=method,
+        checks=checks,
+        check_frame=check_frame(checks),
+        conclusion=conclusion(checks) if checks else "",
+        check_plot=_check_plot(checks, answer.unit),
+        minimal=found,
+        signed=signed,
+        columns=list(frame.columns),
+        numbers=_NUMBERS,
+        rows=frame.to_dict("records"),
+        edges=edges,
+        facts=[(name, _told(value)) for name, value in facts.items()],
+        data={
+            "query": _edge(drawing.query, drawing.nodes, f"{answer.value:.4f}"),
+            "edges": [_edge(edge, drawing.nodes, signed(edge.influence or 0.0)) for edge in edges],
+            "nodes": dict(drawing.nodes),
+            "summary": f"The question and the {len(edges)} training examples of the table below as a graph.",
+        },
+    )
+
+
+def _told(value: Any) -> str:
+    """A fact in a line."""
+    return "; ".join(f"{name} {part}" for name, part in value.items()) if isinstance(value, Mapping) else str(value)
+
+
+def _edge(edge: Edge, nodes: Mapping[str, str], value: str) -> dict[str, Any]:
+    text = f"{nodes[edge.start]}, {edge.label}, {nodes[edge.end]}: {value}"
+    told: dict[str, Any] = {"start": edge.start, "end": edge.end, "label": edge.label, "text": text}
+    return told if edge.example is None else told | {"influence": edge.influence, "example": str(edge.example)}
+
+
+def _check_plot(checks: Sequence[Check], unit: str) -> Any:
+    """Predicted and measured changes on one axis, as SVG."""
+    if not checks:
+        return ""
+    values = [0.0]
+    for check in checks:
+        values += [value for value in (check.predicted, *check.interval, *check.changes) if value is not None]
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+
+    def x(value: float) -> str:
+        return f"{180 + 440 * (value - low) / span:.1f}"
+
+    parts = []
+    for place, check in enumerate(checks):
+        y = 30 + 46 * place
+        mean, least, most = check.interval
+        parts.append(f'<text x="0" y="{y + 4}">{markupsafe.escape(check.removed)}</text>')
+        for change in check.changes:
+            parts.append(f'<circle cx="{x(change)}" cy="{y}" r="4" fill="var(--for)" fill-opacity=".45"/>')
+        if least is not None and most is not None:
+            parts.append(
+                f'<line x1="{x(least)}" y1="{y}" x2="{x(most)}" y2="{y}" stroke="var(--for)" stroke-width="2"/>'
+            )
+        parts.append(
+            f'<line x1="{x(mean)}" y1="{y - 9}" x2="{x(mean)}" y2="{y + 9}" stroke="var(--for)" stroke-width="3"/>'
+        )
+        if check.predicted is not None:
+            at = float(x(check.predicted))
+            parts.append(f'<path d="M{at:.1f},{y + 10} l-6,10 h12 z" fill="var(--against)"/>')
+    bottom = 30 + 46 * len(checks)
+    marks = [(0.0, "0"), *((value, f"{value:+.3g}") for value in (low, high) if value)]
+    parts.append(
+        f'<line x1="{x(0)}" y1="8" x2="{x(0)}" y2="{bottom - 8}" stroke="var(--soft)" stroke-dasharray="2 3"/>'
+    )
+    parts += [f'<text x="{x(value)}" y="{bottom + 8}" text-anchor="middle">{text}</text>' for value, text in marks]
+    legend = f"change of the {unit}; dots: trainings, bar: their mean and 95% interval, triangle: predicted"
+    parts.append(f'<text x="0" y="{bottom + 32}">{legend}</text>')
+    return markupsafe.Markup(
+        f'<svg viewBox="0 0 720 {bottom + 44}" style="min-width: 36rem; max-width: 46rem; width: 100%" role="img" '
+        'aria-label="Predicted and measured changes, the numbers of the table above" font-size="12" '
+        f'fill="var(--text)">{"".join(parts)}</svg>'
+    )

@@ -1,0 +1,143 @@
+"""The page in a real browser: what it shows, that it asks for nothing, and that names are text."""
+
+import csv
+import pathlib
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gr_tf.ask.asker import Asker
+from gr_tf.ask.opening import ask
+from gr_tf.ask.page import Found, page
+from gr_tf.ask.ratings import RatingAsker
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+IN_BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here to open the page with")
+NASTY = [
+    "<script>document.title='broken'</script>",
+    "</script><img src=x onerror=alert(1)>",
+    "\"quotes\" & 'apostrophes'",
+    "\u0645\u0631\u062d\u0628\u0627 abc",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467 family",
+    "{{ 7 * 7 }}",
+    "a" * 300,
+]
+
+
+@pytest.fixture(scope="module")
+def nasty_asker(tmp_path_factory: pytest.TempPathFactory) -> Asker:
+    folder = tmp_path_factory.mktemp("nasty")
+    generator = np.random.default_rng(0)
+    rows = [(*generator.choice(NASTY, 1), f"r{generator.integers(3)}", *generator.choice(NASTY, 1)) for _ in range(150)]
+    with (folder / "train.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("head", "relation", "tail"), *sorted(set(rows))])
+    return ask(folder, run_dir=folder / "run", epochs=5)
+
+
+def question(*parts: str) -> str:
+    return ",".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def write_page(asker: Asker, asked: str, k: int, path: pathlib.Path) -> pathlib.Path:
+    answer = asker.answer(asked, k=k)
+    checks = asker.check(answer, seeds=2)
+    found = [Found("A set: 1", "It was found.", (("7", NASTY[0], "r0", NASTY[1]),))]
+    text = page(answer, asker.methods[answer.method], asker.drawing(answer), asker.facts(), checks, found)
+    path.write_text(text, encoding="utf-8")
+    assert len(text.encode()) < 1_000_000
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+def opened(browser: Any, path: pathlib.Path, **options: Any) -> tuple[Any, list[str]]:
+    """The page, and everything that went wrong while it was opened."""
+    shown = browser.new_context(**options).new_page()
+    wrong: list[str] = []
+    shown.on("console", lambda message: wrong.append(f"{message.type}: {message.text}"))
+    shown.on("pageerror", lambda error: wrong.append(str(error)))
+    shown.on("request", lambda request: wrong.append(request.url) if not request.url.endswith(path.name) else None)
+    shown.on("dialog", lambda dialog: wrong.append(dialog.message))
+    shown.goto(path.as_uri())
+    return shown, wrong
+
+
+@IN_BROWSER
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_names_are_text(browser: Any, nasty_asker: Asker, tmp_path: pathlib.Path, scheme: str) -> None:
+    path = write_page(nasty_asker, question(NASTY[0], "r1", "?"), 50, tmp_path / "why.html")
+    shown, wrong = opened(browser, path, color_scheme=scheme)
+    assert wrong == []
+    assert shown.title().startswith("Why ")
+    assert shown.locator("img").count() == 0
+    assert shown.locator("script").count() == 2
+    text = shown.inner_text("body")
+    for name in NASTY:
+        assert name in text
+    titles = shown.locator("#graph .node title").all_text_contents()
+    assert set(titles) <= set(NASTY)
+    dark = shown.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 24, 26)"
+    assert dark == (scheme == "dark")
+
+
+@IN_BROWSER
+def test_search_sort_and_slider(browser: Any, nasty_asker: Asker, tmp_path: pathlib.Path) -> None:
+    answer = nasty_asker.answer(question(NASTY[2], "r0", "?"), k=6)
+    path = write_page(nasty_asker, question(NASTY[2], "r0", "?"), 6, tmp_path / "why.html")
+    shown, wrong = opened(browser, path)
+    rows = shown.locator("#examples tbody tr")
+    assert rows.count() == len(answer.frame)
+    wanted = answer.frame["relation"].iloc[0]
+    # By keyboard alone.
+    shown.locator("#search").focus()
+    shown.keyboard.type(wanted)
+    count = int(answer.frame.astype(str).apply(lambda row: wanted in " ".join(row), axis=1).sum())
+    assert shown.locator("#examples tbody tr:visible").count() == count
+    assert shown.locator("#found").inner_text() == f"{count} of {len(answer.frame)}"
+    shown.locator("#search").fill("")
+    column = list(answer.frame.columns).index("example_id")
+    for direction in ("descending", "ascending"):
+        shown.locator("#examples th button").nth(column).focus()
+        shown.keyboard.press("Enter")
+        got = [int(text) for text in shown.locator(f"#examples tbody td:nth-child({column + 1})").all_inner_texts()]
+        assert got == sorted(answer.frame.example_id, reverse=direction == "descending")
+        assert shown.locator("#examples th").nth(column).get_attribute("aria-sort") == direction
+    for number in (1, len(answer.frame)):
+        shown.locator("#shown").fill(str(number))
+        assert shown.locator("#graph .edge[data-example]").count() == number
+        assert shown.locator("#graph .edge.query").count() == 1
+    edge = shown.locator("#graph .edge[data-example]").first
+    example = edge.get_attribute("data-example")
+    shown.locator(f"#examples tr[data-example='{example}']").hover()
+    assert "faded" not in (edge.get_attribute("class") or "")
+    assert shown.locator("#graph .edge.faded").count() == shown.locator("#graph .edge").count() - 1
+    assert wrong == []
+
+
+@IN_BROWSER
+def test_on_a_phone(browser: Any, rating_asker: RatingAsker, tmp_path: pathlib.Path) -> None:
+    """Of ratings; nothing makes the page wider than the screen."""
+    path = write_page(rating_asker, "u1,i2", 50, tmp_path / "why.html")
+    shown, wrong = opened(browser, path, viewport={"width": 360, "height": 700})
+    assert wrong == []
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 360
+    assert "stars" in shown.inner_text("main")
+    assert shown.locator("#graph .edge.query").count() == 1
+
+
+def test_a_page_without_a_browser(nasty_asker: Asker, tmp_path: pathlib.Path) -> None:
+    text = write_page(nasty_asker, question(NASTY[3], "r2", "?"), 50, tmp_path / "why.html").read_text("utf-8")
+    for name in (NASTY[0], NASTY[1]):
+        assert name not in text
+    assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")

@@ -1,0 +1,171 @@
+"""The front door: one's own files to a checked answer in one command, and mistakes in one line."""
+
+import io
+import json
+import pathlib
+
+import pandas as pd
+import pytest
+
+from tests.conftest import rating_lines, write_graph
+from tests.experiments.binaries import run_here
+
+QUICK = ("--dim=4", "--epochs=3")
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A folder with train.tsv alone, trained on."""
+    folder = tmp_path_factory.mktemp("mine")
+    write_graph(folder / "whole")
+    (folder / "data").mkdir()
+    (folder / "whole" / "train.txt").rename(folder / "data" / "train.tsv")
+    return folder
+
+
+def test_from_a_folder_to_a_page(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mine: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    where = (f"--data_dir={mine / 'data'}", f"--run_dir={mine / 'run'}", *QUICK)
+    asked = ("--query=e1,r1,?", "--k=3", "--verify", "--verify_seeds=2", "--minimal", "--most_retrainings=20")
+    assert run_here(monkeypatch, "explain", *where, *asked, f"--report={tmp_path / 'why.html'}") == 0
+    text = capsys.readouterr().out
+    for part in (
+        "(e1, r1, ?): the most probable that are not known already",
+        "What supports it most:",
+        "What speaks against it most:",
+        "Is it true? Trained again without them:",
+        "over 2 trainings",
+        "The fewest found that it needs",
+        "The fewest found that suffice",
+    ):
+        assert part in text
+    page = (tmp_path / "why.html").read_text(encoding="utf-8")
+    assert page.rstrip().endswith("</html>")
+    # The run's folder alone is enough the next time.
+    assert run_here(monkeypatch, "explain", f"--run_dir={mine / 'run'}", "--query=e1,r1,?", "--k=3") == 0
+    assert capsys.readouterr().out in text
+
+
+def test_for_machines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mine: pathlib.Path) -> None:
+    where = (f"--data_dir={mine / 'data'}", f"--run_dir={mine / 'run'}", *QUICK, "--query=e1,r1,?", "--k=2")
+    assert (
+        run_here(monkeypatch, "explain", *where, "--output=json", "--verify", "--minimal", "--most_retrainings=9") == 0
+    )
+    told = json.loads(capsys.readouterr().out)
+    assert told["asked"] == ["e1", "r1", "?"]
+    assert told["predicted"] == told["alternatives"][0]["name"]
+    assert len(told["proponents"]) == len(told["opponents"]) == 2
+    check = told["checks"][0]
+    assert check["example_ids"] == [told["proponents"][0]["example_id"]]
+    assert check["change"]["mean"] == check["after"][0] - check["before"][0]
+    assert set(told["minimal"]) == {"necessary", "instead", "sufficient"}
+    assert run_here(monkeypatch, "explain", *where, "--output=csv", "--method=tracin") == 0
+    frame = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert list(frame.columns) == ["influence", "head", "relation", "tail", "connection", "example_id"]
+    assert len(frame) == 4
+
+
+def test_ratings(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
+    rows = [line.split("\t")[:3] for line in rating_lines(num_users=10, num_items=10, num_ratings=100)]
+    path = tmp_path / "ratings.csv"
+    path.write_text("user,item,stars\n" + "".join(",".join(row) + "\n" for row in rows))
+    where = (f"--data_dir={path}", f"--run_dir={tmp_path / 'run'}", "--training_steps=40", "--query=u1,i2")
+    page = tmp_path / "why.html"
+    assert run_here(monkeypatch, "explain", *where, "--verify", "--retraining_steps=20", f"--report={page}") == 0
+    text = capsys.readouterr().out
+    assert "(u1, i2):" in text
+    assert "stars" in text
+    assert "measured change" in text
+    assert "same user" in page.read_text()
+    for flags, message in (
+        (("--minimal",), "--minimal is for triples"),
+        (("--loss=sigmoid",), "--loss is for triples"),
+        (("--method=gr",), "method must be one of fia, tracin, nh for this model; got 'gr'"),
+        (("--query=u1,i2,?",), "a question is user,item"),
+        (("--query=u99,i2",), "unknown user 'u99'"),
+    ):
+        assert run_here(monkeypatch, "explain", *where, *flags) == 1
+        assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_criage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
+    where = ("--dataset=nations", f"--run_dir={tmp_path / 'run'}", "--loss=sigmoid", "--epochs=2")
+    assert run_here(monkeypatch, "explain", *where, "--query=poland,ngoorgs3,ussr", "--method=criage", "--k=2") == 0
+    assert "CRIAGE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ((), "ask something with --query"),
+        (("--query=e1,r1",), "a question is head,relation,tail or ?, with quotes around a part that has a comma"),
+        (("--query=e1,,?",), "a question is head,relation,tail or ?"),
+        (("--query=,",), "a question is head,relation,tail or ?"),
+        (("--query=e99,r1,?",), "unknown entity 'e99': not in the training data"),
+        (("--query=e1,r99,?",), "unknown relation 'r99'"),
+        (("--query=e1,r1,nobody",), "unknown entity 'nobody'"),
+        (("--query=e1,r1,?", "--method=fia"), "method must be one of gr, tracin, criage, nh for this model; got 'fia'"),
+        (("--query=e1,r1,?", "--method=criage"), "criage explains models trained with --loss=sigmoid"),
+        (("--query=e1,r1,?", "--k=0"), "k must be at least 1; got 0"),
+        (("--query=e1,r1,?", "--verify", "--jobs=0"), "jobs"),
+        (("--query=e1,r1,?", "--verify_seeds=0"), "verify_seeds"),
+        (("--query=e1,r1,?", "--most_retrainings=0"), "most_retrainings"),
+        (("--query=e1,r1,?", "--output=xml"), "--output=xml"),
+        (("--query=e1,r1,?", "--dim=0"), "dim must be from 1"),
+        (("--query=e1,r1,?", "--dim=5"), "was begun with config.dim = 4"),
+        (("--query=e1,r1,?", "--split_seed=7"), "was begun with split.seed = 0"),
+        (("--query=e1,r1,?", "--weight_decay=0.1"), "--weight_decay is for ratings"),
+        (("--query=e1,r1,?", "--report=/proc/none/why.html"), "/proc/none"),
+        (("--query=e1,r1,?", "--data_dir=/no/such/folder"), "/no/such/folder: no such file or folder"),
+        (("--query=e1,r1,?", "--run_dir=/proc/none"), "/proc/none"),
+        (("stray",), "unexpected argument 'stray'"),
+    ],
+)
+def test_mistakes(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    mine: pathlib.Path,
+    flags: tuple[str, ...],
+    message: str,
+) -> None:
+    """One line, and nothing of the run is touched."""
+    where = (f"--data_dir={mine / 'data'}", f"--run_dir={mine / 'run'}", *QUICK)
+    assert run_here(monkeypatch, "explain", *where, "--query=e1,r1,?", "--k=1") == 0
+    before = {path: path.read_bytes() for path in (mine / "run").rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert run_here(monkeypatch, "explain", *where, *flags) == 1
+    error = capsys.readouterr().err.rstrip("\n")
+    assert error.splitlines()[-1].startswith("explain: error: ")
+    assert message in error.splitlines()[-1]
+    assert {path: path.read_bytes() for path in (mine / "run").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("train.tsv", "", "train.tsv: empty"),
+        ("train.csv", "from,rel,to\na,r,b\n", "train.csv: has no column head, tail"),
+        ("train.csv", "head,relation,tail\na,r\n", "train.csv:2: want 3 fields"),
+        ("train.tsv", "a\tr\tb\nc\tr\td\n", "no triple can be held out for valid"),
+        ("ratings.csv", "user,item,rating\nu,i,many\n", "ratings.csv:2: the rating is not a finite number: 'many'"),
+        ("ratings.csv", "user,item,rating\nu,i,3\n", "no rating is left"),
+        ("notes.md", "hello", "has none of train.csv, train.tsv, train.txt, train.parquet"),
+    ],
+)
+def test_files_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    name: str,
+    text: str,
+    message: str,
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / name).write_text(text)
+    where = (f"--data_dir={tmp_path / 'data'}", f"--run_dir={tmp_path / 'run'}")
+    assert run_here(monkeypatch, "explain", *where, "--query=a,r,?") == 1
+    error = capsys.readouterr().err.rstrip("\n").splitlines()
+    assert len(error) == 1
+    assert message in error[0]
+    assert not (tmp_path / "run").exists()
