@@ -71,6 +71,25 @@ class Explainer(abc.ABC, Generic[Asked, Explained]):
     def rank(self, query: Asked) -> Explained:
         """All examples that the method considers, by descending influence, equals by example id."""
 
+    @abc.abstractmethod
+    def query_of(self, example_id: int) -> Asked:
+        """The query that a training example answers."""
+
+    def self_influence(self, example_ids: np.ndarray) -> np.ndarray:
+        """The influence [n] of training examples on their own predictions.
+
+        Large where the model knows an example only by itself: an outlier, or a mistake (Koh and Liang
+        2017, Pruthi et al. 2020).
+
+        Args:
+            example_ids: [n].
+        """
+        return np.array([self._own_influence(int(example_id)) for example_id in example_ids])
+
+    def _own_influence(self, example_id: int) -> float:
+        explanation = self.rank(self.query_of(example_id))
+        return float(explanation.influences[explanation.example_ids == example_id][0])
+
     def explain(self, query: Asked, k: int | None = 10) -> Explained:
         """The k most influential examples; None: all whose influence is at least 0.
 

@@ -53,6 +53,10 @@ class Criage(Explainer[Query, TripleExplanation]):
             self._triples,
         )
 
+    def query_of(self, example_id: int) -> Query:
+        """See Explainer."""
+        return self._triples.query_of(example_id)
+
     def _score_drops(self, query: Query, example_ids: np.ndarray) -> np.ndarray:
         """The estimated drops [n] of the query's score, each without one of the examples."""
         vectors = self._query_vectors(self._triples.train[example_ids])

@@ -119,6 +119,10 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
         """
         return self.rank_many([query])[0]
 
+    def query_of(self, example_id: int) -> RatingQuery:
+        """See Explainer."""
+        return self._ratings.query_of(example_id)
+
     def rank_many(self, queries: Sequence[RatingQuery]) -> list[RatingExplanation]:
         """Ranks for many queries at once; with the direct solver much faster than one by one.
 

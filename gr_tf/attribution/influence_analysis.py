@@ -79,3 +79,7 @@ class InfluenceAnalysis(Explainer[RatingQuery, RatingExplanation]):
         order = np.lexsort((examples, -influences))
         prediction = float(self._model.predict_pairs(self._parameters, pair[None])[0])
         return RatingExplanation(query, examples[order], influences[order], prediction, self._ratings, (diagnostics,))
+
+    def query_of(self, example_id: int) -> RatingQuery:
+        """See Explainer."""
+        return self._ratings.query_of(example_id)

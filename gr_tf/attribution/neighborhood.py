@@ -38,3 +38,7 @@ class Neighborhood(Explainer[Query, TripleExplanation]):
             np.full(len(order), np.nan),
             self._triples,
         )
+
+    def query_of(self, example_id: int) -> Query:
+        """See Explainer."""
+        return self._triples.query_of(example_id)

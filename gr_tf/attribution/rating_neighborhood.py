@@ -25,3 +25,7 @@ class RatingNeighborhood(Explainer[RatingQuery, RatingExplanation]):
         pair = np.array([[query.user, query.item]])
         prediction = float(self._model.predict_pairs(self._parameters, pair)[0])
         return RatingExplanation(query, example_ids[order], influences[order], prediction, self._ratings)
+
+    def query_of(self, example_id: int) -> RatingQuery:
+        """See Explainer."""
+        return self._ratings.query_of(example_id)

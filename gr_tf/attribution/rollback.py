@@ -53,6 +53,14 @@ class GradientRollback(Explainer[Query, TripleExplanation]):
             ],
         )
 
+        self._own = tf.function(
+            self._own_probabilities,
+            input_signature=[
+                tf.TensorSpec([None, 3], tf.int32),
+                tf.TensorSpec([None, 3, model.width], self._table.dtype),
+            ],
+        )
+
     def rank(self, query: Query) -> TripleExplanation:
         """Every adjacent training triple, by descending influence."""
         if self._column_of[query.tail] < 0:
@@ -69,7 +77,9 @@ class GradientRollback(Explainer[Query, TripleExplanation]):
             before, after = self._rolled_back(asked, self._triples.train[chosen], self._deltas[chosen])
             probability = float(before)
             parts.append(after.numpy())
-        rolled_back = np.concatenate(parts)
+        if not parts:
+            probability = tail_probability(self._model, self._table, query)
+        rolled_back = np.concatenate([np.zeros(0, self._table.dtype.as_numpy_dtype), *parts])
         influences = probability - rolled_back
         if not np.isfinite(influences).all():
             bad = example_ids[~np.isfinite(influences)][0]
@@ -79,12 +89,40 @@ class GradientRollback(Explainer[Query, TripleExplanation]):
             query, example_ids[order], influences[order], probability, rolled_back[order], self._triples
         )
 
+    def query_of(self, example_id: int) -> Query:
+        """See Explainer."""
+        return self._triples.query_of(example_id)
+
     def rolled_back_together(self, query: Query, example_ids: np.ndarray) -> float:
         """p(query.tail) with all that some examples did rolled back at once."""
         table = self._table.numpy().copy()
         deltas = np.asarray(self._deltas[example_ids])
         np.subtract.at(table, self._model.rows_of(self._triples.train[example_ids]), deltas)
         return tail_probability(self._model, table, query)
+
+    def self_influence(self, example_ids: np.ndarray) -> np.ndarray:
+        """See Explainer; of many examples at once."""
+        chunk = max(1, _CHUNK_SCORES // len(self._columns))
+        parts = [self._own_fall(example_ids[first : first + chunk]) for first in range(0, len(example_ids), chunk)]
+        return np.concatenate([np.zeros(0), *parts])
+
+    def _own_fall(self, example_ids: np.ndarray) -> np.ndarray:
+        examples = self._triples.train[example_ids]
+        unpredictable = examples[self._column_of[examples[:, 2]] < 0]
+        if len(unpredictable):
+            raise InputError(f"{self._triples.entities.names[unpredictable[0, 2]]!r} cannot be predicted.")
+        before, after = self._own(tf.constant(examples), tf.constant(self._deltas[example_ids]))
+        return np.asarray(before.numpy() - after.numpy(), np.float64)
+
+    def _own_probabilities(self, examples: Any, deltas: Any) -> tuple[Any, Any]:
+        """p of the tail of each of n examples before, and with it rolled back: [n] and [n]."""
+        model, table = self._model, self._table
+        heads, relations, tails = tf.unstack(examples, axis=1)
+        queries = model.query_vector(tf.gather(table, heads), tf.gather(table, relations + model.num_entities))
+        scores = tf.matmul(queries, tf.gather(table, self._columns), transpose_b=True)
+        places = tf.gather(self._column_of, tails)
+        before = tf.gather(tf.nn.softmax(scores), places, batch_dims=1)
+        return before, self._probabilities_without(examples, examples, deltas)
 
     def _rolled_back_probabilities(self, asked: Any, examples: Any, deltas: Any) -> tuple[Any, Any]:
         """p(tail | head, relation) before, and with each of n examples rolled back.
@@ -99,16 +137,25 @@ class GradientRollback(Explainer[Query, TripleExplanation]):
         """
         model, table = self._model, self._table
         head, relation, tail = tf.unstack(asked)
+        query = model.query_vector(table[head], table[relation + model.num_entities])
+        before = tf.linalg.matvec(tf.gather(table, self._columns), query)
+        every = tf.tile(asked[None], [tf.shape(examples)[0], 1])
+        after = self._probabilities_without(every, examples, deltas)
+        return tf.nn.softmax(before)[tf.gather(self._column_of, tail)], after
+
+    def _probabilities_without(self, asked: Any, examples: Any, deltas: Any) -> Any:
+        """p(tail | head, relation) [n] of asked [n, 3], each with one of examples [n, 3] rolled back."""
+        model, table = self._model, self._table
+        head, relation, tail = tf.unstack(asked, axis=1)
         heads, relations, tails = tf.unstack(examples, axis=1)
 
         def where(hit: Any, delta: Any) -> Any:
             return tf.where(hit[:, None], delta, tf.zeros_like(delta))
 
-        head_rows = table[head] - where(heads == head, deltas[:, 0]) - where(tails == head, deltas[:, 2])
-        relation_rows = table[relation + model.num_entities] - where(relations == relation, deltas[:, 1])
+        head_rows = tf.gather(table, head) - where(heads == head, deltas[:, 0]) - where(tails == head, deltas[:, 2])
+        relation_rows = tf.gather(table, relation + model.num_entities) - where(relations == relation, deltas[:, 1])
         queries = model.query_vector(head_rows, relation_rows)
-        candidates = tf.gather(table, self._columns)
-        scores = tf.matmul(queries, candidates, transpose_b=True)
+        scores = tf.matmul(queries, tf.gather(table, self._columns), transpose_b=True)
         # The example's own entities may be candidates too; each lost its change.
         for entities, delta in ((heads, deltas[:, 0]), (tails, deltas[:, 2])):
             lost = tf.reduce_sum(queries * delta, axis=-1)
@@ -116,7 +163,5 @@ class GradientRollback(Explainer[Query, TripleExplanation]):
             rows = tf.cast(tf.where(columns >= 0)[:, 0], tf.int32)
             places = tf.stack([rows, tf.gather(columns, rows)], axis=1)
             scores = tf.tensor_scatter_nd_sub(scores, places, tf.gather(lost, rows))
-        query = model.query_vector(table[head], table[relation + model.num_entities])
-        before = tf.linalg.matvec(candidates, query)
-        column = tf.gather(self._column_of, tail)
-        return tf.nn.softmax(before)[column], tf.exp(scores[:, column] - tf.reduce_logsumexp(scores, axis=1))
+        own = tf.gather(scores, tf.gather(self._column_of, tail), batch_dims=1)
+        return tf.exp(own - tf.reduce_logsumexp(scores, axis=1))

@@ -50,6 +50,14 @@ class TripleTracIn(Explainer[Query, TripleExplanation]):
         self._table = checkpoints[-1].table
         self._triples = triples
 
+    def query_of(self, example_id: int) -> Query:
+        """See Explainer."""
+        return self._triples.query_of(example_id)
+
+    def self_influence(self, example_ids: np.ndarray) -> np.ndarray:
+        """TracIn of training examples on their own training losses [n], at least 0 (Pruthi et al. 2020)."""
+        return self._tracin.self_influences()[example_ids]
+
     def rank(self, query: Query) -> TripleExplanation:
         """Every training triple."""
         probability = tail_probability(self._model, self._table, query)
@@ -82,6 +90,14 @@ class RatingTracIn(Explainer[RatingQuery, RatingExplanation]):
         self._parameters = RatingParameters(checkpoints[-1].table, checkpoints[-1].shared)
         self._ratings = ratings
 
+    def query_of(self, example_id: int) -> RatingQuery:
+        """See Explainer."""
+        return self._ratings.query_of(example_id)
+
+    def self_influence(self, example_ids: np.ndarray) -> np.ndarray:
+        """TracIn of training examples on their own training losses [n], at least 0 (Pruthi et al. 2020)."""
+        return self._tracin.self_influences()[example_ids]
+
     def rank(self, query: RatingQuery) -> RatingExplanation:
         """Every training rating."""
         pair = np.array([[query.user, query.item]], np.int32)
@@ -112,6 +128,14 @@ class SequenceTracIn(Explainer[SequenceQuery, SequenceExplanation]):
         self._tracin = TracIn(SequenceLosses(model, sequences), checkpoints, layers)
         self._parameters = SequenceParameters((checkpoints[-1].table, *checkpoints[-1].shared))
         self._sequences = sequences
+
+    def query_of(self, example_id: int) -> SequenceQuery:
+        """See Explainer."""
+        return self._sequences.query_of(example_id)
+
+    def self_influence(self, example_ids: np.ndarray) -> np.ndarray:
+        """TracIn of training examples on their own training losses [n], at least 0 (Pruthi et al. 2020)."""
+        return self._tracin.self_influences()[example_ids]
 
     def rank(self, query: SequenceQuery) -> SequenceExplanation:
         """Every training sequence.

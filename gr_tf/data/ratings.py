@@ -91,6 +91,11 @@ class RatingSet:
             }
         )
 
+    def query_of(self, example_id: int) -> RatingQuery:
+        """The query that a training rating answers."""
+        user, item = map(int, self.train.pairs[example_id])
+        return RatingQuery(user, item)
+
     def title(self, item: int) -> str:
         """What people call an item; its name where it has no title."""
         return title_of(self.items, self.titles, item)

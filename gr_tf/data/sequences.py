@@ -124,6 +124,11 @@ class SequenceSet:
         """Number of training sequences."""
         return len(self.train)
 
+    def query_of(self, example_id: int) -> SequenceQuery:
+        """The query that a training sequence answers."""
+        history = self.train.histories[example_id]
+        return SequenceQuery(tuple(map(int, history[history > 0])), int(self.train.targets[example_id]))
+
     def title(self, target: int) -> str:
         """What people call the item of a target (item id + 1)."""
         return title_of(self.items, self.titles, target - 1)

@@ -82,6 +82,11 @@ class TripleSet:
         """The names of a query's head, relation and tail."""
         return self.entities.names[query.head], self.relations.names[query.relation], self.entities.names[query.tail]
 
+    def query_of(self, example_id: int) -> Query:
+        """The query that a training triple answers."""
+        head, relation, tail = map(int, self.train[example_id])
+        return Query(head, relation, tail)
+
     def label(self, name: str) -> str:
         """What people call it; the name itself where there is no label."""
         return self.labels.get(name, name)
