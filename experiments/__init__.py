@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.machinery
+import logging
 import os
 import sys
 import tempfile
@@ -10,6 +11,11 @@ from typing import Any
 
 # Set it to 0 to read TensorFlow's notes about CPU features and absent GPUs.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _not_about_retracing(record: logging.LogRecord) -> bool:
+    """A new explainer traces its functions anew, and is right to."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 class _TensorFlowWhenUsed(types.ModuleType):
@@ -26,6 +32,7 @@ class _TensorFlowWhenUsed(types.ModuleType):
             tensorflow = sys.modules["tensorflow"]
             # A step is too small to share: both cores are used by two trainings at a time.
             tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+            tensorflow.get_logger().addFilter(_not_about_retracing)
             self.__dict__.update(tensorflow.__dict__)
         return getattr(sys.modules["tensorflow"], name)
 

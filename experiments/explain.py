@@ -16,20 +16,18 @@ from collections.abc import Sequence
 import pandas as pd
 from absl import flags
 
-from experiments import common, jobs_flag, k_flag, model_flags, rating_flags, run_flags, train_flags
+from experiments import ask_flags, common, jobs_flag, k_flag
 from gr_tf import files
-from gr_tf.ask import opening
 from gr_tf.ask.answer import Answer, signed
 from gr_tf.ask.asker import Asker
 from gr_tf.ask.check import Check, check_frame, conclusion
 from gr_tf.ask.graph import GraphAsker
 from gr_tf.ask.minimal import MinimalSets, minimal_sets
 from gr_tf.ask.page import Found, page
-from gr_tf.ask.ratings import RatingAsker
 from gr_tf.errors import InputError
 from gr_tf.report.tables import as_text
 
-for module in (jobs_flag, k_flag, model_flags, rating_flags, run_flags, train_flags):
+for module in (ask_flags, jobs_flag, k_flag):
     flags.adopt_module_key_flags(module)
 
 _QUERY = flags.DEFINE_string("query", None, "Of triples: head,relation,? or head,relation,tail. Of ratings: user,item.")
@@ -54,7 +52,7 @@ def main() -> None:
     report = None if _REPORT.value is None else pathlib.Path(_REPORT.value)
     if report is not None:
         report.parent.mkdir(parents=True, exist_ok=True)  # told before any work, if it cannot be
-    asker = _open()
+    asker = ask_flags.open_asker()
     answer = asker.answer(_QUERY.value, _METHOD.value, k_flag.K.value)
     if _OUTPUT.value == "text":
         _print_answer(answer, asker.methods[answer.method])
@@ -82,33 +80,6 @@ def main() -> None:
         if minimal is not None:
             told["minimal"] = dataclasses.asdict(minimal)
         print(json.dumps(told, indent=1, ensure_ascii=False))
-
-
-def _open() -> Asker:
-    """The asker of the flags."""
-    data_dir, dataset = model_flags.DATA_DIR.value, model_flags.DATASET.value
-    of_triples, of_ratings = train_flags.asked_settings(), rating_flags.asked_settings()
-    if data_dir is None and dataset is None:
-        if run_flags.RUN_DIR.value is not None:
-            return opening.open_run(run_flags.run_dir())
-        dataset = "nations"
-    graph = opening.kind_of(data_dir, dataset) == opening.GRAPH
-    settings, others = (of_triples, of_ratings) if graph else (of_ratings, of_triples)
-    unknown = [name for name in others if name not in settings]
-    if unknown:
-        raise InputError(f"--{unknown[0]} is for {'ratings' if graph else 'triples'}.")
-    name = dataset or pathlib.Path(data_dir or "").resolve().stem
-    asker = opening.ask(
-        data_dir,
-        run_dir=run_flags.run_dir(f"{name}-explained"),
-        dataset=dataset,
-        split_seed=model_flags.SPLIT_SEED.value,
-        overwrite=run_flags.OVERWRITE.value,
-        **settings,
-    )
-    if isinstance(asker, RatingAsker) and rating_flags.RETRAINING_STEPS.value is not None:
-        asker.retraining_steps = rating_flags.RETRAINING_STEPS.value
-    return asker
 
 
 def _print_answer(answer: Answer, method: str) -> None:

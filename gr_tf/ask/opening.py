@@ -4,7 +4,6 @@ import pathlib
 from typing import Any
 
 from gr_tf import files
-from gr_tf.ask.asker import Asker
 from gr_tf.ask.graph import GraphAsker
 from gr_tf.ask.ratings import RatingAsker
 from gr_tf.data.named_tables import SUFFIXES, column_names, places_of
@@ -35,7 +34,7 @@ def ask(
     split_seed: int = 0,
     overwrite: bool = False,
     **settings: Any,
-) -> Asker:
+) -> GraphAsker | RatingAsker:
     """Somebody to ask about one's own data; trains first, unless the run's folder has the training already.
 
     Args:
@@ -66,7 +65,7 @@ def ask(
     return RatingAsker(train_ratings.load(run_dir, ratings))
 
 
-def open_run(run_dir: pathlib.Path) -> Asker:
+def open_run(run_dir: pathlib.Path) -> GraphAsker | RatingAsker:
     """Somebody to ask about a finished training.
 
     Raises:

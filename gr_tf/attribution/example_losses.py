@@ -131,11 +131,16 @@ class TripleLosses(ExampleLosses):
     def __init__(self, model: FactorModel, triples: TripleSet, loss: Loss, num_negatives: int, dtype: str) -> None:
         self._model = model
         self._loss = loss
-        blocks = range(0, triples.num_examples, BLOCK_SIZE)
-        drawn = [draw_candidates(triples.train, first, model.num_entities, num_negatives) for first in blocks]
-        self.train = (triples.train[:, :2], np.concatenate(drawn))
+        self._num_negatives = num_negatives
+        self.train = self.with_candidates(triples.train)
         self.layers = ("table",)
         self.dtype = dtype
+
+    def with_candidates(self, triples: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Triples [n, 3] as examples, with candidates drawn as in training."""
+        blocks = range(0, len(triples), BLOCK_SIZE)
+        drawn = [draw_candidates(triples, first, self._model.num_entities, self._num_negatives) for first in blocks]
+        return triples[:, :2], np.concatenate(drawn)
 
     def query(self, query: Query) -> tuple[np.ndarray, ...]:
         """A query as an example."""

@@ -54,7 +54,7 @@ class GradientRollback(Explainer[Query, TripleExplanation]):
         )
 
         self._own = tf.function(
-            self._own_probabilities,
+            self._before_and_after,
             input_signature=[
                 tf.TensorSpec([None, 3], tf.int32),
                 tf.TensorSpec([None, 3, model.width], self._table.dtype),
@@ -102,19 +102,28 @@ class GradientRollback(Explainer[Query, TripleExplanation]):
 
     def self_influence(self, example_ids: np.ndarray) -> np.ndarray:
         """See Explainer; of many examples at once."""
-        chunk = max(1, _CHUNK_SCORES // len(self._columns))
-        parts = [self._own_fall(example_ids[first : first + chunk]) for first in range(0, len(example_ids), chunk)]
-        return np.concatenate([np.zeros(0), *parts])
+        before, after = self.own_probabilities(example_ids)
+        return before - after
 
-    def _own_fall(self, example_ids: np.ndarray) -> np.ndarray:
+    def own_probabilities(self, example_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """p(tail | head, relation) of training triples, and the same with each itself rolled back: [n] and [n].
+
+        Raises:
+            InputError: if a tail cannot be predicted.
+        """
         examples = self._triples.train[example_ids]
         unpredictable = examples[self._column_of[examples[:, 2]] < 0]
         if len(unpredictable):
             raise InputError(f"{self._triples.entities.names[unpredictable[0, 2]]!r} cannot be predicted.")
-        before, after = self._own(tf.constant(examples), tf.constant(self._deltas[example_ids]))
-        return np.asarray(before.numpy() - after.numpy(), np.float64)
+        chunk = max(1, _CHUNK_SCORES // len(self._columns))
+        parts = [
+            self._own(examples[first : first + chunk], self._deltas[example_ids[first : first + chunk]])
+            for first in range(0, len(examples), chunk)
+        ]
+        before, after = (np.concatenate([np.zeros(0), *(part[i].numpy() for part in parts)]) for i in range(2))
+        return before, after
 
-    def _own_probabilities(self, examples: Any, deltas: Any) -> tuple[Any, Any]:
+    def _before_and_after(self, examples: Any, deltas: Any) -> tuple[Any, Any]:
         """p of the tail of each of n examples before, and with it rolled back: [n] and [n]."""
         model, table = self._model, self._table
         heads, relations, tails = tf.unstack(examples, axis=1)
