@@ -1,13 +1,18 @@
+from .ask.check import check_frame, conclusion
+from .ask.opening import ask
 from .attribution.base import Explainer, Explanation
 from .attribution.criage import Criage
 from .attribution.example_losses import Checkpoint, RatingLosses, SequenceLosses, TripleLosses
 from .attribution.fia import Fia, FiaSettings
 from .attribution.influence_analysis import InfluenceAnalysis
+from .attribution.keras_models import Examples, KerasFia, KerasTracIn
 from .attribution.neighborhood import Neighborhood
 from .attribution.queries import named_query
 from .attribution.rating_explanation import RatingExplanation
+from .attribution.rating_neighborhood import RatingNeighborhood
 from .attribution.rollback import GradientRollback
 from .attribution.rollback_store import RollbackStore
+from .attribution.saved import load_explanation, save_explanation
 from .attribution.sequence_explanation import SequenceExplanation
 from .attribution.tracin import TracIn
 from .attribution.tracin_explainers import RatingTracIn, SequenceTracIn, TripleTracIn
@@ -33,6 +38,7 @@ from .training.trainer import Trainer, TrainingResult
 __all__ = [
     "Checkpoint",
     "Criage",
+    "Examples",
     "Explainer",
     "Explanation",
     "Fia",
@@ -40,10 +46,13 @@ __all__ = [
     "GradientRollback",
     "InfluenceAnalysis",
     "InputError",
+    "KerasFia",
+    "KerasTracIn",
     "Neighborhood",
     "Query",
     "RatingExplanation",
     "RatingLosses",
+    "RatingNeighborhood",
     "RatingQuery",
     "RatingSet",
     "RatingSplit",
@@ -68,11 +77,16 @@ __all__ = [
     "TripleLosses",
     "TripleSet",
     "TripleTracIn",
+    "ask",
+    "check_frame",
+    "conclusion",
+    "load_explanation",
     "load_ratings",
     "load_sequences",
     "load_triples",
     "named_query",
     "next_item_probability",
+    "save_explanation",
     "tail_probability",
     "tracin_ideal",
     "validation_mrr",

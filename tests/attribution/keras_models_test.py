@@ -1,0 +1,155 @@
+"""Models that somebody trained with Keras: the same answers as for our own, and as by hand."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gr_tf.attribution.fia import Fia, FiaSettings
+from gr_tf.attribution.keras_models import Examples, KerasFia, KerasTracIn
+from gr_tf.data.ratings import RatingSet
+from gr_tf.errors import InputError
+from gr_tf.models.rating_model import RatingParameters
+from gr_tf.training.rating_config import RatingTrainConfig
+from gr_tf.training.rating_trainer import RatingTrainer
+
+
+class Recommender(keras.Model):
+    """Our model of ratings as somebody might have written it."""
+
+    def __init__(self, model: Any, parameters: RatingParameters) -> None:
+        super().__init__(dtype="float64")
+        self._ours = model
+        self._network = [tf.constant(array) for array in parameters.network]
+        users, items = np.split(parameters.table, [model.num_users])
+        self.users = keras.layers.Embedding(*users.shape, weights=[users], dtype="float64")
+        self.items = keras.layers.Embedding(*items.shape, weights=[items], dtype="float64")
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        return self._ours.predict(self.users(inputs["user"]), self.items(inputs["item"]), self._network)
+
+
+def squared_error(targets: Any, outputs: Any) -> Any:
+    return tf.square(targets - outputs)
+
+
+@pytest.fixture(scope="module")
+def ratings_case(toy_ratings: RatingSet) -> tuple[Any, RatingParameters, Recommender, Examples]:
+    config = RatingTrainConfig(dim=3, steps=500, batch_size=40, learning_rate=0.01, dtype="float64")
+    trainer = RatingTrainer(toy_ratings, config)
+    parameters = trainer.run(trainer.initial_state(), 500, seed=0).parameters
+    pairs = toy_ratings.train.pairs
+    train = Examples({"user": pairs[:, 0], "item": pairs[:, 1]}, toy_ratings.train.values)
+    model = Recommender(trainer.model, parameters)
+    model(train.inputs)
+    return trainer.model, parameters, model, train
+
+
+@pytest.fixture(scope="module")
+def text_case() -> tuple[keras.Model, Examples]:
+    """A functional model with sequences of ids, a pooled embedding, and a dense layer; classes."""
+    keras.utils.set_random_seed(0)
+    ids = keras.Input([5], dtype="int32")
+    pooled = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(12, 4)(ids))
+    model = keras.Model(ids, keras.layers.Dense(3)(keras.layers.Dense(6, activation="tanh")(pooled)))
+    generator = np.random.default_rng(0)
+    train = Examples(generator.integers(12, size=(70, 5)), generator.integers(3, size=70))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(train.inputs, train.targets, epochs=2, verbose=0)
+    return model, train
+
+
+def cross_entropy(targets: Any, outputs: Any) -> Any:
+    return keras.losses.sparse_categorical_crossentropy(targets, outputs, from_logits=True)
+
+
+def test_fia_is_ours(ratings_case: Any, toy_ratings: RatingSet) -> None:
+    ours, parameters, model, train = ratings_case
+    damping = 0.01
+    fia = Fia(ours, parameters, toy_ratings, 0.0, FiaSettings(damping=damping, decay="trained"))
+    of_keras = KerasFia(model, train, squared_error, damping=damping)
+    for user, item in toy_ratings.test.pairs[:4]:
+        query = Examples({"user": np.array([user]), "item": np.array([item])}, np.zeros(1))
+        got = of_keras.rank(query)
+        want = fia.rank(toy_ratings.query(toy_ratings.users.names[user], toy_ratings.items.names[item]))
+        assert got.output == pytest.approx(want.prediction)
+        by_id = dict(zip(want.example_ids, want.influences, strict=True))
+        assert set(got.example_ids) == set(by_id)
+        np.testing.assert_allclose(got.influences, [by_id[i] for i in got.example_ids], rtol=1e-6, atol=1e-9)
+        assert got.systems[0].condition_number == pytest.approx(want.diagnostics.condition_number, rel=1e-6)
+
+
+def test_fia_with_a_penalty_is_ours(ratings_case: Any, toy_ratings: RatingSet) -> None:
+    """Of a model whose biases are penalized too: checked by the Hessian's own definition."""
+    _, _, model, train = ratings_case
+    plain, penalized = (KerasFia(model, train, squared_error, l2=l2, damping=0.01) for l2 in (0.0, 0.05))
+    query = plain.query_of(3)
+    count = len(plain.rank(query).example_ids)
+    moved = KerasFia(model, train, squared_error, damping=0.01 + 2 * 0.05 * len(train) / count)
+    np.testing.assert_allclose(penalized.rank(query).influences, moved.rank(query).influences)
+
+
+def test_tracin_by_hand(text_case: tuple[keras.Model, Examples]) -> None:
+    model, train = text_case
+    now = [np.asarray(variable) for variable in model.trainable_variables]
+    other = [array + 0.1 for array in now]
+    explainer = KerasTracIn(model, train, cross_entropy, [(other, 0.3), (now, 0.1)])
+    query = Examples(np.array([[1, 2, 3, 4, 5]]), np.array([2]))
+
+    def gradient(weights: list[np.ndarray], examples: Examples) -> np.ndarray:
+        for variable, value in zip(model.trainable_variables, weights, strict=True):
+            variable.assign(value)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(cross_entropy(examples.targets, model(examples.inputs)))
+        parts = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+        return np.concatenate([tf.convert_to_tensor(part).numpy().ravel() for part in parts])
+
+    explanation = explainer.rank(query)
+    own = explainer.self_influence(np.arange(70))
+    for example_id in (0, 13, 69):
+        want, of_itself = 0.0, 0.0
+        for weights, rate in ((other, 0.3), (now, 0.1)):
+            of_example = gradient(weights, explainer.query_of(example_id))
+            want += rate * of_example @ gradient(weights, query)
+            of_itself += rate * of_example @ of_example
+        got = explanation.influences[explanation.example_ids == example_id][0]
+        assert got == pytest.approx(want, rel=1e-3, abs=1e-7)
+        assert own[example_id] == pytest.approx(of_itself, rel=1e-3)
+    gradient(now, query)  # puts the weights back
+    assert explanation.output == pytest.approx(float(cross_entropy(query.targets, model(query.inputs))[0]), rel=1e-5)
+    # The weights as they are.
+    alone = KerasTracIn(model, train, cross_entropy, learning_rate=0.1).rank(query)
+    last = KerasTracIn(model, train, cross_entropy, [(now, 0.1)]).rank(query)
+    np.testing.assert_array_equal(alone.influences, last.influences)
+    assert len(explainer.explain(query, 3).frame) == 3
+
+
+def test_what_is_refused(text_case: tuple[keras.Model, Examples], ratings_case: Any) -> None:
+    model, train = text_case
+    with pytest.raises(InputError, match="inputs and targets must be of one length; got"):
+        Examples(train.inputs, train.targets[:3])
+    with pytest.raises(InputError, match="a checkpoint's weights have shapes"):
+        KerasTracIn(model, train, cross_entropy, [([np.zeros(3)], 0.1)])
+    with pytest.raises(InputError, match="the model has no trainable weights: build it"):
+        KerasTracIn(keras.Sequential([keras.layers.Dense(2)]), train, cross_entropy)
+    with pytest.raises(InputError, match="the loss must give a number an example"):
+        KerasTracIn(model, train, lambda y, x: tf.reduce_mean(cross_entropy(y, x)))
+    with pytest.raises(InputError, match="the model's output must be one number an example"):
+        KerasFia(model, train, cross_entropy).rank(train.only(slice(1)))
+    dense = keras.Sequential([keras.Input([5]), keras.layers.Dense(1)])
+    with pytest.raises(InputError, match="FIA needs a model that looks up embeddings"):
+        KerasFia(dense, train, cross_entropy)
+    _, _, recommender, ratings = ratings_case
+    fia = KerasFia(recommender, ratings, squared_error)
+    with pytest.raises(InputError, match="a query is one example; got 2"):
+        fia.rank(ratings.only(slice(2)))
+    few = ratings.only(np.asarray(ratings.inputs["user"]) > 3)
+    few = few.only(np.asarray(few.inputs["item"]) > 3)
+    with pytest.raises(InputError, match="no training example looks up what the query does"):
+        KerasFia(recommender, few, squared_error).rank(
+            Examples({"user": np.array([0]), "item": np.array([0])}, np.zeros(1))
+        )
+    # Nothing is left on the layers.
+    assert "call" not in vars(recommender.users)
