@@ -12,7 +12,8 @@ from gr_tf.attribution.example_losses import Checkpoint
 from gr_tf.data.sequence_sources import load_sequences
 from gr_tf.data.sequences import SequenceSet, SequenceSplit
 from gr_tf.errors import InputError
-from gr_tf.models.sequence_recommender import NAMES, SequenceParameters
+from gr_tf.models.sequence_recommender import SequenceParameters
+from gr_tf.report.export import read_checkpoint
 from gr_tf.report.machine import peak_memory_bytes
 from gr_tf.report.progress import progress
 from gr_tf.report.run_dir import RunDir
@@ -23,7 +24,6 @@ from gr_tf.training.sequence_trainer import EpochDone, SequenceTrainer
 
 _RESULT = "parameters"
 _EPOCHS = "epochs"
-_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -177,9 +177,5 @@ def _write_checkpoint(path: pathlib.Path, parameters: SequenceParameters, learni
 
 
 def _read_checkpoint(path: pathlib.Path) -> Checkpoint:
-    try:
-        reader = tf.train.load_checkpoint(str(path))
-    except (ValueError, tf.errors.OpError):
-        raise InputError(f"{path}: the checkpoint is missing or damaged: train again, with --overwrite.") from None
-    parameters = SequenceParameters(tuple(reader.get_tensor(name + _VALUE) for name in NAMES))
-    return Checkpoint.of(parameters, float(reader.get_tensor("learning_rate" + _VALUE)))
+    arrays = read_checkpoint(path)
+    return Checkpoint.of(SequenceParameters.of_arrays(arrays), float(arrays["learning_rate"]))

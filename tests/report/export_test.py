@@ -1,0 +1,53 @@
+"""Embeddings for other programs."""
+
+import pathlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gr_tf.errors import InputError
+from gr_tf.report.export import Embeddings, export, read_checkpoint
+from gr_tf.stages import train
+from tests.experiments.binaries import run_here
+
+
+def test_what_is_written(tmp_path: pathlib.Path) -> None:
+    generator = np.random.default_rng(0)
+    vectors: dict[str, np.ndarray] = {
+        "entities": generator.normal(size=(3, 2)).astype(np.float32),
+        "relations": generator.normal(size=(1, 2)),
+    }
+    names = {"entities": ["a", "tab\there", "é"], "relations": ["r"]}
+    shared = [np.arange(3.0), np.float64(2.5)]
+    parts = {kind: Embeddings(vectors[kind], names[kind], [name.upper() for name in names[kind]]) for kind in vectors}
+    export(tmp_path, parts, [np.asarray(array) for array in shared])
+    read = read_checkpoint(tmp_path / "checkpoint")
+    assert set(read) == {"entities", "relations", "shared_0", "shared_1"}
+    for kind, array in vectors.items():
+        np.testing.assert_array_equal(np.load(tmp_path / f"{kind}.npy"), array)
+        np.testing.assert_array_equal(read[kind], array)
+        text = pd.read_csv(tmp_path / f"{kind}.tsv", sep="\t", header=None).to_numpy()
+        np.testing.assert_allclose(text, array, rtol=1e-6)
+    np.testing.assert_array_equal(read["shared_0"], shared[0])
+    metadata = pd.read_csv(tmp_path / "entities_metadata.tsv", sep="\t")
+    assert metadata.values.tolist() == [["a", "A"], ["tab here", "TAB HERE"], ["é", "É"]]
+    config = (tmp_path / "projector_config.pbtxt").read_text()
+    assert config.count("tensor_path") == 2
+    assert 'metadata_path: "relations_metadata.tsv"' in config
+    with pytest.raises(InputError, match="the checkpoint is missing or damaged"):
+        read_checkpoint(tmp_path / "none")
+
+
+def test_the_binary(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    run_dir = tmp_path / "run"
+    assert run_here(monkeypatch, "gr_train", "--epochs=1", f"--run_dir={run_dir}") == 0
+    assert run_here(monkeypatch, "export", f"--run_dir={run_dir}") == 0
+    assert "14 entities of 10 numbers, 55 relations of 10 numbers" in capsys.readouterr().out
+    trained = train.load(run_dir)
+    read = read_checkpoint(run_dir / "export" / "checkpoint")
+    np.testing.assert_array_equal(np.concatenate([read["entities"], read["relations"]]), trained.table)
+    assert run_here(monkeypatch, "export", f"--run_dir={tmp_path / 'none'}") == 1
+    assert "has no finished training" in capsys.readouterr().err
