@@ -76,7 +76,7 @@ def main() -> None:
     if _OUTPUT.value == "csv":
         print(answer.frame.to_csv(index=False), end="")
     elif _OUTPUT.value == "json":
-        told = answer.to_dict() | {"checks": [check.to_dict() for check in checks]}
+        told = {**answer.to_dict(), "checks": [check.to_dict() for check in checks], "model": asker.facts()}
         if minimal is not None:
             told["minimal"] = dataclasses.asdict(minimal)
         print(json.dumps(told, indent=1, ensure_ascii=False))

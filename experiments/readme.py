@@ -30,6 +30,8 @@ from experiments import (
     tracin_table1,
 )
 from gr_tf import files
+from gr_tf.ask.answer import signed
+from gr_tf.ask.check import check_frame, check_of_dict, conclusion
 from gr_tf.report.tables import as_markdown, removal_frame
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -119,6 +121,17 @@ def _fia_rq3(name: str) -> str:
     return f"{fia_rq3.summary(result)}\n\n{as_markdown(table)}"
 
 
+def _explanation(name: str) -> str:
+    told = _read(name)
+    examples = pd.DataFrame([*told["proponents"], *told["opponents"]])
+    examples["influence"] = examples["influence"].map(signed)
+    checks = [check_of_dict(check) for check in told["checks"]]
+    return (
+        f"({', '.join(told['asked'])}) -> {told['predicted']}, p = {told['probability']:.3f}\n\n"
+        f"{as_markdown(examples)}\n\n{as_markdown(check_frame(checks))}\n\n{conclusion(checks)}"
+    )
+
+
 def _seeds(name: str) -> str:
     result = _read(name)
     ranking = result["test_ranking"]
@@ -158,6 +171,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "fia_rq2": _fia_rq2,
     "fia_rq3": lambda: _fia_rq3("fia_rq3_movielens-1m_mf"),
     "tracin_table1": lambda: as_markdown(tracin_table1.frame(_read("tracin_table1_movielens-100k"))),
+    "explain_nations": lambda: _explanation("explain_nations"),
     "benchmark": lambda: as_markdown(benchmark.frame(_read("benchmark")["rows"])),
 }
 

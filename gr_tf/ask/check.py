@@ -1,7 +1,7 @@
 """Whether an explanation is true: what really happened without its examples."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,12 @@ class Check:
             "change": {"mean": mean, "low": low, "high": high},
             "verdict": self.verdict,
         }
+
+
+def check_of_dict(told: Mapping[str, Any]) -> Check:
+    """From Check.to_dict."""
+    values: dict[str, Any] = {field.name: told[field.name] for field in dataclasses.fields(Check)}
+    return Check(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 def check_frame(checks: Sequence[Check]) -> pd.DataFrame:

@@ -40,13 +40,25 @@ def ml_100k() -> str:
     return repr(str(pathlib.Path(os.environ["GR_TF_DATA"]) / "ml-100k"))
 
 
+def test_readme_python_for_ones_own_files_runs(tmp_path: pathlib.Path) -> None:
+    folder = ROOT / "gr_tf" / "data" / "nations"
+    printed = run_example(0, ('"my/folder"', repr(str(folder))), ('"runs/mine"', repr(str(tmp_path))))
+    assert "connection" in printed
+    assert "The explanation" in printed or "Not certain" in printed
+
+
 def test_readme_python_runs() -> None:
-    assert "influence" in run_example(0)
+    assert "influence" in run_example(1)
+
+
+def test_readme_python_for_keras_runs() -> None:
+    printed = run_example(4, ("import keras\n", "import keras\nkeras.utils.set_random_seed(0)\n"))
+    assert printed.count("example_id") == 2
 
 
 @REAL
 def test_readme_python_for_ratings_runs() -> None:
-    printed = run_example(1, ('("movielens-100k")  #', f'("movielens-100k", {ml_100k()})  #'))
+    printed = run_example(2, ('("movielens-100k")  #', f'("movielens-100k", {ml_100k()})  #'))
     assert "prediction_without" in printed
     assert "->" in printed
 
@@ -55,7 +67,7 @@ def test_readme_python_for_ratings_runs() -> None:
 def test_readme_python_for_sequences_runs() -> None:
     """Shorter: short histories, one epoch."""
     printed = run_example(
-        2,
+        3,
         ('order="time"', 'order="time", window=5'),
         ("split=split", f"data_dir={ml_100k()}, split=split"),
         ("epochs=20, kept_epochs=(5, 10, 15, 20)", "epochs=1, kept_epochs=(1,)"),
