@@ -84,8 +84,11 @@ class Check:
 
 def check_of_dict(told: Mapping[str, Any]) -> Check:
     """From Check.to_dict."""
-    values: dict[str, Any] = {field.name: told[field.name] for field in dataclasses.fields(Check)}
-    return Check(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    values: dict[str, Any] = {
+        field.name: tuple(told[field.name]) if isinstance(told[field.name], list) else told[field.name]
+        for field in dataclasses.fields(Check)
+    }
+    return Check(**values)
 
 
 def check_frame(checks: Sequence[Check]) -> pd.DataFrame:
