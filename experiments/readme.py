@@ -27,6 +27,7 @@ from experiments import (
     gr_table2,
     gr_table3_4,
     gr_table5,
+    tracin_removal,
     tracin_table1,
 )
 from gr_tf import files
@@ -171,6 +172,8 @@ FIGURES: dict[str, Callable[[], str]] = {
     "fia_rq2": _fia_rq2,
     "fia_rq3": lambda: _fia_rq3("fia_rq3_movielens-1m_mf"),
     "tracin_table1": lambda: as_markdown(tracin_table1.frame(_read("tracin_table1_movielens-100k"))),
+    "tracin_removal_published": lambda: as_markdown(tracin_removal.frame(_read("tracin_removal_published"))),
+    "tracin_removal_proper": lambda: as_markdown(tracin_removal.frame(_read("tracin_removal_proper"))),
     "explain_nations": lambda: _explanation("explain_nations"),
     "benchmark": lambda: as_markdown(benchmark.frame(_read("benchmark")["rows"])),
 }

@@ -40,6 +40,7 @@ _SCORES = "scores"
 CHOSEN_ON = {"published": "test", "proper": "valid"}
 # Test sequences whose mean loss is one term of the published influence.
 _PUBLISHED_BATCH = 128
+_PAGES_K = 500
 METRICS = {"mrr": "MRR", "recall_at_10": "Recall@10", "cross_entropy": "cross-entropy"}
 
 _REMOVED = flags.DEFINE_list("removed", ["500"], "How many sequences to remove; a list.")
@@ -218,6 +219,7 @@ def _row(records: Mapping[int, Sequence[Retrained]], removed: str, k: int) -> di
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """For reading, from result.json."""
+    as_published = result["settings"]["chosen_on"] == CHOSEN_ON["published"]
     rows = []
     for row in result["rows"]:
         told = {
@@ -228,8 +230,16 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
             of_metric = row[metric]
             told[name] = f"{of_metric['mean']:.4f}"
             told[f"{name}, change"] = "-" if row["removed"] == WHOLE else _change(of_metric)
+            if as_published and metric in result["paper"]["whole"]:
+                told[f"page's {name}"] = _of_page(result["paper"], row, metric)
         rows.append(told)
     return pd.DataFrame(rows)
+
+
+def _of_page(paper: Mapping[str, Mapping[str, float]], row: Mapping[str, Any], metric: str) -> str:
+    """The page's figure; it has 500 opponents' alone."""
+    of_row = paper["whole"] if row["removed"] == WHOLE else paper.get(row["removed"]) if row["k"] == _PAGES_K else None
+    return "-" if of_row is None else str(of_row[metric])
 
 
 def _change(of_metric: Mapping[str, Any]) -> str:
