@@ -12,7 +12,11 @@ setuptools.setup(
     long_description_content_type="text/markdown",
     python_requires=">=3.10",
     packages=setuptools.find_packages(include=["gr_tf", "gr_tf.*"]),
-    package_data={"gr_tf.ask": ["page.html"], "gr_tf.data": ["nations/*.txt"], "gr_tf": ["py.typed", "__init__.pyi"]},
+    package_data={
+        "gr_tf.asking": ["page.html"],
+        "gr_tf.data": ["nations/*.txt"],
+        "gr_tf": ["py.typed", "__init__.pyi"],
+    },
     install_requires=[
         "absl-py>=2.1",
         "filelock>=3.13",

@@ -11,8 +11,8 @@ import numpy as np
 from absl import flags
 
 from experiments import common, run_flags
-from gr_tf.ask.graph import GraphAsker
-from gr_tf.ask.opening import open_run
+from gr_tf.asking.graph import GraphAsker
+from gr_tf.asking.opening import open_run
 from gr_tf.report.export import Embeddings, export
 
 flags.adopt_module_key_flags(run_flags)

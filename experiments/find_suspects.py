@@ -16,9 +16,9 @@ from absl import flags
 
 from experiments import ask_flags, common, k_flag, model_flags, rating_flags, run_flags, seed_flags, train_flags
 from gr_tf import files
-from gr_tf.ask import opening
-from gr_tf.ask.graph import GraphAsker
-from gr_tf.ask.ratings import RatingAsker
+from gr_tf.asking import opening
+from gr_tf.asking.graph import GraphAsker
+from gr_tf.asking.ratings import RatingAsker
 from gr_tf.attribution.rollback_store import RollbackStore
 from gr_tf.attribution.suspicion import GRAPH_SCORES, RATING_SCORES, graph_suspicion, rating_suspicion
 from gr_tf.data.rating_sources import load_ratings

@@ -74,6 +74,12 @@ def fia_settings() -> dict[str, Any]:
     }
 
 
+def asked_fia_settings(**defaults: Any) -> FiaSettings:
+    """FiaSettings of the flags that are named; `defaults` for those that are not."""
+    asked = {name: value for name, value in fia_settings().items() if flags.FLAGS[name].present}
+    return FiaSettings(**(defaults | asked))
+
+
 def load_dataset() -> RatingSet:
     """The ratings of the flags; tells what their reader noted."""
     ratings = load_ratings(_dataset(), model_flags.DATA_DIR.value, split_of_flags())

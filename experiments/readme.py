@@ -31,8 +31,8 @@ from experiments import (
     tracin_table1,
 )
 from gr_tf import files
-from gr_tf.ask.answer import signed
-from gr_tf.ask.check import check_frame, check_of_dict, conclusion
+from gr_tf.asking.answer import signed
+from gr_tf.asking.check import check_frame, check_of_dict, conclusion
 from gr_tf.report.tables import as_markdown, removal_frame
 
 ROOT = pathlib.Path(__file__).parents[1]

@@ -1,5 +1,5 @@
-from .ask.check import check_frame, conclusion
-from .ask.opening import ask
+from .asking.check import check_frame, conclusion
+from .asking.opening import ask
 from .attribution.base import Explainer, Explanation
 from .attribution.criage import Criage
 from .attribution.example_losses import Checkpoint, RatingLosses, SequenceLosses, TripleLosses

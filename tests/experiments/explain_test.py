@@ -29,15 +29,17 @@ def test_from_a_folder_to_a_page(
     where = (f"--data_dir={mine / 'data'}", f"--run_dir={mine / 'run'}", *QUICK)
     asked = ("--query=e1,r1,?", "--k=3", "--verify", "--verify_seeds=2", "--minimal", "--most_retrainings=20")
     assert run_here(monkeypatch, "explain", *where, *asked, f"--report={tmp_path / 'why.html'}") == 0
-    text = capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "valid: no file; 3 of 60 triples held out (seed 0)." in printed.err
+    text = printed.out
     for part in (
         "(e1, r1, ?): the most probable that are not known already",
         "What supports it most:",
         "What speaks against it most:",
         "Is it true? Trained again without them:",
-        "over 2 trainings",
-        "The fewest found that it needs",
-        "The fewest found that suffice",
+        " of 2 trainings",
+        "The fewest it needs",
+        "The fewest that suffice",
     ):
         assert part in text
     page = (tmp_path / "why.html").read_text(encoding="utf-8")
@@ -45,6 +47,9 @@ def test_from_a_folder_to_a_page(
     # The run's folder alone is enough the next time.
     assert run_here(monkeypatch, "explain", f"--run_dir={mine / 'run'}", "--query=e1,r1,?", "--k=3") == 0
     assert capsys.readouterr().out in text
+    # But not with settings of a new training.
+    assert run_here(monkeypatch, "explain", f"--run_dir={mine / 'run'}", "--query=e1,r1,?", "--epochs=9") == 1
+    assert "--epochs is for a new training: name the data too" in capsys.readouterr().err
 
 
 def test_for_machines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mine: pathlib.Path) -> None:
@@ -80,8 +85,8 @@ def test_ratings(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     assert "same user" in page.read_text()
     for flags, message in (
         (("--minimal",), "--minimal is for triples"),
-        (("--loss=sigmoid",), "--loss is for triples"),
-        (("--method=gr",), "method must be one of fia, tracin, nh for this model; got 'gr'"),
+        (("--loss=sigmoid",), "--loss is not for ratings"),
+        (("--method=gr",), "method must be one of fia, tracin, nh for this data; got 'gr'"),
         (("--query=u1,i2,?",), "a question is user,item"),
         (("--query=u99,i2",), "unknown user 'u99'"),
     ):
@@ -105,7 +110,7 @@ def test_criage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
         (("--query=e99,r1,?",), "unknown entity 'e99': not in the training data"),
         (("--query=e1,r99,?",), "unknown relation 'r99'"),
         (("--query=e1,r1,nobody",), "unknown entity 'nobody'"),
-        (("--query=e1,r1,?", "--method=fia"), "method must be one of gr, tracin, criage, nh for this model; got 'fia'"),
+        (("--query=e1,r1,?", "--method=fia"), "method must be one of gr, tracin, criage, nh for this data; got 'fia'"),
         (("--query=e1,r1,?", "--method=criage"), "criage explains models trained with --loss=sigmoid"),
         (("--query=e1,r1,?", "--k=0"), "k must be at least 1; got 0"),
         (("--query=e1,r1,?", "--verify", "--jobs=0"), "jobs"),
@@ -114,8 +119,12 @@ def test_criage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
         (("--query=e1,r1,?", "--output=xml"), "--output=xml"),
         (("--query=e1,r1,?", "--dim=0"), "dim must be from 1"),
         (("--query=e1,r1,?", "--dim=5"), "was begun with config.dim = 4"),
+        (("--query=e1,r1,?", "--min_interactions=3"), "--min_interactions is not for triples"),
+        (("--query=e1,r1,?", "--output=csv", "--verify"), "--output=csv has no place for what --verify"),
+        (("--query=e1,r1,?", "--report=/tmp"), "/tmp: cannot be written"),
+        (('--query=e1,"r1,?',), "a question is head,relation,tail or ?"),
         (("--query=e1,r1,?", "--split_seed=7"), "was begun with split.seed = 0"),
-        (("--query=e1,r1,?", "--weight_decay=0.1"), "--weight_decay is for ratings"),
+        (("--query=e1,r1,?", "--weight_decay=0.1"), "--weight_decay is not for triples"),
         (("--query=e1,r1,?", "--report=/proc/none/why.html"), "/proc/none"),
         (("--query=e1,r1,?", "--data_dir=/no/such/folder"), "/no/such/folder: no such file or folder"),
         (("--query=e1,r1,?", "--run_dir=/proc/none"), "/proc/none"),
@@ -164,7 +173,8 @@ def test_files_that_cannot_be_used(
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / name).write_text(text)
     where = (f"--data_dir={tmp_path / 'data'}", f"--run_dir={tmp_path / 'run'}")
-    assert run_here(monkeypatch, "explain", *where, "--query=a,r,?") == 1
+    asked = "--query=u,i" if name.startswith("ratings") else "--query=a,r,?"
+    assert run_here(monkeypatch, "explain", *where, asked) == 1
     error = capsys.readouterr().err.rstrip("\n").splitlines()
     assert len(error) == 1
     assert message in error[0]

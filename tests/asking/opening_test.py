@@ -4,9 +4,9 @@ import pathlib
 
 import pytest
 
-from gr_tf.ask.graph import GraphAsker
-from gr_tf.ask.opening import GRAPH, RATINGS, ask, graph_settings, kind_of
-from gr_tf.ask.ratings import RatingAsker
+from gr_tf.asking.graph import GraphAsker
+from gr_tf.asking.opening import GRAPH, RATINGS, ask, graph_settings, kind_of
+from gr_tf.asking.ratings import RatingAsker
 from gr_tf.data.sources import load_triples
 from gr_tf.errors import InputError
 from tests.conftest import rating_lines, write_graph
@@ -74,6 +74,8 @@ def test_a_folder_of_ratings(ratings_file: pathlib.Path, tmp_path: pathlib.Path)
 def test_what_is_refused(tmp_path: pathlib.Path) -> None:
     with pytest.raises(InputError, match="has no finished training: name your data with data_dir, or a dataset"):
         ask(run_dir=tmp_path)
+    with pytest.raises(InputError, match="name the data that"):
+        ask(run_dir=tmp_path, overwrite=True)
     with pytest.raises(InputError, match="no such file or folder"):
         ask(tmp_path / "none.csv", run_dir=tmp_path)
 

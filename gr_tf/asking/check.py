@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gr_tf.ask.answer import signed
+from gr_tf.asking.answer import signed
 from gr_tf.evaluation.intervals import mean_interval
 
 HELD, UNCERTAIN, FAILED = "held", "not certain", "did not hold"
@@ -109,16 +109,23 @@ def check_frame(checks: Sequence[Check]) -> pd.DataFrame:
 
 
 def conclusion(checks: Sequence[Check]) -> str:
-    """One plain sentence on whether the explanation held."""
-    seeds = len(checks[0].before)
-    trained = "in one training" if seeds == 1 else f"over {seeds} trainings"
-    told = {
-        HELD: f"The explanation held: the prediction fell without {{}} ({trained}).",
-        UNCERTAIN: f"Not certain: without {{}} the prediction fell in some trainings and rose in others ({trained}).",
-        FAILED: f"The explanation did NOT hold: the prediction did not fall without {{}} ({trained}).",
-    }
-    return " ".join(
-        told[verdict].format(" nor without ".join(names) if verdict == FAILED else " and without ".join(names))
-        for verdict in (HELD, UNCERTAIN, FAILED)
-        if (names := [check.removed for check in checks if check.verdict == verdict])
-    )
+    """On whether the explanation held, in plain words."""
+    return " ".join(map(_conclusion, checks))
+
+
+def _conclusion(check: Check) -> str:
+    trainings = len(check.changes)
+    fell = sum(change < 0 for change in check.changes)
+    without = f"without {check.removed} the prediction"
+    if trainings == 1:
+        if check.verdict == HELD:
+            return (
+                f"Held in this one training: {without} fell. Another seed may differ: ask for more with verify_seeds."
+            )
+        return f"Did NOT hold: {without} did not fall in the one training that was done."
+    seen = f"fell in {fell} of {trainings} trainings"
+    return {
+        HELD: f"Held: {without} {seen}, by a mean whose 95% interval is below 0.",
+        UNCERTAIN: f"Not certain: {without} {seen}, and the 95% interval of the mean change has 0 in it.",
+        FAILED: f"Did NOT hold: {without} {seen}; the mean change is not below 0.",
+    }[check.verdict]

@@ -5,11 +5,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gr_tf.ask.answer import Answer
-from gr_tf.ask.graph import GraphAsker
+from gr_tf.asking.answer import Answer
+from gr_tf.asking.graph import GraphAsker
+from gr_tf.data.adjacency import AdjacencyIndex
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
 
+# Sets tested together; a constant, so that the number of cores changes no result.
+_AT_ONCE = 2
 # Asks of each of some sets whether it does what is wanted.
 Test = Callable[[Sequence[tuple[int, ...]]], Sequence[bool]]
 
@@ -21,7 +24,7 @@ class SmallestSet:
     Attributes:
         example_ids: the set, in the order of the explanation; None: none was found.
         retrainings: how many it took.
-        exhausted: whether the search ended because no retraining was left, so that a smaller set may be missed.
+        exhausted: whether a set was left untested because the retrainings were used up.
     """
 
     example_ids: tuple[int, ...] | None
@@ -35,17 +38,19 @@ class _Budget:
     def __init__(self, test: Test, most: int) -> None:
         self._test = test
         self._known: dict[tuple[int, ...], bool] = {}
-        self.left = most
+        self._left = most
         self.used = 0
+        self.refused = False
 
     def ask(self, sets: Sequence[tuple[int, ...]]) -> bool:
         """Tests what is new of some sets; whether all could be tested."""
         new = [asked for asked in dict.fromkeys(sets) if asked not in self._known]
-        affordable = new[: self.left]
+        affordable = new[: self._left]
         if affordable:
             self._known.update(zip(affordable, self._test(affordable), strict=True))
-        self.left -= len(affordable)
+        self._left -= len(affordable)
         self.used += len(affordable)
+        self.refused = self.refused or len(affordable) < len(new)
         return len(affordable) == len(new)
 
     def known(self, asked: tuple[int, ...]) -> bool:
@@ -53,7 +58,7 @@ class _Budget:
         return self._known.get(asked, False)
 
 
-def smallest_set(ranking: Sequence[int], test: Test, *, most: int, at_once: int, smallest: int = 1) -> SmallestSet:
+def smallest_set(ranking: Sequence[int], test: Test, *, most: int, smallest: int = 1) -> SmallestSet:
     """A small subset of a ranking that passes a test: its shortest beginning found, thinned out.
 
     First beginnings of doubling length, then those between the longest that failed and the shortest that
@@ -64,15 +69,14 @@ def smallest_set(ranking: Sequence[int], test: Test, *, most: int, at_once: int,
         ranking: example ids, the most promising first.
         test: see Test.
         most: how many sets may be tested.
-        at_once: how many sets to test together.
         smallest: the length of the first beginning.
     """
     budget = _Budget(test, most)
     whole = tuple(ranking)
     lengths = _doubling(smallest, len(whole))
     failed, passed = smallest - 1, None
-    for first in range(0, len(lengths), at_once):
-        part = lengths[first : first + at_once]
+    for first in range(0, len(lengths), _AT_ONCE):
+        part = lengths[first : first + _AT_ONCE]
         complete = budget.ask([whole[:length] for length in part])
         passed = next((length for length in part if budget.known(whole[:length])), None)
         if passed is not None or not complete:
@@ -80,9 +84,9 @@ def smallest_set(ranking: Sequence[int], test: Test, *, most: int, at_once: int,
             break
         failed = part[-1]
     if passed is None:
-        return SmallestSet(None, budget.used, exhausted=not budget.left)
-    while passed - failed > 1 and budget.left:
-        points = sorted({failed + (passed - failed) * i // (at_once + 1) for i in range(1, at_once + 1)} - {failed})
+        return SmallestSet(None, budget.used, budget.refused)
+    while passed - failed > 1 and not budget.refused:
+        points = sorted({failed + (passed - failed) * i // (_AT_ONCE + 1) for i in range(1, _AT_ONCE + 1)} - {failed})
         budget.ask([whole[:length] for length in points])
         good = [length for length in points if budget.known(whole[:length])]
         if good:
@@ -91,11 +95,9 @@ def smallest_set(ranking: Sequence[int], test: Test, *, most: int, at_once: int,
     chosen = whole[:passed]
     for member in reversed(whole[:passed]):
         without = tuple(other for other in chosen if other != member)
-        if len(without) >= smallest and budget.left:
-            budget.ask([without])
-            if budget.known(without):
-                chosen = without
-    return SmallestSet(chosen, budget.used, exhausted=not budget.left)
+        if len(without) >= smallest and budget.ask([without]) and budget.known(without):
+            chosen = without
+    return SmallestSet(chosen, budget.used, budget.refused)
 
 
 def _doubling(first: int, last: int) -> list[int]:
@@ -121,6 +123,17 @@ class MinimalSets:
     sufficient: SmallestSet
 
 
+def refuse_unless_top(asker: GraphAsker, answer: Answer) -> None:
+    """
+    Raises:
+        InputError: if the explained tail is not the most probable one, so that nothing can change it.
+    """
+    query: Query = answer.explanation.query
+    if asker.look(asker.trained.table, query).top != query.tail:
+        name = asker.triples.label(asker.triples.entities.names[query.tail])
+        raise InputError(f"minimal sets are of the most probable new tail; {name} is not: ask with ? for the tail.")
+
+
 def minimal_sets(asker: GraphAsker, answer: Answer, *, most: int = 100, jobs: int = 1) -> MinimalSets:
     """Searches both sets by an answer's explanation.
 
@@ -128,17 +141,18 @@ def minimal_sets(asker: GraphAsker, answer: Answer, *, most: int = 100, jobs: in
         asker: of the explained model.
         answer: of this asker.
         most: retrainings for each of the two.
-        jobs: trainings at a time.
+        jobs: trainings at a time; they change no result.
 
     Raises:
         InputError: if the explained tail is not the most probable one, so that nothing can change it.
     """
     explanation = answer.explanation
     query: Query = explanation.query
-    if asker.look(asker.trained.table, query).top != query.tail:
-        name = asker.triples.label(asker.triples.entities.names[query.tail])
-        raise InputError(f"minimal sets are of the most probable new tail; {name} is not: ask with ? for the tail.")
-    considered = explanation.example_ids
+    refuse_unless_top(asker, answer)
+    # The method's ranking of the neighbours; what it does not rank comes last.
+    adjacent = AdjacencyIndex(asker.triples).adjacent(query)
+    ranked = explanation.example_ids
+    neighbours = [*ranked[np.isin(ranked, adjacent)].tolist(), *np.setdiff1d(adjacent, ranked).tolist()]
     tops: dict[tuple[int, ...], int | None] = {}
 
     def tops_without(removals: Sequence[np.ndarray]) -> list[int | None]:
@@ -150,12 +164,11 @@ def minimal_sets(asker: GraphAsker, answer: Answer, *, most: int = 100, jobs: in
         return [tail != query.tail for tail in found]
 
     def stays(sets: Sequence[tuple[int, ...]]) -> list[bool]:
-        found = tops_without([np.setdiff1d(considered, chosen) for chosen in sets])
+        found = tops_without([np.setdiff1d(adjacent, chosen) for chosen in sets])
         return [tail == query.tail for tail in found]
 
-    supporting = [int(i) for i in considered[explanation.influences > 0]]
-    necessary = smallest_set(supporting, changes, most=most, at_once=jobs)
-    sufficient = smallest_set([int(i) for i in considered], stays, most=most, at_once=jobs, smallest=0)
+    necessary = smallest_set(ranked[explanation.influences > 0].tolist(), changes, most=most)
+    sufficient = smallest_set(neighbours, stays, most=most, smallest=0)
     instead = None
     if necessary.example_ids is not None:
         tail = tops[necessary.example_ids]

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.ask.answer import ANY, Alternative, Answer, parse_question, shown
-from gr_tf.ask.asker import Asker, checked_trainings, supporting_sets
-from gr_tf.ask.check import Check
-from gr_tf.ask.page import Drawing, Edge
+from gr_tf.asking.answer import ANY, Alternative, Answer, parse_question, shown
+from gr_tf.asking.asker import Asker, checked_trainings, supporting_sets
+from gr_tf.asking.check import Check
+from gr_tf.asking.page import Drawing, Edge
 from gr_tf.attribution.base import Explainer, checked_k
 from gr_tf.attribution.connections import connections
 from gr_tf.attribution.criage import Criage
@@ -128,10 +128,16 @@ class GraphAsker(Asker):
                     predicted,
                     [part[0].probability for part in looks],
                     [part[place].probability for part in looks],
-                    [part[place].top != part[0].top for part in looks],
+                    # Of another tail than the most probable one, a change of the top says nothing.
+                    [part[place].top != part[0].top for part in looks] if looks[0][0].top == query.tail else None,
                 )
             )
         return checks
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See Asker."""
+        return self.triples.notes
 
     def drawing(self, answer: Answer) -> Drawing:
         """See Asker."""
@@ -158,6 +164,7 @@ class GraphAsker(Asker):
             "folder": triples.data_dir or "ships with gr_tf",
             **{f"SHA-256 of {name}": checksum for name, checksum in triples.checksums.items()},
             **split,
+            **{f"note {i}": note for i, note in enumerate(triples.notes, start=1)},
             "training triples": triples.num_examples,
             "training": trained.trainer.config.to_dict(),
             "epoch": trained.epoch,

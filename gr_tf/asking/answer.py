@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -43,6 +44,7 @@ class Answer:
         explanation: all examples that the method considers, by descending influence.
         examples: the same for people: influence, what the example is, its connection, example_id.
         alternatives: the most probable predictions, where the tail was open.
+        warnings: why the influences are to be doubted, a line each.
     """
 
     asked: tuple[str, ...]
@@ -55,6 +57,7 @@ class Answer:
     explanation: Explanation[Any]
     examples: pd.DataFrame
     alternatives: tuple[Alternative, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def proponents(self) -> pd.DataFrame:
@@ -83,6 +86,7 @@ class Answer:
             "predicted": self.predicted,
             self.unit: self.value,
             "method": self.method,
+            "warnings": list(self.warnings),
             "alternatives": [dataclasses.asdict(alternative) for alternative in self.alternatives],
             "proponents": self.proponents.to_dict("records"),
             "opponents": self.opponents.to_dict("records"),
@@ -99,7 +103,10 @@ def parse_question(text: str, parts: Sequence[str]) -> tuple[str, ...]:
     Raises:
         InputError: if it has not as many parts.
     """
-    (fields,) = list(csv.reader([text], skipinitialspace=True)) or [[]]
+    try:
+        (fields,) = list(csv.reader(io.StringIO(text), skipinitialspace=True, strict=True)) or [[]]
+    except (ValueError, csv.Error):
+        fields = []
     found = tuple(field.strip() for field in fields)
     if len(found) != len(parts) or not all(found):
         raise InputError(f"a question is {','.join(parts)}, with quotes around a part that has a comma; got {text!r}.")

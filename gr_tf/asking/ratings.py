@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.ask.answer import Answer, parse_question
-from gr_tf.ask.asker import Asker, checked_trainings, supporting_sets
-from gr_tf.ask.check import Check
-from gr_tf.ask.page import Drawing, Edge
+from gr_tf.asking.answer import Answer, parse_question
+from gr_tf.asking.asker import Asker, checked_trainings, supporting_sets
+from gr_tf.asking.check import Check
+from gr_tf.asking.page import Drawing, Edge
 from gr_tf.attribution.base import Explainer, checked_k
 from gr_tf.attribution.example_losses import Checkpoint
 from gr_tf.attribution.fia import Fia, FiaSettings
@@ -35,14 +35,18 @@ class RatingAsker(Asker):
     )
     parts = ("user", "item")
 
-    def __init__(self, trained: TrainedRatings, retraining_steps: int | None = None) -> None:
+    def __init__(
+        self, trained: TrainedRatings, retraining_steps: int | None = None, fia: FiaSettings | None = None
+    ) -> None:
         """
         Args:
             trained: the model.
             retraining_steps: of each training of a check; None: training.rating_config.RETRAINING_STEPS.
+            fia: of FIA; None: with the weight decay as strong as in training (BUILD_NOTES 62).
         """
         self.trained = trained
         self.ratings = trained.ratings
+        self._fia = fia or FiaSettings(decay="trained")
         self.retraining_steps = retraining_steps or RETRAINING_STEPS[trained.trainer.config.model]
 
     def answer(self, question: str, method: str | None = None, k: int = 10) -> Answer:
@@ -68,20 +72,24 @@ class RatingAsker(Asker):
             estimates=method == "fia",
             explanation=explanation,
             examples=examples,
+            warnings=tuple(warning for system in explanation.systems for warning in system.warnings),
         )
 
     def explainer(self, method: str) -> Explainer[RatingQuery, RatingExplanation]:
-        """The explainer of a method; FIA with the weight decay as strong as in training (BUILD_NOTES 62)."""
+        """The explainer of a method."""
         trained, config = self.trained, self.trained.trainer.config
         model, parameters = trained.trainer.model, trained.parameters
         makers: dict[str, Callable[[], Explainer[RatingQuery, RatingExplanation]]] = {
-            "fia": lambda: Fia(
-                trained.exact_model(), parameters, self.ratings, config.weight_decay, FiaSettings(decay="trained")
-            ),
+            "fia": lambda: Fia(trained.exact_model(), parameters, self.ratings, config.weight_decay, self._fia),
             "tracin": lambda: RatingTracIn(model, [Checkpoint.of(parameters, config.learning_rate)], self.ratings),
             "nh": lambda: RatingNeighborhood(model, parameters, self.ratings, config.seed),
         }
         return makers[method]()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See Asker."""
+        return self.ratings.notes
 
     def drawing(self, answer: Answer) -> Drawing:
         """See Asker. An edge goes from a user to an item."""
@@ -110,6 +118,7 @@ class RatingAsker(Asker):
             "dataset": ratings.name,
             "folder": ratings.source or "tensorflow-datasets",
             "SHA-256 of the ratings": ratings.checksum,
+            **{f"note {i}": note for i, note in enumerate(ratings.notes, start=1)},
             "training ratings": ratings.num_examples,
             "training": trained.trainer.config.to_dict(),
             "SHA-256 of the training": trained.fingerprint,

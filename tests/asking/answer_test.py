@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gr_tf.ask.answer import ANY, parse_question
-from gr_tf.ask.check import FAILED, HELD, UNCERTAIN, Check, check_frame, conclusion
-from gr_tf.ask.graph import GraphAsker
-from gr_tf.ask.ratings import RatingAsker
+from gr_tf.asking.answer import ANY, parse_question
+from gr_tf.asking.check import FAILED, HELD, UNCERTAIN, Check, check_frame, conclusion
+from gr_tf.asking.graph import GraphAsker
+from gr_tf.asking.ratings import RatingAsker
 from gr_tf.attribution.connections import connections
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
@@ -63,9 +63,9 @@ def test_methods(asker: GraphAsker, rating_asker: RatingAsker) -> None:
         assert asker.answer("e1,r1,e2", method).method == method
     for method in rating_asker.methods:
         assert rating_asker.answer("u1,i2", method).method == method
-    with pytest.raises(InputError, match="method must be one of gr, tracin, criage, nh for this model; got 'fia'"):
+    with pytest.raises(InputError, match="method must be one of gr, tracin, criage, nh for this data; got 'fia'"):
         asker.answer("e1,r1,e2", "fia")
-    with pytest.raises(InputError, match="method must be one of fia, tracin, nh for this model; got 'gr'"):
+    with pytest.raises(InputError, match="method must be one of fia, tracin, nh for this data; got 'gr'"):
         rating_asker.answer("u1,i2", "gr")
     with pytest.raises(InputError, match="criage explains models trained with --loss=sigmoid; this one's loss is soft"):
         asker.answer("e1,r1,e2", "criage")
@@ -159,11 +159,18 @@ def test_verdicts() -> None:
     assert check_of([0.5, 0.5, 0.5], [0.4, 0.41, 0.39]).verdict == HELD
     assert check_of([0.5, 0.5, 0.5], [0.4, 0.7, 0.3]).verdict == UNCERTAIN
     assert check_of([0.5, 0.5, 0.5], [0.6, 0.61, 0.59]).verdict == FAILED
-    checks = [check_of([0.5], [0.4]), check_of([0.5], [0.6])]
-    assert conclusion(checks) == (
-        "The explanation held: the prediction fell without the first example (in one training). "
-        "The explanation did NOT hold: the prediction did not fall without the first example (in one training)."
+    assert conclusion([check_of([0.5], [0.4]), check_of([0.5], [0.6])]) == (
+        "Held in this one training: without the first example the prediction fell. Another seed may differ: "
+        "ask for more with verify_seeds. "
+        "Did NOT hold: without the first example the prediction did not fall in the one training that was done."
     )
+    # All fell, but by so different an amount that the mean may be 0.
+    uncertain = check_of([0.5, 0.9], [0.4, 0.1])
+    assert uncertain.verdict == UNCERTAIN
+    assert conclusion([uncertain]).startswith(
+        "Not certain: without the first 2 the prediction fell in 2 of 2 trainings"
+    )
+    assert conclusion([check_of([0.5] * 3, [0.6, 0.61, 0.59])]).startswith("Did NOT hold: without the first 3")
     frame = check_frame([check_of([0.5, 0.5, 0.5], [0.4, 0.41, 0.39])])
     assert frame.iloc[0].to_dict() == {
         "removed": "the first 3",

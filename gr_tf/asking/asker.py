@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.ask.answer import Answer
-from gr_tf.ask.check import Check
-from gr_tf.ask.page import Drawing
+from gr_tf.asking.answer import Answer
+from gr_tf.asking.check import Check
+from gr_tf.asking.page import Drawing
 from gr_tf.errors import InputError
 
 
@@ -49,6 +49,11 @@ class Asker(abc.ABC):
             InputError: if no example supports the prediction, or seeds or jobs is below 1.
         """
 
+    @property
+    @abc.abstractmethod
+    def notes(self) -> tuple[str, ...]:
+        """What the reader of the data passed over or found odd, a line each."""
+
     @abc.abstractmethod
     def drawing(self, answer: Answer) -> Drawing:
         """An answer of this asker as a graph."""
@@ -57,16 +62,17 @@ class Asker(abc.ABC):
     def facts(self) -> dict[str, Any]:
         """Where the model comes from: data, checksums, settings, versions; by name, for people."""
 
-    def method_of(self, name: str | None) -> str:
+    @classmethod
+    def method_of(cls, name: str | None) -> str:
         """The method of a name; None: the first.
 
         Raises:
             InputError: if there is none of this name for this model.
         """
         if name is None:
-            return next(iter(self.methods))
-        if name not in self.methods:
-            raise InputError(f"method must be one of {', '.join(self.methods)} for this model; got {name!r}.")
+            return next(iter(cls.methods))
+        if name not in cls.methods:
+            raise InputError(f"method must be one of {', '.join(cls.methods)} for this data; got {name!r}.")
         return name
 
 

@@ -4,8 +4,9 @@ import pathlib
 from typing import Any
 
 from gr_tf import files
-from gr_tf.ask.graph import GraphAsker
-from gr_tf.ask.ratings import RatingAsker
+from gr_tf.asking.graph import GraphAsker
+from gr_tf.asking.ratings import RatingAsker
+from gr_tf.attribution.fia import FiaSettings
 from gr_tf.data.named_tables import SUFFIXES, column_names, places_of
 from gr_tf.data.rating_sources import COLUMNS as RATING_COLUMNS
 from gr_tf.data.rating_sources import RATING_DATASETS, load_ratings
@@ -32,54 +33,88 @@ def ask(
     run_dir: str | pathlib.Path,
     dataset: str | None = None,
     split_seed: int = 0,
+    min_interactions: int = 10,
+    fia: FiaSettings | None = None,
+    retraining_steps: int | None = None,
     overwrite: bool = False,
+    checkpoint_seconds: float = 30.0,
     **settings: Any,
 ) -> GraphAsker | RatingAsker:
     """Somebody to ask about one's own data; trains first, unless the run's folder has the training already.
 
     Args:
-        data_dir: a folder or file of triples or ratings (see load_triples, load_ratings); default: what the
-            run's folder was trained on, or a dataset by name.
+        data_dir: a folder or file of triples or ratings (see load_triples, load_ratings); default: a dataset
+            by name, or what the run's folder was trained on.
         run_dir: the run's folder.
         dataset: a dataset by name, or a name for one's own.
         split_seed: of what is held out.
+        min_interactions: of ratings, see RatingSplit.
+        fia, retraining_steps: of ratings, see RatingAsker.
         overwrite: drop a training that is there.
+        checkpoint_seconds: how much of the training a kill may lose.
         settings: of TrainConfig or RatingTrainConfig, instead of the dataset's own.
 
     Raises:
         InputError: if the data or a setting cannot be used, or the folder has another training.
     """
     run_dir = pathlib.Path(run_dir)
-    if data_dir is None and dataset is None and not overwrite and not settings:
-        return open_run(run_dir)
+    if data_dir is None and dataset is None:
+        if overwrite or settings:
+            raise InputError(f"name the data that {run_dir} is to be trained on, with data_dir or dataset.")
+        return open_run(run_dir, fia=fia, retraining_steps=retraining_steps)
     if kind_of(data_dir, dataset) == GRAPH:
         triples = load_triples(dataset, data_dir, TripleSplit(seed=split_seed))
         config = TrainConfig(**(graph_settings(triples) | settings))
-        train.run(triples, config, run_dir, overwrite=overwrite, reuse=True)
+        train.run(triples, config, run_dir, overwrite=overwrite, reuse=True, checkpoint_seconds=checkpoint_seconds)
         return GraphAsker(train.load(run_dir))
-    split = RatingSplit(seed=split_seed)
-    ratings = load_ratings(dataset or pathlib.Path(str(data_dir)).resolve().stem, data_dir, split)
+    split = RatingSplit(seed=split_seed, min_interactions=min_interactions)
+    ratings = load_ratings(dataset or own_name(data_dir), data_dir, split)
     model = settings.get("model", RatingTrainConfig.model)
     rating_config = RatingTrainConfig(**(rating_settings(ratings.name, model, ratings.num_examples) | settings))
-    train_ratings.run(ratings, split, rating_config, run_dir, overwrite=overwrite)
-    return RatingAsker(train_ratings.load(run_dir, ratings))
+    train_ratings.run(
+        ratings, split, rating_config, run_dir, overwrite=overwrite, checkpoint_seconds=checkpoint_seconds
+    )
+    return RatingAsker(train_ratings.load(run_dir, ratings), retraining_steps, fia)
 
 
-def open_run(run_dir: pathlib.Path) -> GraphAsker | RatingAsker:
+def open_run(
+    run_dir: pathlib.Path, *, fia: FiaSettings | None = None, retraining_steps: int | None = None
+) -> GraphAsker | RatingAsker:
     """Somebody to ask about a finished training.
 
+    Args:
+        run_dir: the run's folder.
+        fia, retraining_steps: of ratings, see RatingAsker.
+
     Raises:
-        InputError: if there is none.
+        InputError: if there is none, of triples or ratings.
+    """
+    if kind_of_run(run_dir) == GRAPH:
+        return GraphAsker(train.load(run_dir))
+    return RatingAsker(train_ratings.load(run_dir), retraining_steps, fia)
+
+
+def kind_of_run(run_dir: pathlib.Path) -> str:
+    """Whether a run's finished training is of a GRAPH or of RATINGS.
+
+    Raises:
+        InputError: if there is none, or it is of sequences.
     """
     stage = run_dir / train.STAGE
     if not (stage / RESULT).exists():
         raise InputError(f"{stage}: has no finished training: name your data with data_dir, or a dataset.")
     settings = files.read_json(stage / RUN)["settings"]
     if "loss" in settings["config"]:
-        return GraphAsker(train.load(run_dir))
+        return GRAPH
     if "weight_decay" in settings["config"]:
-        return RatingAsker(train_ratings.load(run_dir))
+        return RATINGS
     raise InputError(f"{stage}: a training of neither triples nor ratings; see tracin_table1 for sequences.")
+
+
+def own_name(data_dir: str | pathlib.Path | None) -> str:
+    """What to call ratings of one's own: as their folder or file, but never as a published dataset."""
+    name = pathlib.Path(data_dir or "").resolve().stem
+    return f"own-{name}" if name in RATING_DATASETS else name
 
 
 def kind_of(data_dir: str | pathlib.Path | None, dataset: str | None) -> str:
@@ -108,7 +143,8 @@ def kind_of(data_dir: str | pathlib.Path | None, dataset: str | None) -> str:
 
 
 def _has_rating_columns(path: pathlib.Path) -> bool:
-    return len(places_of(column_names(path), RATING_COLUMNS[:3])) == len(RATING_COLUMNS[:3])
+    """Whether a table looks like ratings: it names a user or an item, or a rating."""
+    return bool(places_of(column_names(path), RATING_COLUMNS[:3]))
 
 
 def graph_settings(triples: TripleSet) -> dict[str, Any]:

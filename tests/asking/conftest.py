@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
-from gr_tf.ask.graph import GraphAsker
-from gr_tf.ask.ratings import RatingAsker
+from gr_tf.asking.graph import GraphAsker
+from gr_tf.asking.ratings import RatingAsker
 from gr_tf.data.ratings import RatingSet, RatingSplit
 from gr_tf.data.triples import TripleSet
 from gr_tf.stages import train, train_ratings

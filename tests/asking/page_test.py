@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gr_tf.ask.asker import Asker
-from gr_tf.ask.opening import ask
-from gr_tf.ask.page import Found, page
-from gr_tf.ask.ratings import RatingAsker
+from gr_tf.asking.asker import Asker
+from gr_tf.asking.opening import ask
+from gr_tf.asking.page import Found, page
+from gr_tf.asking.ratings import RatingAsker
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 IN_BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here to open the page with")

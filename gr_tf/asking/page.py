@@ -8,8 +8,8 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from gr_tf.ask.answer import Answer, signed
-from gr_tf.ask.check import Check, check_frame, conclusion
+from gr_tf.asking.answer import Answer, signed
+from gr_tf.asking.check import Check, check_frame, conclusion
 
 _NUMBERS = ("influence", "rating", "example_id")
 
