@@ -27,6 +27,7 @@ setuptools.setup(
         "networkx>=3.3",
         "numpy>=1.26",
         "pandas>=2.2",
+        "pyarrow>=15.0",
         "scipy>=1.15",
         "tensorboard>=2.18",
         "tensorflow>=2.18",

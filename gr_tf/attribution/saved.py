@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from gr_tf import files
-from gr_tf.attribution.base import Explanation
 from gr_tf.attribution.hessian import Diagnostics
 from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.attribution.sequence_explanation import SequenceExplanation
@@ -18,7 +17,9 @@ from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
 
 
-def save_explanation(explanation: Explanation[Any], folder: pathlib.Path) -> None:
+def save_explanation(
+    explanation: TripleExplanation | RatingExplanation | SequenceExplanation, folder: pathlib.Path
+) -> None:
     """Writes an explanation as a new folder of arrays with their checksums; replaces one that is there.
 
     Raises:
@@ -30,13 +31,15 @@ def save_explanation(explanation: Explanation[Any], folder: pathlib.Path) -> Non
         if isinstance(value, np.ndarray):
             arrays[field.name] = value
         elif isinstance(value, (TripleSet, RatingSet, SequenceSet)):
-            meta["checksum"] = _checksum(value)
+            meta["checksum"] = value.checksum
         else:
             meta[field.name] = _plain(value)
     files.write_arrays(folder, arrays, meta)
 
 
-def load_explanation(folder: pathlib.Path, dataset: TripleSet | RatingSet | SequenceSet) -> Explanation[Any]:
+def load_explanation(
+    folder: pathlib.Path, dataset: TripleSet | RatingSet | SequenceSet
+) -> TripleExplanation | RatingExplanation | SequenceExplanation:
     """Reads what `save_explanation` wrote.
 
     Args:
@@ -48,7 +51,7 @@ def load_explanation(folder: pathlib.Path, dataset: TripleSet | RatingSet | Sequ
     """
     stored, meta = files.read_arrays(folder)
     arrays: dict[str, Any] = dict(stored)
-    if meta.pop("checksum") != _checksum(dataset):
+    if meta.pop("checksum") != dataset.checksum:
         raise InputError(f"{folder} explains a model of other data than {dataset.name}.")
     query = meta.pop("query")
     if isinstance(dataset, TripleSet):
@@ -65,10 +68,3 @@ def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     return [_plain(part) for part in value] if isinstance(value, tuple) else value
-
-
-def _checksum(dataset: TripleSet | RatingSet | SequenceSet) -> Any:
-    """What tells a dataset from another."""
-    if isinstance(dataset, TripleSet):
-        return {**dataset.checksums, "examples": dataset.num_examples}
-    return dataset.checksum

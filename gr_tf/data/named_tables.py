@@ -21,8 +21,6 @@ _ALIASES = {
     "rating": ("stars", "score"),
     "time": ("timestamp",),
     "title": ("name", "label"),
-    "entity": ("name", "id"),
-    "label": ("title",),
 }
 
 
@@ -34,7 +32,7 @@ def column_names(path: pathlib.Path) -> tuple[str, ...]:
     """
     if path.suffix == ".parquet":
         return tuple(map(str, _read_parquet(path).columns))
-    return tuple(next(_reader(path), ()))
+    return tuple(_row(path, _reader(path)))
 
 
 def places_of(names: Sequence[str], columns: Sequence[str]) -> dict[str, int]:
@@ -108,27 +106,32 @@ def _read_rows(path: pathlib.Path) -> tuple[list[str], list[list[str]], list[int
     With the csv module, because pandas.read_csv cannot tell a missing last field from an empty one.
     """
     reader = _reader(path)
-    names: list[str] = next(reader, [])
-    rows, lines = [], []
+    names, rows, lines = _row(path, reader), [], []
+    while row := _row(path, reader):
+        if len(row) == 1 and not row[0].strip():
+            continue
+        if len(row) != len(names):
+            raise InputError(
+                f"{path}:{reader.line_num}: want {len(names)} fields ({', '.join(names)}), got {len(row)}: {row}."
+            )
+        rows.append(row)
+        lines.append(reader.line_num)
+    return names, rows, lines
+
+
+def _row(path: pathlib.Path, reader: Any) -> list[str]:
+    """The next row that is not blank; [] at the end. Blanks around a CSV's cells are no part of them."""
     try:
-        for row in reader:
-            if not row or (len(row) == 1 and not row[0].strip()):
-                continue
-            if len(row) != len(names):
-                raise InputError(
-                    f"{path}:{reader.line_num}: want {len(names)} fields ({', '.join(names)}), got {len(row)}: {row}."
-                )
-            rows.append(row)
-            lines.append(reader.line_num)
+        row: list[str] = next((row for row in reader if row), [])
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: {error}.") from None
-    return names, rows, lines
+    return [cell.strip() for cell in row] if path.suffix == ".csv" else row
 
 
 def _reader(path: pathlib.Path) -> Any:
     text = io.StringIO(read_text(path), newline="")
     if path.suffix == ".csv":
-        return csv.reader(text, strict=True)
+        return csv.reader(text, strict=True, skipinitialspace=True)
     return csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
 
 

@@ -150,6 +150,9 @@ def read_own_folder(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]
             if len(bad):
                 where, value = frame.line.iloc[bad[0]], frame[column].iloc[bad[0]]
                 raise InputError(f"{path}:{where}: the {column} is not a finite number: {value!r}.")
+            if dtype is np.int64 and (numbers % 1 != 0).any():
+                where = frame.line.iloc[int(np.flatnonzero(numbers % 1 != 0)[0])]
+                raise InputError(f"{path}:{where}: the {column} is not a whole number.")
             frame[column] = numbers.astype(dtype)
     titles = {}
     if titles_path is not None:

@@ -76,9 +76,9 @@ def load_triples(
     if dataset == "movielens":
         return read_movielens(pathlib.Path(data_dir) if data_dir else fetch(MOVIELENS_100K))
     if dataset == "fb15k237":
-        return _with_labels(read_folder(pathlib.Path(data_dir) if data_dir else fetch(FB15K237), dataset))
+        return _with_labels(read_folder(pathlib.Path(data_dir) if data_dir else fetch(FB15K237), dataset, split))
     if data_dir is not None:
-        return _with_labels(read_folder(pathlib.Path(data_dir), dataset, split))
+        return dataclasses.replace(_with_labels(read_folder(pathlib.Path(data_dir), dataset, split)), is_own=True)
     if dataset in (None, "nations"):
         return dataclasses.replace(read_folder(_NATIONS, "nations"), data_dir=None)
     raise InputError(

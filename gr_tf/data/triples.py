@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gr_tf import files
-from gr_tf.data.named_tables import SUFFIXES, column_names, read_named, read_text
+from gr_tf.data.named_tables import SUFFIXES, column_names, places_of, read_named, read_text
 from gr_tf.data.triple_split import TripleSplit, hold_out
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
@@ -44,6 +45,7 @@ class TripleSet:
         candidates: the entities that may be predicted; None: all.
         labels: names for people, by name, where there are any; not unique.
         split: what was held out because valid or test had no file; None: both had.
+        is_own: whether it is a folder of one's own, whatever its name.
     """
 
     name: str
@@ -59,6 +61,15 @@ class TripleSet:
     candidates: tuple[int, ...] | None = None
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     split: TripleSplit | None = None
+    is_own: bool = False
+
+    @functools.cached_property
+    def checksum(self) -> str:
+        """SHA-256 of all names and triples."""
+        digest = hashlib.sha256("\n".join((*self.entities.names, "", *self.relations.names)).encode())
+        for part in (self.train, self.valid, self.test):
+            digest.update(np.ascontiguousarray(part, "<i4").tobytes() + b"|")
+        return digest.hexdigest()
 
     @property
     def num_examples(self) -> int:
@@ -95,9 +106,9 @@ class TripleSet:
 def read_triples(path: pathlib.Path) -> tuple[list[NamedTriple], int]:
     """Reads the triples of a file.
 
-    .csv and .parquet have columns head, relation, tail (or subject, predicate, object; others are passed
-    over). So may .tsv and .txt; else each of their lines is head<TAB>relation<TAB>tail, names as they
-    stand. UTF-8, LF or CRLF.
+    .csv and .parquet have columns head, relation, tail (or other common names, see data.named_tables; more
+    columns are passed over). So may .tsv and .txt, told by their first line; else each of their lines is
+    head<TAB>relation<TAB>tail, names as they stand. UTF-8, LF or CRLF.
 
     Returns:
         The triples by name, and the number of blank lines passed over.
@@ -106,15 +117,10 @@ def read_triples(path: pathlib.Path) -> tuple[list[NamedTriple], int]:
         InputError: naming file, line and value, if the file is absent, is not UTF-8, or
             a line is not three names.
     """
-    if path.suffix in (".csv", ".parquet") or _names_columns(column_names(path)):
+    if path.suffix in (".csv", ".parquet") or len(places_of(column_names(path), COLUMNS)) == len(COLUMNS):
         frame = read_named(path, COLUMNS)
         return list(frame[list(COLUMNS)].itertuples(index=False, name=None)), 0
     return _read_headless(path)
-
-
-def _names_columns(names: Sequence[str]) -> bool:
-    lowered = {name.strip().lower() for name in names}
-    return any(lowered.issuperset(columns) for columns in (COLUMNS, ("subject", "predicate", "object")))
 
 
 def _read_headless(path: pathlib.Path) -> tuple[list[NamedTriple], int]:

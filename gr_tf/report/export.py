@@ -58,6 +58,8 @@ def export(folder: pathlib.Path, embeddings: Mapping[str, Embeddings], shared: S
     files.write_text(folder / "projector_config.pbtxt", str(config))
     variables = {kind: tf.Variable(part.vectors) for kind, part in embeddings.items()}
     variables |= {f"shared_{i}": tf.Variable(array) for i, array in enumerate(shared)}
+    # The index is written last: without it there is no checkpoint.
+    (folder / f"{CHECKPOINT}.index").unlink(missing_ok=True)
     tf.train.Checkpoint(**variables).write(str(folder / CHECKPOINT))
 
 
@@ -69,10 +71,10 @@ def read_checkpoint(path: pathlib.Path) -> dict[str, np.ndarray]:
     """
     try:
         reader = tf.train.load_checkpoint(str(path))
-    except (ValueError, tf.errors.OpError):
+        names = [name for name in reader.get_variable_to_shape_map() if name.endswith(_VALUE)]
+        return {name.removesuffix(_VALUE): reader.get_tensor(name) for name in sorted(names)}
+    except (ValueError, RuntimeError, tf.errors.OpError):
         raise InputError(f"{path}: the checkpoint is missing or damaged.") from None
-    names = [name for name in reader.get_variable_to_shape_map() if name.endswith(_VALUE)]
-    return {name.removesuffix(_VALUE): reader.get_tensor(name) for name in sorted(names)}
 
 
 def _cell(text: str) -> str:

@@ -12,7 +12,7 @@ from gr_tf import files
 from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.attribution.rollback_store import RollbackStore, load_deltas
 from gr_tf.data.known_tails import known_from_train_and_valid
-from gr_tf.data.sources import load_triples, published_name
+from gr_tf.data.sources import DATASETS, load_triples, published_name
 from gr_tf.data.triple_split import TripleSplit
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
@@ -98,13 +98,16 @@ def load(run_dir: pathlib.Path) -> TrainedRun:
     """
     stage = RunDir.finished(run_dir / STAGE, "gr_train")
     settings = stage.settings
+    if "loss" not in settings["config"]:
+        raise InputError(f"{stage.path} is no training on triples.")
     split = TripleSplit(**settings["split"]) if "split" in settings else None
-    triples = load_triples(settings["dataset"], settings["data_dir"], split)
-    for name, checksum in settings["checksums"].items():
-        if triples.checksums[name] != checksum:
-            place = settings["data_dir"] or "the package"
+    name = None if settings.get("is_own") else settings["dataset"]
+    triples = load_triples(name, settings["data_dir"], split)
+    place = settings["data_dir"] or "the package"
+    for file in sorted({*settings["checksums"], *triples.checksums}):
+        if triples.checksums.get(file) != settings["checksums"].get(file):
             raise InputError(
-                f"{stage.path} was trained on another {name} than the one in {place}: the SHA-256 differs."
+                f"{stage.path} was trained on another {file} than the one in {place}: the SHA-256 differs."
             )
     # The manifest's copy of the settings, which the fingerprint covers.
     arrays, meta = files.read_arrays(stage.path / _PARAMETERS)
@@ -125,6 +128,8 @@ def _settings(triples: TripleSet, config: TrainConfig) -> dict[str, Any]:
         "dataset": triples.name,
         "data_dir": triples.data_dir,
         **split,
+        # Else the name alone would tell how to read the folder.
+        **({"is_own": True} if triples.is_own and triples.name in DATASETS else {}),
         "checksums": dict(triples.checksums),
         "config": config.to_dict(),
     }

@@ -9,6 +9,7 @@ from gr_tf.asking.opening import GRAPH, RATINGS, ask, graph_settings, kind_of
 from gr_tf.asking.ratings import RatingAsker
 from gr_tf.data.sources import load_triples
 from gr_tf.errors import InputError
+from gr_tf.stages import train
 from tests.conftest import rating_lines, write_graph
 
 
@@ -60,6 +61,38 @@ def test_a_file_of_triples(triples_file: pathlib.Path, tmp_path: pathlib.Path) -
     assert isinstance(other, GraphAsker)
     assert other.triples.split is not None
     assert other.triples.split.seed == 1
+
+
+@pytest.mark.parametrize("name", ["movielens", "fb15k237", "nations"])
+def test_a_folder_named_as_a_dataset(triples_file: pathlib.Path, tmp_path: pathlib.Path, name: str) -> None:
+    """Is one's own all the same."""
+    folder = triples_file.parent.rename(tmp_path / name)
+    asker = ask(folder, run_dir=tmp_path / "run", epochs=1, split_seed=5)
+    again = ask(run_dir=tmp_path / "run")
+    assert isinstance(asker, GraphAsker)
+    assert isinstance(again, GraphAsker)
+    assert again.triples.checksum == asker.triples.checksum
+    assert again.triples.split == asker.triples.split
+
+
+def test_files_that_changed_after_the_training(triples_file: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    run_dir = tmp_path / "run"
+    ask(triples_file.parent, run_dir=run_dir, epochs=1)
+    valid = triples_file.with_name("valid.tsv")
+    valid.write_text("e1\tr1\te2\n")
+    with pytest.raises(InputError, match=r"was trained on another valid.tsv than the one in .*: the SHA-256 differs"):
+        ask(run_dir=run_dir)
+    valid.unlink()
+    ask(run_dir=run_dir)
+    triples_file.rename(triples_file.with_suffix(".tsv"))
+    with pytest.raises(InputError, match="train"):
+        ask(run_dir=run_dir)
+
+
+def test_a_training_of_another_kind(ratings_file: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    ask(ratings_file, run_dir=tmp_path / "run", steps=20)
+    with pytest.raises(InputError, match="is no training on triples"):
+        train.load(tmp_path / "run")
 
 
 def test_a_folder_of_ratings(ratings_file: pathlib.Path, tmp_path: pathlib.Path) -> None:

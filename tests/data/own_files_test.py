@@ -38,6 +38,16 @@ def test_named_columns_in_any_order(tmp_path: pathlib.Path, name: str) -> None:
     assert read_triples(write(tmp_path / name, subjects)) == (TRIPLES, 0)
 
 
+def test_blanks_around_cells_and_lines(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "train.csv").write_bytes(b'\xef\xbb\xbfHead, relation ,tail\r\n\r\n a, r ," b, c"\r\n')
+    assert read_triples(tmp_path / "train.csv") == ([("a", "r", "b, c")], 0)
+    # Other common names; without three of them the first line is a triple.
+    (tmp_path / "train.tsv").write_text("h\tpredicate\ttail\na\tr\tb\n")
+    assert read_triples(tmp_path / "train.tsv") == ([("a", "r", "b")], 0)
+    (tmp_path / "train.tsv").write_text("head\tr\tb\n")
+    assert read_triples(tmp_path / "train.tsv") == ([("head", "r", "b")], 0)
+
+
 def test_parquet_numbers_are_names(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path / "train.parquet", {"head": [1, 2], "relation": ["r", "r"], "tail": [2, 3]})
     assert read_triples(path)[0] == [("1", "r", "2"), ("2", "r", "3")]
@@ -55,6 +65,7 @@ def test_parquet_numbers_are_names(tmp_path: pathlib.Path) -> None:
         ("train.csv", 'head,relation,tail\n"a\nb",r,\n', "train.csv:3: empty tail"),
         ("train.csv", 'head,relation,tail\n"a,r,b\n', "train.csv:2: unexpected end of data"),
         ("train.csv", "head,relation,tail\n", "train.csv: empty: no row in it"),
+        ("train.csv", 'head,"relation,tail\na,r,b\n', "train.csv:2: unexpected end of data"),
         ("train.csv", "", "train.csv: has no column head, relation, tail; its columns are none"),
         ("train.tsv", "head\trelation\ttail\na\tr\tb\tc\n", "train.tsv:2: want 3 fields .*, got 4"),
         ("train.tsv", "a\tr\tb\na\tr\n", "train.tsv:2: want head<TAB>relation<TAB>tail"),
@@ -147,6 +158,7 @@ def test_ratings_that_are_refused(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "ratings.csv"
     for text, message in (
         ("user,item,rating\nu,i,4\nu,j,good\n", "ratings.csv:3: the rating is not a finite number: 'good'"),
+        ("user,item,rating,time\nu,i,4,1.5\n", "ratings.csv:2: the time is not a whole number"),
         ("user,item,rating,time\nu,i,4,inf\n", "ratings.csv:2: the time is not a finite number: 'inf'"),
         ("user,item,stars,rating\nu,,4,5\n", "ratings.csv:2: empty item"),
         ("user,film,rating\nu,i,4\n", "ratings.csv: has no column item; its columns are 'user', 'film', 'rating'"),
