@@ -61,6 +61,15 @@ def kind() -> str:
     return found
 
 
+def refuse_a_run_alone() -> None:
+    """
+    Raises:
+        InputError: if the flags name a run's folder and no data.
+    """
+    if _only_a_run():
+        raise InputError("name the data too, with --data_dir or --dataset: this trains anew.")
+
+
 def folder() -> pathlib.Path:
     """The run's folder of the flags."""
     data_dir, dataset = model_flags.DATA_DIR.value, model_flags.DATASET.value

@@ -6,7 +6,7 @@ python -m experiments.find_suspects --dataset=nations --flip=0.1      # an exper
 
 import dataclasses
 import pathlib
-import types
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +19,7 @@ from gr_tf import files
 from gr_tf.asking import opening
 from gr_tf.asking.graph import GraphAsker
 from gr_tf.asking.ratings import RatingAsker
+from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.rollback_store import RollbackStore
 from gr_tf.attribution.suspicion import GRAPH_SCORES, RATING_SCORES, graph_suspicion, rating_suspicion
 from gr_tf.data.rating_sources import load_ratings
@@ -82,8 +83,7 @@ def evaluate(
     flip(dataset, share, config.seed)  # refuses a bad share before any training
     ways = [*(GRAPH_SCORES if isinstance(dataset, TripleSet) else RATING_SCORES), RANDOM]
     seeds = range(config.seed, config.seed + num_seeds)
-    checksum = dict(dataset.checksums) if isinstance(dataset, TripleSet) else dataset.checksum
-    settings = {"dataset": dataset.name, "checksum": checksum, "config": config.to_dict(), "share": share}
+    settings = {"dataset": dataset.name, "checksum": dataset.checksum, "config": config.to_dict(), "share": share}
     with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite, reuse=True) as stage:
         journal = Journal(stage.path / "detections.jsonl", ["seed", "way", "auroc", "recall", "share"])
         done = {(record["seed"], record["way"]) for record in journal.records}
@@ -163,16 +163,13 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
-def suspects(asker: GraphAsker | RatingAsker, way: str | None) -> pd.DataFrame:
+def suspects(asker: GraphAsker | RatingAsker, way: str) -> pd.DataFrame:
     """The training examples of a trained model, the most suspicious first: score, what it is, example_id.
 
-    Raises:
-        InputError: if there is no such way to rank.
+    Args:
+        asker: of the model.
+        way: a key of GRAPH_SCORES or RATING_SCORES.
     """
-    ways = GRAPH_SCORES if isinstance(asker, GraphAsker) else RATING_SCORES
-    way = next(iter(ways)) if way is None else way
-    if way not in ways:
-        raise InputError(f"by must be one of {', '.join(ways)} for this data; got {way!r}.")
     if isinstance(asker, GraphAsker):
         trained = asker.trained
         scores = graph_suspicion(trained.trainer, trained.table, trained.deltas)(way)
@@ -185,16 +182,18 @@ def suspects(asker: GraphAsker | RatingAsker, way: str | None) -> pd.DataFrame:
     return found.sort_values(way, ascending=False, kind="stable")
 
 
-def _evaluate_flags(share: float, dataset: str | None, data_dir: str | None, graph: bool) -> None:
+def _evaluate_flags(share: float, graph: bool) -> None:
     data: TripleSet | RatingSet
     config: TrainConfig | RatingTrainConfig
     if graph:
         data = train_flags.load_dataset()
         config = TrainConfig(**(opening.graph_settings(data) | train_flags.asked_settings()))
     else:
-        data = load_ratings(
-            dataset or pathlib.Path(data_dir or "").resolve().stem, data_dir, rating_flags.split_of_flags()
-        )
+        data_dir = model_flags.DATA_DIR.value
+        name = model_flags.DATASET.value or opening.own_name(data_dir)
+        data = load_ratings(name, data_dir, rating_flags.split_of_flags())
+        for note in data.notes:
+            print(note, file=sys.stderr)
         asked = rating_flags.asked_settings()
         preset = opening.rating_settings(data.name, asked.get("model", "mf"), data.num_examples)
         config = RatingTrainConfig(**(preset | asked))
@@ -205,18 +204,25 @@ def _evaluate_flags(share: float, dataset: str | None, data_dir: str | None, gra
 
 
 def main() -> None:
-    dataset, data_dir = model_flags.DATASET.value, model_flags.DATA_DIR.value
+    graph = ask_flags.kind() == opening.GRAPH
+    ways = GRAPH_SCORES if graph else RATING_SCORES
     if _FLIP.value is not None:
-        if dataset is None and data_dir is None:
-            dataset = "nations"
-        _evaluate_flags(_FLIP.value, dataset, data_dir, opening.kind_of(data_dir, dataset) == opening.GRAPH)
+        ask_flags.refuse_a_run_alone()
+        for name in ("by", "k"):
+            if flags.FLAGS[name].present:
+                raise InputError(f"--{name} is not for --flip, which compares all ways to rank.")
+        _evaluate_flags(_FLIP.value, graph)
         return
-    asker = ask_flags.open_asker()
-    found = suspects(asker, _BY.value)
-    path = ask_flags.folder() / NAME / "suspects.csv"
+    if flags.FLAGS["num_seeds"].present:
+        raise InputError("--num_seeds is for --flip.")
+    way = _BY.value or next(iter(ways))
+    if way not in ways:
+        raise InputError(f"by must be one of {', '.join(ways)} for this data; got {way!r}.")
+    checked_k(k_flag.K.value)
+    found = suspects(ask_flags.open_asker(), way)
+    path = ask_flags.folder() / "suspects.csv"
     files.write_text(path, found.to_csv(index=False))
-    ways: Mapping[str, str] = types.MappingProxyType({**RATING_SCORES, **GRAPH_SCORES})
-    print(f"The most suspicious of {len(found)} training examples, by {found.columns[0]} ({ways[found.columns[0]]}):")
+    print(f"The most suspicious of {len(found)} training examples, by {way} ({ways[way]}):")
     print(as_text(found.head(k_flag.K.value)))
     print(f"All of them are in {path}.")
 

@@ -84,9 +84,10 @@ class KerasLosses(ExampleLosses):
         self.layers = ("none", *(variable.path for variable in model.trainable_variables))
         self.dtype = str(np.dtype(model.trainable_variables[0].dtype))
         weights = [tf.constant(np.asarray(variable)) for variable in model.trainable_variables]
-        of_first = self.losses(None, weights, [array[:1] for array in self.train])
-        if of_first.shape != (1,):
-            raise InputError(f"the loss must give a number an example, [n]; got shape {of_first.shape} for one.")
+        # Of two examples, because an average, and a target that is spread over all outputs, show there.
+        of_two = self.losses(None, weights, [np.repeat(array[:1], 2, axis=0) for array in self.train])
+        if of_two.shape != (2,):
+            raise InputError(f"the loss must give a number an example, [n]; got shape {of_two.shape} for two.")
 
     def rows(self, batch: Sequence[Any]) -> Any:
         """See ExampleLosses; there is no table, all weights are shared."""
@@ -193,11 +194,11 @@ class KerasFia(Explainer[Examples, KerasExplanation]):
         self._layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Embedding)]
         if not self._layers:
             raise InputError("FIA needs a model that looks up embeddings (keras.layers.Embedding), and this has none.")
-        paths = [variable.path for variable in model.trainable_variables]
-        unknown = [layer.name for layer in self._layers if layer.embeddings.path not in paths]
+        ids = [id(variable) for variable in model.trainable_variables]
+        unknown = [layer.name for layer in self._layers if id(layer.embeddings) not in ids]
         if unknown:
             raise InputError(f"embedding layer {unknown[0]!r} is not trainable: nothing explains through it.")
-        self._places = [paths.index(layer.embeddings.path) for layer in self._layers]
+        self._places = [ids.index(id(layer.embeddings)) for layer in self._layers]
         self._looked_up = self._lookups(train)
 
     def rank(self, query: Examples) -> KerasExplanation:
@@ -238,10 +239,10 @@ class KerasFia(Explainer[Examples, KerasExplanation]):
         with _recorded(self._layers) as seen:
             self._model(tf.nest.map_structure(tf.convert_to_tensor, examples.inputs), training=False)
         found = []
-        for layer in self._layers:
-            if not seen[layer.name]:
+        for layer, looked_up in zip(self._layers, seen, strict=True):
+            if not looked_up:
                 raise InputError(f"embedding layer {layer.name!r} looks nothing up.")
-            found.append(np.concatenate([ids.reshape(len(examples), -1) for ids in seen[layer.name]], axis=1))
+            found.append(np.concatenate([ids.reshape(len(examples), -1) for ids in looked_up], axis=1))
         return found
 
     def _weights(self, rows: Sequence[np.ndarray], theta: Any) -> list[Any]:
@@ -287,22 +288,20 @@ class KerasFia(Explainer[Examples, KerasExplanation]):
 
 
 @contextlib.contextmanager
-def _recorded(layers: Sequence[Any]) -> Iterator[dict[str, list[np.ndarray]]]:
-    """Records what embedding layers look up."""
-    seen: dict[str, list[np.ndarray]] = {layer.name: [] for layer in layers}
+def _recorded(layers: Sequence[Any]) -> Iterator[list[list[np.ndarray]]]:
+    """Records what each of some embedding layers looks up."""
+    seen: list[list[np.ndarray]] = [[] for _ in layers]
 
-    def recording(layer: Any) -> Callable[..., Any]:
-        call = layer.call
-
+    def recording(call: Callable[..., Any], found: list[np.ndarray]) -> Callable[..., Any]:
         def recorded(ids: Any, *args: Any, **kwargs: Any) -> Any:
-            seen[layer.name].append(np.asarray(ids))
+            found.append(np.asarray(ids))
             return call(ids, *args, **kwargs)
 
         return recorded
 
     try:
-        for layer in layers:
-            layer.call = recording(layer)
+        for layer, found in zip(layers, seen, strict=True):
+            layer.call = recording(layer.call, found)
         yield seen
     finally:
         for layer in layers:

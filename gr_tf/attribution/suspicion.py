@@ -14,6 +14,7 @@ from gr_tf.attribution.example_losses import Checkpoint, RatingLosses, TripleLos
 from gr_tf.attribution.fia import Fia, FiaSettings
 from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.attribution.tracin import TracIn
+from gr_tf.errors import InputError
 from gr_tf.losses import LOSSES
 from gr_tf.models.rating_model import RatingModel, RatingParameters
 from gr_tf.training.rating_trainer import RatingTrainer
@@ -89,6 +90,8 @@ def _by_tracin(tracin: TracIn, name: str, validation: tuple[np.ndarray, ...]) ->
     if name == "loss":
         return tracin.training_losses()
     count = len(validation[0])
+    if not count:
+        raise InputError("harm is to the validation examples, and there are none.")
     return -tracin.influences(validation, np.full(count, 1 / count))
 
 

@@ -70,7 +70,10 @@ def flip_ratings(ratings: RatingSet, share: float, seed: int) -> Corrupted:
 def _chosen(count: int, share: float, generator: np.random.Generator) -> np.ndarray:
     if not 0 < share < 1:
         raise InputError(f"the share of mistakes must be above 0 and below 1; got {share}.")
-    return np.sort(generator.choice(count, max(1, round(share * count)), replace=False))
+    chosen = max(1, round(share * count))
+    if chosen >= count:
+        raise InputError(f"a share of {share:g} leaves none of the {count} training examples right.")
+    return np.sort(generator.choice(count, chosen, replace=False))
 
 
 def _mask(count: int, chosen: np.ndarray) -> np.ndarray:

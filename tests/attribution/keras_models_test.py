@@ -24,8 +24,9 @@ class Recommender(keras.Model):
         self._ours = model
         self._network = [tf.constant(array) for array in parameters.network]
         users, items = np.split(parameters.table, [model.num_users])
-        self.users = keras.layers.Embedding(*users.shape, weights=[users], dtype="float64")
-        self.items = keras.layers.Embedding(*items.shape, weights=[items], dtype="float64")
+        # Of one name, as layers of two towers may be.
+        self.users = keras.layers.Embedding(*users.shape, weights=[users], dtype="float64", name="ids")
+        self.items = keras.layers.Embedding(*items.shape, weights=[items], dtype="float64", name="ids")
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         return self._ours.predict(self.users(inputs["user"]), self.items(inputs["item"]), self._network)
@@ -81,14 +82,41 @@ def test_fia_is_ours(ratings_case: Any, toy_ratings: RatingSet) -> None:
         assert got.systems[0].condition_number == pytest.approx(want.diagnostics.condition_number, rel=1e-6)
 
 
-def test_fia_with_a_penalty_is_ours(ratings_case: Any, toy_ratings: RatingSet) -> None:
-    """Of a model whose biases are penalized too: checked by the Hessian's own definition."""
+def test_a_penalty_is_in_the_hessian(ratings_case: Any, toy_ratings: RatingSet) -> None:
+    """By the definition: the rows' block of the Hessian of the training's loss, times n/n'."""
     _, _, model, train = ratings_case
-    plain, penalized = (KerasFia(model, train, squared_error, l2=l2, damping=0.01) for l2 in (0.0, 0.05))
-    query = plain.query_of(3)
-    count = len(plain.rank(query).example_ids)
-    moved = KerasFia(model, train, squared_error, damping=0.01 + 2 * 0.05 * len(train) / count)
-    np.testing.assert_allclose(penalized.rank(query).influences, moved.rank(query).influences)
+    l2, damping = 0.05, 0.01
+    explanation = KerasFia(model, train, squared_error, l2=l2, damping=damping).rank(train.only(slice(3, 4)))
+    user, item = int(train.inputs["user"][3]), int(train.inputs["item"][3])
+    tables = [np.asarray(layer.embeddings) for layer in (model.users, model.items)]
+
+    def row_losses(theta: Any, inputs: Any, targets: Any) -> Any:
+        width = tables[0].shape[1]
+        rows = [
+            tf.tensor_scatter_nd_update(table, [[place]], theta[None, first : first + width])
+            for table, place, first in zip(tables, (user, item), (0, width), strict=True)
+        ]
+        looked_up = [tf.gather(table, ids) for table, ids in zip(rows, (inputs["user"], inputs["item"]), strict=True)]
+        return squared_error(targets, model._ours.predict(*looked_up, model._network))
+
+    theta = tf.constant(np.concatenate([tables[0][user], tables[1][item]]))
+    with tf.GradientTape() as outer:
+        outer.watch(theta)
+        with tf.GradientTape() as inner:
+            inner.watch(theta)
+            # The mean over all, and the penalty of these rows.
+            loss = tf.reduce_mean(row_losses(theta, train.inputs, train.targets)) + l2 * tf.reduce_sum(theta**2)
+        gradient = inner.gradient(loss, theta)
+    hessian = outer.jacobian(gradient, theta).numpy() * len(train) / len(explanation.example_ids)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(theta)
+        own = train.only(explanation.example_ids)
+        losses = row_losses(theta, own.inputs, own.targets)
+        error = row_losses(theta, train.only(slice(3, 4)).inputs, np.zeros(1))[0]  # the output squared
+    solved = np.linalg.solve(hessian + damping * np.eye(len(hessian)), tape.gradient(error, theta).numpy())
+    of_output = 2 * explanation.output
+    want = -tape.jacobian(losses, theta).numpy() @ solved / of_output / len(explanation.example_ids)
+    np.testing.assert_allclose(explanation.influences, want, rtol=1e-6, atol=1e-9)
 
 
 def test_tracin_by_hand(text_case: tuple[keras.Model, Examples]) -> None:
@@ -136,6 +164,9 @@ def test_what_is_refused(text_case: tuple[keras.Model, Examples], ratings_case: 
         KerasTracIn(keras.Sequential([keras.layers.Dense(2)]), train, cross_entropy)
     with pytest.raises(InputError, match="the loss must give a number an example"):
         KerasTracIn(model, train, lambda y, x: tf.reduce_mean(cross_entropy(y, x)))
+    one = keras.Sequential([keras.Input([5]), keras.layers.Dense(1)])
+    with pytest.raises(InputError, match=r"the loss must give a number an example, \[n\]; got shape \(2, 2\) for two"):
+        KerasTracIn(one, Examples(np.ones((4, 5)), np.ones(4)), lambda y, x: tf.square(y - x))
     with pytest.raises(InputError, match="the model's output must be one number an example"):
         KerasFia(model, train, cross_entropy).rank(train.only(slice(1)))
     dense = keras.Sequential([keras.Input([5]), keras.layers.Dense(1)])

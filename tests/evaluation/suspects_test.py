@@ -2,14 +2,18 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from gr_tf.attribution.example_losses import TripleLosses
 from gr_tf.attribution.rollback_store import RollbackStore
-from gr_tf.attribution.suspicion import GRAPH_SCORES, RATING_SCORES, graph_suspicion, rating_suspicion
+from gr_tf.attribution.suspicion import RATING_SCORES, graph_suspicion, rating_suspicion
 from gr_tf.data.ratings import RatingSet
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation.corruption import flip_ratings, flip_tails
 from gr_tf.evaluation.detection import Detection
+from gr_tf.losses import LOSSES
+from gr_tf.models.prediction import tail_probability
 from gr_tf.training.config import TrainConfig
 from gr_tf.training.rating_config import RatingTrainConfig
 from gr_tf.training.rating_trainer import RatingTrainer
@@ -27,6 +31,8 @@ def test_flipped_tails(toy: TripleSet) -> None:
     assert not known & {tuple(triple) for triple in train[wrong].tolist()}
     np.testing.assert_array_equal(flip_tails(toy, 0.2, 3).dataset.train, train)
     assert flip_tails(toy, 0.2, 4).wrong.tolist() != wrong.tolist()
+    with pytest.raises(InputError, match="leaves none of the 60 training examples right"):
+        flip_tails(toy, 0.999, 0)
     for share in (0.0, 1.0, -1.0):
         with pytest.raises(InputError, match="the share of mistakes must be above 0 and below 1"):
             flip_tails(toy, share, 0)
@@ -61,17 +67,38 @@ def test_detection() -> None:
 
 
 def test_scores_of_triples(toy: TripleSet) -> None:
+    """Each by its definition, with its sign."""
     trainer = Trainer(toy, TrainConfig(dim=4, num_negatives=5, epochs=3, learning_rate=0.05))
     store = RollbackStore(toy.num_examples, trainer.model.width, "float64")
     table = trainer.run(store=store).table
-    scores = graph_suspicion(trainer, table, store.to_numpy())
-    for name in GRAPH_SCORES:
-        assert scores(name).shape == (60,)
-        assert np.isfinite(scores(name)).all()
+    deltas = store.to_numpy()
+    scores = graph_suspicion(trainer, table, deltas)
+    losses = scores("loss")
+    assert losses.shape == (60,)
+    for example_id in (0, 20, 59):
+        query = toy.query_of(example_id)
+        before = tail_probability(trainer.model, table, query)
+        without = table.copy()
+        np.subtract.at(without, trainer.model.rows_of(toy.train[example_id]), deltas[example_id])
+        after = tail_probability(trainer.model, without, query)
+        assert scores("gr")[example_id] == pytest.approx(np.log(before) - np.log(after))
+    assert (scores("gr") > 0).mean() > 0.9
     assert (scores("tracin") > 0).all()
-    # A triple that the model knows badly has a high loss.
-    probabilities = np.exp(-scores("loss"))
-    assert 0 < probabilities.min() < probabilities.max() < 1
+    # A step on a harmful example raises the mean validation loss, one on a helpful example lowers it.
+    example_losses = TripleLosses(trainer.model, toy, LOSSES["softmax"], 5, "float64")
+    valid = example_losses.with_candidates(toy.valid)
+
+    def loss_and_gradient(batch: tuple[np.ndarray, ...], at: np.ndarray) -> tuple[float, np.ndarray]:
+        variable = tf.Variable(at)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(example_losses.losses(tf.gather(variable, example_losses.rows(batch)), (), batch))
+        return float(loss), tf.convert_to_tensor(tape.gradient(loss, variable)).numpy()
+
+    start, _ = loss_and_gradient(valid, table)
+    for example_id in (int(scores("harm").argmax()), int(scores("harm").argmin())):
+        _, gradient = loss_and_gradient(tuple(part[[example_id]] for part in example_losses.train), table)
+        stepped, _ = loss_and_gradient(valid, table - 1e-5 * gradient)
+        assert np.sign(stepped - start) == np.sign(scores("harm")[example_id])
 
 
 def test_wrong_ratings_are_found(toy_ratings: RatingSet) -> None:
@@ -87,5 +114,10 @@ def test_wrong_ratings_are_found(toy_ratings: RatingSet) -> None:
     scores = rating_suspicion(trainer, state.parameters)
     for name in RATING_SCORES:
         assert scores(name).shape == (toy_ratings.num_examples,)
+    assert scores("loss").min() >= 0
+    errors = trainer.model.predict_pairs(state.parameters, trainer.ratings.train.pairs) - values
+    np.testing.assert_allclose(scores("loss"), errors**2)
+    # Without an example its own error grows.
+    assert (scores("fia") > 0).mean() > 0.9
     for name in ("fia", "tracin", "loss"):
         assert Detection.of(scores(name), corrupted.wrong).auroc > 0.7

@@ -30,7 +30,7 @@ def test_ones_own_data(
     for by in (None, "loss"):
         assert run_here(monkeypatch, "find_suspects", *where, "--k=3", *([f"--by={by}"] if by else [])) == 0
         assert "The most suspicious of" in capsys.readouterr().out
-        found = pd.read_csv(tmp_path / "run" / "suspects" / "suspects.csv")
+        found = pd.read_csv(tmp_path / "run" / "suspects.csv")
         assert found.columns[0] == (by or first)
         assert found[by or first].is_monotonic_decreasing
         assert sorted(found.example_id) == list(range(len(found)))
