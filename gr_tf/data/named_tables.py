@@ -3,8 +3,7 @@
 import csv
 import io
 import pathlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -17,7 +16,7 @@ _ALIASES = {
     "relation": ("predicate", "rel", "r", "p"),
     "tail": ("object", "t", "o"),
     "user": ("userid",),
-    "item": ("itemid", "movieid"),
+    "item": ("itemid", "movieid", "movie"),
     "rating": ("stars", "score"),
     "time": ("timestamp",),
     "title": ("name", "label"),
@@ -32,7 +31,7 @@ def column_names(path: pathlib.Path) -> tuple[str, ...]:
     """
     if path.suffix == ".parquet":
         return tuple(map(str, _read_parquet(path).columns))
-    return tuple(_row(path, _reader(path)))
+    return tuple(next((row for row, _ in _rows(path) if row), []))
 
 
 def places_of(names: Sequence[str], columns: Sequence[str]) -> dict[str, int]:
@@ -47,8 +46,8 @@ def places_of(names: Sequence[str], columns: Sequence[str]) -> dict[str, int]:
     return places
 
 
-def read_named(path: pathlib.Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
-    """Some columns of a file as text, and a column line: where each row ends in the file.
+def read_named(path: pathlib.Path, columns: Sequence[str], optional: Sequence[str] = ()) -> tuple[pd.DataFrame, int]:
+    """Some columns of a file as text and a column line, where each row ends; and the number of blank lines.
 
     Args:
         path: .csv (with quotes), .tsv or .txt (fields as they stand), or .parquet.
@@ -63,9 +62,9 @@ def read_named(path: pathlib.Path, columns: Sequence[str], optional: Sequence[st
         table = _read_parquet(path)
         frame = table.astype(object).where(table.notna(), "").astype(str)
         names, rows = list(map(str, frame.columns)), frame.to_numpy(dtype=object).tolist()
-        lines = list(range(1, len(rows) + 1))
+        lines, blank = list(range(1, len(rows) + 1)), 0
     else:
-        names, rows, lines = _read_rows(path)
+        names, rows, lines, blank = _read_rows(path)
     places = places_of(names, [*columns, *optional])
     missing = [column for column in columns if column not in places]
     if missing:
@@ -80,7 +79,7 @@ def read_named(path: pathlib.Path, columns: Sequence[str], optional: Sequence[st
         empty = frame[frame[column].str.strip() == ""]
         if len(empty):
             raise InputError(f"{path}:{empty.line.iloc[0]}: empty {column}: {rows[empty.index[0]]}.")
-    return frame
+    return frame, blank
 
 
 def read_text(path: pathlib.Path) -> str:
@@ -100,39 +99,38 @@ def read_text(path: pathlib.Path) -> str:
         raise InputError(f"{path}:{line_number}: not UTF-8: byte {data[error.start]:#04x} ({error.reason}).") from None
 
 
-def _read_rows(path: pathlib.Path) -> tuple[list[str], list[list[str]], list[int]]:
-    """The column names of a text file, its rows, and the line that each ends in; blank lines are passed over.
+def _read_rows(path: pathlib.Path) -> tuple[list[str], list[list[str]], list[int], int]:
+    """The column names of a text file, its rows, the line that each ends in, and how many blank ones there are."""
+    names: list[str] = []
+    rows, lines, blank = [], [], 0
+    for row, line in _rows(path):
+        if not any(cell.strip() for cell in row) and len(row) < 2:
+            blank += 1
+        elif not names:
+            names = row
+        elif len(row) != len(names):
+            raise InputError(f"{path}:{line}: want {len(names)} fields ({', '.join(names)}), got {len(row)}: {row}.")
+        else:
+            rows.append(row)
+            lines.append(line)
+    return names, rows, lines, blank
+
+
+def _rows(path: pathlib.Path) -> Iterator[tuple[list[str], int]]:
+    """The rows of a text file and the lines they end in. Blanks around a CSV's cells are no part of them.
 
     With the csv module, because pandas.read_csv cannot tell a missing last field from an empty one.
     """
-    reader = _reader(path)
-    names, rows, lines = _row(path, reader), [], []
-    while row := _row(path, reader):
-        if len(row) == 1 and not row[0].strip():
-            continue
-        if len(row) != len(names):
-            raise InputError(
-                f"{path}:{reader.line_num}: want {len(names)} fields ({', '.join(names)}), got {len(row)}: {row}."
-            )
-        rows.append(row)
-        lines.append(reader.line_num)
-    return names, rows, lines
-
-
-def _row(path: pathlib.Path, reader: Any) -> list[str]:
-    """The next row that is not blank; [] at the end. Blanks around a CSV's cells are no part of them."""
-    try:
-        row: list[str] = next((row for row in reader if row), [])
-    except csv.Error as error:
-        raise InputError(f"{path}:{reader.line_num}: {error}.") from None
-    return [cell.strip() for cell in row] if path.suffix == ".csv" else row
-
-
-def _reader(path: pathlib.Path) -> Any:
     text = io.StringIO(read_text(path), newline="")
     if path.suffix == ".csv":
-        return csv.reader(text, strict=True, skipinitialspace=True)
-    return csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
+        reader = csv.reader(text, strict=True, skipinitialspace=True)
+    else:
+        reader = csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
+    try:
+        for row in reader:
+            yield [cell.strip() for cell in row] if path.suffix == ".csv" else row, reader.line_num
+    except csv.Error as error:
+        raise InputError(f"{path}:{reader.line_num}: {error}.") from None
 
 
 def _read_parquet(path: pathlib.Path) -> pd.DataFrame:

@@ -142,7 +142,7 @@ def read_own_folder(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]
         path, titles_path = paths[0], next(iter(titles_paths), None)
     if path.suffix == ".rating":
         return read_ratings(path, "\t", time_optional=True), {}
-    frame = read_named(path, COLUMNS[:3], COLUMNS[3:])
+    frame, _ = read_named(path, COLUMNS[:3], COLUMNS[3:])  # blank lines hold no rating
     for column, dtype in (("rating", np.float64), ("time", np.int64)):
         if column in frame:
             numbers = pd.to_numeric(frame[column], errors="coerce")
@@ -156,7 +156,7 @@ def read_own_folder(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]
             frame[column] = numbers.astype(dtype)
     titles = {}
     if titles_path is not None:
-        items = read_named(titles_path, ("item", "title"))
+        items, _ = read_named(titles_path, ("item", "title"))
         titles = dict(zip(items["item"], items["title"], strict=True))
     return frame.drop(columns="line"), titles
 

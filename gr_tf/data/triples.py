@@ -118,8 +118,8 @@ def read_triples(path: pathlib.Path) -> tuple[list[NamedTriple], int]:
             a line is not three names.
     """
     if path.suffix in (".csv", ".parquet") or len(places_of(column_names(path), COLUMNS)) == len(COLUMNS):
-        frame = read_named(path, COLUMNS)
-        return list(frame[list(COLUMNS)].itertuples(index=False, name=None)), 0
+        frame, blank = read_named(path, COLUMNS)
+        return list(frame[list(COLUMNS)].itertuples(index=False, name=None)), blank
     return _read_headless(path)
 
 

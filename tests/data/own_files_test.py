@@ -40,7 +40,7 @@ def test_named_columns_in_any_order(tmp_path: pathlib.Path, name: str) -> None:
 
 def test_blanks_around_cells_and_lines(tmp_path: pathlib.Path) -> None:
     (tmp_path / "train.csv").write_bytes(b'\xef\xbb\xbfHead, relation ,tail\r\n\r\n a, r ," b, c"\r\n')
-    assert read_triples(tmp_path / "train.csv") == ([("a", "r", "b, c")], 0)
+    assert read_triples(tmp_path / "train.csv") == ([("a", "r", "b, c")], 1)
     # Other common names; without three of them the first line is a triple.
     (tmp_path / "train.tsv").write_text("h\tpredicate\ttail\na\tr\tb\n")
     assert read_triples(tmp_path / "train.tsv") == ([("a", "r", "b")], 0)
@@ -80,7 +80,7 @@ def test_what_is_refused(tmp_path: pathlib.Path, name: str, text: str, message: 
 
 def test_aliases_and_what_is_optional(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path / "ratings.csv", {"userId": [1], "movieId": [2], "rating": [3.5], "timestamp": [9]})
-    frame = read_named(path, ["user", "item", "rating"], ["time", "title"])
+    frame, _ = read_named(path, ["user", "item", "rating"], ["time", "title"])
     assert frame.to_dict("list") == {"user": ["1"], "item": ["2"], "rating": ["3.5"], "time": ["9"], "line": [2]}
 
 
