@@ -43,6 +43,7 @@ setuptools.setup(
             "playwright>=1.45",
             "pre-commit>=4.0",
             "pytest>=8.0",
+            "pytest-xdist>=3.5",
             "ruff>=0.9",
             "scipy-stubs; python_version >= '3.11'",
             "types-tqdm",
