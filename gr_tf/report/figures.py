@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gr_tf import files
+from gr_tf.evaluation.intervals import mean_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,7 +126,7 @@ def influence_spread(groups: Sequence[tuple[str, np.ndarray]]) -> "Figure":
 
 
 def removal_effects(panels: Sequence[tuple[str, Sequence[str], Sequence[Sequence[float]]]]) -> "Figure":
-    """How removals changed metrics: a panel a metric, a dot a seed, a line at the mean.
+    """How removals changed metrics: a panel a metric, a dot a seed, lines at the mean and for its 95% interval.
 
     Args:
         panels: name of the metric, names of the removals, and of each the differences by seed.
@@ -136,7 +137,10 @@ def removal_effects(panels: Sequence[tuple[str, Sequence[str], Sequence[Sequence
         axes.axvline(0, color=NEUTRAL, linewidth=0.8, linestyle=":")
         for place, values in enumerate(differences):
             axes.scatter(values, np.full(len(values), -place), s=18, color=SUPPORTING, alpha=0.7, linewidths=0)
-            axes.plot(np.full(2, np.mean(values)), [-place - 0.25, -place + 0.25], color=OPPOSING, linewidth=1.5)
+            mean, low, high = mean_interval(values)
+            axes.plot([mean, mean], [-place - 0.25, -place + 0.25], color=OPPOSING, linewidth=1.5)
+            if low is not None and high is not None:
+                axes.plot([low, high], [-place, -place], color=OPPOSING, linewidth=0.8)
         axes.set_yticks(-np.arange(len(names)), names if i == 0 else [])
         axes.set_xlabel(f"change of {metric}")
     return figure
