@@ -142,6 +142,7 @@ def removal_effects(panels: Sequence[tuple[str, Sequence[str], Sequence[Sequence
             if low is not None and high is not None:
                 axes.plot([low, high], [-place, -place], color=OPPOSING, linewidth=0.8)
         axes.set_yticks(-np.arange(len(names)), names if i == 0 else [])
+        axes.locator_params(axis="x", nbins=4)
         axes.set_xlabel(f"change of {metric}")
     return figure
 
