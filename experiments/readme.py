@@ -19,6 +19,7 @@ from experiments import (
     fia_rq1,
     fia_rq2,
     fia_rq3,
+    find_suspects,
     gr_defects,
     gr_figure2,
     gr_figure4,
@@ -133,6 +134,10 @@ def _explanation(name: str) -> str:
     )
 
 
+def _suspects() -> str:
+    return as_markdown(pd.concat([find_suspects.frame(_read(p.stem)) for p in sorted(RESULTS.glob("suspects_*.json"))]))
+
+
 def _seeds(name: str) -> str:
     result = _read(name)
     ranking = result["test_ranking"]
@@ -174,6 +179,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "tracin_table1": lambda: as_markdown(tracin_table1.frame(_read("tracin_table1_movielens-100k"))),
     "tracin_removal_published": lambda: as_markdown(tracin_removal.frame(_read("tracin_removal_published"))),
     "tracin_removal_proper": lambda: as_markdown(tracin_removal.frame(_read("tracin_removal_proper"))),
+    "suspects": _suspects,
     "explain_nations": lambda: _explanation("explain_nations"),
     "benchmark": lambda: as_markdown(benchmark.frame(_read("benchmark")["rows"])),
 }
