@@ -40,6 +40,8 @@ DECAYS = {
 # With a condition number of 1e6 float64 leaves some 1e-11.
 _CG_TOLERANCE = 1e-10
 _NUMBERS_AT_ONCE = 1 << 22
+# Explanations of so many hold all of their related ratings at a time.
+_QUERIES_AT_ONCE = 512
 _NETWORK_TOLERANCE, _NETWORK_ITERATIONS = 1e-6, 200
 
 
@@ -122,6 +124,15 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
     def query_of(self, example_id: int) -> RatingQuery:
         """See Explainer."""
         return self._ratings.query_of(example_id)
+
+    def self_influence(self, example_ids: np.ndarray) -> np.ndarray:
+        """See Explainer; of many examples at once."""
+        own = []
+        for first in range(0, len(example_ids), _QUERIES_AT_ONCE):
+            part = example_ids[first : first + _QUERIES_AT_ONCE]
+            explanations = self.rank_many([self.query_of(int(example_id)) for example_id in part])
+            own += [e.influences[e.example_ids == i][0] for e, i in zip(explanations, part, strict=True)]
+        return np.array(own, np.float64)
 
     def rank_many(self, queries: Sequence[RatingQuery]) -> list[RatingExplanation]:
         """Ranks for many queries at once; with the direct solver much faster than one by one.
