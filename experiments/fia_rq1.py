@@ -17,7 +17,8 @@ import pandas as pd
 from absl import flags
 
 from experiments import common, jobs_flag, model_flags, rating_flags, run_flags
-from gr_tf.attribution.fia import DECAYS, Fia, FiaSettings
+from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.fia_settings import DECAYS, FiaSettings
 from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit
 from gr_tf.errors import InputError

@@ -19,7 +19,8 @@ import pandas as pd
 from absl import flags
 
 from experiments import common, model_flags, rating_flags, run_flags
-from gr_tf.attribution.fia import Fia, FiaSettings
+from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.attribution.influence_analysis import InfluenceAnalysis
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit
 from gr_tf.errors import InputError

@@ -17,7 +17,8 @@ from absl import flags
 
 from experiments import common, k_flag, model_flags, rating_flags, run_flags
 from gr_tf import files
-from gr_tf.attribution.fia import Fia, FiaSettings
+from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.attribution.hessian import Diagnostics
 from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit

@@ -11,7 +11,8 @@ import pandas as pd
 
 from experiments import plain
 from experiments.timing import fastest
-from gr_tf.attribution.fia import Fia, FiaSettings
+from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit, make_rating_set
 from gr_tf.evaluation.journal import Journal
 from gr_tf.evaluation.rating_retraining import Retrained, removals_of, retrain_ratings

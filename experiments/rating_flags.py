@@ -6,7 +6,7 @@ from typing import Any
 from absl import flags
 
 from experiments import model_flags
-from gr_tf.attribution.fia import DECAYS, FiaSettings
+from gr_tf.attribution.fia_settings import DECAYS, FiaSettings
 from gr_tf.attribution.hessian import SOLVERS
 from gr_tf.data.rating_sources import load_ratings
 from gr_tf.data.ratings import RatingSet, RatingSplit

@@ -3,7 +3,8 @@ from .asking.opening import ask
 from .attribution.base import Explainer, Explanation
 from .attribution.criage import Criage
 from .attribution.example_losses import Checkpoint, RatingLosses, SequenceLosses, TripleLosses
-from .attribution.fia import Fia, FiaSettings
+from .attribution.fia import Fia
+from .attribution.fia_settings import FiaSettings
 from .attribution.influence_analysis import InfluenceAnalysis
 from .attribution.keras_models import Examples, KerasFia, KerasTracIn
 from .attribution.neighborhood import Neighborhood

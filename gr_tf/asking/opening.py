@@ -6,7 +6,7 @@ from typing import Any
 from gr_tf import files
 from gr_tf.asking.graph import GraphAsker
 from gr_tf.asking.ratings import RatingAsker
-from gr_tf.attribution.fia import FiaSettings
+from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.data.named_tables import SUFFIXES, column_names, places_of
 from gr_tf.data.rating_sources import COLUMNS as RATING_COLUMNS
 from gr_tf.data.rating_sources import RATING_DATASETS, load_ratings

@@ -13,7 +13,8 @@ from gr_tf.asking.check import Check
 from gr_tf.asking.page import Drawing, Edge
 from gr_tf.attribution.base import Explainer, checked_k
 from gr_tf.attribution.example_losses import Checkpoint
-from gr_tf.attribution.fia import Fia, FiaSettings
+from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.attribution.rating_neighborhood import RatingNeighborhood
 from gr_tf.attribution.tracin_explainers import RatingTracIn

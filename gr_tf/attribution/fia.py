@@ -18,10 +18,9 @@ import numpy as np
 import tensorflow as tf
 
 from gr_tf.attribution.base import Explainer
+from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.attribution.hessian import (
-    SOLVERS,
     Diagnostics,
-    check_damping,
     conjugate_gradients,
     hessian_vector_product,
     newton_cg,
@@ -33,42 +32,12 @@ from gr_tf.data.ratings import RatingQuery, RatingSet
 from gr_tf.errors import InputError
 from gr_tf.models.rating_model import RatingModel, RatingParameters
 
-DECAYS = {
-    "published": "the mean loss of R_t with the whole weight decay, as in the paper",
-    "trained": "the weight decay times n/n', as strong beside R_t's ratings as in the training",
-}
 # With a condition number of 1e6 float64 leaves some 1e-11.
 _CG_TOLERANCE = 1e-10
 _NUMBERS_AT_ONCE = 1 << 22
 # Explanations of so many hold all of their related ratings at a time.
 _QUERIES_AT_ONCE = 512
 _NETWORK_TOLERANCE, _NETWORK_ITERATIONS = 1e-6, 200
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FiaSettings:
-    """How influences are computed.
-
-    Attributes:
-        damping: added to H's diagonal.
-        solver: a key of SOLVERS.
-        decay: of H, a key of DECAYS. In the training's loss, the mean of all n ratings' errors plus the
-            weight decay, the n' of R_t weigh n'/n of what they weigh in the paper's H: "trained" is
-            that loss's block, up to the factor n/n' (BUILD_NOTES 62).
-        penalty_in_gradient: whether grad L(z) has the weight decay's part, as in the authors' runs.
-    """
-
-    damping: float = 1e-6
-    solver: str = "direct"
-    decay: str = "published"
-    penalty_in_gradient: bool = True
-
-    def __post_init__(self) -> None:
-        check_damping(self.damping)
-        for name, choices in (("solver", SOLVERS), ("decay", DECAYS)):
-            value = getattr(self, name)
-            if value not in choices:
-                raise InputError(f"{name} must be one of {', '.join(choices)}; got {value!r}.")
 
 
 class Fia(Explainer[RatingQuery, RatingExplanation]):

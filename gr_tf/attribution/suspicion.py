@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from gr_tf.attribution.example_losses import Checkpoint, RatingLosses, TripleLosses
-from gr_tf.attribution.fia import Fia, FiaSettings
+from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.attribution.tracin import TracIn
 from gr_tf.errors import InputError
@@ -54,7 +55,7 @@ def graph_suspicion(trainer: Trainer, table: np.ndarray, deltas: np.ndarray) -> 
         if name == "gr":
             explainer = GradientRollback(trainer.model, table, deltas, triples)
             before, after = explainer.own_probabilities(np.arange(triples.num_examples))
-            # Not the fall of the probability: that of a wrong tail is small to begin with (BUILD_NOTES 70).
+            # Not the fall of the probability: that of a wrong tail is small to begin with (BUILD_NOTES 76).
             return np.log(before) - np.log(after)
         return _by_tracin(tracin, name, losses.with_candidates(triples.valid))
 

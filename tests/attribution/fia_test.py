@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gr_tf.attribution.fia import Fia, FiaSettings
+from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.attribution.hessian import SOLVERS, _compiled_conjugate_gradients, explicit_hessian
 from gr_tf.attribution.influence_analysis import InfluenceAnalysis
 from gr_tf.attribution.rating_explanation import RatingExplanation

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gr_tf.attribution.fia import Fia, FiaSettings
+from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.attribution.keras_models import Examples, KerasFia, KerasTracIn
 from gr_tf.data.ratings import RatingSet
 from gr_tf.errors import InputError
