@@ -34,7 +34,9 @@ def training_steps(trainer: Trainer) -> Callable[[int], None]:
         gradients = tape.gradient(loss, [entities, relations])
         optimizer.apply_gradients(zip(map(tf.convert_to_tensor, gradients), [entities, relations], strict=True))
 
-    candidates = tf.constant(draw_candidates(triples.train, 0, n, trainer.config.num_negatives))
+    candidates = tf.constant(
+        draw_candidates(triples.train, 0, n, trainer.config.num_negatives, trainer.config.negatives_seed)
+    )
     train = tf.constant(triples.train)
 
     def steps(count: int) -> None:

@@ -48,6 +48,9 @@ _CONFIG_FLAGS: tuple[flags.FlagHolder[Any], ...] = (
         "steps", None, list(STEPS), f"Compute the whole table, or the rows a step touches. Default: {_DEFAULTS.steps}."
     ),
     model_flags.SEED,
+    flags.DEFINE_integer(
+        "negatives_seed", None, f"Seed of the negatives; 0: the authors' own draw. Default: {_DEFAULTS.negatives_seed}."
+    ),
 )
 
 

@@ -12,10 +12,11 @@ from gr_tf.data.negatives import BLOCK_SIZE, draw_candidates
 from gr_tf.data.ratings import RatingSet
 from gr_tf.data.sequences import Sequences, SequenceSet
 from gr_tf.data.triples import Query, TripleSet
-from gr_tf.losses import Loss, softmax_loss
+from gr_tf.losses import LOSSES, softmax_loss
 from gr_tf.models.base import FactorModel
 from gr_tf.models.rating_model import RatingModel, RatingParameters
 from gr_tf.models.sequence_recommender import NAMES, SequenceParameters, SequenceRecommender
+from gr_tf.training.config import TrainConfig
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -128,10 +129,10 @@ class TripleLosses(ExampleLosses):
     entities that may be predicted.
     """
 
-    def __init__(self, model: FactorModel, triples: TripleSet, loss: Loss, num_negatives: int, dtype: str) -> None:
+    def __init__(self, model: FactorModel, triples: TripleSet, config: TrainConfig, dtype: str) -> None:
         self._model = model
-        self._loss = loss
-        self._num_negatives = num_negatives
+        self._loss = LOSSES[config.loss]
+        self._config = config
         self.train = self.with_candidates(triples.train)
         self.layers = ("table",)
         self.dtype = dtype
@@ -139,7 +140,11 @@ class TripleLosses(ExampleLosses):
     def with_candidates(self, triples: np.ndarray) -> tuple[np.ndarray, ...]:
         """Triples [n, 3] as examples, with candidates drawn as in training."""
         blocks = range(0, len(triples), BLOCK_SIZE)
-        drawn = [draw_candidates(triples, first, self._model.num_entities, self._num_negatives) for first in blocks]
+        config, num_entities = self._config, self._model.num_entities
+        drawn = [
+            draw_candidates(triples, first, num_entities, config.num_negatives, config.negatives_seed)
+            for first in blocks
+        ]
         return triples[:, :2], np.concatenate(drawn)
 
     def query(self, query: Query) -> tuple[np.ndarray, ...]:

@@ -16,7 +16,6 @@ from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.attribution.tracin import TracIn
 from gr_tf.errors import InputError
-from gr_tf.losses import LOSSES
 from gr_tf.models.rating_model import RatingModel, RatingParameters
 from gr_tf.training.rating_trainer import RatingTrainer
 from gr_tf.training.trainer import Trainer
@@ -48,7 +47,7 @@ def graph_suspicion(trainer: Trainer, table: np.ndarray, deltas: np.ndarray) -> 
         deltas: [num_examples, 3, width], the rollback store of the same epoch.
     """
     triples, config = trainer.triples, trainer.config
-    losses = TripleLosses(trainer.model, triples, LOSSES[config.loss], config.num_negatives, table.dtype.name)
+    losses = TripleLosses(trainer.model, triples, config, table.dtype.name)
     tracin = TracIn(losses, [Checkpoint.of(table, config.learning_rate)])
 
     def scores(name: str) -> np.ndarray:

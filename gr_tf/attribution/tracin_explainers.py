@@ -17,7 +17,6 @@ from gr_tf.attribution.triple_explanation import TripleExplanation
 from gr_tf.data.ratings import RatingQuery, RatingSet
 from gr_tf.data.sequences import SequenceQuery, SequenceSet
 from gr_tf.data.triples import Query, TripleSet
-from gr_tf.losses import LOSSES
 from gr_tf.models.base import FactorModel
 from gr_tf.models.prediction import tail_probability
 from gr_tf.models.rating_model import RatingModel, RatingParameters
@@ -45,7 +44,7 @@ class TripleTracIn(Explainer[Query, TripleExplanation]):
         """
         self._model = model
         dtype = checkpoints[0].table.dtype.name
-        self._losses = TripleLosses(model, triples, LOSSES[config.loss], config.num_negatives, dtype)
+        self._losses = TripleLosses(model, triples, config, dtype)
         self._tracin = TracIn(self._losses, checkpoints)
         self._table = checkpoints[-1].table
         self._triples = triples

@@ -27,6 +27,18 @@ class AdjacencyIndex:
         )
 
 
+def shared_elements(query: Query, triples: TripleSet) -> np.ndarray:
+    """How much every training triple [num_examples] has in common with a query.
+
+    One for its relation, one for each of the query's entities that is its head or tail; 0 for triples that are
+    not adjacent.
+    """
+    heads, relations, tails = triples.train.T
+    entities = [(heads == entity) | (tails == entity) for entity in {query.head, query.tail}]
+    shared: np.ndarray = np.sum([relations == query.relation, *entities], axis=0)
+    return shared
+
+
 class _Groups:
     """Values grouped by integer key, in one array."""
 

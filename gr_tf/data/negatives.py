@@ -5,7 +5,7 @@ import numpy as np
 BLOCK_SIZE = 4096
 
 
-def draw_candidates(train: np.ndarray, first: int, num_entities: int, num_negatives: int) -> np.ndarray:
+def draw_candidates(train: np.ndarray, first: int, num_entities: int, num_negatives: int, seed: int = 0) -> np.ndarray:
     """The candidates of the steps of one block, as the authors' program draws them.
 
     A block's draw depends on its first step only, so it is the same in every epoch and in
@@ -18,11 +18,13 @@ def draw_candidates(train: np.ndarray, first: int, num_entities: int, num_negati
         first: the block's first step, a multiple of BLOCK_SIZE.
         num_entities: negatives are drawn from [0, num_entities).
         num_negatives: how many negatives a step has.
+        seed: another draw; 0 is the authors' own.
 
     Returns:
         [min(BLOCK_SIZE, num_examples - first), 1 + num_negatives] int32, the gold tail first.
     """
-    draw = np.random.RandomState(first).randint(num_entities, size=(BLOCK_SIZE, num_negatives))
+    generator = np.random.RandomState((seed, first) if seed else first)
+    draw = generator.randint(num_entities, size=(BLOCK_SIZE, num_negatives))
     block = train[first : first + BLOCK_SIZE]
     heads, golds = block[:, :1], block[:, 2:]
     middle = (heads + golds) // 2

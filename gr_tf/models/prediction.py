@@ -1,6 +1,7 @@
 """What a table of parameters predicts: probabilities, the filtered top-1."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -74,3 +75,20 @@ def tail_probability(model: FactorModel, table: Any, query: Query) -> float:
     """p(query.tail | query.head, query.relation): the softmax of the scores over all entities."""
     scores = model.score_all_tails(table, np.array([query.head]), np.array([query.relation]))
     return float(tf.nn.softmax(scores)[0, query.tail])
+
+
+def tail_probabilities(model: FactorModel, table: Any, queries: Sequence[Query]) -> np.ndarray:
+    """p(tail | head, relation) [n] of queries; see tail_probability."""
+    heads, relations, tails = np.array([[query.head, query.relation, query.tail] for query in queries]).T
+    scores = model.score_all_tails(table, heads, relations)
+    probabilities: np.ndarray = tf.nn.softmax(scores).numpy()
+    return probabilities[np.arange(len(queries)), tails]
+
+
+def mean_probabilities(
+    model: FactorModel, tables: Sequence[Any], heads: np.ndarray, relations: np.ndarray
+) -> np.ndarray:
+    """p(. | head, relation) [n, num_entities], the mean over the tables of several trainings."""
+    parts = [tf.nn.softmax(model.score_all_tails(table, heads, relations)).numpy() for table in tables]
+    mean: np.ndarray = np.mean(parts, axis=0)
+    return mean

@@ -46,7 +46,8 @@ class TrainConfig:
         dtype: "float64" or "float32".
         constraint: on the rows' norms, one of CONSTRAINTS; needs dense steps.
         steps: "dense", "rows", or "auto": by size.
-        seed: of the initial values; the negatives are the same for every seed.
+        seed: of the initial values.
+        negatives_seed: of the negatives; 0 is the authors' own draw.
     """
 
     model: str = "distmult"
@@ -62,6 +63,7 @@ class TrainConfig:
     constraint: str = "none"
     steps: str = "auto"
     seed: int = 0
+    negatives_seed: int = 0
 
     def __post_init__(self) -> None:
         for name, choices in (
@@ -87,6 +89,7 @@ class TrainConfig:
             ("num_negatives", 1, 1 << 16),
             ("epochs", 1, 1 << 20),
             ("seed", 0, (1 << 32) - 1),
+            ("negatives_seed", 0, (1 << 32) - 1),
         ):
             value = getattr(self, name)
             if not lowest <= value <= highest:

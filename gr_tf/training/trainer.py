@@ -247,7 +247,10 @@ class Trainer:
         """Device inputs (see block.Steps.plan) of the block from step `first` on."""
         if first in self._kept_plans:
             return self._kept_plans[first]
-        candidates = draw_candidates(self.triples.train, first, len(self.triples.entities), self.config.num_negatives)
+        config = self.config
+        candidates = draw_candidates(
+            self.triples.train, first, len(self.triples.entities), config.num_negatives, config.negatives_seed
+        )
         rows = np.concatenate([self._train_rows[first : first + BLOCK_SIZE, :2], candidates], axis=1)
         # The last block is padded with its last step, which is not done again.
         rows = np.pad(rows, ((0, self._block_size - len(rows)), (0, 0)), mode="edge")

@@ -15,7 +15,6 @@ from gr_tf.data.ratings import RatingQuery, RatingSet
 from gr_tf.data.sequences import SequenceQuery, SequenceSet
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
-from gr_tf.losses import LOSSES
 from gr_tf.models.sequence_prediction import next_item_probability
 from gr_tf.models.sequence_recommender import SequenceParameters
 from gr_tf.training.config import TrainConfig
@@ -41,7 +40,7 @@ def triple_case(triples: TripleSet, name: str, loss: str) -> Case:
     config = TrainConfig(model=name, dim=4, num_negatives=3, loss=loss)
     model = config.make_model(triples)
     checkpoints = [Checkpoint.of(model.initial_table(seed, "float64"), rate) for seed, rate in ((0, 0.1), (1, 0.3))]
-    losses = TripleLosses(model, triples, LOSSES[loss], config.num_negatives, "float64")
+    losses = TripleLosses(model, triples, config, "float64")
     queries = [losses.query(Query(*map(int, triple))) for triple in triples.test[:7]]
     return losses, checkpoints, tuple(np.concatenate(arrays) for arrays in zip(*queries, strict=True))
 

@@ -12,7 +12,6 @@ from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation.corruption import flip_ratings, flip_tails
 from gr_tf.evaluation.detection import Detection
-from gr_tf.losses import LOSSES
 from gr_tf.models.prediction import tail_probability
 from gr_tf.training.config import TrainConfig
 from gr_tf.training.rating_config import RatingTrainConfig
@@ -85,7 +84,7 @@ def test_scores_of_triples(toy: TripleSet) -> None:
     assert (scores("gr") > 0).mean() > 0.9
     assert (scores("tracin") > 0).all()
     # A step on a harmful example raises the mean validation loss, one on a helpful example lowers it.
-    example_losses = TripleLosses(trainer.model, toy, LOSSES["softmax"], 5, "float64")
+    example_losses = TripleLosses(trainer.model, toy, trainer.config, "float64")
     valid = example_losses.with_candidates(toy.valid)
 
     def loss_and_gradient(batch: tuple[np.ndarray, ...], at: np.ndarray) -> tuple[float, np.ndarray]:

@@ -120,8 +120,8 @@ def test_sgd_deltas_add_up(tmp_path: pathlib.Path) -> None:
 def use_blocks(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Trains in blocks of `size` whose candidates do not depend on the size."""
 
-    def draw(train: np.ndarray, first: int, num_entities: int, num_negatives: int) -> np.ndarray:
-        return draw_candidates(train, 0, num_entities, num_negatives)[first : first + size]
+    def draw(train: np.ndarray, first: int, num_entities: int, num_negatives: int, seed: int) -> np.ndarray:
+        return draw_candidates(train, 0, num_entities, num_negatives, seed)[first : first + size]
 
     monkeypatch.setattr("gr_tf.training.trainer.BLOCK_SIZE", size)
     monkeypatch.setattr("gr_tf.training.trainer.draw_candidates", draw)
