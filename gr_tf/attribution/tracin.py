@@ -134,9 +134,7 @@ class TracIn:
         of_rows, *of_shared = self._gradients(arrays, batch)
         total = tf.zeros_like(of_rows[:, 0, 0])
         if self._counts[0]:
-            # A row that an example has twice moves by the sum.
-            same = tf.cast(ids[:, :, None] == ids[:, None, :], of_rows.dtype)
-            total += tf.reduce_sum(same * tf.matmul(of_rows, of_rows, transpose_b=True), axis=[1, 2])
+            total += _squared_norms_of_sums(ids, of_rows)
         for gradient, counts in zip(of_shared, self._counts[1:]):  # noqa: B905  (autograph)
             if counts:
                 total += tf.reduce_sum(tf.square(tf.reshape(gradient, [tf.shape(gradient)[0], -1])), axis=1)
@@ -155,6 +153,18 @@ class TracIn:
             return [of_rows[0], *of_shared]
 
         return list(tf.vectorized_map(of_one, tuple(batch)))
+
+
+def _squared_norms_of_sums(ids: Any, rows: Any) -> Any:
+    """Squared norms [n] of tables that are 0 but for rows [n, k, width]; those of one id in [n, k] are summed."""
+    count, places = tf.unstack(tf.shape(ids))
+    order = tf.argsort(ids, axis=1)
+    ordered = tf.gather(ids, order, batch_dims=1)
+    is_new = tf.pad(tf.cast(ordered[:, 1:] != ordered[:, :-1], tf.int32), [[0, 0], [1, 0]])
+    segments = tf.cumsum(is_new, axis=1) + places * tf.range(count)[:, None]
+    flat = tf.reshape(tf.gather(rows, order, batch_dims=1), [count * places, tf.shape(rows)[2]])
+    sums = tf.math.unsorted_segment_sum(flat, tf.reshape(segments, [-1]), count * places)
+    return tf.reduce_sum(tf.reshape(tf.square(sums), [count, -1]), axis=1)
 
 
 def _finite(values: np.ndarray, what: str) -> np.ndarray:
