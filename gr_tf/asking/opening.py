@@ -7,7 +7,7 @@ from gr_tf import files
 from gr_tf.asking.graph import GraphAsker
 from gr_tf.asking.ratings import RatingAsker
 from gr_tf.attribution.fia_settings import FiaSettings
-from gr_tf.data.named_tables import SUFFIXES, column_names, places_of
+from gr_tf.data.named_tables import column_names, places_of, table_named
 from gr_tf.data.rating_sources import COLUMNS as RATING_COLUMNS
 from gr_tf.data.rating_sources import RATING_DATASETS, load_ratings
 from gr_tf.data.ratings import RatingSplit
@@ -130,16 +130,12 @@ def kind_of(data_dir: str | pathlib.Path | None, dataset: str | None) -> str:
     path = pathlib.Path(data_dir)
     if path.is_file():
         return RATINGS if path.suffix == ".rating" or _has_rating_columns(path) else GRAPH
-    of_ratings = [*path.glob("*.rating"), *(path / f"ratings{suffix}" for suffix in SUFFIXES)]
-    of_triples = [path / f"train{suffix}" for suffix in SUFFIXES]
-    found = {
-        kind: [file.name for file in paths if file.exists()]
-        for kind, paths in ((RATINGS, of_ratings), (GRAPH, of_triples))
-    }
-    if found[RATINGS] and found[GRAPH]:
-        both = f"{found[RATINGS][0]} and {found[GRAPH][0]}"
+    of_ratings = next(path.glob("*.rating"), None) or table_named(path, "ratings")
+    of_triples = table_named(path, "train")
+    if of_ratings and of_triples:
+        both = f"{of_ratings.name} and {of_triples.name}"
         raise InputError(f"{path}: has {both}, ratings and triples: name the file that you mean.")
-    return RATINGS if found[RATINGS] else GRAPH
+    return RATINGS if of_ratings else GRAPH
 
 
 def _has_rating_columns(path: pathlib.Path) -> bool:

@@ -23,13 +23,31 @@ _ALIASES = {
 }
 
 
+def suffix_of(path: pathlib.Path) -> str:
+    """The suffix that tells how a file is read: in small letters."""
+    return path.suffix.lower()
+
+
+def table_named(folder: pathlib.Path, stem: str) -> pathlib.Path | None:
+    """The file of a folder with this name and one of SUFFIXES, in small letters or capitals; None if there is none.
+
+    Raises:
+        InputError: if there are two.
+    """
+    children = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = [path for path in children if path.stem == stem and suffix_of(path) in SUFFIXES]
+    if len(found) > 1:
+        raise InputError(f"{folder}: has {' and '.join(path.name for path in found)}; want one of them.")
+    return found[0] if found else None
+
+
 def column_names(path: pathlib.Path) -> tuple[str, ...]:
     """The column names of a file as they stand: of a text file, its first line.
 
     Raises:
         InputError: if it cannot be read, or is no table.
     """
-    if path.suffix == ".parquet":
+    if suffix_of(path) == ".parquet":
         return tuple(map(str, _read_parquet(path).columns))
     return tuple(next((row for row, _ in _rows(path) if row), []))
 
@@ -58,7 +76,7 @@ def read_named(path: pathlib.Path, columns: Sequence[str], optional: Sequence[st
         InputError: naming file, line and value, if a column is missing, a row has not as many fields as the
             first, or a field is empty.
     """
-    if path.suffix == ".parquet":
+    if suffix_of(path) == ".parquet":
         table = _read_parquet(path)
         frame = table.astype(object).where(table.notna(), "").astype(str)
         names, rows = list(map(str, frame.columns)), frame.to_numpy(dtype=object).tolist()
@@ -122,13 +140,13 @@ def _rows(path: pathlib.Path) -> Iterator[tuple[list[str], int]]:
     With the csv module, because pandas.read_csv cannot tell a missing last field from an empty one.
     """
     text = io.StringIO(read_text(path), newline="")
-    if path.suffix == ".csv":
+    if suffix_of(path) == ".csv":
         reader = csv.reader(text, strict=True, skipinitialspace=True)
     else:
         reader = csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
     try:
         for row in reader:
-            yield [cell.strip() for cell in row] if path.suffix == ".csv" else row, reader.line_num
+            yield [cell.strip() for cell in row] if suffix_of(path) == ".csv" else row, reader.line_num
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: {error}.") from None
 

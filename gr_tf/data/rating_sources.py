@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.data.download import cache_folder
-from gr_tf.data.named_tables import SUFFIXES, read_named
+from gr_tf.data.named_tables import read_named, table_named
 from gr_tf.data.ratings import RatingSet, RatingSplit, make_rating_set
 from gr_tf.errors import InputError
 
@@ -129,17 +129,9 @@ def read_own_folder(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]
     Raises:
         InputError: naming file, line and value, if the ratings are absent, or a file is malformed.
     """
-    if folder.is_file():
-        path, titles_path = folder, None
-    else:
-        found = {name: [folder / f"{name}{suffix}" for suffix in SUFFIXES] for name in ("ratings", "items")}
-        paths, titles_paths = ([path for path in found[name] if path.exists()] for name in found)
-        if not paths:
-            return read_rating_folder(folder, _OWN)
-        for several in (paths, titles_paths):
-            if len(several) > 1:
-                raise InputError(f"{folder}: has {' and '.join(path.name for path in several)}; want one of them.")
-        path, titles_path = paths[0], next(iter(titles_paths), None)
+    path, titles_path = (folder, None) if folder.is_file() else (table_named(folder, n) for n in ("ratings", "items"))
+    if path is None:
+        return read_rating_folder(folder, _OWN)
     if path.suffix == ".rating":
         return read_ratings(path, "\t", time_optional=True), {}
     frame, _ = read_named(path, COLUMNS[:3], COLUMNS[3:])  # blank lines hold no rating

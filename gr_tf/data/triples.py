@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 
 from gr_tf import files
-from gr_tf.data.named_tables import SUFFIXES, column_names, places_of, read_named, read_text
+from gr_tf.data.named_tables import (
+    SUFFIXES,
+    column_names,
+    places_of,
+    read_named,
+    read_text,
+    suffix_of,
+    table_named,
+)
 from gr_tf.data.triple_split import TripleSplit, hold_out
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
@@ -117,7 +125,7 @@ def read_triples(path: pathlib.Path) -> tuple[list[NamedTriple], int]:
         InputError: naming file, line and value, if the file is absent, is not UTF-8, or
             a line is not three names.
     """
-    if path.suffix in (".csv", ".parquet") or len(places_of(column_names(path), COLUMNS)) == len(COLUMNS):
+    if suffix_of(path) in (".csv", ".parquet") or len(places_of(column_names(path), COLUMNS)) == len(COLUMNS):
         frame, blank = read_named(path, COLUMNS)
         return list(frame[list(COLUMNS)].itertuples(index=False, name=None)), blank
     return _read_headless(path)
@@ -191,13 +199,8 @@ def _split_files(folder: pathlib.Path) -> dict[str, pathlib.Path]:
     Raises:
         InputError: if train has none, or a split has two.
     """
-    paths = {}
-    for part in SPLITS:
-        found = [path for path in (folder / f"{part}{suffix}" for suffix in SUFFIXES) if path.exists()]
-        if len(found) > 1:
-            raise InputError(f"{folder}: has {' and '.join(path.name for path in found)}; want one of them.")
-        if found:
-            paths[part] = found[0]
+    found = {part: table_named(folder, part) for part in SPLITS}
+    paths = {part: path for part, path in found.items() if path is not None}
     if "train" not in paths:
         if not folder.is_dir():
             raise InputError(f"{folder}: no such file or folder.")

@@ -119,9 +119,13 @@ def test_search_sort_and_slider(browser: Any, nasty_asker: Asker, tmp_path: path
         assert shown.locator("#graph .edge.query").count() == 1
     edge = shown.locator("#graph .edge[data-example]").first
     example = edge.get_attribute("data-example")
-    shown.locator(f"#examples tr[data-example='{example}']").hover()
-    assert "faded" not in (edge.get_attribute("class") or "")
-    assert shown.locator("#graph .edge.faded").count() == shown.locator("#graph .edge").count() - 1
+    row = shown.locator(f"#examples tr[data-example='{example}']")
+    for look, away in ((row.hover, shown.locator("h1").hover), (row.focus, shown.locator("#search").focus)):
+        look()
+        assert "faded" not in (edge.get_attribute("class") or "")
+        assert shown.locator("#graph .edge.faded").count() == shown.locator("#graph .edge").count() - 1
+        away()
+        assert shown.locator("#graph .edge.faded").count() == 0
     assert wrong == []
 
 

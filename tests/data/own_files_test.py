@@ -19,9 +19,9 @@ TRIPLES = [("a, b", "r", 'say "x"'), ("007", "r", "a, b"), ("NA", "q", "007")]
 
 def write(path: pathlib.Path, columns: Mapping[str, Sequence[object]]) -> pathlib.Path:
     frame = pd.DataFrame(columns)
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         frame.to_parquet(path)
-    elif path.suffix == ".csv":
+    elif path.suffix.lower() == ".csv":
         frame.to_csv(path, index=False)
     else:
         rows = [list(columns), *frame.astype(str).to_numpy().tolist()]
@@ -29,7 +29,7 @@ def write(path: pathlib.Path, columns: Mapping[str, Sequence[object]]) -> pathli
     return path
 
 
-@pytest.mark.parametrize("name", ["train.csv", "train.tsv", "train.txt", "train.parquet"])
+@pytest.mark.parametrize("name", ["train.csv", "train.CSV", "train.tsv", "train.txt", "train.Parquet"])
 def test_named_columns_in_any_order(tmp_path: pathlib.Path, name: str) -> None:
     heads, relations, tails = ([triple[i] for triple in TRIPLES] for i in range(3))
     columns = {"source": ["x"] * 3, "Tail": tails, "head": heads, "relation": relations}
@@ -139,7 +139,7 @@ def test_nothing_to_hold_out(tmp_path: pathlib.Path) -> None:
             TripleSplit(valid_share=share)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".TSV", ".parquet"])
 def test_ratings_with_named_columns(tmp_path: pathlib.Path, suffix: str) -> None:
     users, items, ratings = ["u1", "u1", "u2"], ["a,b", "c", "c"], [4.5, 1, 3]
     path = write(tmp_path / f"ratings{suffix}", {"rating": ratings, "user_id": users, "item": items})
