@@ -48,7 +48,7 @@ Scores = Callable[[str], np.ndarray]
 _BY = flags.DEFINE_string(
     "by",
     None,
-    "Rank by: of triples gr (the default), tracin, harm, loss; of ratings fia (the default), tracin, harm, loss.",
+    "Rank by: of triples gr, tracin, harm, loss; of ratings fia, tracin, harm, loss. Default: loss, which found most.",
 )
 _FLIP = flags.DEFINE_float(
     "flip", None, "Make this share of the training examples wrong first, and tell how well each way finds them."
@@ -215,7 +215,7 @@ def main() -> None:
         return
     if flags.FLAGS["num_seeds"].present:
         raise InputError("--num_seeds is for --flip.")
-    way = _BY.value or next(iter(ways))
+    way = _BY.value or "loss"
     if way not in ways:
         raise InputError(f"by must be one of {', '.join(ways)} for this data; got {way!r}.")
     checked_k(k_flag.K.value)

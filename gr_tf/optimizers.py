@@ -73,13 +73,17 @@ class Adam:
         """Both means are zero."""
         return tf.zeros_like(table), tf.zeros_like(table)
 
-    def apply(self, table: Any, slots: Slots, gradient: Any, step: Any, learning_rate: Any) -> tuple[Any, Slots]:
-        """One step; see Optimizer. The slots are the running means of the gradient and of its square."""
-        mean, square = slots
+    def rate(self, step: Any, learning_rate: Any) -> Any:
+        """What multiplies mean / (sqrt(square) + epsilon) in the step after `step` others."""
         if self.decay_rate != 1:
             learning_rate = learning_rate * self.decay_rate ** (step / self.decay_steps)
         count = step + 1
-        rate = learning_rate * tf.sqrt(1 - self.beta2**count) / (1 - self.beta1**count)
+        return learning_rate * tf.sqrt(1 - self.beta2**count) / (1 - self.beta1**count)
+
+    def apply(self, table: Any, slots: Slots, gradient: Any, step: Any, learning_rate: Any) -> tuple[Any, Slots]:
+        """One step; see Optimizer. The slots are the running means of the gradient and of its square."""
+        mean, square = slots
+        rate = self.rate(step, learning_rate)
         mean = self.beta1 * mean + (1 - self.beta1) * gradient
         square = self.beta2 * square + (1 - self.beta2) * gradient * gradient
         return table - rate * mean / (tf.sqrt(square) + self.epsilon), (mean, square)

@@ -47,8 +47,10 @@ def test_readme_python_for_ones_own_files_runs(tmp_path: pathlib.Path) -> None:
     assert " of 3 trainings" in printed
 
 
-def test_readme_python_runs() -> None:
-    assert "influence" in run_example(1)
+def test_readme_python_runs(tmp_path: pathlib.Path) -> None:
+    printed = run_example(1, ('"runs/why"', repr(str(tmp_path / "why"))))
+    assert "influence" in printed
+    assert printed.endswith("True\n")
 
 
 def test_readme_python_for_keras_runs() -> None:

@@ -1,0 +1,258 @@
+"""Replay: the exact derivative of a prediction with respect to doing a training example's steps.
+
+Weigh every step of example i with w_i: state <- state + w_i * (step(state) - state), so that w_i = 1 is the
+training that was done and w_i = 0 the one without the example. The influence of i is dp / dw_i at 1: what the
+prediction would lose, to first order, without the example, through everything that came after. Gradient
+Rollback, TracIn and influence functions each leave out a part of this path.
+
+Computed for all examples at once by reverse differentiation through the whole training (as in Maclaurin et al.
+2015 for hyperparameters, Hara et al. 2019 for SGD), Adam's means and its count of steps included. The states on
+the way back come from the training itself, kept at the start of every segment, and are computed again within it:
+memory is that of one segment and of one state a segment.
+"""
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from gr_tf.attribution.base import Explainer
+from gr_tf.attribution.triple_explanation import TripleExplanation
+from gr_tf.data.negatives import BLOCK_SIZE
+from gr_tf.data.triples import Query
+from gr_tf.errors import InputError
+from gr_tf.losses import LOSSES
+from gr_tf.models.base import FactorModel
+from gr_tf.models.prediction import tail_probability
+from gr_tf.optimizers import Adam
+from gr_tf.training.dense_steps import DenseState, DenseSteps
+from gr_tf.training.trainer import Trainer
+
+# Numbers of the adjoints of the queries that go back together.
+_ADJOINT_NUMBERS = 1 << 20
+
+
+class _Adjoint(NamedTuple):
+    """Derivatives of n predictions with respect to a state: [num_rows, n, width] each, and [n]."""
+
+    table: Any
+    mean: Any
+    square: Any
+    step: Any
+
+
+class _Segment(NamedTuple):
+    """Some steps of one block: where they begin, and the state there."""
+
+    epoch: int
+    first: int
+    size: int
+    state: DenseState
+
+
+class Replay(Explainer[Query, TripleExplanation]):
+    """Ranks all training triples of a training with Adam and dense steps.
+
+    Args:
+        trainer: of the model; trained here once, bit for bit as by `trainer.run`.
+        epochs: at most the configuration's, the default.
+        segment: steps between the states that are kept.
+
+    Raises:
+        InputError: if the trainer is of another optimizer, or of steps by rows, or has a constraint.
+    """
+
+    def __init__(self, trainer: Trainer, *, epochs: int | None = None, segment: int = 256) -> None:
+        config, optimizer = trainer.config, trainer.config.make_optimizer()
+        if not isinstance(trainer.steps, DenseSteps) or not isinstance(optimizer, Adam) or config.constraint != "none":
+            raise InputError("replay needs optimizer 'adam', dense steps and no constraint.")
+        self._trainer = trainer
+        self._learning_rate = config.initial_learning_rate(np.array([], np.int64))
+        key = (trainer.model, config.loss, optimizer, config.dtype)
+        self._forward, self._backward = _compiled_forward(*key), _compiled_backward(*key)
+        self._segments = list(self._train(config.epochs if epochs is None else epochs, segment))
+
+    @property
+    def table(self) -> np.ndarray:
+        """The trained parameters [num_rows, width]."""
+        return self._trainer.steps.table(self._final)
+
+    def _train(self, epochs: int, segment: int) -> Iterator[_Segment]:
+        trainer = self._trainer
+        num_examples = trainer.triples.num_examples
+        state = trainer.steps.start(trainer.initial_table, self._learning_rate)
+        for epoch in range(epochs):
+            for first in range(0, num_examples, BLOCK_SIZE):
+                block = min(BLOCK_SIZE, num_examples - first)
+                for start in range(0, block, segment):
+                    size = min(segment, block - start)
+                    yield _Segment(epoch, first + start, size, state)
+                    order = np.resize(np.arange(start, start + size, dtype=np.int32), min(BLOCK_SIZE, num_examples))
+                    state, _ = trainer.steps.run(state, trainer.block_plan(first), order, tf.constant(size))
+        self._final = state
+
+    def query_of(self, example_id: int) -> Query:
+        """See Explainer."""
+        return self._trainer.triples.query_of(example_id)
+
+    def rank(self, query: Query) -> TripleExplanation:
+        """Every training triple."""
+        influences = self.influences([query])[0]
+        probability = tail_probability(self._trainer.model, self._final.table, query)
+        order = np.argsort(-influences, kind="stable")
+        return TripleExplanation(
+            query, order, influences[order], probability, probability - influences[order], self._trainer.triples
+        )
+
+    def self_influence(self, example_ids: np.ndarray) -> np.ndarray:
+        """See Explainer; of many examples at once."""
+        influences = self.influences([self.query_of(int(example_id)) for example_id in example_ids])
+        return influences[np.arange(len(example_ids)), example_ids]
+
+    def influences(self, queries: Sequence[Query]) -> np.ndarray:
+        """The influence [num_queries, num_examples] of every training triple on p(tail | head, relation).
+
+        Raises:
+            InputError: if one is not finite, naming the example.
+        """
+        model = self._trainer.model
+        together = max(1, _ADJOINT_NUMBERS // (model.num_rows * model.width))
+        parts = [self._go_back(queries[first : first + together]) for first in range(0, len(queries), together)]
+        found = np.concatenate([np.zeros((0, self._trainer.triples.num_examples)), *parts])
+        bad = np.argwhere(~np.isfinite(found))
+        if len(bad):
+            raise InputError(f"the influence of training example {bad[0][1]} on {queries[bad[0][0]]} is not finite.")
+        return found
+
+    def _go_back(self, queries: Sequence[Query]) -> np.ndarray:
+        trainer = self._trainer
+        gradient = _probability_gradients(trainer.model, self._final.table, queries)
+        zeros = tf.zeros_like(gradient)
+        adjoint = _Adjoint(gradient, zeros, zeros, tf.zeros([len(queries)], gradient.dtype))
+        total = np.zeros((len(queries), trainer.triples.num_examples))
+        for segment in reversed(self._segments):
+            block = segment.first // BLOCK_SIZE * BLOCK_SIZE
+            rows = tf.gather(trainer.block_plan(block), np.arange(segment.size) + segment.first - block)
+            states = self._forward(segment.state, rows)
+            adjoint, effects = self._backward(states, segment.state.step, segment.state.learning_rate, rows, adjoint)
+            total[:, segment.first : segment.first + segment.size] += effects.numpy().T
+        return total
+
+
+def _probability_gradients(model: FactorModel, table: Any, queries: Sequence[Query]) -> Any:
+    """[num_rows, n, width]: the derivatives of the probabilities of n queries' tails."""
+    asked = np.array([[query.head, query.relation, query.tail] for query in queries])
+    tables = tf.Variable(tf.tile(table[None], [len(asked), 1, 1]))
+    columns = np.arange(model.num_entities) if model.candidates is None else np.array(model.candidates)
+    everyone = np.arange(len(asked))
+    with tf.GradientTape() as tape:
+        heads = tf.gather_nd(tables, np.stack([everyone, asked[:, 0]], axis=1))
+        relations = tf.gather_nd(tables, np.stack([everyone, asked[:, 1] + model.num_entities], axis=1))
+        tails = tf.gather_nd(tables, np.stack([everyone, asked[:, 2]], axis=1))
+        query = model.query_vector(heads, relations)
+        scores = tf.linalg.matvec(tf.gather(tables, columns, axis=1), query)
+        probabilities = tf.exp(tf.reduce_sum(query * tails, axis=1) - tf.reduce_logsumexp(scores, axis=1))
+    return tf.transpose(tf.convert_to_tensor(tape.gradient(probabilities, tables)), [1, 0, 2])
+
+
+def _row_gradients(model: FactorModel, loss_name: str, rows: Any) -> Any:
+    """The gradients of n losses with respect to their rows [k, n, width]: head, relation, candidates."""
+    loss = LOSSES[loss_name]
+    with tf.GradientTape() as tape:
+        tape.watch(rows)
+        # The losses want candidates last.
+        value = tf.reduce_sum(loss(tf.transpose(model.score(rows[0], rows[1], rows[2:]))))
+    return tape.gradient(value, rows)
+
+
+@functools.cache
+def _compiled_forward(model: FactorModel, loss_name: str, optimizer: Adam, dtype: str) -> Any:
+    """The function from a state and the rows [size, k] of some steps to the states before each.
+
+    Table, mean and square: [size, num_rows, width] each.
+    """
+
+    def run(state: DenseState, rows: Any) -> tuple[Any, Any, Any]:
+        size = tf.shape(rows)[0]
+        shape = [size, model.num_rows, model.width]
+        kept = tuple(tf.zeros(shape, dtype) for _ in range(3))
+
+        def body(i: Any, table: Any, slots: Any, step: Any, kept: Any) -> Any:
+            kept = tuple(
+                tf.tensor_scatter_nd_update(whole, [[i]], part[None])
+                for whole, part in zip(kept, (table, *slots), strict=True)
+            )
+            places = tf.gather(rows, i)
+            of_rows = _row_gradients(model, loss_name, tf.gather(table, places)[:, None])[:, 0]
+            gradient = tf.tensor_scatter_nd_add(tf.zeros_like(table), places[:, None], of_rows)
+            table, slots = optimizer.apply(table, slots, gradient, step, state.learning_rate)
+            return i + 1, table, slots, step + 1, kept
+
+        *_, kept = tf.while_loop(
+            lambda i, *_: i < size, body, (tf.constant(0), state.table, state.slots, state.step, kept)
+        )
+        return kept
+
+    return tf.function(run, jit_compile=True)
+
+
+@functools.cache
+def _compiled_backward(model: FactorModel, loss_name: str, optimizer: Adam, dtype: str) -> Any:
+    """The function that takes an adjoint back over some steps, and what each step did: effects [size, n]."""
+    beta1, beta2, epsilon = optimizer.beta1, optimizer.beta2, optimizer.epsilon
+
+    def back(adjoint: _Adjoint, before: tuple[Any, Any, Any], places: Any, step: Any, learning_rate: Any) -> Any:
+        table, mean, square = before
+        rows = tf.gather(table, places)[:, None]
+        gradient = tf.tensor_scatter_nd_add(
+            tf.zeros_like(table), places[:, None], _row_gradients(model, loss_name, rows)[:, 0]
+        )
+        with tf.GradientTape() as tape:
+            tape.watch(step)
+            rate = optimizer.rate(step, learning_rate)
+        new_mean = beta1 * mean + (1 - beta1) * gradient
+        new_square = beta2 * square + (1 - beta2) * gradient * gradient
+        root = tf.sqrt(new_square)
+        direction = new_mean / (root + epsilon)
+        changes = (-rate * direction, new_mean - mean, new_square - square)
+        effects = adjoint.step + tf.add_n(
+            [
+                tf.reduce_sum(part * change[:, None], axis=[0, 2])
+                for part, change in zip(adjoint[:3], changes, strict=True)
+            ]
+        )
+        # Where nothing ever moved, mean and square are 0 and stay so.
+        bend = tf.where(root > 0, rate * direction / (2 * tf.where(root > 0, root, 1) * (root + epsilon)), 0)
+        of_mean = adjoint.mean - adjoint.table * (rate / (root + epsilon))[:, None]
+        of_square = adjoint.square + adjoint.table * bend[:, None]
+        along = tf.reduce_sum(adjoint.table * direction[:, None], axis=[0, 2])
+        of_step = adjoint.step - along * tape.gradient(rate, step)
+        of_gradient = (1 - beta1) * of_mean + 2 * (1 - beta2) * gradient[:, None] * of_square
+        turned = _hessian_products(rows, tf.gather(of_gradient, places))
+        of_table = tf.tensor_scatter_nd_add(adjoint.table, places[:, None], turned)
+        return _Adjoint(of_table, beta1 * of_mean, beta2 * of_square, of_step), effects
+
+    def _hessian_products(rows: Any, directions: Any) -> Any:
+        """The Hessian of the loss in its rows [k, 1, width], times each of n directions [k, n, width]."""
+        tiled = tf.broadcast_to(rows, tf.shape(directions))
+        with tf.GradientTape() as tape:
+            tape.watch(tiled)
+            along = tf.reduce_sum(_row_gradients(model, loss_name, tiled) * directions)
+        return tape.gradient(along, tiled)
+
+    def run(states: Any, first_step: Any, learning_rate: Any, rows: Any, adjoint: _Adjoint) -> tuple[_Adjoint, Any]:
+        size = tf.shape(rows)[0]
+        effects = tf.zeros([size, tf.shape(adjoint.step)[0]], dtype)
+
+        def body(i: Any, adjoint: _Adjoint, effects: Any) -> Any:
+            before = tuple(tf.gather(part, i) for part in states)
+            step = first_step + tf.cast(i, dtype)
+            adjoint, done = back(adjoint, before, tf.gather(rows, i), step, learning_rate)
+            return i - 1, adjoint, tf.tensor_scatter_nd_update(effects, [[i]], done[None])
+
+        _, adjoint, effects = tf.while_loop(lambda i, *_: i >= 0, body, (size - 1, adjoint, effects))
+        return adjoint, effects
+
+    return tf.function(run, jit_compile=True)
