@@ -6,28 +6,25 @@ prediction would lose, to first order, without the example, through everything t
 Rollback, TracIn and influence functions each leave out a part of this path.
 
 Computed for all examples at once by reverse differentiation through the whole training (as in Maclaurin et al.
-2015 for hyperparameters, Hara et al. 2019 for SGD), Adam's means and its count of steps included. The states on
-the way back come from the training itself, kept at the start of every segment, and are computed again within it:
-memory is that of one segment and of one state a segment.
+2015 for hyperparameters, Hara et al. 2019 for SGD), Adam's means and its count of steps included. Memory is that
+of one segment's states and of one state a segment (see attribution.trajectory).
 """
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from gr_tf.attribution.base import Explainer
+from gr_tf.attribution.trajectory import Trajectory, row_gradients, table_gradient
 from gr_tf.attribution.triple_explanation import TripleExplanation
-from gr_tf.data.negatives import BLOCK_SIZE
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
-from gr_tf.losses import LOSSES
 from gr_tf.models.base import FactorModel
 from gr_tf.models.prediction import tail_probability
 from gr_tf.optimizers import Adam
-from gr_tf.training.dense_steps import DenseState, DenseSteps
 from gr_tf.training.trainer import Trainer
 
 # Numbers of the adjoints of the queries that go back together.
@@ -43,67 +40,32 @@ class _Adjoint(NamedTuple):
     step: Any
 
 
-class _Segment(NamedTuple):
-    """Some steps of one block: where they begin, and the state there."""
-
-    epoch: int
-    first: int
-    size: int
-    state: DenseState
-
-
 class Replay(Explainer[Query, TripleExplanation]):
-    """Ranks all training triples of a training with Adam and dense steps.
-
-    Args:
-        trainer: of the model; trained here once, bit for bit as by `trainer.run`.
-        epochs: at most the configuration's, the default.
-        segment: steps between the states that are kept.
-
-    Raises:
-        InputError: if the trainer is of another optimizer, or of steps by rows, or has a constraint.
-    """
+    """Ranks all training triples of a training with Adam and dense steps; see Trajectory for the arguments."""
 
     def __init__(self, trainer: Trainer, *, epochs: int | None = None, segment: int = 256) -> None:
-        config, optimizer = trainer.config, trainer.config.make_optimizer()
-        if not isinstance(trainer.steps, DenseSteps) or not isinstance(optimizer, Adam) or config.constraint != "none":
-            raise InputError("replay needs optimizer 'adam', dense steps and no constraint.")
-        self._trainer = trainer
-        self._learning_rate = config.initial_learning_rate(np.array([], np.int64))
-        key = (trainer.model, config.loss, optimizer, config.dtype)
-        self._forward, self._backward = _compiled_forward(*key), _compiled_backward(*key)
-        self._segments = list(self._train(config.epochs if epochs is None else epochs, segment))
+        self._trajectory = Trajectory(trainer, epochs, segment)
+        self._model, self._triples = trainer.model, trainer.triples
+        config = trainer.config
+        self._backward = _compiled_backward(self._model, config.loss, self._trajectory.optimizer, config.dtype)
 
     @property
     def table(self) -> np.ndarray:
         """The trained parameters [num_rows, width]."""
-        return self._trainer.steps.table(self._final)
-
-    def _train(self, epochs: int, segment: int) -> Iterator[_Segment]:
-        trainer = self._trainer
-        num_examples = trainer.triples.num_examples
-        state = trainer.steps.start(trainer.initial_table, self._learning_rate)
-        for epoch in range(epochs):
-            for first in range(0, num_examples, BLOCK_SIZE):
-                block = min(BLOCK_SIZE, num_examples - first)
-                for start in range(0, block, segment):
-                    size = min(segment, block - start)
-                    yield _Segment(epoch, first + start, size, state)
-                    order = np.resize(np.arange(start, start + size, dtype=np.int32), min(BLOCK_SIZE, num_examples))
-                    state, _ = trainer.steps.run(state, trainer.block_plan(first), order, tf.constant(size))
-        self._final = state
+        table: np.ndarray = self._trajectory.table.numpy()
+        return table
 
     def query_of(self, example_id: int) -> Query:
         """See Explainer."""
-        return self._trainer.triples.query_of(example_id)
+        return self._triples.query_of(example_id)
 
     def rank(self, query: Query) -> TripleExplanation:
         """Every training triple."""
         influences = self.influences([query])[0]
-        probability = tail_probability(self._trainer.model, self._final.table, query)
+        probability = tail_probability(self._model, self._trajectory.table, query)
         order = np.argsort(-influences, kind="stable")
         return TripleExplanation(
-            query, order, influences[order], probability, probability - influences[order], self._trainer.triples
+            query, order, influences[order], probability, probability - influences[order], self._triples
         )
 
     def self_influence(self, example_ids: np.ndarray) -> np.ndarray:
@@ -117,26 +79,25 @@ class Replay(Explainer[Query, TripleExplanation]):
         Raises:
             InputError: if one is not finite, naming the example.
         """
-        model = self._trainer.model
-        together = max(1, _ADJOINT_NUMBERS // (model.num_rows * model.width))
+        together = max(1, _ADJOINT_NUMBERS // (self._model.num_rows * self._model.width))
         parts = [self._go_back(queries[first : first + together]) for first in range(0, len(queries), together)]
-        found = np.concatenate([np.zeros((0, self._trainer.triples.num_examples)), *parts])
+        found = np.concatenate([np.zeros((0, self._triples.num_examples)), *parts])
         bad = np.argwhere(~np.isfinite(found))
         if len(bad):
             raise InputError(f"the influence of training example {bad[0][1]} on {queries[bad[0][0]]} is not finite.")
         return found
 
     def _go_back(self, queries: Sequence[Query]) -> np.ndarray:
-        trainer = self._trainer
-        gradient = _probability_gradients(trainer.model, self._final.table, queries)
+        trajectory = self._trajectory
+        gradient = _probability_gradients(self._model, trajectory.table, queries)
         zeros = tf.zeros_like(gradient)
         adjoint = _Adjoint(gradient, zeros, zeros, tf.zeros([len(queries)], gradient.dtype))
-        total = np.zeros((len(queries), trainer.triples.num_examples))
-        for segment in reversed(self._segments):
-            block = segment.first // BLOCK_SIZE * BLOCK_SIZE
-            rows = tf.gather(trainer.block_plan(block), np.arange(segment.size) + segment.first - block)
-            states = self._forward(segment.state, rows)
-            adjoint, effects = self._backward(states, segment.state.step, segment.state.learning_rate, rows, adjoint)
+        total = np.zeros((len(queries), self._triples.num_examples))
+        for segment in reversed(trajectory.segments):
+            state = segment.state
+            adjoint, effects = self._backward(
+                trajectory.states(segment), state.step, state.learning_rate, trajectory.rows(segment), adjoint
+            )
             total[:, segment.first : segment.first + segment.size] += effects.numpy().T
         return total
 
@@ -157,47 +118,6 @@ def _probability_gradients(model: FactorModel, table: Any, queries: Sequence[Que
     return tf.transpose(tf.convert_to_tensor(tape.gradient(probabilities, tables)), [1, 0, 2])
 
 
-def _row_gradients(model: FactorModel, loss_name: str, rows: Any) -> Any:
-    """The gradients of n losses with respect to their rows [k, n, width]: head, relation, candidates."""
-    loss = LOSSES[loss_name]
-    with tf.GradientTape() as tape:
-        tape.watch(rows)
-        # The losses want candidates last.
-        value = tf.reduce_sum(loss(tf.transpose(model.score(rows[0], rows[1], rows[2:]))))
-    return tape.gradient(value, rows)
-
-
-@functools.cache
-def _compiled_forward(model: FactorModel, loss_name: str, optimizer: Adam, dtype: str) -> Any:
-    """The function from a state and the rows [size, k] of some steps to the states before each.
-
-    Table, mean and square: [size, num_rows, width] each.
-    """
-
-    def run(state: DenseState, rows: Any) -> tuple[Any, Any, Any]:
-        size = tf.shape(rows)[0]
-        shape = [size, model.num_rows, model.width]
-        kept = tuple(tf.zeros(shape, dtype) for _ in range(3))
-
-        def body(i: Any, table: Any, slots: Any, step: Any, kept: Any) -> Any:
-            kept = tuple(
-                tf.tensor_scatter_nd_update(whole, [[i]], part[None])
-                for whole, part in zip(kept, (table, *slots), strict=True)
-            )
-            places = tf.gather(rows, i)
-            of_rows = _row_gradients(model, loss_name, tf.gather(table, places)[:, None])[:, 0]
-            gradient = tf.tensor_scatter_nd_add(tf.zeros_like(table), places[:, None], of_rows)
-            table, slots = optimizer.apply(table, slots, gradient, step, state.learning_rate)
-            return i + 1, table, slots, step + 1, kept
-
-        *_, kept = tf.while_loop(
-            lambda i, *_: i < size, body, (tf.constant(0), state.table, state.slots, state.step, kept)
-        )
-        return kept
-
-    return tf.function(run, jit_compile=True)
-
-
 @functools.cache
 def _compiled_backward(model: FactorModel, loss_name: str, optimizer: Adam, dtype: str) -> Any:
     """The function that takes an adjoint back over some steps, and what each step did: effects [size, n]."""
@@ -206,9 +126,7 @@ def _compiled_backward(model: FactorModel, loss_name: str, optimizer: Adam, dtyp
     def back(adjoint: _Adjoint, before: tuple[Any, Any, Any], places: Any, step: Any, learning_rate: Any) -> Any:
         table, mean, square = before
         rows = tf.gather(table, places)[:, None]
-        gradient = tf.tensor_scatter_nd_add(
-            tf.zeros_like(table), places[:, None], _row_gradients(model, loss_name, rows)[:, 0]
-        )
+        gradient = table_gradient(model, loss_name, table, places)
         with tf.GradientTape() as tape:
             tape.watch(step)
             rate = optimizer.rate(step, learning_rate)
@@ -239,7 +157,7 @@ def _compiled_backward(model: FactorModel, loss_name: str, optimizer: Adam, dtyp
         tiled = tf.broadcast_to(rows, tf.shape(directions))
         with tf.GradientTape() as tape:
             tape.watch(tiled)
-            along = tf.reduce_sum(_row_gradients(model, loss_name, tiled) * directions)
+            along = tf.reduce_sum(row_gradients(model, loss_name, tiled) * directions)
         return tape.gradient(along, tiled)
 
     def run(states: Any, first_step: Any, learning_rate: Any, rows: Any, adjoint: _Adjoint) -> tuple[_Adjoint, Any]:

@@ -18,24 +18,42 @@ class TripleExplanation(Explanation[Query]):
         rolled_back: [k], p of query.tail without the example, as far as the method estimates it;
             NaN where it does not.
         triples: the dataset.
-        frame: the same by name: head, relation, tail, influence, p, p_rolled_back, example_id.
+        standard_errors: [k], of influences that are means over several trainings; else None.
+        num_trainings: that the influences are means over.
+        frame: the same by name: head, relation, tail, influence, p, p_rolled_back, example_id, and standard_error
+            if there is one.
         labeled_frame: with labels for names, where the dataset has them.
     """
 
     probability: float
     rolled_back: np.ndarray
     triples: TripleSet = dataclasses.field(repr=False)
+    standard_errors: np.ndarray | None = None
+    num_trainings: int = 1
 
     @property
     def frame(self) -> pd.DataFrame:
         """The explanation as a table."""
         frame = self.triples.train_frame.iloc[self.example_ids].reset_index(drop=True)
-        return frame.assign(
+        frame = frame.assign(
             influence=self.influences,
             p=self.probability,
             p_rolled_back=self.rolled_back,
             example_id=self.example_ids,
         )
+        return frame if self.standard_errors is None else frame.assign(standard_error=self.standard_errors)
+
+    @property
+    def sign_is_certain(self) -> np.ndarray | None:
+        """[k]: whether Student's 95% interval of an influence leaves out 0; None without standard errors."""
+        if self.standard_errors is None:
+            return None
+        from scipy import stats  # here, because it is slow to import
+
+        certain: np.ndarray = (
+            np.abs(self.influences) > stats.t.ppf(0.975, self.num_trainings - 1) * self.standard_errors
+        )
+        return certain
 
     @property
     def labeled_frame(self) -> pd.DataFrame:
@@ -51,4 +69,5 @@ class TripleExplanation(Explanation[Query]):
 
     def only(self, chosen: slice | np.ndarray) -> "TripleExplanation":
         """See Explanation."""
-        return dataclasses.replace(super().only(chosen), rolled_back=self.rolled_back[chosen])
+        errors = None if self.standard_errors is None else self.standard_errors[chosen]
+        return dataclasses.replace(super().only(chosen), rolled_back=self.rolled_back[chosen], standard_errors=errors)

@@ -84,5 +84,5 @@ def test_fewer_epochs(trainer: Trainer) -> None:
 
 @pytest.mark.parametrize("setting", [{"optimizer": "sgd"}, {"steps": "rows"}, {"constraint": "unit_norm"}])
 def test_what_cannot_be_replayed(toy: TripleSet, setting: dict[str, str]) -> None:
-    with pytest.raises(InputError, match="replay needs optimizer 'adam'"):
+    with pytest.raises(InputError, match="needs optimizer 'adam'"):
         Replay(Trainer(toy, TrainConfig(**setting)))  # type: ignore[arg-type]

@@ -1,0 +1,89 @@
+"""Complete rollback: Gradient Rollback that also undoes what a triple did to its negatives.
+
+Equation 3 of Lawrence et al. (2021) keeps the changes of a triple's own three rows. Its steps also pushed the
+rows of its random candidates, which are the same in every epoch; these are undone here too. (Adam's momentum
+moves all other rows as well, which is no one triple's doing.)
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from gr_tf.attribution.base import Explainer
+from gr_tf.attribution.trajectory import Trajectory
+from gr_tf.attribution.triple_explanation import TripleExplanation
+from gr_tf.data.triples import Query
+from gr_tf.models.prediction import tail_probability
+from gr_tf.training.trainer import Trainer
+
+# Numbers of the rolled-back tables that are in memory together.
+_TABLE_NUMBERS = 1 << 22
+
+
+class CompleteRollback(Explainer[Query, TripleExplanation]):
+    """Ranks all training triples of a training with Adam and dense steps; see Trajectory for the arguments."""
+
+    def __init__(self, trainer: Trainer, *, epochs: int | None = None, segment: int = 256) -> None:
+        self._model, self._triples = trainer.model, trainer.triples
+        trajectory = Trajectory(trainer, epochs, segment)
+        self.table: np.ndarray = trajectory.table.numpy()
+        self._rows, self._deltas = _changes(trajectory)
+
+    def query_of(self, example_id: int) -> Query:
+        """See Explainer."""
+        return self._triples.query_of(example_id)
+
+    def rank(self, query: Query) -> TripleExplanation:
+        """Every training triple."""
+        probability = tail_probability(self._model, self.table, query)
+        influences = self.influences([query])[0]
+        order = np.argsort(-influences, kind="stable")
+        return TripleExplanation(
+            query, order, influences[order], probability, probability - influences[order], self._triples
+        )
+
+    def influences(self, queries: Sequence[Query]) -> np.ndarray:
+        """The influence [num_queries, num_examples] of every training triple on p(tail | head, relation)."""
+        together = max(1, _TABLE_NUMBERS // self.table.size)
+        before = self._probabilities(self.table[None], queries)
+        parts = []
+        for first in range(0, len(self._rows), together):
+            rows, deltas = self._rows[first : first + together], self._deltas[first : first + together]
+            tables = np.repeat(self.table[None], len(rows), axis=0)
+            # A row that repeats in a step has its change at its first place and 0 at the others.
+            np.subtract.at(tables, (np.arange(len(rows))[:, None], rows), deltas)
+            parts.append(before - self._probabilities(tables, queries))
+        return np.concatenate(parts).T
+
+    def _probabilities(self, tables: np.ndarray, queries: Sequence[Query]) -> np.ndarray:
+        """p(tail | head, relation) [n, num_queries] under each of n tables [n, num_rows, width]."""
+        model = self._model
+        heads, relations, tails = np.array([[query.head, query.relation, query.tail] for query in queries]).T
+        columns = np.arange(model.num_entities) if model.candidates is None else np.array(model.candidates)
+        asked = model.query_vector(tables[:, heads], tables[:, relations + model.num_entities])
+        scores = tf.matmul(asked, tables[:, columns], transpose_b=True)
+        own = tf.reduce_sum(asked * tables[:, tails], axis=-1)
+        probabilities: np.ndarray = tf.exp(own - tf.reduce_logsumexp(scores, axis=-1)).numpy()
+        return probabilities
+
+
+def _changes(trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:
+    """The rows [num_examples, k] that each example's steps touch, and what they did to them [..., width]."""
+    num_examples, width = trajectory.trainer.triples.num_examples, trajectory.trainer.model.width
+    rows, deltas = None, None
+    for segment in trajectory.segments:
+        places = trajectory.rows(segment).numpy()
+        tables = trajectory.states(segment)[0].numpy()
+        if rows is None or deltas is None:
+            rows = np.zeros((num_examples, places.shape[1]), places.dtype)
+            deltas = np.zeros((num_examples, places.shape[1], width), tables.dtype)
+        examples = slice(segment.first, segment.first + segment.size)
+        steps = np.arange(segment.size)[:, None]
+        rows[examples] = places
+        deltas[examples] += tables[steps + 1, places] - tables[steps, places]
+    assert rows is not None
+    assert deltas is not None
+    earlier = np.tril(rows[:, :, None] == rows[:, None, :], k=-1).any(axis=2)
+    deltas[earlier] = 0
+    return rows, deltas
