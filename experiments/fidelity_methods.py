@@ -72,8 +72,8 @@ METHODS: dict[str, Callable[[OneTraining], np.ndarray]] = {
     "TracInCP": OneTraining.tracin,
     "gradient dot": lambda one: one.ranked(GradientSimilarity(one.gradients, "dot")),
     "gradient cosine": lambda one: one.ranked(GradientSimilarity(one.gradients, "cosine")),
-    "influence, query's rows": lambda one: one.ranked(TripleInfluence(one.gradients, block="query", damping=DAMPING)),
-    "influence, all": lambda one: one.ranked(TripleInfluence(one.gradients, block="all", damping=DAMPING)),
+    "influence (query's rows)": lambda one: one.ranked(TripleInfluence(one.gradients, block="query", damping=DAMPING)),
+    "influence (all)": lambda one: one.ranked(TripleInfluence(one.gradients, block="all", damping=DAMPING)),
     "complete rollback": lambda one: CompleteRollback(one.trainer).influences(one.queries),
     "replay": lambda one: Replay(one.trainer).influences(one.queries),
 }

@@ -131,9 +131,14 @@ def _effects(
             trainer = Trainer(triples, VARIED[varied](config, seed))
             found = leave_one_out(trainer, queries, jobs, bar.advance)
             files.write_arrays(place, {"whole": found.whole, "without": found.without})
+    return effects_of(folder, seeds)
+
+
+def effects_of(folder: pathlib.Path, seeds: Sequence[int]) -> np.ndarray:
+    """The effects [num_seeds, num_queries, num_examples] that `run` left in RUN/MODEL/trainings/VARIED."""
     parts = []
-    for place in places.values():
-        arrays, _ = files.read_arrays(place)
+    for seed in seeds:
+        arrays, _ = files.read_arrays(folder / f"seed{seed}")
         parts.append(arrays["whole"][:, None] - arrays["without"])
     return np.stack(parts)
 

@@ -89,7 +89,8 @@ def hessian_vector_product(
         with tf.GradientTape() as inner:
             inner.watch(block)
             value = loss(block)
-        gradients = inner.gradient(value, block, unconnected_gradients=zero)
+        # Rows that were gathered have sparse gradients, which cannot be differentiated.
+        gradients = [tf.convert_to_tensor(part) for part in inner.gradient(value, block, unconnected_gradients=zero)]
     return list(outer.gradient(gradients, block, output_gradients=vectors, unconnected_gradients=zero))
 
 

@@ -8,6 +8,7 @@ functions (Koh and Liang 2017): removing z moves the parameters by H^-1 grad los
 with all parameters, or with those of the query's three rows alone (as FIA does for ratings).
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,6 +67,7 @@ class TripleGradients:
         np.add.at(gradients, (np.arange(len(ids))[:, None], ids), tape.gradient(total, rows).numpy())
         return gradients.reshape(len(ids), -1)
 
+    @functools.cached_property
     def hessian(self) -> np.ndarray:
         """[num_rows * width, num_rows * width], of the mean training loss."""
         losses, batch, shape = self.losses, self.losses.train, self.table.shape
@@ -149,7 +151,7 @@ class TripleInfluence(_GradientExplainer):
             raise InputError(f"block must be one of {', '.join(BLOCKS)}; got {block!r}.")
         check_damping(damping)
         self._block = block
-        self._hessian = gradients.hessian() + damping * np.eye(gradients.table.size)
+        self._hessian = gradients.hessian + damping * np.eye(gradients.table.size)
         self.negative_eigenvalues = float((np.linalg.eigvalsh(self._hessian) < 0).mean())
         self._inverse = np.linalg.inv(self._hessian) if block == "all" else None
 

@@ -49,6 +49,13 @@ def flip_tails(triples: TripleSet, share: float, seed: int) -> Corrupted:
     return Corrupted(dataclasses.replace(triples, train=train), _mask(len(train), chosen))
 
 
+def shuffle_tails(triples: TripleSet, seed: int) -> TripleSet:
+    """All training triples with each other's tails: what was to be learnt is gone, example ids stay."""
+    train = triples.train.copy()
+    train[:, 2] = np.random.default_rng(seed).permutation(train[:, 2])
+    return dataclasses.replace(triples, train=train)
+
+
 def flip_ratings(ratings: RatingSet, share: float, seed: int) -> Corrupted:
     """Another random value, of those that occur, for a share of the training ratings.
 

@@ -222,3 +222,45 @@ def curves(title: str, x: Sequence[float], lines: Sequence[Curve], x_name: str, 
     axes.set_title(title, fontsize=10)
     axes.legend(fontsize=8)
     return figure
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One line of `fidelity_curves`.
+
+    Attributes:
+        name: in the legend.
+        x, y: [n].
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+def fidelity_curves(title: str, by_size: Sequence[Line], by_retrainings: Sequence[Line]) -> "Figure":
+    """How methods gain by more trainings to explain, and by retraining what they propose; 1 is the truth."""
+    import matplotlib as mpl
+
+    figure = new_figure(2, width=6.2, height=4.6)
+    panels = (
+        (by_size, "trainings explained", "Spearman / ceiling, shared >= 2", "log"),
+        (by_retrainings, "retrainings spent on a query", "effect of the example chosen / best", "symlog"),
+    )
+    for place, (lines, x_name, y_name, scale) in enumerate(panels, start=1):
+        axes = figure.add_subplot(1, 2, place)
+        colors = mpl.colormaps["tab20"].colors  # type: ignore[attr-defined]
+        for number, line in enumerate(lines):
+            axes.plot(
+                line.x, line.y, marker="o", markersize=3, color=colors[2 * number % 20 + number // 10], label=line.name
+            )
+        axes.axhline(1, color=NEUTRAL, linewidth=0.8, linestyle=":")
+        axes.axhline(0, color=NEUTRAL, linewidth=0.8)
+        axes.set_xscale(scale)
+        ticks = sorted({x for line in lines for x in line.x})
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
+        axes.minorticks_off()
+        axes.set(xlabel=x_name, ylabel=y_name)
+        axes.set_title(title, fontsize=10)
+        axes.legend(fontsize=7, ncols=2 if len(lines) > 6 else 1)
+    return figure

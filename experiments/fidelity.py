@@ -1,0 +1,565 @@
+"""How faithful is each method really? All of them against the atlas, the truth by exhaustive retraining.
+
+python -m experiments.loo_atlas --num_seeds=20       # first: the truth
+python -m experiments.fidelity --num_seeds=20        # then: every method, from trainings of other seeds
+
+Both models, unless --model names one. Work that is done is found again.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from absl import flags
+
+from experiments import common, jobs_flag, model_flags, run_flags, seed_flags, train_flags
+from experiments.fidelity_methods import METHODS, OneTraining
+from experiments.loo_atlas import VARIED, effects_of
+from gr_tf import files
+from gr_tf.data.triples import Query, TripleSet
+from gr_tf.errors import InputError
+from gr_tf.evaluation import agreement
+from gr_tf.evaluation.atlas import Atlas
+from gr_tf.evaluation.corruption import shuffle_tails
+from gr_tf.evaluation.fidelity import (
+    best_k_effects,
+    captured_effect,
+    half_subsets,
+    linear_datamodeling_score,
+    screened_effects,
+    top_k_effects,
+)
+from gr_tf.evaluation.retraining import retrain_without
+from gr_tf.evaluation.shrinkage import shrunken_queries
+from gr_tf.models.prediction import tail_probabilities
+from gr_tf.report.figures import Line, fidelity_curves, save
+from gr_tf.report.progress import progress
+from gr_tf.report.run_dir import RunDir
+from gr_tf.report.tables import as_text, mean_and_sd
+from gr_tf.training.config import MODELS, TrainConfig
+from gr_tf.training.trainer import Trainer
+
+for module in (jobs_flag, model_flags, run_flags, seed_flags, train_flags):
+    flags.adopt_module_key_flags(module)
+
+NAME = "fidelity"
+DEFAULTS = {"num_seeds": 20}
+# The seeds of the explained trainings: none of the atlas's.
+FIRST_SEED = 10_000
+SIZES = (1, 2, 5, 10, 20, 50)
+# Ensembles of a size are made anew from other seeds, at most so often.
+_GROUPS = 10
+STRATA = ("all", "adjacent", "shared >= 2")
+TOP = (1, 10)
+_SUBSETS, _SUBSET_SEEDS = 100, 10
+_OWN_SEEDS = 5
+# What is tried beside the mean over trainings: replay's derivative has outliers.
+MEDIAN = "replay, median"
+# Methods that are summed, each query's scores in standard deviations.
+COMBINED = {"influence + cosine + replay": ("influence (all)", "gradient cosine", MEDIAN)}
+# Methods whose proposals are retrained, and those whose scores are blended with what was measured.
+SCREENS = ("NH", "GR", "gradient cosine")
+_CANDIDATES = 20
+
+_ATLAS_DIR = flags.DEFINE_string("atlas_dir", None, "Folder of loo_atlas. Default: runs/DATASET-atlas.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Truth:
+    """An atlas with the effects of every seed.
+
+    Attributes:
+        queries: what was asked.
+        effects: [num_seeds, num_queries, num_examples].
+        shared: [num_queries, num_examples].
+    """
+
+    queries: Sequence[Query]
+    effects: np.ndarray
+    shared: np.ndarray
+
+    @property
+    def expected(self) -> np.ndarray:
+        """The mean over seeds."""
+        mean: np.ndarray = self.effects.mean(axis=0)
+        return mean
+
+
+Scores = Callable[[str, int], np.ndarray]
+
+
+class Scored:
+    """The methods' influences by training, on disk as soon as they are known.
+
+    Attributes:
+        refused: why a method cannot be computed, by method.
+    """
+
+    def __init__(self, folder: pathlib.Path, triples: TripleSet, config: TrainConfig, queries: Sequence[Query]) -> None:
+        self._folder, self._triples, self._config, self._queries = folder, triples, config, queries
+        self.refused: dict[str, str] = {}
+
+    def compute(self, seeds: Sequence[int]) -> None:
+        """All methods for the trainings of some seeds."""
+        todo = [(seed, name) for seed in seeds for name in METHODS if not self._place(name, seed).exists()]
+        with progress(
+            f"influences, {self._folder.name}", len(seeds) * len(METHODS), len(seeds) * len(METHODS) - len(todo)
+        ) as bar:
+            for seed in dict.fromkeys(seed for seed, _ in todo):
+                one = OneTraining(self._triples, VARIED["both"](self._config, seed), self._queries)
+                for name in (name for of, name in todo if of == seed):
+                    self._add(name, seed, one)
+                    bar.advance()
+        for name in METHODS:
+            _, meta = files.read_arrays(self._place(name, seeds[0]))
+            if meta["refused"]:
+                self.refused[name] = meta["refused"]
+
+    def _add(self, name: str, seed: int, one: OneTraining) -> None:
+        refused, scores = None, np.zeros((len(self._queries), self._triples.num_examples))
+        try:
+            scores = METHODS[name](one)
+        except InputError as error:
+            refused = str(error)
+        files.write_arrays(self._place(name, seed), {"scores": scores.astype(np.float32)}, {"refused": refused})
+
+    def __call__(self, name: str, seed: int) -> np.ndarray:
+        """[num_queries, num_examples]."""
+        arrays, _ = files.read_arrays(self._place(name, seed))
+        return arrays["scores"].astype(np.float64)
+
+    def _place(self, name: str, seed: int) -> pathlib.Path:
+        return self._folder / name.replace(", ", "-").replace(" ", "-").replace("'", "") / f"seed{seed}"
+
+
+def ensembles(scores: Scores, name: str, seeds: Sequence[int], size: int) -> list[np.ndarray]:
+    """What ensembles of so many trainings say, each of other seeds, at most _GROUPS of them."""
+    if name in COMBINED:
+        parts = [ensembles(scores, part, seeds, size) for part in COMBINED[name]]
+        return [sum((standardized(part) for part in group), np.zeros(1)) for group in zip(*parts, strict=True)]
+    average = np.median if name == MEDIAN else np.mean
+    method = "replay" if name == MEDIAN else name
+    groups = [seeds[first : first + size] for first in range(0, len(seeds) - size + 1, size)][:_GROUPS]
+    return [np.asarray(average([scores(method, seed) for seed in group], axis=0)) for group in groups]
+
+
+def standardized(scores: np.ndarray) -> np.ndarray:
+    """Each query's scores less their mean, in standard deviations."""
+    centred: np.ndarray = scores - scores.mean(axis=1, keepdims=True)
+    return centred / centred.std(axis=1, keepdims=True)
+
+
+def run(
+    triples: TripleSet,
+    config: TrainConfig,
+    atlas_dir: pathlib.Path,
+    run_dir: pathlib.Path,
+    num_seeds: int,
+    *,
+    jobs: int = 1,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Computes what is missing and writes {model}/fidelity{num_seeds}/result.json.
+
+    Args:
+        triples: the dataset.
+        config: of the trainings, as the atlas's.
+        atlas_dir: where loo_atlas left the newest atlas with `varied` both.
+        run_dir: the folder.
+        num_seeds: trainings that are explained.
+        jobs: retrainings at a time.
+        overwrite: drop what was written.
+
+    Returns:
+        What result.json holds.
+
+    Raises:
+        InputError: if there is no atlas, or of another dataset or configuration.
+    """
+    truth, atlas_seeds, fingerprint = read_truth(atlas_dir / config.model, triples, config)
+    settings = {"dataset": triples.name, "checksum": triples.checksum, "config": config.to_dict()}
+    seeds = range(FIRST_SEED, FIRST_SEED + num_seeds)
+    folder = run_dir / config.model
+    with RunDir.begin(folder / "influences", settings, overwrite=overwrite, reuse=True) as stage:
+        scored = Scored(stage.path / "trained", triples, config, truth.queries)
+        scored.compute(seeds)
+        randomised = Scored(stage.path / "shuffled", shuffle_tails(triples, config.seed), config, truth.queries)
+        randomised.compute(seeds[:1])
+        own = Scored(stage.path / "own", triples, config, truth.queries)
+        own.compute(atlas_seeds[:_OWN_SEEDS])
+        outputs = _subset_outputs(stage.path / "subsets", triples, config, truth.queries, jobs)
+    asked = {**settings, "num_seeds": num_seeds, "atlas_seeds": len(atlas_seeds), "atlas_fingerprint": fingerprint}
+    with RunDir.begin(folder / f"{NAME}{num_seeds}", asked, overwrite=overwrite, replace=True, reuse=True) as stage:
+        if not stage.is_finished:
+            masks = agreement.strata(truth.shared)
+            rows, refused = [], dict(scored.refused)
+            for name in (*METHODS, MEDIAN, *COMBINED):
+                try:
+                    rows += [] if name in refused else _method_rows(name, truth, masks, scored, seeds)
+                except InputError as error:
+                    refused[name] = str(error)
+            if not rows:
+                raise InputError("; ".join(f"{name}: {why}" for name, why in refused.items()))
+            names = list(dict.fromkeys(row["method"] for row in rows))
+            stage.finish(
+                {
+                    "ceilings": _ceilings(truth, masks),
+                    "rows": rows,
+                    "refused": refused,
+                    "lds": _lds_rows(names, scored, seeds, outputs),
+                    "randomised": _randomised_rows(names, truth, masks, randomised, seeds[:1]),
+                    "own": _own_rows(names, truth, masks, own, scored, atlas_seeds[:_OWN_SEEDS], seeds),
+                    "screens": _screen_rows(truth, masks["adjacent"], scored, seeds),
+                    "blends": _blend_rows(truth, masks["shared >= 2"], scored, seeds),
+                }
+            )
+        return dict(stage.result())
+
+
+def read_truth(folder: pathlib.Path, triples: TripleSet, config: TrainConfig) -> tuple[Truth, list[int], str]:
+    """The largest atlas of a model: its truth, its seeds, and the file's SHA-256.
+
+    Raises:
+        InputError: if there is none, or it is of another dataset or configuration.
+    """
+    made = sorted(folder.glob("both*/result.json"), key=lambda path: int(path.parent.name.removeprefix("both")))
+    if not made:
+        raise InputError(f"{folder}: has no finished atlas: run loo_atlas first, or name its folder with --atlas_dir.")
+    stage = RunDir.finished(made[-1].parent, "loo_atlas")
+    if stage.settings["checksum"] != triples.checksum or stage.settings["config"] != config.to_dict():
+        raise InputError(f"{stage.path}: is of another dataset or configuration: name yours with --atlas_dir.")
+    atlas = Atlas.load(stage.path / "atlas.npz")
+    seeds = atlas.seeds.tolist()
+    effects = effects_of(folder / "trainings" / "both", seeds)
+    return Truth(atlas.asked(), effects, atlas.shared(triples)), seeds, files.sha256(stage.path / "atlas.npz")
+
+
+def _subset_outputs(
+    folder: pathlib.Path, triples: TripleSet, config: TrainConfig, queries: Sequence[Query], jobs: int
+) -> np.ndarray:
+    """[_SUBSET_SEEDS, _SUBSETS, num_queries]: what trainings on random halves predict."""
+    removals = [np.flatnonzero(~inside) for inside in half_subsets(triples.num_examples, _SUBSETS, config.seed)]
+    seeds = range(FIRST_SEED, FIRST_SEED + _SUBSET_SEEDS)
+    outputs = []
+    done = sum((folder / f"seed{seed}").exists() for seed in seeds)
+    with progress("trainings on halves", len(seeds) * _SUBSETS, done * _SUBSETS) as bar:
+        for seed in seeds:
+            place = folder / f"seed{seed}"
+            if not place.exists():
+                trainer = Trainer(triples, VARIED["both"](config, seed))
+                model = trainer.model
+                found = np.zeros((_SUBSETS, len(queries)))
+
+                def measure(i: int, table: np.ndarray) -> tuple[int, np.ndarray]:
+                    return i, tail_probabilities(model, table, queries)  # noqa: B023  (used before the next seed)
+
+                for i, probabilities in retrain_without(trainer, config.epochs, removals, measure, jobs):
+                    found[i] = probabilities
+                    bar.advance()
+                files.write_arrays(place, {"outputs": found})
+            arrays, _ = files.read_arrays(place)
+            outputs.append(arrays["outputs"])
+    return np.stack(outputs)
+
+
+def _ceilings(truth: Truth, masks: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """How far an exact method's correlations would reach, by stratum; see agreement.split_half."""
+    rows = []
+    for stratum in STRATA:
+        row: dict[str, Any] = {"stratum": stratum}
+        for name, coefficient in agreement.COEFFICIENTS.items():
+            half, *_ = agreement.mean_over_queries(agreement.split_half(truth.effects, masks[stratum], coefficient))
+            reliability = agreement.spearman_brown(half)
+            row[name] = {"half": half, "reliability": reliability, "ceiling": agreement.ceiling(reliability)}
+        rows.append(row)
+    return rows
+
+
+def _method_rows(
+    name: str, truth: Truth, masks: Mapping[str, np.ndarray], scores: Scores, seeds: Sequence[int]
+) -> list[dict[str, Any]]:
+    """A row for each size of ensemble: correlations by stratum, captured effects of adjacent examples."""
+    halves = truth.effects[0::2].mean(axis=0), truth.effects[1::2].mean(axis=0)
+    rows = []
+    for size in (size for size in SIZES if size <= len(seeds)):
+        groups = ensembles(scores, name, seeds, size)
+        row: dict[str, Any] = {"method": name, "trainings": size, "groups": len(groups)}
+        for stratum in STRATA:
+            for coefficient, function in agreement.COEFFICIENTS.items():
+                per_query = np.mean(
+                    [agreement.per_query(group, truth.expected, masks[stratum], function) for group in groups], axis=0
+                )
+                row[f"{coefficient}, {stratum}"] = agreement.mean_over_queries(per_query)
+        for k in TOP:
+            row[f"captured, {k}"] = float(
+                np.mean([captured_effect(group, truth.expected, halves, masks["adjacent"], k) for group in groups])
+            )
+        rows.append(row)
+    return rows
+
+
+def _lds_rows(names: Sequence[str], scores: Scores, seeds: Sequence[int], outputs: np.ndarray) -> dict[str, Any]:
+    """LDS of every method, of one training and of all, beside what noise allows."""
+    everything = np.ones(outputs.shape[1:][::-1], bool)
+    half, *_ = agreement.mean_over_queries(
+        agreement.split_half(outputs.transpose(0, 2, 1), everything, agreement.spearman_rows)
+    )
+    reliability = agreement.spearman_brown(half)
+    subsets = half_subsets(scores(next(iter(METHODS)), seeds[0]).shape[1], _SUBSETS, 0)
+    mean = outputs.mean(axis=0)
+    rows = []
+    for name in names:
+        for size in sorted({1, len(seeds)}):
+            groups = ensembles(scores, name, seeds, size)
+            per_query = np.mean([linear_datamodeling_score(group, subsets, mean) for group in groups], axis=0)
+            rows.append({"method": name, "trainings": size, "lds": agreement.mean_over_queries(per_query)})
+    return {"reliability": reliability, "ceiling": agreement.ceiling(reliability), "rows": rows}
+
+
+def _randomised_rows(
+    names: Sequence[str], truth: Truth, masks: Mapping[str, np.ndarray], scores: Scores, seeds: Sequence[int]
+) -> list[dict[str, Any]]:
+    """The same methods on a model whose training tails were shuffled: nothing may be left (Adebayo et al. 2018).
+
+    None for a method that ranks nothing there.
+    """
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        (group,) = ensembles(scores, name, seeds, 1)
+        try:
+            per_query = agreement.per_query(group, truth.expected, masks["shared >= 2"], agreement.spearman_rows)
+            rows.append({"method": name, "spearman": agreement.mean_over_queries(per_query)})
+        except InputError:
+            rows.append({"method": name, "spearman": None})
+    return rows
+
+
+def _own_rows(
+    names: Sequence[str],
+    truth: Truth,
+    masks: Mapping[str, np.ndarray],
+    own: Scores,
+    other: Scores,
+    atlas_seeds: Sequence[int],
+    seeds: Sequence[int],
+) -> list[dict[str, Any]]:
+    """One training's explanation against the effects on that very training, and PD% of its first example.
+
+    PD% (Lawrence et al. 2021): how often the prediction falls without it. Beside that of the ensemble's first
+    example, and of the one that the other atlas seeds show to do most.
+    """
+    mask, rows = masks["adjacent"], []
+    for name in (name for name in names if name in METHODS):
+        (ensemble,) = ensembles(other, name, seeds, len(seeds))[:1]
+        row: dict[str, Any] = {"method": name}
+        for stratum in STRATA:
+            per_query = np.mean(
+                [
+                    agreement.per_query(own(name, seed), effects, masks[stratum], agreement.spearman_rows)
+                    for seed, effects in zip(atlas_seeds, truth.effects, strict=False)
+                ],
+                axis=0,
+            )
+            row[f"spearman, {stratum}"] = agreement.mean_over_queries(per_query)
+        row["pd_own"] = [
+            float((top_k_effects(own(name, seed), effects, mask, 1) > 0).mean())
+            for seed, effects in zip(atlas_seeds, truth.effects, strict=False)
+        ]
+        row["pd_ensemble"] = [
+            float((top_k_effects(ensemble, effects, mask, 1) > 0).mean()) for effects in truth.effects
+        ]
+        rows.append(row)
+    best = []
+    for place, effects in enumerate(truth.effects):
+        rest = np.delete(truth.effects, place, axis=0).mean(axis=0)
+        best.append(float((top_k_effects(rest, effects, mask, 1) > 0).mean()))
+    rows.append({"method": "the other seeds' retrainings", "pd_ensemble": best})
+    return rows
+
+
+def _screen_rows(truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """Screen, then retrain: the mean effect of the example chosen, by retrainings of each of the candidates."""
+    rows = []
+    half = len(truth.effects) // 2
+    halves = truth.effects[:half].mean(axis=0), truth.effects[half:].mean(axis=0)
+    best = float(best_k_effects(halves, mask, 1).mean())
+    for name in SCREENS:
+        for size in sorted({1, len(seeds)}):
+            (group,) = ensembles(scores, name, seeds, size)[:1]
+            for candidates in (5, _CANDIDATES):
+                effects = screened_effects(group, truth.effects, mask, candidates)
+                rows.append(
+                    {
+                        "method": name,
+                        "trainings": size,
+                        "candidates": candidates,
+                        "effects": effects.tolist(),
+                        "best": best,
+                    }
+                )
+    return rows
+
+
+def _blend_rows(truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """What a few retrainings measured, alone and blended with a method's scores; against the other seeds."""
+    half = len(truth.effects) // 2
+    measured, rest = truth.effects[:half], truth.effects[half:]
+    reliability = agreement.spearman_brown(
+        agreement.mean_over_queries(agreement.split_half(rest, mask, agreement.spearman_rows))[0]
+    )
+    rows = []
+    for spent in sorted({1, 2, 5, half} & set(range(1, half + 1))):
+        candidates = {"retrainings alone": measured[:spent].mean(axis=0)}
+        for name in (*SCREENS[1:], *COMBINED):
+            (group,) = ensembles(scores, name, seeds, len(seeds))[:1]
+            candidates[name] = shrunken_queries(measured[:spent], group, mask)
+        for name, found in candidates.items():
+            spearman = agreement.per_query(found, rest.mean(axis=0), mask, agreement.spearman_rows)
+            mean, low, high = agreement.mean_over_queries(spearman)
+            rows.append(
+                {
+                    "method": name,
+                    "retrainings": spent,
+                    "spearman": [mean, low, high],
+                    "ceiling": agreement.ceiling(reliability),
+                }
+            )
+    return rows
+
+
+def frame(result: Mapping[str, Any]) -> pd.DataFrame:
+    """For reading, from result.json: a row per method and size of ensemble."""
+    ceilings = {row["stratum"]: row["spearman"]["ceiling"] for row in result["ceilings"]}
+    lds = {(row["method"], row["trainings"]): row["lds"] for row in result["lds"]["rows"]}
+    shuffled = {row["method"]: row["spearman"] for row in result["randomised"]}
+    sizes = {1, max(row["trainings"] for row in result["rows"])}
+    rows = []
+    for row in result["rows"]:
+        if row["trainings"] not in sizes:
+            continue
+        near = row["spearman, shared >= 2"]
+        rows.append(
+            {
+                "model": result["settings"]["config"]["model"],
+                "method": row["method"],
+                "trainings": row["trainings"],
+                "all": corrected(row["spearman, all"], ceilings["all"]),
+                "adjacent": corrected(row["spearman, adjacent"], ceilings["adjacent"]),
+                "shared >= 2": interval(near),
+                "corrected": corrected(near, ceilings["shared >= 2"]),
+                "Pearson": f"{row['pearson, shared >= 2'][0]:.2f}",
+                "captured, 1": f"{row['captured, 1']:.0%}",
+                "captured, 10": f"{row['captured, 10']:.0%}",
+                "LDS": f"{lds[row['method'], row['trainings']][0]:.2f}",
+                "shuffled tails": interval(shuffled[row["method"]]) if row["trainings"] == 1 else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def interval(values: Sequence[float] | None) -> str:
+    """A mean with its 95% interval; said to be noise where the interval has 0 in it."""
+    if values is None:
+        return "ranks nothing"
+    mean, low, high = values
+    return f"{mean:.2f} [{low:.2f}, {high:.2f}]" + (" noise" if low <= 0 <= high else "")
+
+
+def corrected(values: Sequence[float], ceiling: float | None) -> str:
+    """A mean correlation as a share of the ceiling."""
+    mean, low, high = values
+    if ceiling is None:
+        return "no ceiling"
+    return "noise" if low <= 0 <= high else f"{mean / ceiling:.2f}"
+
+
+def own_frame(result: Mapping[str, Any]) -> pd.DataFrame:
+    """One training's explanation of itself, for reading: Spearman with its own effects, and PD%."""
+
+    def shares(values: Sequence[float] | None) -> str:
+        return "-" if not values else mean_and_sd([100 * value for value in values], 0) + "%"
+
+    return pd.DataFrame(
+        {
+            "model": result["settings"]["config"]["model"],
+            "method": [row["method"] for row in result["own"]],
+            **{
+                stratum: [
+                    interval(row[f"spearman, {stratum}"]) if f"spearman, {stratum}" in row else "-"
+                    for row in result["own"]
+                ]
+                for stratum in STRATA
+            },
+            "PD% of its first": [shares(row.get("pd_own")) for row in result["own"]],
+            "PD% of the ensemble's first": [shares(row["pd_ensemble"]) for row in result["own"]],
+        }
+    )
+
+
+def blend_frame(result: Mapping[str, Any]) -> pd.DataFrame:
+    """A few retrainings, alone and blended with a method, for reading: corrected Spearman, shared >= 2."""
+    rows = result["blends"]
+    spent = sorted({row["retrainings"] for row in rows})
+    cells = {(row["method"], row["retrainings"]): corrected(row["spearman"], row["ceiling"]) for row in rows}
+    methods = dict.fromkeys(row["method"] for row in rows)
+    return pd.DataFrame(
+        {
+            "model": result["settings"]["config"]["model"],
+            "what": [name if name == "retrainings alone" else f"blended with {name}" for name in methods],
+            **{f"{count} retrainings each": [cells[name, count] for name in methods] for count in spent},
+        }
+    )
+
+
+def figure_lines(result: Mapping[str, Any]) -> tuple[list[Line], list[Line]]:
+    """Corrected Spearman by size of ensemble, and the captured effect by retrainings of each candidate."""
+    (ceiling,) = (row["spearman"]["ceiling"] for row in result["ceilings"] if row["stratum"] == "shared >= 2")
+    methods = dict.fromkeys(row["method"] for row in result["rows"])
+    by_size = []
+    for name in methods:
+        rows = [row for row in result["rows"] if row["method"] == name]
+        by_size.append(
+            Line(name, [row["trainings"] for row in rows], [row["spearman, shared >= 2"][0] / ceiling for row in rows])
+        )
+    by_retrainings = [
+        Line(
+            f"{row['method']}, {row['trainings']} trainings, first {row['candidates']}",
+            [count * row["candidates"] for count in range(len(row["effects"]))],
+            [effect / row["best"] for effect in row["effects"]],
+        )
+        for row in result["screens"]
+        if row["candidates"] == _CANDIDATES
+    ]
+    return by_size, by_retrainings
+
+
+def main() -> None:
+    triples = train_flags.load_dataset()
+    models = [model_flags.MODEL.value] if model_flags.MODEL.value else list(MODELS)
+    folder = run_flags.run_dir(f"{triples.name}-fidelity")
+    atlas_dir = pathlib.Path(_ATLAS_DIR.value or f"runs/{triples.name}-atlas")
+    for model in models:
+        config = train_flags.config_of_flags(triples.name, model=model)
+        result = run(
+            triples,
+            config,
+            atlas_dir,
+            folder,
+            seed_flags.NUM_SEEDS.value,
+            jobs=jobs_flag.JOBS.value,
+            overwrite=run_flags.OVERWRITE.value,
+        )
+        place = folder / model / f"{NAME}{seed_flags.NUM_SEEDS.value}"
+        save(fidelity_curves(model, *figure_lines(result)), place / "fidelity.png")
+        for table in (frame(result), own_frame(result), blend_frame(result)):
+            print(as_text(table))
+        for name, why in result["refused"].items():
+            print(f"{name}: {why}")
+        print(f"Written to {place}.")
+
+
+if __name__ == "__main__":
+    common.start(main, DEFAULTS)
