@@ -151,6 +151,8 @@ def test_ensembles(trained: Trained, toy: TripleSet) -> None:
     np.testing.assert_array_equal(
         whole.sign_is_certain, np.abs(whole.influences) > 4.302652729911275 * whole.standard_errors
     )
-    assert len(whole.first(2).standard_errors) == 2
+    errors = whole.first(2).standard_errors
+    assert errors is not None
+    assert len(errors) == 2
     with pytest.raises(InputError, match="at least one explainer"):
         Ensemble([])

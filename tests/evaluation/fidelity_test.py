@@ -45,7 +45,7 @@ def test_leave_one_out(toy: TripleSet) -> None:
 
 def test_negatives_have_a_seed(toy: TripleSet) -> None:
     tables = [Trainer(toy, TrainConfig(num_negatives=4, epochs=1, negatives_seed=seed)).run().table for seed in (0, 1)]
-    assert not np.allclose(*tables)
+    assert not np.allclose(tables[0], tables[1])
     with pytest.raises(InputError, match="negatives_seed must be from 0 to"):
         TrainConfig(negatives_seed=-1)
 
@@ -171,7 +171,7 @@ def test_top_k_effects() -> None:
     # Equals by example id.
     np.testing.assert_array_equal(fidelity.top_k_effects(scores, effects, masks, 1), [1000, 2])
     # Chosen by one half, valued by the other.
-    halves = np.array([[[5.0, 1, 0]], [[1, 3, 0]]])
+    halves = [np.array([[5.0, 1, 0]]), np.array([[1.0, 3, 0]])]
     np.testing.assert_array_equal(fidelity.best_k_effects(halves, np.ones((1, 3), bool), 1), [1])
 
 
