@@ -18,6 +18,7 @@ _OF_ONE_KIND = {
     opening.GRAPH: (
         "loss",
         "num_negatives",
+        "negatives_seed",
         "epochs",
         "optimizer",
         "learning_rate_rule",

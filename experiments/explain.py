@@ -36,7 +36,16 @@ for module in (ask_flags, jobs_flag, k_flag):
 
 _QUERY = flags.DEFINE_string("query", None, "Of triples: head,relation,? or head,relation,tail. Of ratings: user,item.")
 _METHOD = flags.DEFINE_string(
-    "method", None, "Of triples: gr (the default), tracin, criage, nh. Of ratings: fia (the default), tracin, nh."
+    "method",
+    None,
+    "Of triples: gr (the default), tracin, cosine, influence, rollback-all, replay, criage, nh. Of ratings: fia (the "
+    "default), tracin, nh.",
+)
+_TRAININGS = flags.DEFINE_integer(
+    "trainings",
+    1,
+    "Of triples: average the explanation over so many trainings, and say which signs are certain.",
+    lower_bound=1,
 )
 _OUTPUT = flags.DEFINE_enum("output", "text", ["text", "json", "csv"], "How to print the answer.")
 _VERIFY = flags.DEFINE_bool(
@@ -58,7 +67,7 @@ def main() -> None:
     search = _MINIMAL.value or bool(flags.FLAGS["most_retrainings"].present)
     question = _question(report, verify or search, search)
     asker = ask_flags.open_asker()
-    answer = asker.answer(question, _METHOD.value, k_flag.K.value)
+    answer = _answer(asker, question)
     if search:
         assert isinstance(asker, GraphAsker)
         refuse_unless_top(asker, answer)
@@ -105,6 +114,8 @@ def _question(report: pathlib.Path | None, retrains: bool, searches: bool) -> st
     asker.method_of(_METHOD.value)
     parse_question(question, asker.parts)
     checked_k(k_flag.K.value)
+    if flags.FLAGS["trainings"].present and not graph:
+        raise InputError("--trainings is for triples.")
     if searches and not graph:
         raise InputError("--minimal is for triples: a rating has no other tail to change to.")
     if retrains and _OUTPUT.value == "csv" and report is None:
@@ -116,6 +127,12 @@ def _question(report: pathlib.Path | None, retrains: bool, searches: bool) -> st
         if report.is_dir() or not os.access(report.parent, os.W_OK):
             raise InputError(f"{report}: cannot be written.")
     return question
+
+
+def _answer(asker: Asker, question: str) -> Answer:
+    if isinstance(asker, GraphAsker):
+        return asker.answer(question, _METHOD.value, k_flag.K.value, _TRAININGS.value)
+    return asker.answer(question, _METHOD.value, k_flag.K.value)
 
 
 def _print_answer(answer: Answer, method: str) -> None:
@@ -131,6 +148,8 @@ def _print_answer(answer: Answer, method: str) -> None:
         print(f"Warning: {warning}.")
     for title, examples in (("supports it", answer.proponents), ("speaks against it", answer.opponents)):
         shown = examples.assign(influence=examples.influence.map(signed))
+        if "standard error" in shown:
+            shown["standard error"] = shown["standard error"].map("{:.4f}".format)
         print(f"\nWhat {title} most:\n{as_text(shown)}" if len(examples) else f"\nNothing {title}.")
 
 

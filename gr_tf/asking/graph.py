@@ -12,17 +12,24 @@ from gr_tf.asking.asker import Asker, checked_trainings, supporting_sets
 from gr_tf.asking.check import Check
 from gr_tf.asking.page import Drawing, Edge
 from gr_tf.attribution.base import Explainer, checked_k
+from gr_tf.attribution.complete_rollback import CompleteRollback
 from gr_tf.attribution.connections import connections
 from gr_tf.attribution.criage import Criage
+from gr_tf.attribution.ensemble import Ensemble
 from gr_tf.attribution.example_losses import Checkpoint
 from gr_tf.attribution.neighborhood import Neighborhood
+from gr_tf.attribution.replay import Replay
+from gr_tf.attribution.rollback import GradientRollback
+from gr_tf.attribution.rollback_store import RollbackStore
 from gr_tf.attribution.tracin_explainers import TripleTracIn
 from gr_tf.attribution.triple_explanation import TripleExplanation
+from gr_tf.attribution.triple_gradients import GradientSimilarity, TripleGradients, TripleInfluence
 from gr_tf.data.known_tails import known_from_train_and_valid
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
 from gr_tf.evaluation.retraining import retrain_without
 from gr_tf.models.prediction import predict_best, tail_probability
+from gr_tf.report.progress import progress
 from gr_tf.report.run_dir import versions
 from gr_tf.stages.train import TrainedRun
 from gr_tf.training.trainer import Trainer
@@ -37,6 +44,10 @@ class GraphAsker(Asker):
         {
             "gr": "Gradient Rollback: the fall of the probability if what the triple did is undone",
             "tracin": "TracIn at the trained parameters: the triple's pull on the log-probability",
+            "cosine": "the cosine of the triple's gradient and the question's; for small graphs",
+            "influence": "influence functions with all parameters; for small graphs",
+            "rollback-all": "Gradient Rollback that also undoes what the triple did to its negatives; for small graphs",
+            "replay": "the derivative of the probability by the triple's steps, through all of training; small graphs",
             "criage": "CRIAGE: the fall of the score by a Newton step; for --loss=sigmoid, same tails only",
             "nh": "NH, no explanation but the baseline: random triples that share something with the question",
         }
@@ -47,21 +58,41 @@ class GraphAsker(Asker):
         self.trained = trained
         self.triples = trained.triples
         self._known = known_from_train_and_valid(trained.triples)
+        self._members: list[Member] = []
 
-    def answer(self, question: str, method: str | None = None, k: int = 10) -> Answer:
-        """See Asker."""
+    def answer(self, question: str, method: str | None = None, k: int = 10, trainings: int = 1) -> Answer:
+        """See Asker.
+
+        Args:
+            question, method, k: see Asker.
+            trainings: average the influences over so many, of other initial values and negatives; the first is the
+                explained model. What several trainings disagree on is told as not certain.
+
+        Raises:
+            InputError: see Asker; also if trainings is below 1.
+        """
         method = self.method_of(method)
         checked_k(k)
+        if trainings < 1:
+            raise InputError(f"trainings must be at least 1; got {trainings}.")
         query, alternatives = self.predict(question)
-        explanation = self.explainer(method).rank(query)
+        members = self.members(trainings)
+        explanation = Ensemble([self._explainer(method, member) for member in members]).rank(query)
         triples = self.triples
         head, relation, tail = map(triples.label, triples.names_of(query))
         examples = explanation.labeled_frame[["influence", "head", "relation", "tail", "example_id"]]
         examples.insert(4, "connection", connections(query, triples, explanation.example_ids))
+        certain = explanation.sign_is_certain
+        warnings: tuple[str, ...] = ()
+        if certain is not None:
+            examples.insert(1, "standard error", explanation.standard_errors)
+            examples.insert(2, "sign", np.where(certain, "certain", "not certain"))
+            if explanation.num_supporting and not certain[0]:
+                warnings = (f"{trainings} trainings do not agree that even the first example supports the prediction",)
         return Answer(
             asked=(head, relation, ANY if alternatives else tail),
             predicted=tail,
-            value=explanation.probability,
+            value=tail_probability(self.trained.trainer.model, self.trained.table, query),
             unit="probability",
             method=method,
             k=k,
@@ -69,6 +100,7 @@ class GraphAsker(Asker):
             explanation=explanation,
             examples=examples,
             alternatives=alternatives,
+            warnings=warnings,
         )
 
     def predict(self, question: str) -> tuple[Query, tuple[Alternative, ...]]:
@@ -92,19 +124,41 @@ class GraphAsker(Asker):
         )
         return Query(head, relation, int(best.tails[0])), alternatives
 
-    def explainer(self, method: str) -> Explainer[Query, TripleExplanation]:
+    def members(self, trainings: int) -> "list[Member]":
+        """The explained model, and others like it from other seeds, with the same number of epochs."""
+        config = self.trained.trainer.config
+        if not self._members:
+            self._members.append(Member(self.trained.trainer, self.trained.table, self.trained.deltas))
+        missing = trainings - len(self._members)
+        if missing > 0:
+            with progress("trainings", trainings, trainings - missing) as bar:
+                for seed in range(len(self._members), trainings):
+                    negatives_seed = config.negatives_seed + seed
+                    other = dataclasses.replace(config, seed=config.seed + seed, negatives_seed=negatives_seed)
+                    trainer = Trainer(self.triples, other)
+                    store = RollbackStore(self.triples.num_examples, trainer.model.width, config.dtype)
+                    table = trainer.run(epochs=self.trained.epoch, store=store).table
+                    self._members.append(Member(trainer, table, store.to_numpy()))
+                    bar.advance()
+        return self._members[:trainings]
+
+    def _explainer(self, method: str, member: "Member") -> Explainer[Query, TripleExplanation]:
         """The explainer of a method.
 
         Raises:
-            InputError: if the model was not trained for it.
+            InputError: if the model was not trained for it, or is too large.
         """
-        trained, config = self.trained, self.trained.trainer.config
-        model, table = trained.trainer.model, trained.table
+        trainer, table, epochs = member.trainer, member.table, self.trained.epoch
+        model, config = trainer.model, trainer.config
         if method == "criage" and config.loss != "sigmoid":
             raise InputError(f"criage explains models trained with --loss=sigmoid; this one's loss is {config.loss}.")
         makers: dict[str, Callable[[], Explainer[Query, TripleExplanation]]] = {
-            "gr": trained.explainer,
+            "gr": lambda: GradientRollback(model, table, member.deltas, self.triples),
             "tracin": lambda: TripleTracIn(model, [Checkpoint.of(table, config.learning_rate)], self.triples, config),
+            "cosine": lambda: GradientSimilarity(TripleGradients(model, table, self.triples, config), "cosine"),
+            "influence": lambda: TripleInfluence(TripleGradients(model, table, self.triples, config)),
+            "rollback-all": lambda: CompleteRollback(trainer, epochs=epochs),
+            "replay": lambda: Replay(trainer, epochs=epochs),
             "criage": lambda: Criage(model, table, self.triples),
             "nh": lambda: Neighborhood(model, table, self.triples, config.seed),
         }
@@ -115,13 +169,15 @@ class GraphAsker(Asker):
         checked_trainings(seeds, jobs)
         query: Query = answer.explanation.query
         removals = supporting_sets(answer)
+        assert isinstance(answer.explanation, TripleExplanation)
+        members = self.members(answer.explanation.num_trainings)
         # By seed, then: with everything, and without each of the removals.
         looks = [self._looks(query, removals, seed, jobs) for seed in range(seeds)]
         checks = []
         for place, removed in enumerate(removals, start=1):
             predicted = None
             if answer.estimates:
-                predicted = self.trained.explainer().rolled_back_together(query, removed) - answer.value
+                predicted = float(np.mean([self._rolled_back(member, query, removed) for member in members]))
             checks.append(
                 Check.of(
                     removed,
@@ -133,6 +189,12 @@ class GraphAsker(Asker):
                 )
             )
         return checks
+
+    def _rolled_back(self, member: "Member", query: Query, removed: np.ndarray) -> float:
+        """The change of the probability when some examples are rolled back together."""
+        explainer = GradientRollback(member.trainer.model, member.table, member.deltas, self.triples)
+        before = tail_probability(member.trainer.model, member.table, query)
+        return explainer.rolled_back_together(query, removed) - before
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -203,6 +265,21 @@ class GraphAsker(Asker):
             )
         )
         return [done[place] for place in range(len(removals))]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Member:
+    """One of the trainings that are explained together.
+
+    Attributes:
+        trainer: of it.
+        table: [num_rows, width], its parameters.
+        deltas: [num_examples, 3, width], its rollback store.
+    """
+
+    trainer: Trainer
+    table: np.ndarray
+    deltas: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)

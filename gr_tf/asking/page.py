@@ -11,7 +11,7 @@ import markupsafe
 from gr_tf.asking.answer import Answer, signed
 from gr_tf.asking.check import Check, check_frame, conclusion
 
-_NUMBERS = ("influence", "rating", "example_id")
+_NUMBERS = ("influence", "standard error", "rating", "example_id")
 
 
 @dataclasses.dataclass(frozen=True)

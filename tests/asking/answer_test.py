@@ -10,6 +10,8 @@ from gr_tf.asking.check import FAILED, HELD, UNCERTAIN, Check, check_frame, conc
 from gr_tf.asking.graph import GraphAsker
 from gr_tf.asking.ratings import RatingAsker
 from gr_tf.attribution.connections import connections
+from gr_tf.attribution.rollback import GradientRollback
+from gr_tf.attribution.rollback_store import RollbackStore
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
 from gr_tf.models.prediction import tail_probability
@@ -58,12 +60,38 @@ def test_for_and_against(asker: GraphAsker) -> None:
     assert [row["example_id"] for row in told["opponents"]] == answer.opponents.example_id.tolist()
 
 
+def test_several_trainings(asker: GraphAsker) -> None:
+    """Each of other initial values and negatives; what they disagree on is said not to be certain."""
+    alone, several = (asker.answer("e1,r1,e2", k=30, trainings=count) for count in (1, 4))
+    assert several.value == alone.value
+    assert "sign" not in alone.examples
+    config, epoch = asker.trained.trainer.config, asker.trained.epoch
+    found = []
+    for seed in range(4):
+        trainer = Trainer(asker.triples, dataclasses.replace(config, seed=seed, negatives_seed=seed))
+        store = RollbackStore(asker.triples.num_examples, trainer.model.width, config.dtype)
+        table = trainer.run(epochs=epoch, store=store).table
+        explanation = GradientRollback(trainer.model, table, store.to_numpy(), asker.triples).rank(Query(1, 1, 2))
+        found.append(explanation.influences[np.argsort(explanation.example_ids)])
+    frame = several.examples.sort_values("example_id")
+    np.testing.assert_allclose(frame.influence, np.mean(found, axis=0), rtol=1e-9, atol=1e-15)
+    errors = np.std(found, axis=0, ddof=1) / 2
+    np.testing.assert_allclose(frame["standard error"], errors, rtol=1e-9, atol=1e-15)
+    certain = np.abs(np.mean(found, axis=0)) > 3.182446305284263 * errors  # Student's t, 3 degrees of freedom
+    assert (frame["sign"] == "certain").tolist() == certain.tolist()
+    assert 0 < certain.sum() < len(certain)
+    assert bool(several.warnings) == (several.examples["sign"].iloc[0] == "not certain")
+    with pytest.raises(InputError, match="trainings must be at least 1; got 0"):
+        asker.answer("e1,r1,e2", trainings=0)
+
+
 def test_methods(asker: GraphAsker, rating_asker: RatingAsker) -> None:
-    for method in ("gr", "tracin", "nh"):
-        assert asker.answer("e1,r1,e2", method).method == method
+    for method in asker.methods:
+        if method != "criage":
+            assert asker.answer("e1,r1,e2", method).method == method
     for method in rating_asker.methods:
         assert rating_asker.answer("u1,i2", method).method == method
-    with pytest.raises(InputError, match="method must be one of gr, tracin, criage, nh for this data; got 'fia'"):
+    with pytest.raises(InputError, match="method must be one of gr, tracin, cosine, influence, rollback-all, replay, criage, nh for this data; got 'fia'"):
         asker.answer("e1,r1,e2", "fia")
     with pytest.raises(InputError, match="method must be one of fia, tracin, nh for this data; got 'gr'"):
         rating_asker.answer("u1,i2", "gr")

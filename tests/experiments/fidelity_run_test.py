@@ -1,0 +1,64 @@
+"""loo_atlas and fidelity on a toy."""
+
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+
+from gr_tf.evaluation.atlas import Atlas
+from tests.conftest import write_graph
+from tests.experiments.binaries import run_here
+
+TRAINING = ("--model=distmult", "--epochs=8", "--dim=4", "--num_negatives=5", "--learning_rate=0.02")
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Less of everything."""
+    monkeypatch.setattr("experiments.loo_atlas.CONSENSUS_SEEDS", range(1000, 1003))
+    for name, value in (("_SUBSETS", 6), ("_SUBSET_SEEDS", 2), ("_OWN_SEEDS", 2), ("_CANDIDATES", 7)):
+        monkeypatch.setattr(f"experiments.fidelity.{name}", value)
+
+
+@pytest.mark.usefixtures("few")
+def test_atlas_and_fidelity(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    write_graph(tmp_path / "mine", num_train=40)
+    where = (f"--data_dir={tmp_path / 'mine'}", *TRAINING)
+    runs = f"--run_dir={tmp_path / 'atlas'}"
+    assert run_here(monkeypatch, "fidelity", *where, f"--atlas_dir={tmp_path / 'atlas'}") == 1
+    assert "has no finished atlas: run loo_atlas first" in capsys.readouterr().err
+    assert run_here(monkeypatch, "loo_atlas", *where, runs, "--num_seeds=1") == 1
+    assert "num_seeds must be at least 2" in capsys.readouterr().err
+    assert run_here(monkeypatch, "loo_atlas", *where, runs, "--num_seeds=3", "--varied=initial") == 0
+    assert run_here(monkeypatch, "loo_atlas", *where, runs, "--num_seeds=4") == 0
+    assert "shared >= 2" in capsys.readouterr().out
+    folder = tmp_path / "atlas" / "distmult"
+    first = Atlas.load(folder / "both4" / "atlas.npz")
+    # One seed is lost, the others are found again; every number is the same.
+    shutil.rmtree(folder / "both4")
+    shutil.rmtree(folder / "trainings" / "both" / "seed2")
+    assert run_here(monkeypatch, "loo_atlas", *where, runs, "--num_seeds=4", "--jobs=2") == 0
+    np.testing.assert_array_equal(Atlas.load(folder / "both4" / "atlas.npz").halves, first.halves)
+
+    asked = (*where, f"--atlas_dir={tmp_path / 'atlas'}", f"--run_dir={tmp_path / 'fidelity'}", "--num_seeds=2")
+    capsys.readouterr()
+    assert run_here(monkeypatch, "fidelity", *asked) == 0
+    printed = capsys.readouterr().out
+    assert "blended with GR" in printed
+    place = tmp_path / "fidelity" / "distmult" / "fidelity2"
+    assert (place / "fidelity.png").read_bytes().startswith(b"\x89PNG")
+    result = json.loads((place / "result.json").read_text())
+    methods = {row["method"] for row in result["rows"]} | set(result["refused"])
+    assert {"NH", "GR", "TracInCP", "influence (all)", "complete rollback", "replay", "replay, median"} <= methods
+    assert {row["trainings"] for row in result["rows"]} == {1, 2}
+    assert [row["stratum"] for row in result["ceilings"]] == ["all", "adjacent", "shared >= 2"]
+    # A finished table is printed again.
+    assert run_here(monkeypatch, "fidelity", *asked) == 0
+    assert capsys.readouterr().out == printed
+    # An atlas of another training is refused.
+    assert run_here(monkeypatch, "fidelity", *asked, "--epochs=7") == 1
+    assert "is of another dataset or configuration" in capsys.readouterr().err
