@@ -431,33 +431,46 @@ def _blend_rows(truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[
 
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """For reading, from result.json: a row per method and size of ensemble."""
+    """For reading, from result.json: a row per method, of one training and of the largest ensemble."""
     ceilings = {row["stratum"]: row["spearman"]["ceiling"] for row in result["ceilings"]}
-    lds = {(row["method"], row["trainings"]): row["lds"] for row in result["lds"]["rows"]}
-    shuffled = {row["method"]: row["spearman"] for row in result["randomised"]}
-    sizes = {1, max(row["trainings"] for row in result["rows"])}
+    most = max(row["trainings"] for row in result["rows"])
+    found = {(row["method"], row["trainings"]): row for row in result["rows"]}
+    lds = {(row["method"], row["trainings"]): row["lds"][0] for row in result["lds"]["rows"]}
+    near, adjacent = "spearman, shared >= 2", "spearman, adjacent"
     rows = []
-    for row in result["rows"]:
-        if row["trainings"] not in sizes:
-            continue
-        near = row["spearman, shared >= 2"]
+    for shuffled in result["randomised"]:
+        name = shuffled["method"]
+        one, all_of_them = found[name, 1], found[name, most]
         rows.append(
             {
                 "model": result["settings"]["config"]["model"],
-                "method": row["method"],
-                "trainings": row["trainings"],
-                "all": corrected(row["spearman, all"], ceilings["all"]),
-                "adjacent": corrected(row["spearman, adjacent"], ceilings["adjacent"]),
-                "shared >= 2": interval(near),
-                "corrected": corrected(near, ceilings["shared >= 2"]),
-                "Pearson": f"{row['pearson, shared >= 2'][0]:.2f}",
-                "captured, 1": f"{row['captured, 1']:.0%}",
-                "captured, 10": f"{row['captured, 10']:.0%}",
-                "LDS": f"{lds[row['method'], row['trainings']][0]:.2f}",
-                "shuffled tails": interval(shuffled[row["method"]]) if row["trainings"] == 1 else "",
+                "method": name,
+                "Spearman, 1 training": interval(one[near]),
+                "corrected": corrected(one[near], ceilings["shared >= 2"]),
+                f"{most} trainings": interval(all_of_them[near]),
+                "corrected ": corrected(all_of_them[near], ceilings["shared >= 2"]),
+                "adjacent, corrected": corrected(all_of_them[adjacent], ceilings["adjacent"]),
+                "top 1 captures": f"{all_of_them['captured, 1']:.0%}",
+                "top 10": f"{all_of_them['captured, 10']:.0%}",
+                "LDS": f"{lds[name, most]:.2f}",
+                "on shuffled tails": interval(shuffled["spearman"]),
             }
         )
     return pd.DataFrame(rows)
+
+
+def ceiling_lines(result: Mapping[str, Any]) -> str:
+    """The reliabilities and ceilings behind the table, in a sentence."""
+    parts = [
+        f"{row['stratum']} {row['spearman']['reliability']:.2f} ({row['spearman']['ceiling'] or 0:.2f})"
+        for row in result["ceilings"]
+    ]
+    lds = result["lds"]
+    return (
+        f"{result['settings']['config']['model']}: reliability (ceiling) of the truth over "
+        f"{result['settings']['atlas_seeds']} seeds, Spearman: {', '.join(parts)}; of the half-subsets' outputs "
+        f"{lds['reliability']:.2f} ({lds['ceiling'] or 0:.2f})."
+    )
 
 
 def interval(values: Sequence[float] | None) -> str:
@@ -554,6 +567,7 @@ def main() -> None:
         )
         place = folder / model / f"{NAME}{seed_flags.NUM_SEEDS.value}"
         save(fidelity_curves(model, *figure_lines(result)), place / "fidelity.png")
+        print(ceiling_lines(result))
         for table in (frame(result), own_frame(result), blend_frame(result)):
             print(as_text(table))
         for name, why in result["refused"].items():

@@ -19,6 +19,7 @@ from experiments import (
     fia_rq1,
     fia_rq2,
     fia_rq3,
+    fidelity,
     find_suspects,
     gr_defects,
     gr_figure2,
@@ -28,6 +29,7 @@ from experiments import (
     gr_table2,
     gr_table3_4,
     gr_table5,
+    loo_atlas,
     tracin_removal,
     tracin_table1,
 )
@@ -134,6 +136,21 @@ def _explanation(name: str) -> str:
     )
 
 
+def _atlas() -> str:
+    tables = [loo_atlas.frame(_read(path.stem)) for path in sorted(RESULTS.glob("atlas_*.json"))]
+    table = pd.concat(tables)
+    return as_markdown(table[table["examples"].isin(fidelity.STRATA)])
+
+
+def _fidelity(name: str) -> str:
+    result = _read(name)
+    return f"{fidelity.ceiling_lines(result)}\n\n{as_markdown(fidelity.frame(result))}"
+
+
+def _several_fidelity(frame: Callable[[Any], pd.DataFrame]) -> str:
+    return as_markdown(pd.concat([frame(_read(path.stem)) for path in sorted(RESULTS.glob("fidelity_*.json"))]))
+
+
 def _suspects() -> str:
     return as_markdown(pd.concat([find_suspects.frame(_read(p.stem)) for p in sorted(RESULTS.glob("suspects_*.json"))]))
 
@@ -180,6 +197,11 @@ FIGURES: dict[str, Callable[[], str]] = {
     "tracin_removal_published": lambda: as_markdown(tracin_removal.frame(_read("tracin_removal_published"))),
     "tracin_removal_proper": lambda: as_markdown(tracin_removal.frame(_read("tracin_removal_proper"))),
     "suspects": _suspects,
+    "atlas": _atlas,
+    "fidelity_nations_distmult": lambda: _fidelity("fidelity_nations_distmult"),
+    "fidelity_nations_complex": lambda: _fidelity("fidelity_nations_complex"),
+    "fidelity_own": lambda: _several_fidelity(fidelity.own_frame),
+    "fidelity_blends": lambda: _several_fidelity(fidelity.blend_frame),
     "explain_nations": lambda: _explanation("explain_nations"),
     "benchmark": lambda: as_markdown(benchmark.frame(_read("benchmark")["rows"])),
 }
