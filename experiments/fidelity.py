@@ -16,7 +16,7 @@ import pandas as pd
 from absl import flags
 
 from experiments import common, jobs_flag, model_flags, run_flags, seed_flags, train_flags
-from experiments.fidelity_methods import METHODS, OneTraining
+from experiments.fidelity_methods import BY_MEDIAN, METHODS, OneTraining
 from experiments.loo_atlas import VARIED, effects_of
 from gr_tf import files
 from gr_tf.data.triples import Query, TripleSet
@@ -56,12 +56,10 @@ STRATA = ("all", "adjacent", "shared >= 2")
 TOP = (1, 10)
 _SUBSETS, _SUBSET_SEEDS = 100, 10
 _OWN_SEEDS = 5
-# What is tried beside the mean over trainings: replay's derivative has outliers.
-MEDIAN = "replay, median"
 # Methods that are summed, each query's scores in standard deviations.
-COMBINED = {"influence + cosine + replay": ("influence (all)", "gradient cosine", MEDIAN)}
+COMBINED = {"influence + cosine + replay": ("influence (all)", "gradient cosine", "replay from epoch 2")}
 # Methods whose proposals are retrained, and those whose scores are blended with what was measured.
-SCREENS = ("NH", "GR", "gradient cosine")
+SCREENS = ("NH", "GR", "gradient cosine", "replay from epoch 2")
 _CANDIDATES = 20
 
 _ATLAS_DIR = flags.DEFINE_string("atlas_dir", None, "Folder of loo_atlas. Default: runs/DATASET-atlas.")
@@ -140,10 +138,9 @@ def ensembles(scores: Scores, name: str, seeds: Sequence[int], size: int) -> lis
     if name in COMBINED:
         parts = [ensembles(scores, part, seeds, size) for part in COMBINED[name]]
         return [sum((standardized(part) for part in group), np.zeros(1)) for group in zip(*parts, strict=True)]
-    average = np.median if name == MEDIAN else np.mean
-    method = "replay" if name == MEDIAN else name
+    average = np.median if name in BY_MEDIAN else np.mean
     groups = [seeds[first : first + size] for first in range(0, len(seeds) - size + 1, size)][:_GROUPS]
-    return [np.asarray(average([scores(method, seed) for seed in group], axis=0)) for group in groups]
+    return [np.asarray(average([scores(name, seed) for seed in group], axis=0)) for group in groups]
 
 
 def standardized(scores: np.ndarray) -> np.ndarray:
@@ -196,7 +193,7 @@ def run(
         if not stage.is_finished:
             masks = agreement.strata(truth.shared)
             rows, refused = [], dict(scored.refused)
-            for name in (*METHODS, MEDIAN, *COMBINED):
+            for name in (*METHODS, *COMBINED):
                 try:
                     rows += [] if name in refused else _method_rows(name, truth, masks, scored, seeds)
                 except InputError as error:

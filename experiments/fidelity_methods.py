@@ -42,6 +42,11 @@ class OneTraining:
         """Gradient Rollback."""
         return GradientRollback(self.trainer.model, self.table, self.store.to_numpy(), self.triples)
 
+    @functools.cached_property
+    def replay(self) -> np.ndarray:
+        """The parts of replay's influences by epoch, [epochs, num_queries, num_examples]."""
+        return Replay(self.trainer).by_epoch(self.queries)
+
     def matrix(self, explain: Callable[[Query], TripleExplanation]) -> np.ndarray:
         """[num_queries, num_examples], 0 for examples that the explanations do not consider."""
         found = np.zeros((len(self.queries), self.triples.num_examples))
@@ -64,6 +69,8 @@ class OneTraining:
         return total * tail_probabilities(self.trainer.model, self.table, self.queries)[:, None]
 
 
+# Averaged over trainings by the median, not the mean.
+BY_MEDIAN = ("replay, median",)
 METHODS: dict[str, Callable[[OneTraining], np.ndarray]] = {
     "NH": lambda one: one.ranked(Neighborhood(one.trainer.model, one.table, one.triples, one.config.seed)),
     "GR": lambda one: one.ranked(one.rollback),
@@ -75,5 +82,8 @@ METHODS: dict[str, Callable[[OneTraining], np.ndarray]] = {
     "influence (query's rows)": lambda one: one.ranked(TripleInfluence(one.gradients, block="query", damping=DAMPING)),
     "influence (all)": lambda one: one.ranked(TripleInfluence(one.gradients, block="all", damping=DAMPING)),
     "complete rollback": lambda one: CompleteRollback(one.trainer).influences(one.queries),
-    "replay": lambda one: Replay(one.trainer).influences(one.queries),
+    "replay": lambda one: one.replay.sum(axis=0),
+    "replay, median": lambda one: one.replay.sum(axis=0),
+    "replay from epoch 2": lambda one: one.replay[1:].sum(axis=0),
+    "replay of the last epoch": lambda one: one.replay[-1],
 }

@@ -158,7 +158,7 @@ class GraphAsker(Asker):
             "cosine": lambda: GradientSimilarity(TripleGradients(model, table, self.triples, config), "cosine"),
             "influence": lambda: TripleInfluence(TripleGradients(model, table, self.triples, config)),
             "rollback-all": lambda: CompleteRollback(trainer, epochs=epochs),
-            "replay": lambda: Replay(trainer, epochs=epochs),
+            "replay": lambda: Replay(trainer, epochs=epochs, first_epoch=min(2, epochs)),
             "criage": lambda: Criage(model, table, self.triples),
             "nh": lambda: Neighborhood(model, table, self.triples, config.seed),
         }

@@ -8,6 +8,10 @@ Rollback, TracIn and influence functions each leave out a part of this path.
 Computed for all examples at once by reverse differentiation through the whole training (as in Maclaurin et al.
 2015 for hyperparameters, Hara et al. 2019 for SGD), Adam's means and its count of steps included. Memory is that
 of one segment's states and of one state a segment (see attribution.trajectory).
+
+In the first epoch Adam's mean square is still near 0, a step's size hangs on the sign of its gradient, and the
+derivative is huge and no guide to what happens without the step: leave that epoch out, with first_epoch=2, to
+predict retrainings (BUILD_NOTES, "Ground truth").
 """
 
 import functools
@@ -41,10 +45,23 @@ class _Adjoint(NamedTuple):
 
 
 class Replay(Explainer[Query, TripleExplanation]):
-    """Ranks all training triples of a training with Adam and dense steps; see Trajectory for the arguments."""
+    """Ranks all training triples of a training with Adam and dense steps."""
 
-    def __init__(self, trainer: Trainer, *, epochs: int | None = None, segment: int = 256) -> None:
+    def __init__(
+        self, trainer: Trainer, *, epochs: int | None = None, segment: int = 256, first_epoch: int = 1
+    ) -> None:
+        """
+        Args:
+            trainer, epochs, segment: see Trajectory.
+            first_epoch: counted from 1; the steps of earlier ones count for nothing.
+
+        Raises:
+            InputError: see Trajectory; also if there is no such epoch.
+        """
         self._trajectory = Trajectory(trainer, epochs, segment)
+        if not 1 <= first_epoch <= self._trajectory.epochs:
+            raise InputError(f"first_epoch must be from 1 to {self._trajectory.epochs}; got {first_epoch}.")
+        self._first_epoch = first_epoch
         self._model, self._triples = trainer.model, trainer.triples
         config = trainer.config
         self._backward = _compiled_backward(self._model, config.loss, self._trajectory.optimizer, config.dtype)
@@ -79,12 +96,21 @@ class Replay(Explainer[Query, TripleExplanation]):
         Raises:
             InputError: if one is not finite, naming the example.
         """
+        total: np.ndarray = self.by_epoch(queries).sum(axis=0)
+        return total
+
+    def by_epoch(self, queries: Sequence[Query]) -> np.ndarray:
+        """The parts [epochs, num_queries, num_examples] of `influences` that are due to each epoch's steps.
+
+        Raises:
+            InputError: if one is not finite, naming the example.
+        """
         together = max(1, _ADJOINT_NUMBERS // (self._model.num_rows * self._model.width))
         parts = [self._go_back(queries[first : first + together]) for first in range(0, len(queries), together)]
-        found = np.concatenate([np.zeros((0, self._triples.num_examples)), *parts])
+        found = np.concatenate([np.zeros((self._trajectory.epochs, 0, self._triples.num_examples)), *parts], axis=1)
         bad = np.argwhere(~np.isfinite(found))
         if len(bad):
-            raise InputError(f"the influence of training example {bad[0][1]} on {queries[bad[0][0]]} is not finite.")
+            raise InputError(f"the influence of training example {bad[0][2]} on {queries[bad[0][1]]} is not finite.")
         return found
 
     def _go_back(self, queries: Sequence[Query]) -> np.ndarray:
@@ -92,14 +118,14 @@ class Replay(Explainer[Query, TripleExplanation]):
         gradient = _probability_gradients(self._model, trajectory.table, queries)
         zeros = tf.zeros_like(gradient)
         adjoint = _Adjoint(gradient, zeros, zeros, tf.zeros([len(queries)], gradient.dtype))
-        total = np.zeros((len(queries), self._triples.num_examples))
-        for segment in reversed(trajectory.segments):
+        found = np.zeros((trajectory.epochs, len(queries), self._triples.num_examples))
+        for segment in reversed([part for part in trajectory.segments if part.epoch + 1 >= self._first_epoch]):
             state = segment.state
             adjoint, effects = self._backward(
                 trajectory.states(segment), state.step, state.learning_rate, trajectory.rows(segment), adjoint
             )
-            total[:, segment.first : segment.first + segment.size] += effects.numpy().T
-        return total
+            found[segment.epoch, :, segment.first : segment.first + segment.size] = effects.numpy().T
+        return found
 
 
 def _probability_gradients(model: FactorModel, table: Any, queries: Sequence[Query]) -> Any:

@@ -23,11 +23,13 @@ class Segment(NamedTuple):
     """Some steps of one epoch.
 
     Attributes:
+        epoch: counted from 0.
         first: the example of the first step; the steps are those of consecutive examples.
         size: how many.
         state: before the first.
     """
 
+    epoch: int
     first: int
     size: int
     state: DenseState
@@ -43,6 +45,7 @@ class Trajectory:
 
     Attributes:
         trainer, optimizer: as given, and as configured.
+        epochs: how many.
         segments: of all steps.
         table: the trained parameters, a tensor [num_rows, width].
 
@@ -57,20 +60,21 @@ class Trajectory:
         self.trainer = trainer
         self.optimizer = optimizer
         self._forward = _compiled_forward(trainer.model, config.loss, optimizer, config.dtype)
-        self.segments = list(self._train(config.epochs if epochs is None else epochs, segment))
+        self.epochs = config.epochs if epochs is None else epochs
+        self.segments = list(self._train(segment))
 
-    def _train(self, epochs: int, segment: int) -> Iterator[Segment]:
+    def _train(self, segment: int) -> Iterator[Segment]:
         trainer = self.trainer
         num_examples = trainer.triples.num_examples
         learning_rate = trainer.config.initial_learning_rate(np.array([], np.int64))
         state = trainer.steps.start(trainer.initial_table, learning_rate)
         block_size = min(BLOCK_SIZE, num_examples)
-        for _ in range(epochs):
+        for epoch in range(self.epochs):
             for block in range(0, num_examples, BLOCK_SIZE):
                 end = min(BLOCK_SIZE, num_examples - block)
                 for start in range(0, end, segment):
                     size = min(segment, end - start)
-                    yield Segment(block + start, size, state)
+                    yield Segment(epoch, block + start, size, state)
                     order = np.resize(np.arange(start, start + size, dtype=np.int32), block_size)
                     state, _ = trainer.steps.run(state, trainer.block_plan(block), order, tf.constant(size))
         self.table = state.table

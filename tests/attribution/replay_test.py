@@ -76,6 +76,17 @@ def test_segments_and_batches_change_nothing(trainer: Trainer, monkeypatch: pyte
     np.testing.assert_allclose(Replay(trainer, segment=30).influences(QUERIES), found, rtol=1e-9, atol=1e-15)
 
 
+def test_parts_by_epoch(trainer: Trainer) -> None:
+    parts = Replay(trainer).by_epoch(QUERIES)
+    np.testing.assert_array_equal(parts.sum(axis=0), Replay(trainer).influences(QUERIES))
+    later = Replay(trainer, first_epoch=2)
+    np.testing.assert_array_equal(later.influences(QUERIES), parts[1])
+    explanation = later.rank(QUERIES[1])
+    np.testing.assert_allclose(explanation.influences, parts[1, 1, explanation.example_ids], rtol=1e-9, atol=1e-15)
+    with pytest.raises(InputError, match="first_epoch must be from 1 to 2; got 3"):
+        Replay(trainer, first_epoch=3)
+
+
 def test_fewer_epochs(trainer: Trainer) -> None:
     replay = Replay(trainer, epochs=1)
     np.testing.assert_array_equal(replay.table, trainer.run(epochs=1).table)
