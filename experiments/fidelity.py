@@ -38,7 +38,7 @@ from gr_tf.models.prediction import tail_probabilities
 from gr_tf.report.figures import Line, fidelity_curves, save
 from gr_tf.report.progress import progress
 from gr_tf.report.run_dir import RunDir
-from gr_tf.report.tables import as_text, mean_and_sd
+from gr_tf.report.tables import as_text, corrected_correlation, correlation_interval, mean_and_sd
 from gr_tf.training.config import MODELS, TrainConfig
 from gr_tf.training.trainer import Trainer
 
@@ -442,15 +442,15 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
             {
                 "model": result["settings"]["config"]["model"],
                 "method": name,
-                "Spearman, 1 training": interval(one[near]),
-                "corrected": corrected(one[near], ceilings["shared >= 2"]),
-                f"{most} trainings": interval(all_of_them[near]),
-                "corrected ": corrected(all_of_them[near], ceilings["shared >= 2"]),
-                "adjacent, corrected": corrected(all_of_them[adjacent], ceilings["adjacent"]),
+                "Spearman, 1 training": correlation_interval(one[near]),
+                "corrected": corrected_correlation(one[near], ceilings["shared >= 2"]),
+                f"{most} trainings": correlation_interval(all_of_them[near]),
+                "corrected ": corrected_correlation(all_of_them[near], ceilings["shared >= 2"]),
+                "adjacent, corrected": corrected_correlation(all_of_them[adjacent], ceilings["adjacent"]),
                 "top 1 captures": f"{all_of_them['captured, 1']:.0%}",
                 "top 10": f"{all_of_them['captured, 10']:.0%}",
                 "LDS": f"{lds[name, most]:.2f}",
-                "on shuffled tails": interval(shuffled["spearman"]),
+                "on shuffled tails": correlation_interval(shuffled["spearman"]),
             }
         )
     return pd.DataFrame(rows)
@@ -470,22 +470,6 @@ def ceiling_lines(result: Mapping[str, Any]) -> str:
     )
 
 
-def interval(values: Sequence[float] | None) -> str:
-    """A mean with its 95% interval; said to be noise where the interval has 0 in it."""
-    if values is None:
-        return "ranks nothing"
-    mean, low, high = values
-    return f"{mean:.2f} [{low:.2f}, {high:.2f}]" + (" noise" if low <= 0 <= high else "")
-
-
-def corrected(values: Sequence[float], ceiling: float | None) -> str:
-    """A mean correlation as a share of the ceiling."""
-    mean, low, high = values
-    if ceiling is None:
-        return "no ceiling"
-    return "noise" if low <= 0 <= high else f"{mean / ceiling:.2f}"
-
-
 def own_frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """One training's explanation of itself, for reading: Spearman with its own effects, and PD%."""
 
@@ -498,7 +482,7 @@ def own_frame(result: Mapping[str, Any]) -> pd.DataFrame:
             "method": [row["method"] for row in result["own"]],
             **{
                 stratum: [
-                    interval(row[f"spearman, {stratum}"]) if f"spearman, {stratum}" in row else "-"
+                    correlation_interval(row[f"spearman, {stratum}"]) if f"spearman, {stratum}" in row else "-"
                     for row in result["own"]
                 ]
                 for stratum in STRATA
@@ -513,7 +497,9 @@ def blend_frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """A few retrainings, alone and blended with a method, for reading: corrected Spearman, shared >= 2."""
     rows = result["blends"]
     spent = sorted({row["retrainings"] for row in rows})
-    cells = {(row["method"], row["retrainings"]): corrected(row["spearman"], row["ceiling"]) for row in rows}
+    cells = {
+        (row["method"], row["retrainings"]): corrected_correlation(row["spearman"], row["ceiling"]) for row in rows
+    }
     methods = dict.fromkeys(row["method"] for row in rows)
     return pd.DataFrame(
         {

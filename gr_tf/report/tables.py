@@ -84,3 +84,19 @@ def as_markdown(frame: pd.DataFrame) -> str:
     cells = [[str(cell).replace("|", "\\|") for cell in row] for row in frame.values.tolist()]
     lines = [list(frame.columns), ["---"] * len(frame.columns), *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def correlation_interval(values: Sequence[float] | None) -> str:
+    """A mean with its 95% interval; said to be noise where the interval has 0 in it."""
+    if values is None:
+        return "ranks nothing"
+    mean, low, high = values
+    return f"{mean:.2f} [{low:.2f}, {high:.2f}]" + (" noise" if low <= 0 <= high else "")
+
+
+def corrected_correlation(values: Sequence[float], ceiling: float | None) -> str:
+    """A mean correlation as a share of the ceiling."""
+    mean, low, high = values
+    if ceiling is None:
+        return "no ceiling"
+    return "noise" if low <= 0 <= high else f"{mean / ceiling:.2f}"
