@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gr_tf.evaluation.atlas import Atlas
-from tests.conftest import write_graph
+from tests.conftest import rating_lines, write_graph
 from tests.experiments.binaries import run_here
 
 TRAINING = ("--model=distmult", "--epochs=8", "--dim=4", "--num_negatives=5", "--learning_rate=0.02")
@@ -62,3 +62,40 @@ def test_atlas_and_fidelity(
     # An atlas of another training is refused.
     assert run_here(monkeypatch, "fidelity", *asked, "--epochs=7") == 1
     assert "is of another dataset or configuration" in capsys.readouterr().err
+
+
+def test_of_ratings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "train.rating").write_text("".join(rating_lines()))
+    asked = [
+        "--dataset=mine",
+        f"--data_dir={tmp_path / 'mine'}",
+        "--min_interactions=2",
+        "--batch_size=20",
+        "--dim=2",
+        "--training_steps=500",
+        "--retraining_steps=250",
+        "--points=3",
+        "--batch_seeds=2",
+        f"--run_dir={tmp_path / 'run'}",
+    ]
+    assert run_here(monkeypatch, "fidelity_ratings", *asked, "--ratings_a_point=50") == 1
+    assert "related ratings; num_ratings is 50" in capsys.readouterr().err
+    assert run_here(monkeypatch, "fidelity_ratings", *asked, "--ratings_a_point=4") == 0
+    printed = capsys.readouterr().out
+    assert "FIA, decay as trained" in printed
+    journal = tmp_path / "run" / "fidelity" / "retrainings.jsonl"
+    lines = journal.read_text().splitlines()
+    ids = {json.loads(line)["example_id"] for line in lines}
+    assert None in ids
+    assert len(lines) == 2 * len(ids)
+    # Half of the retrainings are lost, and done again.
+    first = json.loads((tmp_path / "run" / "fidelity" / "result.json").read_text())
+    (tmp_path / "run" / "fidelity" / "result.json").unlink()
+    journal.write_text("".join(f"{line}\n" for line in lines[: len(lines) // 2]))
+    assert run_here(monkeypatch, "fidelity_ratings", *asked, "--ratings_a_point=4") == 0
+    assert capsys.readouterr().out == printed
+    assert json.loads((tmp_path / "run" / "fidelity" / "result.json").read_text())["rows"] == first["rows"]
+    assert next(row["method"] for row in first["rows"]) == "NH"
