@@ -9,7 +9,7 @@ Both models, unless --model names one. Work that is done is found again.
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,9 @@ from gr_tf.report.run_dir import RunDir
 from gr_tf.report.tables import as_text, corrected_correlation, correlation_interval, mean_and_sd
 from gr_tf.training.config import MODELS, TrainConfig
 from gr_tf.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 for module in (jobs_flag, model_flags, run_flags, seed_flags, train_flags):
     flags.adopt_module_key_flags(module)
@@ -193,11 +196,13 @@ def run(
         if not stage.is_finished:
             masks = agreement.strata(truth.shared)
             rows, refused = [], dict(scored.refused)
-            for name in (*METHODS, *COMBINED):
-                try:
-                    rows += [] if name in refused else _method_rows(name, truth, masks, scored, seeds)
-                except InputError as error:
-                    refused[name] = str(error)
+            with progress("comparisons", len(METHODS) + len(COMBINED)) as bar:
+                for name in (*METHODS, *COMBINED):
+                    try:
+                        rows += [] if name in refused else _method_rows(name, truth, masks, scored, seeds)
+                    except InputError as error:
+                        refused[name] = str(error)
+                    bar.advance()
             if not rows:
                 raise InputError("; ".join(f"{name}: {why}" for name, why in refused.items()))
             names = list(dict.fromkeys(row["method"] for row in rows))
@@ -377,27 +382,20 @@ def _own_rows(
     return rows
 
 
-def _screen_rows(truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """Screen, then retrain: the mean effect of the example chosen, by retrainings of each of the candidates."""
-    rows = []
+def _screen_rows(truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int]) -> dict[str, Any]:
+    """Screen, then retrain: the mean effect of the example chosen, by retrainings of each of the candidates.
+
+    Beside that of the best by half of the atlas's seeds, of all examples of the mask, valued by the other half.
+    """
     half = len(truth.effects) // 2
     halves = truth.effects[:half].mean(axis=0), truth.effects[half:].mean(axis=0)
-    best = float(best_k_effects(halves, mask, 1).mean())
+    rows = []
     for name in SCREENS:
-        for size in sorted({1, len(seeds)}):
-            (group,) = ensembles(scores, name, seeds, size)[:1]
-            for candidates in (5, _CANDIDATES):
-                effects = screened_effects(group, truth.effects, mask, candidates)
-                rows.append(
-                    {
-                        "method": name,
-                        "trainings": size,
-                        "candidates": candidates,
-                        "effects": effects.tolist(),
-                        "best": best,
-                    }
-                )
-    return rows
+        (group,) = ensembles(scores, name, seeds, len(seeds))[:1]
+        for blended in (False, True):
+            effects = screened_effects(group, truth.effects, mask, _CANDIDATES, blended=blended)
+            rows.append({"method": name, "blended": blended, "effects": effects.tolist()})
+    return {"exhaustive": float(best_k_effects(halves, mask, 1).mean()), "candidates": _CANDIDATES, "rows": rows}
 
 
 def _blend_rows(truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int]) -> list[dict[str, Any]]:
@@ -510,26 +508,28 @@ def blend_frame(result: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
-def figure_lines(result: Mapping[str, Any]) -> tuple[list[Line], list[Line]]:
-    """Corrected Spearman by size of ensemble, and the captured effect by retrainings of each candidate."""
+def drawn(result: Mapping[str, Any]) -> "Figure":
+    """Corrected Spearman by size of ensemble, and the effect of the example chosen by retrainings spent."""
     (ceiling,) = (row["spearman"]["ceiling"] for row in result["ceilings"] if row["stratum"] == "shared >= 2")
     methods = dict.fromkeys(row["method"] for row in result["rows"])
     by_size = []
     for name in methods:
         rows = [row for row in result["rows"] if row["method"] == name]
-        by_size.append(
-            Line(name, [row["trainings"] for row in rows], [row["spearman, shared >= 2"][0] / ceiling for row in rows])
-        )
+        values = [row["spearman, shared >= 2"][0] / ceiling for row in rows]
+        by_size.append(Line(name, [row["trainings"] for row in rows], values))
+    screens = result["screens"]
     by_retrainings = [
         Line(
-            f"{row['method']}, {row['trainings']} trainings, first {row['candidates']}",
-            [count * row["candidates"] for count in range(len(row["effects"]))],
-            [effect / row["best"] for effect in row["effects"]],
+            row["method"] + (", both decide" if row["blended"] else ", retraining decides"),
+            [count * screens["candidates"] for count in range(len(row["effects"]))],
+            row["effects"],
+            dashed=not row["blended"],
         )
-        for row in result["screens"]
-        if row["candidates"] == _CANDIDATES
+        for row in screens["rows"]
     ]
-    return by_size, by_retrainings
+    return fidelity_curves(
+        result["settings"]["config"]["model"], by_size, by_retrainings, screens["exhaustive"], screens["candidates"]
+    )
 
 
 def main() -> None:
@@ -549,7 +549,7 @@ def main() -> None:
             overwrite=run_flags.OVERWRITE.value,
         )
         place = folder / model / f"{NAME}{seed_flags.NUM_SEEDS.value}"
-        save(fidelity_curves(model, *figure_lines(result)), place / "fidelity.png")
+        save(drawn(result), place / "fidelity.png")
         print(ceiling_lines(result))
         for table in (frame(result), own_frame(result), blend_frame(result)):
             print(as_text(table))

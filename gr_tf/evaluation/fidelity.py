@@ -10,6 +10,7 @@ import numpy as np
 
 from gr_tf.errors import InputError
 from gr_tf.evaluation.agreement import spearman_rows
+from gr_tf.evaluation.shrinkage import shrunken_queries
 
 
 def top_k_effects(scores: np.ndarray, effects: np.ndarray, masks: np.ndarray, k: int) -> np.ndarray:
@@ -57,7 +58,14 @@ def captured_effect(
 
 
 def screened_effects(
-    scores: np.ndarray, effects: np.ndarray, masks: np.ndarray, candidates: int, *, num_splits: int = 20, seed: int = 0
+    scores: np.ndarray,
+    effects: np.ndarray,
+    masks: np.ndarray,
+    candidates: int,
+    *,
+    blended: bool = False,
+    num_splits: int = 10,
+    seed: int = 0,
 ) -> np.ndarray:
     """Screen, then retrain: the mean effect of the example chosen, by how many seeds are retrained.
 
@@ -69,6 +77,7 @@ def screened_effects(
         effects: [num_seeds, num_queries, num_examples].
         masks: which examples are proposed from.
         candidates: how many are proposed.
+        blended: choose by the means and the scores together (evaluation.shrinkage), not by the means alone.
         num_splits: random halves of the seeds: one retrained, the other to value.
         seed: of their draw.
 
@@ -80,6 +89,7 @@ def screened_effects(
     ranked = np.argsort(-np.where(masks, scores, -np.inf), axis=1, kind="stable")[:, :candidates]
     possible = np.take_along_axis(masks, ranked, axis=1)
     proposed = np.take_along_axis(effects, ranked[None], axis=2)
+    own = np.take_along_axis(scores, ranked, axis=1)
     generator = np.random.default_rng(seed)
     total = np.zeros(half + 1)
     for _ in range(num_splits):
@@ -87,8 +97,10 @@ def screened_effects(
         value = proposed[order[half:]].mean(axis=0)
         total[0] += value[:, 0].mean()
         for spent in range(1, half + 1):
-            measured = np.where(possible, proposed[order[:spent]].mean(axis=0), -np.inf)
-            total[spent] += np.take_along_axis(value, measured.argmax(axis=1)[:, None], axis=1).mean()
+            measured = proposed[order[:spent]]
+            decided = shrunken_queries(measured, own, possible) if blended else measured.mean(axis=0)
+            chosen = np.where(possible, decided, -np.inf).argmax(axis=1)
+            total[spent] += np.take_along_axis(value, chosen[:, None], axis=1).mean()
     return total / num_splits
 
 

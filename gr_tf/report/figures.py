@@ -231,36 +231,48 @@ class Line:
     Attributes:
         name: in the legend.
         x, y: [n].
+        dashed: how it is drawn.
     """
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
+    dashed: bool = False
 
 
-def fidelity_curves(title: str, by_size: Sequence[Line], by_retrainings: Sequence[Line]) -> "Figure":
-    """How methods gain by more trainings to explain, and by retraining what they propose; 1 is the truth."""
+def fidelity_curves(
+    title: str, by_size: Sequence[Line], by_retrainings: Sequence[Line], exhaustive: float, candidates: int
+) -> "Figure":
+    """How methods gain by more trainings to explain, and by retraining what they propose.
+
+    Args:
+        title: above the panels.
+        by_size: the share of the ceiling, by trainings explained.
+        by_retrainings: the effect of the example chosen, by retrainings spent on a query.
+        exhaustive: the effect of the example that retraining without every one chooses.
+        candidates: that are retrained.
+    """
     import matplotlib as mpl
 
-    figure = new_figure(2, width=6.2, height=4.6)
-    panels = (
-        (by_size, "trainings explained", "Spearman / ceiling, shared >= 2", "log"),
-        (by_retrainings, "retrainings spent on a query", "effect of the example chosen / best", "symlog"),
-    )
-    for place, (lines, x_name, y_name, scale) in enumerate(panels, start=1):
-        axes = figure.add_subplot(1, 2, place)
-        colors = mpl.colormaps["tab20"].colors  # type: ignore[attr-defined]
-        for number, line in enumerate(lines):
-            axes.plot(
-                line.x, line.y, marker="o", markersize=3, color=colors[2 * number % 20 + number // 10], label=line.name
-            )
-        axes.axhline(1, color=NEUTRAL, linewidth=0.8, linestyle=":")
-        axes.axhline(0, color=NEUTRAL, linewidth=0.8)
-        axes.set_xscale(scale)
-        ticks = sorted({x for line in lines for x in line.x})
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
-        axes.minorticks_off()
-        axes.set(xlabel=x_name, ylabel=y_name)
+    figure = new_figure(2, width=7, height=4.6)
+    colors = mpl.colormaps["tab20"].colors  # type: ignore[attr-defined]
+    left, right = (figure.add_subplot(1, 2, place) for place in (1, 2))
+    for number, line in enumerate(by_size):
+        color = colors[2 * number % 20 + number // 10]
+        left.plot(line.x, line.y, marker="o", markersize=3, color=color, label=line.name)
+    left.axhline(1, color=NEUTRAL, linewidth=0.8, linestyle=":")
+    left.axhline(0, color=NEUTRAL, linewidth=0.8)
+    left.set(xscale="log", xlabel="trainings explained", ylabel="Spearman / ceiling, shared >= 2")
+    ticks = sorted({x for line in by_size for x in line.x})
+    left.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    left.minorticks_off()
+    for number, line in enumerate(by_retrainings):
+        style = "--" if line.dashed else "-"
+        right.plot(line.x, line.y, style, marker="o", markersize=3, color=colors[2 * (number // 2)], label=line.name)
+    right.axhline(exhaustive, color=NEUTRAL, linewidth=0.8, linestyle=":", label="every one retrained, half the seeds")
+    right.set(xlabel=f"retrainings of the first {candidates}", ylabel="mean effect of the example chosen")
+    right.set_ylim(bottom=min(0, right.get_ylim()[0]))
+    for axes in (left, right):
         axes.set_title(title, fontsize=10)
-        axes.legend(fontsize=7, ncols=2 if len(lines) > 6 else 1)
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     return figure

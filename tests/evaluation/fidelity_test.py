@@ -184,6 +184,11 @@ def test_screen_then_retrain() -> None:
     assert abs(by_chance[0]) < 0.2
     assert by_chance[1] > 0.8
     assert by_chance[10] > by_chance[1]
+    blended = fidelity.screened_effects(true + 2 * noise, measured, MASKS, 15, blended=True)
+    alone = fidelity.screened_effects(true + 2 * noise, measured, MASKS, 15)
+    assert blended[0] == alone[0]
+    assert blended[2] > blended[0]
+    assert blended[1] == pytest.approx(blended[0])  # One seed tells nothing of its own noise.
     assert by_truth[0] == pytest.approx(true.max(axis=1).mean(), abs=0.15)
 
 
