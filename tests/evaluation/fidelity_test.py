@@ -188,7 +188,6 @@ def test_screen_then_retrain() -> None:
     alone = fidelity.screened_effects(true + 2 * noise, measured, MASKS, 15)
     assert blended[0] == alone[0]
     assert blended[2] > blended[0]
-    assert blended[1] == pytest.approx(blended[0])  # One seed tells nothing of its own noise.
     assert by_truth[0] == pytest.approx(true.max(axis=1).mean(), abs=0.15)
 
 
