@@ -7,6 +7,7 @@ Both models, unless --model names one. Work that is done is found again.
 """
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,7 @@ class Truth:
     effects: np.ndarray
     shared: np.ndarray
 
-    @property
+    @functools.cached_property
     def expected(self) -> np.ndarray:
         """The mean over seeds."""
         mean: np.ndarray = self.effects.mean(axis=0)
@@ -291,9 +292,8 @@ def _method_rows(
         row: dict[str, Any] = {"method": name, "trainings": size, "groups": len(groups)}
         for stratum in STRATA:
             for coefficient, function in agreement.COEFFICIENTS.items():
-                per_query = np.mean(
-                    [agreement.per_query(group, truth.expected, masks[stratum], function) for group in groups], axis=0
-                )
+                found = agreement.per_query(np.stack(groups), truth.expected, masks[stratum], function)
+                per_query = found.mean(axis=0)
                 row[f"{coefficient}, {stratum}"] = agreement.mean_over_queries(per_query)
         for k in TOP:
             row[f"captured, {k}"] = float(

@@ -34,29 +34,32 @@ COEFFICIENTS: dict[str, Coefficient] = {"pearson": pearson_rows, "spearman": spe
 
 
 def per_query(scores: np.ndarray, truth: np.ndarray, masks: np.ndarray, coefficient: Coefficient) -> np.ndarray:
-    """The correlation [num_queries] of scores with the truth over the examples of each query's mask.
+    """The correlation of scores with the truth over the examples of each query's mask.
 
     Args:
-        scores, truth: [num_queries, num_examples].
+        scores: [..., num_queries, num_examples], of one method or of several.
+        truth: [num_queries, num_examples].
         masks: the same, bool.
         coefficient: one of COEFFICIENTS.
 
     Returns:
-        NaN for a query of fewer than three examples, or whose truth does not vary.
+        [..., num_queries]; NaN for a query of fewer than three examples, or whose truth does not vary.
 
     Raises:
         InputError: if the scores of a query are all the same or one is not finite: they rank nothing.
     """
-    found = np.full(len(truth), np.nan)
+    found = np.full(scores.shape[:-1], np.nan)
     for place, mask in enumerate(masks):
-        chosen, true = scores[place, mask], truth[place, mask]
+        chosen, true = scores[..., place, mask], truth[place, mask]
         if not np.isfinite(chosen).all():
             raise InputError(f"the scores of query {place} are not all finite.")
-        if len(chosen) < 3 or not np.ptp(true) > 0:
+        if true.size < 3 or not np.ptp(true) > 0:
             continue
-        if not np.ptp(chosen) > 0:
-            raise InputError(f"the scores of query {place} are all {chosen[0]}: they rank nothing.")
-        found[place] = coefficient(chosen, true)
+        same = ~(np.ptp(chosen, axis=-1) > 0)
+        if same.any():
+            value = chosen.reshape(-1, true.size)[np.flatnonzero(same)[0], 0]
+            raise InputError(f"the scores of query {place} are all {value}: they rank nothing.")
+        found[..., place] = coefficient(chosen, true)
     return found
 
 
