@@ -143,7 +143,8 @@ def _print_answer(answer: Answer, method: str) -> None:
             print(f"  {alternative.probability:.4f}  {alternative.name}")
     else:
         print(f"({question}): {answer.value:.4f} {answer.unit}")
-    print(f"\nWhy {answer.predicted}? {method}.")
+    averaged = f" Means over {answer.trainings} trainings." if answer.trainings > 1 else ""
+    print(f"\nWhy {answer.predicted}? {method}.{averaged}")
     for warning in answer.warnings:
         print(f"Warning: {warning}.")
     for title, examples in (("supports it", answer.proponents), ("speaks against it", answer.opponents)):

@@ -8,6 +8,8 @@ Both models, unless --model names one. Work that is done is found again.
 
 import dataclasses
 import functools
+import hashlib
+import itertools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,8 +19,8 @@ import pandas as pd
 from absl import flags
 
 from experiments import common, jobs_flag, model_flags, run_flags, seed_flags, train_flags
-from experiments.fidelity_methods import BY_MEDIAN, METHODS, OneTraining
-from experiments.loo_atlas import VARIED, effects_of
+from experiments.fidelity_methods import BY_MEDIAN, DAMPING, METHODS, OneTraining
+from experiments.loo_atlas import CONSENSUS_SEEDS, VARIED, effects_of
 from gr_tf import files
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
@@ -33,8 +35,9 @@ from gr_tf.evaluation.fidelity import (
     screened_effects,
     top_k_effects,
 )
+from gr_tf.evaluation.intervals import mean_interval
 from gr_tf.evaluation.retraining import retrain_without
-from gr_tf.evaluation.shrinkage import shrunken_queries
+from gr_tf.evaluation.shrinkage import shrunken
 from gr_tf.models.prediction import tail_probabilities
 from gr_tf.report.figures import Line, fidelity_curves, save
 from gr_tf.report.progress import progress
@@ -58,8 +61,10 @@ SIZES = (1, 2, 5, 10, 20, 50)
 _GROUPS = 10
 STRATA = ("all", "adjacent", "shared >= 2")
 TOP = (1, 10)
-_SUBSETS, _SUBSET_SEEDS = 100, 10
-_OWN_SEEDS = 5
+_SUBSETS, _SUBSET_SEEDS, _FIRST_SUBSET_SEED = 100, 10, 500_000
+_OWN_SEEDS, _SHUFFLES = 5, 4
+# An atlas is split into halves of at least two seeds.
+_LEAST_ATLAS_SEEDS = 4
 # Methods that are summed, each query's scores in standard deviations.
 COMBINED = {"influence + cosine + replay": ("influence (all)", "gradient cosine", "replay from epoch 2")}
 # Methods whose proposals are retrained, and those whose scores are blended with what was measured.
@@ -97,7 +102,7 @@ class Scored:
     """The methods' influences by training, on disk as soon as they are known.
 
     Attributes:
-        refused: why a method cannot be computed, by method.
+        refused: why a method cannot be computed, by method; of all seeds that `compute` was asked for.
     """
 
     def __init__(self, folder: pathlib.Path, triples: TripleSet, config: TrainConfig, queries: Sequence[Query]) -> None:
@@ -107,30 +112,35 @@ class Scored:
     def compute(self, seeds: Sequence[int]) -> None:
         """All methods for the trainings of some seeds."""
         todo = [(seed, name) for seed in seeds for name in METHODS if not self._place(name, seed).exists()]
-        with progress(
-            f"influences, {self._folder.name}", len(seeds) * len(METHODS), len(seeds) * len(METHODS) - len(todo)
-        ) as bar:
+        total = len(seeds) * len(METHODS)
+        with progress(f"influences, {self._folder.name}", total, total - len(todo)) as bar:
             for seed in dict.fromkeys(seed for seed, _ in todo):
                 one = OneTraining(self._triples, VARIED["both"](self._config, seed), self._queries)
                 for name in (name for of, name in todo if of == seed):
                     self._add(name, seed, one)
                     bar.advance()
-        for name in METHODS:
-            _, meta = files.read_arrays(self._place(name, seeds[0]))
-            if meta["refused"]:
-                self.refused[name] = meta["refused"]
+        for seed in reversed(seeds):
+            for name in METHODS:
+                refused = files.read_json(self._place(name, seed) / files.MANIFEST)["meta"]["refused"]
+                if refused:
+                    self.refused[name] = f"{refused} (seed {seed})"
 
     def _add(self, name: str, seed: int, one: OneTraining) -> None:
-        refused, scores = None, np.zeros((len(self._queries), self._triples.num_examples))
         try:
-            scores = METHODS[name](one)
+            arrays, refused = {"scores": METHODS[name](one).astype(np.float32)}, None
         except InputError as error:
-            refused = str(error)
-        files.write_arrays(self._place(name, seed), {"scores": scores.astype(np.float32)}, {"refused": refused})
+            arrays, refused = {}, str(error)
+        files.write_arrays(self._place(name, seed), arrays, {"refused": refused})
 
     def __call__(self, name: str, seed: int) -> np.ndarray:
-        """[num_queries, num_examples]."""
-        arrays, _ = files.read_arrays(self._place(name, seed))
+        """[num_queries, num_examples].
+
+        Raises:
+            InputError: if the method was refused.
+        """
+        arrays, meta = files.read_arrays(self._place(name, seed))
+        if meta["refused"]:
+            raise InputError(f"{name}: {meta['refused']}")
         return arrays["scores"].astype(np.float64)
 
     def _place(self, name: str, seed: int) -> pathlib.Path:
@@ -168,7 +178,7 @@ def run(
     Args:
         triples: the dataset.
         config: of the trainings, as the atlas's.
-        atlas_dir: where loo_atlas left the newest atlas with `varied` both.
+        atlas_dir: where loo_atlas left atlases with `varied` both; the one of most seeds is taken.
         run_dir: the folder.
         num_seeds: trainings that are explained.
         jobs: retrainings at a time.
@@ -181,52 +191,106 @@ def run(
         InputError: if there is no atlas, or of another dataset or configuration.
     """
     truth, atlas_seeds, fingerprint = read_truth(atlas_dir / config.model, triples, config)
-    settings = {"dataset": triples.name, "checksum": triples.checksum, "config": config.to_dict()}
     seeds = range(FIRST_SEED, FIRST_SEED + num_seeds)
+    refuse_shared_seeds(atlas_seeds, seeds)
+    asked_about = hashlib.sha256(
+        np.array([dataclasses.astuple(query) for query in truth.queries]).tobytes()
+    ).hexdigest()
+    settings = {
+        "dataset": triples.name,
+        "checksum": triples.checksum,
+        "config": config.to_dict(),
+        "queries": asked_about,
+        "damping": DAMPING,
+        "methods": list(METHODS),
+        "subsets": [_SUBSETS, _SUBSET_SEEDS],
+    }
     folder = run_dir / config.model
     with RunDir.begin(folder / "influences", settings, overwrite=overwrite, reuse=True) as stage:
         scored = Scored(stage.path / "trained", triples, config, truth.queries)
         scored.compute(seeds)
-        randomised = Scored(stage.path / "shuffled", shuffle_tails(triples, config.seed), config, truth.queries)
-        randomised.compute(seeds[:1])
+        shuffled = []
+        for shuffle, seed in enumerate(seeds[:_SHUFFLES]):
+            without_sense = shuffle_tails(triples, shuffle)
+            shuffled.append((Scored(stage.path / f"shuffled{shuffle}", without_sense, config, truth.queries), seed))
+            shuffled[-1][0].compute([seed])
         own = Scored(stage.path / "own", triples, config, truth.queries)
         own.compute(atlas_seeds[:_OWN_SEEDS])
-        outputs = _subset_outputs(stage.path / "subsets", triples, config, truth.queries, jobs)
-    asked = {**settings, "num_seeds": num_seeds, "atlas_seeds": len(atlas_seeds), "atlas_fingerprint": fingerprint}
+        subsets = half_subsets(triples.num_examples, _SUBSETS, config.seed)
+        outputs = _subset_outputs(stage.path / "subsets", triples, config, truth.queries, subsets, jobs)
+    asked = {
+        **settings,
+        "num_seeds": num_seeds,
+        "atlas_seeds": len(atlas_seeds),
+        "atlas_fingerprint": fingerprint,
+        "protocols": {
+            "own_seeds": _OWN_SEEDS,
+            "shuffles": _SHUFFLES,
+            "top": list(TOP),
+            "candidates": _CANDIDATES,
+            "combined": {name: list(parts) for name, parts in COMBINED.items()},
+            "screens": list(SCREENS),
+        },
+    }
     with RunDir.begin(folder / f"{NAME}{num_seeds}", asked, overwrite=overwrite, replace=True, reuse=True) as stage:
         if not stage.is_finished:
             masks = agreement.strata(truth.shared)
-            rows, refused = [], dict(scored.refused)
+            rows, refused = [], {**own.refused, **scored.refused}
             with progress("comparisons", len(METHODS) + len(COMBINED)) as bar:
                 for name in (*METHODS, *COMBINED):
                     try:
-                        rows += [] if name in refused else _method_rows(name, truth, masks, scored, seeds)
+                        if not {name, *COMBINED.get(name, ())} & set(refused):
+                            rows += _method_rows(name, truth, masks, scored, seeds)
                     except InputError as error:
                         refused[name] = str(error)
                     bar.advance()
             if not rows:
                 raise InputError("; ".join(f"{name}: {why}" for name, why in refused.items()))
             names = list(dict.fromkeys(row["method"] for row in rows))
+            one = OneTraining(triples, VARIED["both"](config, seeds[0]), truth.queries)
             stage.finish(
                 {
                     "ceilings": _ceilings(truth, masks),
                     "rows": rows,
                     "refused": refused,
-                    "lds": _lds_rows(names, scored, seeds, outputs),
-                    "randomised": _randomised_rows(names, truth, masks, randomised, seeds[:1]),
+                    "negative_eigenvalues": one.negative_eigenvalues() if "influence (all)" in names else None,
+                    "lds": _lds_rows(names, scored, seeds, subsets, outputs),
+                    "shuffled": _shuffled_rows(names, truth, masks, shuffled),
                     "own": _own_rows(names, truth, masks, own, scored, atlas_seeds[:_OWN_SEEDS], seeds),
-                    "screens": _screen_rows(truth, masks["adjacent"], scored, seeds),
-                    "blends": _blend_rows(truth, masks["shared >= 2"], scored, seeds),
+                    "screens": _screen_rows(names, truth, masks["adjacent"], scored, seeds),
+                    "blends": _blend_rows(names, truth, masks["shared >= 2"], scored, seeds),
                 }
             )
         return dict(stage.result())
+
+
+def refuse_shared_seeds(atlas_seeds: Sequence[int], seeds: Sequence[int]) -> None:
+    """
+    Raises:
+        InputError: if a seed serves for two of: the truth, the explained trainings, those on subsets, the queries.
+    """
+    uses = {
+        "the atlas": set(atlas_seeds),
+        "the explained trainings": set(seeds),
+        "the trainings on halves": set(_subset_seeds()),
+        "the queries": set(CONSENSUS_SEEDS),
+    }
+    for first, second in itertools.combinations(uses, 2):
+        if uses[first] & uses[second]:
+            seed = min(uses[first] & uses[second])
+            raise InputError(f"seed {seed} would serve for {first} and for {second}: take another --seed of the atlas.")
+
+
+def _subset_seeds() -> range:
+    return range(_FIRST_SUBSET_SEED, _FIRST_SUBSET_SEED + _SUBSET_SEEDS)
 
 
 def read_truth(folder: pathlib.Path, triples: TripleSet, config: TrainConfig) -> tuple[Truth, list[int], str]:
     """The largest atlas of a model: its truth, its seeds, and the file's SHA-256.
 
     Raises:
-        InputError: if there is none, or it is of another dataset or configuration.
+        InputError: if there is none, or it is of another dataset or configuration, or of too few seeds, or its
+            trainings are not there any more.
     """
     made = sorted(folder.glob("both*/result.json"), key=lambda path: int(path.parent.name.removeprefix("both")))
     if not made:
@@ -236,16 +300,25 @@ def read_truth(folder: pathlib.Path, triples: TripleSet, config: TrainConfig) ->
         raise InputError(f"{stage.path}: is of another dataset or configuration: name yours with --atlas_dir.")
     atlas = Atlas.load(stage.path / "atlas.npz")
     seeds = atlas.seeds.tolist()
+    if len(seeds) < _LEAST_ATLAS_SEEDS:
+        raise InputError(f"{stage.path}: want an atlas of at least {_LEAST_ATLAS_SEEDS} seeds; got {len(seeds)}.")
     effects = effects_of(folder / "trainings" / "both", seeds)
+    if not np.allclose(effects.mean(axis=0), atlas.expected, rtol=1e-4, atol=1e-6):
+        raise InputError(f"{stage.path}: its trainings were replaced: remove it, and run loo_atlas again.")
     return Truth(atlas.asked(), effects, atlas.shared(triples)), seeds, files.sha256(stage.path / "atlas.npz")
 
 
 def _subset_outputs(
-    folder: pathlib.Path, triples: TripleSet, config: TrainConfig, queries: Sequence[Query], jobs: int
+    folder: pathlib.Path,
+    triples: TripleSet,
+    config: TrainConfig,
+    queries: Sequence[Query],
+    subsets: np.ndarray,
+    jobs: int,
 ) -> np.ndarray:
-    """[_SUBSET_SEEDS, _SUBSETS, num_queries]: what trainings on random halves predict."""
-    removals = [np.flatnonzero(~inside) for inside in half_subsets(triples.num_examples, _SUBSETS, config.seed)]
-    seeds = range(FIRST_SEED, FIRST_SEED + _SUBSET_SEEDS)
+    """[num_seeds, num_subsets, num_queries]: what trainings on random halves predict."""
+    removals = [np.flatnonzero(~inside) for inside in subsets]
+    seeds = _subset_seeds()
     outputs = []
     done = sum((folder / f"seed{seed}").exists() for seed in seeds)
     with progress("trainings on halves", len(seeds) * _SUBSETS, done * _SUBSETS) as bar:
@@ -287,7 +360,7 @@ def _method_rows(
     """A row for each size of ensemble: correlations by stratum, captured effects of adjacent examples."""
     halves = truth.effects[0::2].mean(axis=0), truth.effects[1::2].mean(axis=0)
     rows = []
-    for size in (size for size in SIZES if size <= len(seeds)):
+    for size in sorted({size for size in SIZES if size < len(seeds)} | {len(seeds)}):
         groups = ensembles(scores, name, seeds, size)
         row: dict[str, Any] = {"method": name, "trainings": size, "groups": len(groups)}
         for stratum in STRATA:
@@ -303,14 +376,15 @@ def _method_rows(
     return rows
 
 
-def _lds_rows(names: Sequence[str], scores: Scores, seeds: Sequence[int], outputs: np.ndarray) -> dict[str, Any]:
+def _lds_rows(
+    names: Sequence[str], scores: Scores, seeds: Sequence[int], subsets: np.ndarray, outputs: np.ndarray
+) -> dict[str, Any]:
     """LDS of every method, of one training and of all, beside what noise allows."""
     everything = np.ones(outputs.shape[1:][::-1], bool)
     half, *_ = agreement.mean_over_queries(
         agreement.split_half(outputs.transpose(0, 2, 1), everything, agreement.spearman_rows)
     )
     reliability = agreement.spearman_brown(half)
-    subsets = half_subsets(scores(next(iter(METHODS)), seeds[0]).shape[1], _SUBSETS, 0)
     mean = outputs.mean(axis=0)
     rows = []
     for name in names:
@@ -321,21 +395,24 @@ def _lds_rows(names: Sequence[str], scores: Scores, seeds: Sequence[int], output
     return {"reliability": reliability, "ceiling": agreement.ceiling(reliability), "rows": rows}
 
 
-def _randomised_rows(
-    names: Sequence[str], truth: Truth, masks: Mapping[str, np.ndarray], scores: Scores, seeds: Sequence[int]
+def _shuffled_rows(
+    names: Sequence[str], truth: Truth, masks: Mapping[str, np.ndarray], shuffled: Sequence[tuple[Scored, int]]
 ) -> list[dict[str, Any]]:
-    """The same methods on a model whose training tails were shuffled: nothing may be left (Adebayo et al. 2018).
+    """The same methods on models whose training tails were shuffled: nothing may be left (Adebayo et al. 2018).
 
-    None for a method that ranks nothing there.
+    The interval is Student's, over shuffles (queries share a model). None for a method that ranks nothing there.
     """
     rows: list[dict[str, Any]] = []
     for name in names:
-        (group,) = ensembles(scores, name, seeds, 1)
+        means: list[float] = []
         try:
-            per_query = agreement.per_query(group, truth.expected, masks["shared >= 2"], agreement.spearman_rows)
-            rows.append({"method": name, "spearman": agreement.mean_over_queries(per_query)})
-        except InputError:
-            rows.append({"method": name, "spearman": None})
+            for scores, seed in shuffled:
+                (group,) = ensembles(scores, name, [seed], 1)
+                per_query = agreement.per_query(group, truth.expected, masks["shared >= 2"], agreement.spearman_rows)
+                means.append(agreement.mean_over_queries(per_query)[0])
+            rows.append({"method": name, "spearman": mean_interval(means)})
+        except InputError as error:
+            rows.append({"method": name, "spearman": None, "why": str(error)})
     return rows
 
 
@@ -382,7 +459,9 @@ def _own_rows(
     return rows
 
 
-def _screen_rows(truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int]) -> dict[str, Any]:
+def _screen_rows(
+    names: Sequence[str], truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int]
+) -> dict[str, Any]:
     """Screen, then retrain: the mean effect of the example chosen, by retrainings of each of the candidates.
 
     Beside that of the best by half of the atlas's seeds, of all examples of the mask, valued by the other half.
@@ -390,7 +469,7 @@ def _screen_rows(truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence
     half = len(truth.effects) // 2
     halves = truth.effects[:half].mean(axis=0), truth.effects[half:].mean(axis=0)
     rows = []
-    for name in SCREENS:
+    for name in (name for name in SCREENS if name in names):
         (group,) = ensembles(scores, name, seeds, len(seeds))[:1]
         for blended in (False, True):
             effects = screened_effects(group, truth.effects, mask, _CANDIDATES, blended=blended)
@@ -398,7 +477,9 @@ def _screen_rows(truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence
     return {"exhaustive": float(best_k_effects(halves, mask, 1).mean()), "candidates": _CANDIDATES, "rows": rows}
 
 
-def _blend_rows(truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int]) -> list[dict[str, Any]]:
+def _blend_rows(
+    names: Sequence[str], truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int]
+) -> list[dict[str, Any]]:
     """What a few retrainings measured, alone and blended with a method's scores; against the other seeds."""
     half = len(truth.effects) // 2
     measured, rest = truth.effects[:half], truth.effects[half:]
@@ -408,9 +489,9 @@ def _blend_rows(truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[
     rows = []
     for spent in sorted({1, 2, 5, half} & set(range(1, half + 1))):
         candidates = {"retrainings alone": measured[:spent].mean(axis=0)}
-        for name in (*SCREENS[1:], *COMBINED):
+        for name in (name for name in (*SCREENS[1:], *COMBINED) if name in names):
             (group,) = ensembles(scores, name, seeds, len(seeds))[:1]
-            candidates[name] = shrunken_queries(measured[:spent], group, mask)
+            candidates[name] = shrunken(measured[:spent], group, mask)
         for name, found in candidates.items():
             spearman = agreement.per_query(found, rest.mean(axis=0), mask, agreement.spearman_rows)
             mean, low, high = agreement.mean_over_queries(spearman)
@@ -433,7 +514,7 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
     lds = {(row["method"], row["trainings"]): row["lds"][0] for row in result["lds"]["rows"]}
     near, adjacent = "spearman, shared >= 2", "spearman, adjacent"
     rows = []
-    for shuffled in result["randomised"]:
+    for shuffled in result["shuffled"]:
         name = shuffled["method"]
         one, all_of_them = found[name, 1], found[name, most]
         rows.append(
@@ -515,7 +596,7 @@ def drawn(result: Mapping[str, Any]) -> "Figure":
     by_size = []
     for name in methods:
         rows = [row for row in result["rows"] if row["method"] == name]
-        values = [row["spearman, shared >= 2"][0] / ceiling for row in rows]
+        values = [row["spearman, shared >= 2"][0] / (ceiling or 1) for row in rows]
         by_size.append(Line(name, [row["trainings"] for row in rows], values))
     screens = result["screens"]
     by_retrainings = [

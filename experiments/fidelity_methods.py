@@ -15,6 +15,7 @@ from gr_tf.attribution.rollback_store import RollbackStore
 from gr_tf.attribution.triple_explanation import TripleExplanation
 from gr_tf.attribution.triple_gradients import GradientSimilarity, TripleGradients, TripleInfluence
 from gr_tf.data.triples import Query, TripleSet
+from gr_tf.errors import InputError
 from gr_tf.models.prediction import tail_probabilities
 from gr_tf.training.config import TrainConfig
 from gr_tf.training.trainer import Trainer
@@ -46,6 +47,21 @@ class OneTraining:
     def replay(self) -> np.ndarray:
         """The parts of replay's influences by epoch, [epochs, num_queries, num_examples]."""
         return Replay(self.trainer).by_epoch(self.queries)
+
+    def later_replay(self) -> np.ndarray:
+        """Replay's influences without the first epoch's.
+
+        Raises:
+            InputError: if there is no other.
+        """
+        if self.config.epochs < 2:
+            raise InputError("there is no second epoch.")
+        later: np.ndarray = self.replay[1:].sum(axis=0)
+        return later
+
+    def negative_eigenvalues(self) -> float:
+        """The share of the damped Hessian's eigenvalues that are below 0."""
+        return TripleInfluence(self.gradients, damping=DAMPING).negative_eigenvalues
 
     def matrix(self, explain: Callable[[Query], TripleExplanation]) -> np.ndarray:
         """[num_queries, num_examples], 0 for examples that the explanations do not consider."""
@@ -84,6 +100,6 @@ METHODS: dict[str, Callable[[OneTraining], np.ndarray]] = {
     "complete rollback": lambda one: CompleteRollback(one.trainer).influences(one.queries),
     "replay": lambda one: one.replay.sum(axis=0),
     "replay, median": lambda one: one.replay.sum(axis=0),
-    "replay from epoch 2": lambda one: one.replay[1:].sum(axis=0),
+    "replay from epoch 2": OneTraining.later_replay,
     "replay of the last epoch": lambda one: one.replay[-1],
 }

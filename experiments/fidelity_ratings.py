@@ -228,6 +228,9 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def main() -> None:
+    for name in ("damping", "solver", "decay", "penalty_in_gradient"):
+        if flags.FLAGS[name].present:
+            raise InputError(f"--{name} is not for this: each method has the settings of its name.")
     ratings = rating_flags.load_dataset()
     config = rating_flags.config_of_flags()
     steps = rating_flags.RETRAINING_STEPS.value or RETRAINING_STEPS[config.model]

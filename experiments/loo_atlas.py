@@ -89,7 +89,12 @@ def run(
     if num_seeds < 2:
         raise InputError(f"num_seeds must be at least 2 to tell effects from chance; got {num_seeds}.")
     seeds = range(config.seed, config.seed + num_seeds)
-    settings = {"dataset": triples.name, "checksum": triples.checksum, "config": config.to_dict()}
+    settings = {
+        "dataset": triples.name,
+        "checksum": triples.checksum,
+        "config": config.to_dict(),
+        "consensus_seeds": [CONSENSUS_SEEDS.start, CONSENSUS_SEEDS.stop],
+    }
     with RunDir.begin(run_dir / "trainings", settings, overwrite=overwrite, reuse=True) as trainings:
         queries = _queries(trainings.path / "queries", triples, config)
         effects = _effects(trainings.path / varied, triples, config, queries, seeds, varied, jobs)
@@ -146,6 +151,8 @@ def effects_of(folder: pathlib.Path, seeds: Sequence[int]) -> np.ndarray:
 def reliability_rows(effects: np.ndarray, shared: np.ndarray) -> list[dict[str, Any]]:
     """How large and how certain the effects are, a row per stratum; see agreement.split_half.
 
+    A stratum in which no query has three examples has no row.
+
     Args:
         effects: [num_seeds, num_queries, num_examples].
         shared: [num_queries, num_examples], see data.adjacency.shared_elements.
@@ -153,6 +160,8 @@ def reliability_rows(effects: np.ndarray, shared: np.ndarray) -> list[dict[str, 
     num_seeds = len(effects)
     rows = []
     for stratum, masks in agreement.strata(shared).items():
+        if masks.sum(axis=1).max() < 3:
+            continue
         row: dict[str, Any] = {"stratum": stratum, "num_examples": int(masks.sum())}
         row["mean_effect"] = float(np.abs(effects[:, masks]).mean())
         row["mean_expected_effect"] = float(np.abs(effects.mean(axis=0)[masks]).mean())

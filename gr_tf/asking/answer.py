@@ -45,6 +45,7 @@ class Answer:
         examples: the same for people: influence, what the example is, its connection, example_id.
         alternatives: the most probable predictions, where the tail was open.
         warnings: why the influences are to be doubted, a line each.
+        trainings: that the influences are means over; `value` is that of the first.
     """
 
     asked: tuple[str, ...]
@@ -58,6 +59,7 @@ class Answer:
     examples: pd.DataFrame
     alternatives: tuple[Alternative, ...] = ()
     warnings: tuple[str, ...] = ()
+    trainings: int = 1
 
     @property
     def proponents(self) -> pd.DataFrame:
@@ -86,6 +88,7 @@ class Answer:
             "predicted": self.predicted,
             self.unit: self.value,
             "method": self.method,
+            "trainings": self.trainings,
             "warnings": list(self.warnings),
             "alternatives": [dataclasses.asdict(alternative) for alternative in self.alternatives],
             "proponents": self.proponents.to_dict("records"),

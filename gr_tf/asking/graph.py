@@ -76,19 +76,27 @@ class GraphAsker(Asker):
         if trainings < 1:
             raise InputError(f"trainings must be at least 1; got {trainings}.")
         query, alternatives = self.predict(question)
-        members = self.members(trainings)
-        explanation = Ensemble([self._explainer(method, member) for member in members]).rank(query)
+        explained = self._explainer(method, self.members(1)[0])  # Refused before others are trained.
+        others = [self._explainer(method, member) for member in self.members(trainings)[1:]]
+        explanation = Ensemble([explained, *others]).rank(query)
         triples = self.triples
         head, relation, tail = map(triples.label, triples.names_of(query))
         examples = explanation.labeled_frame[["influence", "head", "relation", "tail", "example_id"]]
         examples.insert(4, "connection", connections(query, triples, explanation.example_ids))
         certain = explanation.sign_is_certain
         warnings: tuple[str, ...] = ()
+        doubtful = sum(
+            isinstance(one, TripleInfluence) and one.negative_eigenvalues > 0 for one in [explained, *others]
+        )
+        if doubtful:
+            warnings = (
+                f"negative curvature in {doubtful} of {trainings} trainings: influences may be wrong, even in sign",
+            )
         if certain is not None:
             examples.insert(1, "standard error", explanation.standard_errors)
             examples.insert(2, "sign", np.where(certain, "certain", "not certain"))
             if explanation.num_supporting and not certain[0]:
-                warnings = (f"{trainings} trainings do not agree that even the first example supports the prediction",)
+                warnings += (f"{trainings} trainings do not agree that even the first example supports it",)
         return Answer(
             asked=(head, relation, ANY if alternatives else tail),
             predicted=tail,
@@ -101,6 +109,7 @@ class GraphAsker(Asker):
             examples=examples,
             alternatives=alternatives,
             warnings=warnings,
+            trainings=trainings,
         )
 
     def predict(self, question: str) -> tuple[Query, tuple[Alternative, ...]]:
@@ -133,14 +142,19 @@ class GraphAsker(Asker):
         if missing > 0:
             with progress("trainings", trainings, trainings - missing) as bar:
                 for seed in range(len(self._members), trainings):
-                    negatives_seed = config.negatives_seed + seed
-                    other = dataclasses.replace(config, seed=config.seed + seed, negatives_seed=negatives_seed)
-                    trainer = Trainer(self.triples, other)
+                    trainer = self._trainer(seed, other_negatives=True)
                     store = RollbackStore(self.triples.num_examples, trainer.model.width, config.dtype)
                     table = trainer.run(epochs=self.trained.epoch, store=store).table
                     self._members.append(Member(trainer, table, store.to_numpy()))
                     bar.advance()
         return self._members[:trainings]
+
+    def _trainer(self, seed: int, *, other_negatives: bool) -> Trainer:
+        """Of a model like the explained one, `seed` added to its seeds."""
+        config = self.trained.trainer.config
+        negatives_seed = config.negatives_seed + (seed if other_negatives else 0)
+        other = dataclasses.replace(config, seed=config.seed + seed, negatives_seed=negatives_seed)
+        return Trainer(self.triples, other)
 
     def _explainer(self, method: str, member: "Member") -> Explainer[Query, TripleExplanation]:
         """The explainer of a method.
@@ -165,14 +179,21 @@ class GraphAsker(Asker):
         return makers[method]()
 
     def check(self, answer: Answer, seeds: int = 1, jobs: int = 1) -> list[Check]:
-        """See Asker. A seed is one of initial values; all trainings have the explained one's number of epochs."""
+        """See Asker. A seed is one of initial values; all trainings have the explained one's number of epochs.
+
+        What was averaged over several trainings is checked on others: seeds of which none was explained, of initial
+        values and of negatives.
+        """
         checked_trainings(seeds, jobs)
         query: Query = answer.explanation.query
         removals = supporting_sets(answer)
         assert isinstance(answer.explanation, TripleExplanation)
         members = self.members(answer.explanation.num_trainings)
         # By seed, then: with everything, and without each of the removals.
-        looks = [self._looks(query, removals, seed, jobs) for seed in range(seeds)]
+        first = len(members) if len(members) > 1 else 0
+        looks = [
+            self._looks(query, removals, seed, jobs, other_negatives=first > 0) for seed in range(first, first + seeds)
+        ]
         checks = []
         for place, removed in enumerate(removals, start=1):
             predicted = None
@@ -240,14 +261,24 @@ class GraphAsker(Asker):
         best = predict_best(model, table, self._known, query.head, query.relation, 1)
         return Look(tail_probability(model, table, query), int(best.tails[0]) if len(best.tails) else None)
 
-    def _looks(self, query: Query, removals: Sequence[np.ndarray], seed: int, jobs: int) -> "list[Look]":
+    def _looks(
+        self, query: Query, removals: Sequence[np.ndarray], seed: int, jobs: int, *, other_negatives: bool
+    ) -> "list[Look]":
         """Of a training with everything, then without each of the removals."""
         # The explained model is trained already.
         todo = [*removals] if seed == 0 else [np.array([], np.int64), *removals]
-        looks = self.looks_without(query, todo, jobs, seed)
+        looks = self.looks_without(query, todo, jobs, seed, other_negatives=other_negatives)
         return [self.look(self.trained.table, query), *looks] if seed == 0 else looks
 
-    def looks_without(self, query: Query, removals: Sequence[np.ndarray], jobs: int, seed: int = 0) -> "list[Look]":
+    def looks_without(
+        self,
+        query: Query,
+        removals: Sequence[np.ndarray],
+        jobs: int,
+        seed: int = 0,
+        *,
+        other_negatives: bool = False,
+    ) -> "list[Look]":
         """Of trainings without each of some sets of examples.
 
         Args:
@@ -255,10 +286,11 @@ class GraphAsker(Asker):
             removals: example ids.
             jobs: trainings at a time; they change no result.
             seed: added to the explained model's.
+            other_negatives: add it to that of the negatives too.
         """
         trainer = self.trained.trainer
         if seed:
-            trainer = Trainer(self.triples, dataclasses.replace(trainer.config, seed=trainer.config.seed + seed))
+            trainer = self._trainer(seed, other_negatives=other_negatives)
         done = dict(
             retrain_without(
                 trainer, self.trained.epoch, removals, lambda place, table: (place, self.look(table, query)), jobs

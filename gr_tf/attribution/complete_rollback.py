@@ -44,7 +44,12 @@ class CompleteRollback(Explainer[Query, TripleExplanation]):
         )
 
     def influences(self, queries: Sequence[Query]) -> np.ndarray:
-        """The influence [num_queries, num_examples] of every training triple on p(tail | head, relation)."""
+        """The influence [num_queries, num_examples] of every training triple on p(tail | head, relation).
+
+        Raises:
+            InputError: if a tail cannot be predicted.
+        """
+        self._triples.check_predictable([query.tail for query in queries])
         together = max(1, _TABLE_NUMBERS // self.table.size)
         before = self._probabilities(self.table[None], queries)
         parts = []
@@ -60,9 +65,8 @@ class CompleteRollback(Explainer[Query, TripleExplanation]):
         """p(tail | head, relation) [n, num_queries] under each of n tables [n, num_rows, width]."""
         model = self._model
         heads, relations, tails = np.array([[query.head, query.relation, query.tail] for query in queries]).T
-        columns = np.arange(model.num_entities) if model.candidates is None else np.array(model.candidates)
         asked = model.query_vector(tables[:, heads], tables[:, relations + model.num_entities])
-        scores = tf.matmul(asked, tables[:, columns], transpose_b=True)
+        scores = tf.matmul(asked, tables[:, model.columns], transpose_b=True)
         own = tf.reduce_sum(asked * tables[:, tails], axis=-1)
         probabilities: np.ndarray = tf.exp(own - tf.reduce_logsumexp(scores, axis=-1)).numpy()
         return probabilities

@@ -103,8 +103,9 @@ class Replay(Explainer[Query, TripleExplanation]):
         """The parts [epochs, num_queries, num_examples] of `influences` that are due to each epoch's steps.
 
         Raises:
-            InputError: if one is not finite, naming the example.
+            InputError: if a tail cannot be predicted, or an influence is not finite, naming the example.
         """
+        self._triples.check_predictable([query.tail for query in queries])
         together = max(1, _ADJOINT_NUMBERS // (self._model.num_rows * self._model.width))
         parts = [self._go_back(queries[first : first + together]) for first in range(0, len(queries), together)]
         found = np.concatenate([np.zeros((self._trajectory.epochs, 0, self._triples.num_examples)), *parts], axis=1)
@@ -132,14 +133,13 @@ def _probability_gradients(model: FactorModel, table: Any, queries: Sequence[Que
     """[num_rows, n, width]: the derivatives of the probabilities of n queries' tails."""
     asked = np.array([[query.head, query.relation, query.tail] for query in queries])
     tables = tf.Variable(tf.tile(table[None], [len(asked), 1, 1]))
-    columns = np.arange(model.num_entities) if model.candidates is None else np.array(model.candidates)
     everyone = np.arange(len(asked))
     with tf.GradientTape() as tape:
         heads = tf.gather_nd(tables, np.stack([everyone, asked[:, 0]], axis=1))
         relations = tf.gather_nd(tables, np.stack([everyone, asked[:, 1] + model.num_entities], axis=1))
         tails = tf.gather_nd(tables, np.stack([everyone, asked[:, 2]], axis=1))
         query = model.query_vector(heads, relations)
-        scores = tf.linalg.matvec(tf.gather(tables, columns, axis=1), query)
+        scores = tf.linalg.matvec(tf.gather(tables, model.columns, axis=1), query)
         probabilities = tf.exp(tf.reduce_sum(query * tails, axis=1) - tf.reduce_logsumexp(scores, axis=1))
     return tf.transpose(tf.convert_to_tensor(tape.gradient(probabilities, tables)), [1, 0, 2])
 

@@ -38,7 +38,7 @@ class GradientRollback(Explainer[Query, TripleExplanation]):
         self._model = model
         self._table = tf.constant(table)
         # Columns of the scores are the entities that may be predicted.
-        self._columns = np.arange(model.num_entities) if model.candidates is None else np.array(model.candidates)
+        self._columns = model.columns
         self._column_of = np.full(model.num_entities, -1, np.int32)
         self._column_of[self._columns] = np.arange(len(self._columns))
         self._deltas = deltas
@@ -63,11 +63,7 @@ class GradientRollback(Explainer[Query, TripleExplanation]):
 
     def rank(self, query: Query) -> TripleExplanation:
         """Every adjacent training triple, by descending influence."""
-        if self._column_of[query.tail] < 0:
-            name = self._triples.entities.names[query.tail]
-            raise InputError(
-                f"{name!r} cannot be predicted: it is none of the candidate tails of {self._triples.name}."
-            )
+        self._triples.check_predictable([query.tail])
         example_ids = self._adjacency.adjacent(query)
         asked = tf.constant([query.head, query.relation, query.tail], tf.int32)
         chunk = max(1, _CHUNK_SCORES // len(self._columns))
@@ -112,9 +108,7 @@ class GradientRollback(Explainer[Query, TripleExplanation]):
             InputError: if a tail cannot be predicted.
         """
         examples = self._triples.train[example_ids]
-        unpredictable = examples[self._column_of[examples[:, 2]] < 0]
-        if len(unpredictable):
-            raise InputError(f"{self._triples.entities.names[unpredictable[0, 2]]!r} cannot be predicted.")
+        self._triples.check_predictable(np.unique(examples[:, 2]).tolist())
         chunk = max(1, _CHUNK_SCORES // len(self._columns))
         parts = [
             self._own(examples[first : first + chunk], self._deltas[example_ids[first : first + chunk]])

@@ -45,14 +45,20 @@ class TripleExplanation(Explanation[Query]):
 
     @property
     def sign_is_certain(self) -> np.ndarray | None:
-        """[k]: whether Student's 95% interval of an influence leaves out 0; None without standard errors."""
+        """[k]: whether the trainings agree on an influence's sign; None without standard errors.
+
+        Student's t of each mean, and the false discovery rate over all k held at 5% (Benjamini and Hochberg 1995):
+        the largest of many means stands out by chance alone. Ask it of a whole ranking, not of its first few.
+        """
         if self.standard_errors is None:
             return None
         from scipy import stats  # here, because it is slow to import
 
-        certain: np.ndarray = (
-            np.abs(self.influences) > stats.t.ppf(0.975, self.num_trainings - 1) * self.standard_errors
-        )
+        errors = self.standard_errors
+        sizes = np.divide(np.abs(self.influences), errors, out=np.full_like(errors, np.inf), where=errors > 0)
+        sizes[self.influences == 0] = 0
+        chances = 2 * stats.t.sf(sizes, self.num_trainings - 1)
+        certain: np.ndarray = stats.false_discovery_control(chances) <= 0.05 if len(chances) else np.zeros(0, bool)
         return certain
 
     @property

@@ -53,7 +53,12 @@ class TripleGradients:
         self.train = self._gradients(self.losses.train, self.losses.losses)
 
     def of(self, queries: Sequence[Query]) -> np.ndarray:
-        """[num_queries, num_rows * width], of -log p(tail | head, relation)."""
+        """[num_queries, num_rows * width], of -log p(tail | head, relation).
+
+        Raises:
+            InputError: if a tail cannot be predicted.
+        """
+        self.triples.check_predictable([query.tail for query in queries])
         parts = zip(*map(self.losses.query, queries), strict=True)
         return self._gradients(tuple(np.concatenate(arrays) for arrays in parts), self.losses.query_losses)
 
@@ -69,7 +74,13 @@ class TripleGradients:
 
     @functools.cached_property
     def hessian(self) -> np.ndarray:
-        """[num_rows * width, num_rows * width], of the mean training loss."""
+        """[num_rows * width, num_rows * width], of the mean training loss.
+
+        Raises:
+            InputError: if it is too large.
+        """
+        if self.table.size**2 > _MOST_NUMBERS:
+            raise InputError(f"the Hessian of {self.table.size:,} parameters is too large to be kept in one matrix.")
         losses, batch, shape = self.losses, self.losses.train, self.table.shape
         table, ids = tf.constant(self.table), losses.rows(batch)
 
@@ -144,7 +155,7 @@ class TripleInfluence(_GradientExplainer):
             damping: added to the Hessian's diagonal.
 
         Raises:
-            InputError: if a setting is out of range.
+            InputError: if a setting is out of range, or the damped Hessian is too large or singular.
         """
         super().__init__(gradients)
         if block not in BLOCKS:
@@ -152,8 +163,10 @@ class TripleInfluence(_GradientExplainer):
         check_damping(damping)
         self._block = block
         self._hessian = gradients.hessian + damping * np.eye(gradients.table.size)
-        self.negative_eigenvalues = float((np.linalg.eigvalsh(self._hessian) < 0).mean())
-        self._inverse = np.linalg.inv(self._hessian) if block == "all" else None
+        eigenvalues, vectors = np.linalg.eigh(self._hessian)
+        self.negative_eigenvalues = float((eigenvalues < 0).mean())
+        _refuse_singular(eigenvalues, "the damped Hessian")
+        self._inverse = (vectors / eigenvalues) @ vectors.T if block == "all" else None
 
     def rank(self, query: Query) -> TripleExplanation:
         """Every training triple."""
@@ -162,9 +175,17 @@ class TripleInfluence(_GradientExplainer):
         if self._inverse is None:
             rows = own.model.rows_of(np.array([query.head, query.relation, query.tail]))
             places = (np.unique(rows)[:, None] * own.model.width + np.arange(own.model.width)).reshape(-1)
-            solved = np.linalg.solve(self._hessian[np.ix_(places, places)], asked[places])
-            influences = train[:, places] @ solved
+            own_block = self._hessian[np.ix_(places, places)]
+            _refuse_singular(np.linalg.eigvalsh(own_block), f"the damped Hessian block of {query}")
+            influences = train[:, places] @ np.linalg.solve(own_block, asked[places])
         else:
             influences = train @ (self._inverse @ asked)
         probability = tail_probability(own.model, own.table, query)
         return self._explanation(query, influences * probability / len(train))
+
+
+def _refuse_singular(eigenvalues: np.ndarray, what: str) -> None:
+    sizes = np.abs(eigenvalues)
+    # As numpy.linalg.matrix_rank's.
+    if sizes.min() <= len(sizes) * np.finfo(np.float64).eps * sizes.max():
+        raise InputError(f"{what} is singular: more damping may help.")

@@ -106,6 +106,18 @@ class TripleSet:
         head, relation, tail = map(int, self.train[example_id])
         return Query(head, relation, tail)
 
+    def check_predictable(self, tails: Iterable[int]) -> None:
+        """
+        Raises:
+            InputError: if one of the tails is no candidate.
+        """
+        if self.candidates is None:
+            return
+        for tail in tails:
+            if tail not in self.candidates:
+                name = self.entities.names[tail]
+                raise InputError(f"{name!r} cannot be predicted: it is none of the candidate tails of {self.name}.")
+
     def label(self, name: str) -> str:
         """What people call it; the name itself where there is no label."""
         return self.labels.get(name, name)

@@ -53,6 +53,8 @@ def per_query(scores: np.ndarray, truth: np.ndarray, masks: np.ndarray, coeffici
         chosen, true = scores[..., place, mask], truth[place, mask]
         if not np.isfinite(chosen).all():
             raise InputError(f"the scores of query {place} are not all finite.")
+        if not np.isfinite(true).all():
+            raise InputError(f"the measured effects of query {place} are not all finite.")
         if true.size < 3 or not np.ptp(true) > 0:
             continue
         same = ~(np.ptp(chosen, axis=-1) > 0)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import zipfile
 from collections.abc import Sequence
 
 import numpy as np
@@ -80,7 +81,7 @@ class Atlas:
                 return cls(**{field.name: arrays[field.name] for field in dataclasses.fields(cls)})
         except FileNotFoundError:
             raise InputError(f"{path}: no such file.") from None
-        except (KeyError, ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(f"{path}: not an atlas: {error}.") from None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gr_tf.errors import InputError
 from gr_tf.evaluation.agreement import spearman_rows
-from gr_tf.evaluation.shrinkage import shrunken_queries
+from gr_tf.evaluation.shrinkage import shrunken
 
 
 def top_k_effects(scores: np.ndarray, effects: np.ndarray, masks: np.ndarray, k: int) -> np.ndarray:
@@ -41,7 +41,10 @@ def best_k_effects(halves: Sequence[np.ndarray], masks: np.ndarray, k: int) -> n
 def captured_effect(
     scores: np.ndarray, expected: np.ndarray, halves: Sequence[np.ndarray], masks: np.ndarray, k: int
 ) -> float:
-    """What a method's first k do, as a share of what the best k do (sums over queries); may exceed 1 by chance.
+    """What a method's first k do, as a share of what the best k do (sums over queries).
+
+    The best are those that half of the seeds show to be; where that is not enough to find the best, a good method
+    exceeds 1.
 
     Args:
         scores: the method's, from other seeds than the effects.
@@ -98,7 +101,7 @@ def screened_effects(
         total[0] += value[:, 0].mean()
         for spent in range(1, half + 1):
             measured = proposed[order[:spent]]
-            decided = shrunken_queries(measured, own, possible) if blended else measured.mean(axis=0)
+            decided = shrunken(measured, own, possible) if blended else measured.mean(axis=0)
             chosen = np.where(possible, decided, -np.inf).argmax(axis=1)
             total[spent] += np.take_along_axis(value, chosen[:, None], axis=1).mean()
     return total / num_splits

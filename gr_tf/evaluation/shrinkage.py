@@ -2,48 +2,35 @@
 
 Empirical Bayes (Efron and Morris 1973; with a regression, Fay and Herriot 1979): the effects of a query's
 examples are taken to scatter around a line in the method's scores, and the measured means around the effects.
+The line's slope and both scatters are the same for all queries, because one query tells too little of them.
 """
 
 import numpy as np
 
 
-def shrunken(measured: np.ndarray, variance: float, scores: np.ndarray) -> np.ndarray:
-    """The posterior means [n] of the effects of a query's examples.
+def shrunken(effects: np.ndarray, scores: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """The posterior means [num_queries, num_examples] of the effects of each query's examples; 0 outside its mask.
 
-    Args:
-        measured: [n], mean effects of a few retrainings.
-        variance: of these means, the same for all examples.
-        scores: [n], a method's influences, from other seeds.
-    """
-    centred = scores - scores.mean()
-    spread = float((centred**2).sum())
-    slope = float(centred @ measured) / spread if spread > 0 else 0.0
-    line = measured.mean() + slope * centred
-    scatter = max(float(((measured - line) ** 2).sum()) / max(len(measured) - 2, 1) - variance, 0.0)
-    weight = scatter / (scatter + variance) if scatter + variance > 0 else 0.0
-    posterior: np.ndarray = line + weight * (measured - line)
-    return posterior
-
-
-def shrunken_queries(effects: np.ndarray, scores: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """The same for each query over the examples of its mask; 0 elsewhere.
-
-    The variance of a mean is that of single effects, pooled over the query's examples, over their number. With one
-    seed, which tells no variance, the effects' spread around the line is taken for noise.
+    One seed tells nothing of its own noise: there all scatter around the line is taken for noise, and the line is
+    what is left.
 
     Args:
         effects: [num_seeds, num_queries, num_examples], measured.
-        scores: [num_queries, num_examples].
+        scores: [num_queries, num_examples], a method's influences, from other seeds.
         masks: bool.
     """
-    mean = effects.mean(axis=0)
-    found = np.zeros_like(mean)
-    for place, mask in enumerate(masks):
-        if not mask.any():
-            continue
-        single = effects[:, place, mask]
-        variance = single.var(axis=0, ddof=1).mean() / len(effects) if len(effects) > 1 else np.inf
-        if np.isinf(variance):
-            variance = float(single.var())
-        found[place, mask] = shrunken(mean[place, mask], float(variance), scores[place, mask])
-    return found
+    counts = np.maximum(masks.sum(axis=1, keepdims=True), 1)
+
+    def centred(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mean = np.where(masks, values, 0).sum(axis=1, keepdims=True) / counts
+        return mean, np.where(masks, values - mean, 0)
+
+    _, of_scores = centred(scores)
+    mean, of_effects = centred(effects.mean(axis=0))
+    spread = float((of_scores**2).sum())
+    slope = float((of_scores * of_effects).sum()) / spread if spread > 0 else 0.0
+    rest = of_effects - slope * of_scores
+    total = float((rest**2).sum()) / max(int(masks.sum()) - len(masks) - 1, 1)
+    noise = float(effects.var(axis=0, ddof=1)[masks].mean()) / len(effects) if len(effects) > 1 else total
+    weight = max(total - noise, 0.0) / total if total > 0 else 0.0
+    return np.where(masks, mean + slope * of_scores + weight * rest, 0)

@@ -36,6 +36,11 @@ class FactorModel(abc.ABC):
         """Numbers in a row."""
         return self.dim
 
+    @property
+    def columns(self) -> np.ndarray:
+        """The entities that may be predicted, ids."""
+        return np.arange(self.num_entities) if self.candidates is None else np.array(self.candidates)
+
     def rows_of(self, triples: np.ndarray) -> np.ndarray:
         """Table rows [..., 3] (head, relation, tail) of triples [..., 3]."""
         return triples + np.array([0, self.num_entities, 0], triples.dtype)

@@ -86,11 +86,13 @@ def as_markdown(frame: pd.DataFrame) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def correlation_interval(values: Sequence[float] | None) -> str:
-    """A mean with its 95% interval; said to be noise where the interval has 0 in it."""
+def correlation_interval(values: Sequence[float | None] | None) -> str:
+    """A mean with its 95% interval, if it has one; said to be noise where the interval has 0 in it."""
     if values is None:
         return "ranks nothing"
     mean, low, high = values
+    if low is None or high is None:
+        return f"{mean:.2f}"
     return f"{mean:.2f} [{low:.2f}, {high:.2f}]" + (" noise" if low <= 0 <= high else "")
 
 

@@ -13,7 +13,7 @@ from gr_tf.evaluation import agreement, fidelity
 from gr_tf.evaluation.atlas import Atlas, consensus_queries
 from gr_tf.evaluation.corruption import shuffle_tails
 from gr_tf.evaluation.leave_one_out import leave_one_out
-from gr_tf.evaluation.shrinkage import shrunken, shrunken_queries
+from gr_tf.evaluation.shrinkage import shrunken
 from gr_tf.models.prediction import tail_probabilities, tail_probability
 from gr_tf.training.config import TrainConfig
 from gr_tf.training.trainer import Trainer
@@ -73,9 +73,10 @@ def test_atlas(toy: TripleSet, tmp_path: pathlib.Path) -> None:
         Atlas.of(QUERIES, effects[:1], [0])
     with pytest.raises(InputError, match="no such file"):
         Atlas.load(tmp_path / "none.npz")
-    (tmp_path / "bad.npz").write_bytes(b"atlas")
-    with pytest.raises(InputError, match="not an atlas"):
-        Atlas.load(tmp_path / "bad.npz")
+    for bad in (b"atlas", b"", (tmp_path / "atlas.npz").read_bytes()[:300]):
+        (tmp_path / "bad.npz").write_bytes(bad)
+        with pytest.raises(InputError, match="not an atlas"):
+            Atlas.load(tmp_path / "bad.npz")
 
 
 def test_consensus(toy: TripleSet) -> None:
@@ -184,9 +185,12 @@ def test_screen_then_retrain() -> None:
     assert abs(by_chance[0]) < 0.2
     assert by_chance[1] > 0.8
     assert by_chance[10] > by_chance[1]
-    blended = fidelity.screened_effects(true + 2 * noise, measured, MASKS, 15, blended=True)
-    alone = fidelity.screened_effects(true + 2 * noise, measured, MASKS, 15)
+    _, noisy = simulated(noise=4)
+    alone, blended = (
+        fidelity.screened_effects(true + noise, noisy, MASKS, 30, blended=both, num_splits=30) for both in (False, True)
+    )
     assert blended[0] == alone[0]
+    assert blended[2] > alone[2] + 0.1
     assert blended[2] > blended[0]
     assert by_truth[0] == pytest.approx(true.max(axis=1).mean(), abs=0.15)
 
@@ -208,14 +212,23 @@ def test_shrinkage() -> None:
     """Certain measurements stay, uncertain ones go to the line; between, both together are better than either."""
     true, measured = simulated(noise=1.5)
     scores = true + np.random.default_rng(5).normal(size=true.shape)
-    np.testing.assert_allclose(shrunken(measured[0, 0], 0.0, scores[0]), measured[0, 0])
-    far = shrunken(measured[0, 0], 1e9, scores[0])
-    slope = np.polyfit(scores[0], measured[0, 0], 1)
-    np.testing.assert_allclose(far, np.polyval(slope, scores[0]))
-    blended = shrunken_queries(measured[:3], scores, MASKS)
+    exact = np.stack([true, true])
+    np.testing.assert_allclose(shrunken(exact, scores, MASKS), true)
+    # One seed: the line alone.
+    line = shrunken(measured[:1], scores, MASKS)
+    slopes = [np.polyfit(own, values, 1)[0] for own, values in zip(scores, line, strict=True)]
+    np.testing.assert_allclose(slopes, slopes[0])
+    assert slopes[0] == pytest.approx(0.5, abs=0.05)
+    np.testing.assert_allclose(line.mean(axis=1), measured[0].mean(axis=1))
+    blended = shrunken(measured[:3], scores, MASKS)
     error = [np.corrcoef(values.ravel(), true.ravel())[0, 1] for values in (measured[:3].mean(axis=0), scores, blended)]
     assert error[2] > max(error[:2]) + 0.05
-    assert np.isfinite(shrunken_queries(measured[:1], scores, MASKS)).all()
+    # Examples outside the mask have no part in it.
+    some = MASKS.copy()
+    some[:, 30:] = False
+    inside = shrunken(measured[:3], scores, some)
+    np.testing.assert_array_equal(inside[:, 30:], 0)
+    np.testing.assert_allclose(inside[:, :30], shrunken(measured[:3, :, :30], scores[:, :30], MASKS[:, :30]))
 
 
 def test_shuffled_tails(toy: TripleSet) -> None:

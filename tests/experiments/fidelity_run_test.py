@@ -18,7 +18,7 @@ TRAINING = ("--model=distmult", "--epochs=8", "--dim=4", "--num_negatives=5", "-
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less of everything."""
     monkeypatch.setattr("experiments.loo_atlas.CONSENSUS_SEEDS", range(1000, 1003))
-    for name, value in (("_SUBSETS", 6), ("_SUBSET_SEEDS", 2), ("_OWN_SEEDS", 2), ("_CANDIDATES", 7)):
+    for name, value in (("_SUBSETS", 6), ("_SUBSET_SEEDS", 2), ("_OWN_SEEDS", 2), ("_CANDIDATES", 7), ("_SHUFFLES", 2)):
         monkeypatch.setattr(f"experiments.fidelity.{name}", value)
 
 
@@ -27,7 +27,7 @@ def test_atlas_and_fidelity(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
 ) -> None:
     write_graph(tmp_path / "mine", num_train=40)
-    where = (f"--data_dir={tmp_path / 'mine'}", *TRAINING)
+    where = (f"--data_dir={tmp_path / 'mine'}", *TRAINING, "--seed=2")
     runs = f"--run_dir={tmp_path / 'atlas'}"
     assert run_here(monkeypatch, "fidelity", *where, f"--atlas_dir={tmp_path / 'atlas'}") == 1
     assert "has no finished atlas: run loo_atlas first" in capsys.readouterr().err
@@ -44,21 +44,25 @@ def test_atlas_and_fidelity(
     assert run_here(monkeypatch, "loo_atlas", *where, runs, "--num_seeds=4", "--jobs=2") == 0
     np.testing.assert_array_equal(Atlas.load(folder / "both4" / "atlas.npz").halves, first.halves)
 
-    asked = (*where, f"--atlas_dir={tmp_path / 'atlas'}", f"--run_dir={tmp_path / 'fidelity'}", "--num_seeds=2")
+    asked = (*where, f"--atlas_dir={tmp_path / 'atlas'}", f"--run_dir={tmp_path / 'fidelity'}", "--num_seeds=3")
     capsys.readouterr()
     assert run_here(monkeypatch, "fidelity", *asked) == 0
     printed = capsys.readouterr().out
     assert "blended with GR" in printed
-    place = tmp_path / "fidelity" / "distmult" / "fidelity2"
+    place = tmp_path / "fidelity" / "distmult" / "fidelity3"
     assert (place / "fidelity.png").read_bytes().startswith(b"\x89PNG")
     result = json.loads((place / "result.json").read_text())
     methods = {row["method"] for row in result["rows"]} | set(result["refused"])
     assert {"NH", "GR", "TracInCP", "influence (all)", "complete rollback", "replay", "replay, median"} <= methods
-    assert {row["trainings"] for row in result["rows"]} == {1, 2}
+    assert {row["trainings"] for row in result["rows"]} == {1, 2, 3}
     assert [row["stratum"] for row in result["ceilings"]] == ["all", "adjacent", "shared >= 2"]
     # A finished table is printed again.
     assert run_here(monkeypatch, "fidelity", *asked) == 0
     assert capsys.readouterr().out == printed
+    # Seeds have one use.
+    monkeypatch.setattr("experiments.fidelity.FIRST_SEED", 4)
+    assert run_here(monkeypatch, "fidelity", *asked) == 1
+    assert "seed 4 would serve for the atlas and for the explained trainings" in capsys.readouterr().err
     # An atlas of another training is refused.
     assert run_here(monkeypatch, "fidelity", *asked, "--epochs=7") == 1
     assert "is of another dataset or configuration" in capsys.readouterr().err
