@@ -20,6 +20,7 @@ from experiments import (
     fia_rq2,
     fia_rq3,
     fidelity,
+    fidelity_ratings,
     find_suspects,
     gr_defects,
     gr_figure2,
@@ -148,7 +149,7 @@ def _fidelity(name: str) -> str:
 
 
 def _several_fidelity(frame: Callable[[Any], pd.DataFrame]) -> str:
-    return as_markdown(pd.concat([frame(_read(path.stem)) for path in sorted(RESULTS.glob("fidelity_*.json"))]))
+    return as_markdown(pd.concat([frame(_read(path.stem)) for path in sorted(RESULTS.glob("fidelity_nations_*.json"))]))
 
 
 def _suspects() -> str:
@@ -201,6 +202,9 @@ FIGURES: dict[str, Callable[[], str]] = {
     "fidelity_nations_distmult": lambda: _fidelity("fidelity_nations_distmult"),
     "fidelity_nations_complex": lambda: _fidelity("fidelity_nations_complex"),
     "fidelity_own": lambda: _several_fidelity(fidelity.own_frame),
+    "fidelity_ratings": lambda: as_markdown(
+        fidelity_ratings.frame(_read("ratings_fidelity_movielens-100k_mf")).drop(columns="dataset")
+    ),
     "fidelity_blends": lambda: _several_fidelity(fidelity.blend_frame),
     "explain_nations": lambda: _explanation("explain_nations"),
     "benchmark": lambda: as_markdown(benchmark.frame(_read("benchmark")["rows"])),

@@ -1,7 +1,9 @@
 from .asking.check import check_frame, conclusion
 from .asking.opening import ask
 from .attribution.base import Explainer, Explanation
+from .attribution.complete_rollback import CompleteRollback
 from .attribution.criage import Criage
+from .attribution.ensemble import Ensemble
 from .attribution.example_losses import Checkpoint, RatingLosses, SequenceLosses, TripleLosses
 from .attribution.fia import Fia
 from .attribution.fia_settings import FiaSettings
@@ -11,6 +13,7 @@ from .attribution.neighborhood import Neighborhood
 from .attribution.queries import named_query
 from .attribution.rating_explanation import RatingExplanation
 from .attribution.rating_neighborhood import RatingNeighborhood
+from .attribution.replay import Replay
 from .attribution.rollback import GradientRollback
 from .attribution.rollback_store import RollbackStore
 from .attribution.saved import load_explanation, save_explanation
@@ -19,6 +22,7 @@ from .attribution.tracin import TracIn
 from .attribution.tracin_explainers import RatingTracIn, SequenceTracIn, TripleTracIn
 from .attribution.tracin_ideal import tracin_ideal
 from .attribution.triple_explanation import TripleExplanation
+from .attribution.triple_gradients import GradientSimilarity, TripleGradients, TripleInfluence
 from .data.rating_sources import load_ratings
 from .data.ratings import RatingQuery, RatingSet, RatingSplit
 from .data.sequence_sources import load_sequences
@@ -26,6 +30,7 @@ from .data.sequences import SequenceQuery, SequenceSet, SequenceSplit
 from .data.sources import load_triples
 from .data.triples import Query, TripleSet
 from .errors import InputError, TrainingError
+from .evaluation.atlas import Atlas
 from .models.prediction import tail_probability
 from .models.ranking import validation_mrr
 from .models.sequence_prediction import next_item_probability
@@ -37,14 +42,18 @@ from .training.sequence_trainer import SequenceTrainer
 from .training.trainer import Trainer, TrainingResult
 
 __all__ = [
+    "Atlas",
     "Checkpoint",
+    "CompleteRollback",
     "Criage",
+    "Ensemble",
     "Examples",
     "Explainer",
     "Explanation",
     "Fia",
     "FiaSettings",
     "GradientRollback",
+    "GradientSimilarity",
     "InfluenceAnalysis",
     "InputError",
     "KerasFia",
@@ -60,6 +69,7 @@ __all__ = [
     "RatingTracIn",
     "RatingTrainConfig",
     "RatingTrainer",
+    "Replay",
     "RollbackStore",
     "SequenceExplanation",
     "SequenceLosses",
@@ -75,6 +85,8 @@ __all__ = [
     "TrainingError",
     "TrainingResult",
     "TripleExplanation",
+    "TripleGradients",
+    "TripleInfluence",
     "TripleLosses",
     "TripleSet",
     "TripleTracIn",

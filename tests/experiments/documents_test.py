@@ -6,9 +6,14 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from experiments import readme
+from gr_tf import files
+from gr_tf.data.sources import load_triples
+from gr_tf.evaluation import agreement
+from gr_tf.evaluation.atlas import Atlas
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -76,6 +81,23 @@ def test_readme_python_for_sequences_runs() -> None:
     )
     assert "example_id" in printed
     assert "->" in printed
+
+
+def test_the_committed_atlases() -> None:
+    """Of Nations, under 10 MB, and as reliable as the tables say."""
+    triples = load_triples("nations")
+    paths = sorted((ROOT / "experiments" / "results").glob("atlas_*.npz"))
+    assert paths
+    assert sum(path.stat().st_size for path in paths) < 10_000_000
+    for path in paths:
+        atlas = Atlas.load(path)
+        assert len(atlas.seeds) >= 20
+        assert atlas.expected.shape == atlas.standard_errors.shape == (len(atlas.queries), triples.num_examples)
+        rows = files.read_json(path.with_suffix(".json"))["rows"]
+        (told,) = (row["spearman"]["half"] for row in rows if row["stratum"] == "shared >= 2")
+        masks = agreement.strata(atlas.shared(triples))["shared >= 2"]
+        halves = agreement.per_query(atlas.halves[0], atlas.halves[1], masks, agreement.spearman_rows)
+        assert np.nanmean(halves) == pytest.approx(told, abs=0.05)  # One pair of halves, and the mean over twenty.
 
 
 def test_ci_runs_the_readme_commands() -> None:

@@ -71,6 +71,25 @@ def test_for_machines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     assert len(frame) == 4
 
 
+def test_several_trainings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mine: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    where = (f"--data_dir={mine / 'data'}", f"--run_dir={mine / 'run'}", *QUICK, "--query=e1,r1,?", "--k=2")
+    several = (*where, "--trainings=3", "--method=replay", "--verify", f"--report={tmp_path / 'why.html'}")
+    assert run_here(monkeypatch, "explain", *several) == 0
+    text = capsys.readouterr().out
+    assert "Means over 3 trainings." in text
+    assert "standard error" in text
+    assert "certain" in text
+    page = (tmp_path / "why.html").read_text(encoding="utf-8")
+    assert "Means over 3 trainings." in page
+    assert "standard error" in page
+    assert run_here(monkeypatch, "explain", *several, "--output=json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["trainings"] == 3
+    assert set(told["proponents"][0]) >= {"influence", "standard error", "sign"}
+
+
 def test_ratings(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
     rows = [line.split("\t")[:3] for line in rating_lines(num_users=10, num_items=10, num_ratings=100)]
     path = tmp_path / "ratings.csv"
