@@ -38,9 +38,8 @@ class CompleteRollback(Explainer[Query, TripleExplanation]):
         """Every training triple."""
         probability = tail_probability(self._model, self.table, query)
         influences = self.influences([query])[0]
-        order = np.argsort(-influences, kind="stable")
-        return TripleExplanation(
-            query, order, influences[order], probability, probability - influences[order], self._triples
+        return TripleExplanation.ranked(
+            query, np.arange(len(influences)), influences, probability, self._triples, probability - influences
         )
 
     def influences(self, queries: Sequence[Query]) -> np.ndarray:

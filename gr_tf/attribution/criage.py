@@ -43,15 +43,8 @@ class Criage(Explainer[Query, TripleExplanation]):
         """
         example_ids = np.flatnonzero(self._triples.train[:, 2] == query.tail)
         influences = self._score_drops(query, example_ids) if len(example_ids) else np.zeros(0)
-        order = np.argsort(-influences, kind="stable")
-        return TripleExplanation(
-            query,
-            example_ids[order],
-            influences[order],
-            tail_probability(self._model, self._table, query),
-            np.full(len(order), np.nan),
-            self._triples,
-        )
+        probability = tail_probability(self._model, self._table, query)
+        return TripleExplanation.ranked(query, example_ids, influences, probability, self._triples)
 
     def query_of(self, example_id: int) -> Query:
         """See Explainer."""

@@ -29,15 +29,8 @@ class Neighborhood(Explainer[Query, TripleExplanation]):
         example_ids = self._adjacency.adjacent(query)
         generator = np.random.default_rng([self._seed, query.head, query.relation, query.tail])
         influences = generator.random(len(example_ids))
-        order = np.argsort(-influences, kind="stable")
-        return TripleExplanation(
-            query,
-            example_ids[order],
-            influences[order],
-            tail_probability(self._model, self._table, query),
-            np.full(len(order), np.nan),
-            self._triples,
-        )
+        probability = tail_probability(self._model, self._table, query)
+        return TripleExplanation.ranked(query, example_ids, influences, probability, self._triples)
 
     def query_of(self, example_id: int) -> Query:
         """See Explainer."""

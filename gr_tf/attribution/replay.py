@@ -80,9 +80,8 @@ class Replay(Explainer[Query, TripleExplanation]):
         """Every training triple."""
         influences = self.influences([query])[0]
         probability = tail_probability(self._model, self._trajectory.table, query)
-        order = np.argsort(-influences, kind="stable")
-        return TripleExplanation(
-            query, order, influences[order], probability, probability - influences[order], self._triples
+        return TripleExplanation.ranked(
+            query, np.arange(len(influences)), influences, probability, self._triples, probability - influences
         )
 
     def self_influence(self, example_ids: np.ndarray) -> np.ndarray:

@@ -80,10 +80,7 @@ class GradientRollback(Explainer[Query, TripleExplanation]):
         if not np.isfinite(influences).all():
             bad = example_ids[~np.isfinite(influences)][0]
             raise InputError(f"the influence of example {bad} on {query} is not finite.")
-        order = np.argsort(-influences, kind="stable")
-        return TripleExplanation(
-            query, example_ids[order], influences[order], probability, rolled_back[order], self._triples
-        )
+        return TripleExplanation.ranked(query, example_ids, influences, probability, self._triples, rolled_back)
 
     def query_of(self, example_id: int) -> Query:
         """See Explainer."""

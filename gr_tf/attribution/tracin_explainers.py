@@ -61,10 +61,7 @@ class TripleTracIn(Explainer[Query, TripleExplanation]):
         """Every training triple."""
         probability = tail_probability(self._model, self._table, query)
         influences = self._tracin.influences(self._losses.query(query))
-        order = np.argsort(-influences, kind="stable")
-        return TripleExplanation(
-            query, order, influences[order], probability, np.full(len(order), np.nan), self._triples
-        )
+        return TripleExplanation.ranked(query, np.arange(len(influences)), influences, probability, self._triples)
 
 
 class RatingTracIn(Explainer[RatingQuery, RatingExplanation]):

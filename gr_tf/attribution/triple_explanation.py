@@ -31,6 +31,28 @@ class TripleExplanation(Explanation[Query]):
     standard_errors: np.ndarray | None = None
     num_trainings: int = 1
 
+    @classmethod
+    def ranked(
+        cls,
+        query: Query,
+        example_ids: np.ndarray,
+        influences: np.ndarray,
+        probability: float,
+        triples: TripleSet,
+        rolled_back: np.ndarray | None = None,
+    ) -> "TripleExplanation":
+        """By descending influence, equals by example id.
+
+        Args:
+            query, probability, triples: see the class.
+            example_ids: [k], ascending.
+            influences: [k], of these examples.
+            rolled_back: [k], see the class; None: the method does not estimate it.
+        """
+        order = np.argsort(-influences, kind="stable")
+        after = np.full(len(order), np.nan) if rolled_back is None else rolled_back[order]
+        return cls(query, example_ids[order], influences[order], probability, after, triples)
+
     @property
     def frame(self) -> pd.DataFrame:
         """The explanation as a table."""

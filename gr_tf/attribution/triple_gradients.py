@@ -107,9 +107,8 @@ class _GradientExplainer(Explainer[Query, TripleExplanation]):
 
     def _explanation(self, query: Query, influences: np.ndarray) -> TripleExplanation:
         own = self.gradients
-        order = np.argsort(-influences, kind="stable")
         probability = tail_probability(own.model, own.table, query)
-        return TripleExplanation(query, order, influences[order], probability, np.full(len(order), np.nan), own.triples)
+        return TripleExplanation.ranked(query, np.arange(len(influences)), influences, probability, own.triples)
 
 
 class GradientSimilarity(_GradientExplainer):
