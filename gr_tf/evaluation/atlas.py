@@ -70,7 +70,7 @@ class Atlas:
             np.savez_compressed(file, **dataclasses.asdict(self))
 
     @classmethod
-    def load(cls, path: pathlib.Path) -> "Atlas":
+    def load(cls, path: str | pathlib.Path) -> "Atlas":
         """Reads what `save` wrote.
 
         Raises:

@@ -63,6 +63,12 @@ def test_readme_python_for_keras_runs() -> None:
     assert printed.count("example_id") == 2
 
 
+def test_readme_python_with_the_atlas_runs() -> None:
+    printed = run_example(5)
+    assert "standard_error" in printed
+    assert "truth" in printed
+
+
 @REAL
 def test_readme_python_for_ratings_runs() -> None:
     printed = run_example(2, ('("movielens-100k")  #', f'("movielens-100k", {ml_100k()})  #'))
