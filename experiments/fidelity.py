@@ -584,7 +584,7 @@ def blend_frame(result: Mapping[str, Any]) -> pd.DataFrame:
         {
             "model": result["settings"]["config"]["model"],
             "what": [name if name == "retrainings alone" else f"blended with {name}" for name in methods],
-            **{f"{count} retrainings each": [cells[name, count] for name in methods] for count in spent},
+            **{f"retrained {count} x": [cells[name, count] for name in methods] for count in spent},
         }
     )
 
