@@ -3,8 +3,8 @@
 python -m experiments.loo_atlas --num_seeds=20
 python -m experiments.loo_atlas --num_seeds=10 --varied=initial
 
-Trains without each training triple in turn, for every seed: Nations 1,592 times a seed, two to three minutes on two
-busy cores. Both models, unless --model names one. Finished seeds are found again.
+Trains without each training triple in turn, for every seed: Nations 1,592 times a seed, a minute on two cores. Both
+models, unless --model names one. Finished seeds are found again.
 """
 
 import dataclasses
