@@ -15,6 +15,8 @@ from gr_tf.errors import InputError
 RUN = "run.json"
 RESULT = "result.json"
 _LOCK = ".lock"
+# Settings that runs begun by an earlier version lack, by the last part of their name, and what they had.
+_BEFORE_IT_WAS_A_SETTING = {"negatives_seed": 0}
 
 
 class RunDir:
@@ -143,7 +145,8 @@ class RunDir:
             return ""
         before, now = flatten(_settings(self.path)), flatten(self.settings)
         for name in before | now:
-            if before.get(name) == now.get(name):
+            missing = _BEFORE_IT_WAS_A_SETTING.get(name.rpartition(".")[2])
+            if before.get(name, missing) == now.get(name):
                 continue
             if name.endswith("_fingerprint"):
                 return f"was made from another {name.removesuffix('_fingerprint')} than the one there is now."

@@ -96,6 +96,17 @@ def test_other_settings_are_refused(tmp_path: pathlib.Path) -> None:
         assert not run_dir.is_finished
 
 
+def test_a_run_of_an_earlier_version(tmp_path: pathlib.Path) -> None:
+    """One that was begun before the negatives had a seed goes on with the seed it had."""
+    with RunDir.begin(tmp_path, SETTINGS):
+        pass
+    other, same = (SETTINGS | {"config": {"dim": 3, "rate": 0.1, "negatives_seed": seed}} for seed in (1, 0))
+    with pytest.raises(InputError, match=r"begun with config.negatives_seed = None, not 1"):
+        RunDir.begin(tmp_path, other)
+    with RunDir.begin(tmp_path, same):
+        pass
+
+
 def test_absent_and_unfinished(tmp_path: pathlib.Path) -> None:
     with pytest.raises(InputError, match=r"train does not exist: run gr_train first"):
         RunDir.finished(tmp_path / "train", "gr_train")
