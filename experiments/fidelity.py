@@ -11,15 +11,16 @@ import functools
 import hashlib
 import itertools
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from absl import flags
 
 from experiments import common, jobs_flag, model_flags, run_flags, seed_flags, train_flags
-from experiments.fidelity_methods import BY_MEDIAN, DAMPING, METHODS, OneTraining
+from experiments.fidelity_methods import DAMPING, METHODS, OneTraining
+from experiments.fidelity_scores import COMBINED, Scored, Scores, ensembles
+from experiments.fidelity_tables import STRATA, blend_frame, ceiling_lines, drawn, frame, own_frame
 from experiments.loo_atlas import CONSENSUS_SEEDS, VARIED, effects_of
 from gr_tf import files
 from gr_tf.data.triples import Query, TripleSet
@@ -39,15 +40,12 @@ from gr_tf.evaluation.intervals import mean_interval
 from gr_tf.evaluation.retraining import retrain_without
 from gr_tf.evaluation.shrinkage import shrunken
 from gr_tf.models.prediction import tail_probabilities
-from gr_tf.report.figures import Line, fidelity_curves, save
+from gr_tf.report.figures import save
 from gr_tf.report.progress import progress
 from gr_tf.report.run_dir import RunDir
-from gr_tf.report.tables import as_text, corrected_correlation, correlation_interval, mean_and_sd
+from gr_tf.report.tables import as_text
 from gr_tf.training.config import MODELS, TrainConfig
 from gr_tf.training.trainer import Trainer
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 for module in (jobs_flag, model_flags, run_flags, seed_flags, train_flags):
     flags.adopt_module_key_flags(module)
@@ -57,16 +55,11 @@ DEFAULTS = {"num_seeds": 20}
 # The seeds of the explained trainings: none of the atlas's.
 FIRST_SEED = 10_000
 SIZES = (1, 2, 5, 10, 20, 50)
-# Ensembles of a size are made anew from other seeds, at most so often.
-_GROUPS = 10
-STRATA = ("all", "adjacent", "shared >= 2")
 TOP = (1, 10)
 _SUBSETS, _SUBSET_SEEDS, _FIRST_SUBSET_SEED = 100, 10, 500_000
 _OWN_SEEDS, _SHUFFLES = 5, 4
 # An atlas is split into halves of at least two seeds.
 _LEAST_ATLAS_SEEDS = 4
-# Methods that are summed, each query's scores in standard deviations.
-COMBINED = {"influence + cosine + replay": ("influence (all)", "gradient cosine", "replay from epoch 2")}
 # Methods whose proposals are retrained, and those whose scores are blended with what was measured.
 SCREENS = ("NH", "GR", "gradient cosine", "replay from epoch 2")
 _CANDIDATES = 20
@@ -93,74 +86,6 @@ class Truth:
         """The mean over seeds."""
         mean: np.ndarray = self.effects.mean(axis=0)
         return mean
-
-
-Scores = Callable[[str, int], np.ndarray]
-
-
-class Scored:
-    """The methods' influences by training, on disk as soon as they are known.
-
-    Attributes:
-        refused: why a method cannot be computed, by method; of all seeds that `compute` was asked for.
-    """
-
-    def __init__(self, folder: pathlib.Path, triples: TripleSet, config: TrainConfig, queries: Sequence[Query]) -> None:
-        self._folder, self._triples, self._config, self._queries = folder, triples, config, queries
-        self.refused: dict[str, str] = {}
-
-    def compute(self, seeds: Sequence[int]) -> None:
-        """All methods for the trainings of some seeds."""
-        todo = [(seed, name) for seed in seeds for name in METHODS if not self._place(name, seed).exists()]
-        total = len(seeds) * len(METHODS)
-        with progress(f"influences, {self._folder.name}", total, total - len(todo)) as bar:
-            for seed in dict.fromkeys(seed for seed, _ in todo):
-                one = OneTraining(self._triples, VARIED["both"](self._config, seed), self._queries)
-                for name in (name for of, name in todo if of == seed):
-                    self._add(name, seed, one)
-                    bar.advance()
-        for seed in reversed(seeds):
-            for name in METHODS:
-                refused = files.read_json(self._place(name, seed) / files.MANIFEST)["meta"]["refused"]
-                if refused:
-                    self.refused[name] = f"{refused} (seed {seed})"
-
-    def _add(self, name: str, seed: int, one: OneTraining) -> None:
-        try:
-            arrays, refused = {"scores": METHODS[name](one).astype(np.float32)}, None
-        except InputError as error:
-            arrays, refused = {}, str(error)
-        files.write_arrays(self._place(name, seed), arrays, {"refused": refused})
-
-    def __call__(self, name: str, seed: int) -> np.ndarray:
-        """[num_queries, num_examples].
-
-        Raises:
-            InputError: if the method was refused.
-        """
-        arrays, meta = files.read_arrays(self._place(name, seed))
-        if meta["refused"]:
-            raise InputError(f"{name}: {meta['refused']}")
-        return arrays["scores"].astype(np.float64)
-
-    def _place(self, name: str, seed: int) -> pathlib.Path:
-        return self._folder / name.replace(", ", "-").replace(" ", "-").replace("'", "") / f"seed{seed}"
-
-
-def ensembles(scores: Scores, name: str, seeds: Sequence[int], size: int) -> list[np.ndarray]:
-    """What ensembles of so many trainings say, each of other seeds, at most _GROUPS of them."""
-    if name in COMBINED:
-        parts = [ensembles(scores, part, seeds, size) for part in COMBINED[name]]
-        return [sum((standardized(part) for part in group), np.zeros(1)) for group in zip(*parts, strict=True)]
-    average = np.median if name in BY_MEDIAN else np.mean
-    groups = [seeds[first : first + size] for first in range(0, len(seeds) - size + 1, size)][:_GROUPS]
-    return [np.asarray(average([scores(name, seed) for seed in group], axis=0)) for group in groups]
-
-
-def standardized(scores: np.ndarray) -> np.ndarray:
-    """Each query's scores less their mean, in standard deviations."""
-    centred: np.ndarray = scores - scores.mean(axis=1, keepdims=True)
-    return centred / centred.std(axis=1, keepdims=True)
 
 
 def run(
@@ -504,113 +429,6 @@ def _blend_rows(
                 }
             )
     return rows
-
-
-def frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """For reading, from result.json: a row per method, of one training and of the largest ensemble."""
-    ceilings = {row["stratum"]: row["spearman"]["ceiling"] for row in result["ceilings"]}
-    most = max(row["trainings"] for row in result["rows"])
-    found = {(row["method"], row["trainings"]): row for row in result["rows"]}
-    lds = {(row["method"], row["trainings"]): row["lds"][0] for row in result["lds"]["rows"]}
-    near, adjacent = "spearman, shared >= 2", "spearman, adjacent"
-    rows = []
-    for shuffled in result["shuffled"]:
-        name = shuffled["method"]
-        one, all_of_them = found[name, 1], found[name, most]
-        rows.append(
-            {
-                "model": result["settings"]["config"]["model"],
-                "method": name,
-                "Spearman, 1 training": correlation_interval(one[near]),
-                "corrected": corrected_correlation(one[near], ceilings["shared >= 2"]),
-                f"{most} trainings": correlation_interval(all_of_them[near]),
-                "corrected ": corrected_correlation(all_of_them[near], ceilings["shared >= 2"]),
-                "adjacent, corrected": corrected_correlation(all_of_them[adjacent], ceilings["adjacent"]),
-                "top 1 captures": f"{all_of_them['captured, 1']:.0%}",
-                "top 10": f"{all_of_them['captured, 10']:.0%}",
-                "LDS": f"{lds[name, most]:.2f}",
-                "on shuffled tails": correlation_interval(shuffled["spearman"]),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def ceiling_lines(result: Mapping[str, Any]) -> str:
-    """The reliabilities and ceilings behind the table, in a sentence."""
-    parts = [
-        f"{row['stratum']} {row['spearman']['reliability']:.2f} ({row['spearman']['ceiling'] or 0:.2f})"
-        for row in result["ceilings"]
-    ]
-    lds = result["lds"]
-    return (
-        f"{result['settings']['config']['model']}: reliability (ceiling) of the truth over "
-        f"{result['settings']['atlas_seeds']} seeds, Spearman: {', '.join(parts)}; of the half-subsets' outputs "
-        f"{lds['reliability']:.2f} ({lds['ceiling'] or 0:.2f})."
-    )
-
-
-def own_frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """One training's explanation of itself, for reading: Spearman with its own effects, and PD%."""
-
-    def shares(values: Sequence[float] | None) -> str:
-        return "-" if not values else mean_and_sd([100 * value for value in values], 0) + "%"
-
-    return pd.DataFrame(
-        {
-            "model": result["settings"]["config"]["model"],
-            "method": [row["method"] for row in result["own"]],
-            **{
-                stratum: [
-                    correlation_interval(row[f"spearman, {stratum}"]) if f"spearman, {stratum}" in row else "-"
-                    for row in result["own"]
-                ]
-                for stratum in STRATA
-            },
-            "PD% of its first": [shares(row.get("pd_own")) for row in result["own"]],
-            "PD% of the ensemble's first": [shares(row["pd_ensemble"]) for row in result["own"]],
-        }
-    )
-
-
-def blend_frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """A few retrainings, alone and blended with a method, for reading: corrected Spearman, shared >= 2."""
-    rows = result["blends"]
-    spent = sorted({row["retrainings"] for row in rows})
-    cells = {
-        (row["method"], row["retrainings"]): corrected_correlation(row["spearman"], row["ceiling"]) for row in rows
-    }
-    methods = dict.fromkeys(row["method"] for row in rows)
-    return pd.DataFrame(
-        {
-            "model": result["settings"]["config"]["model"],
-            "what": [name if name == "retrainings alone" else f"blended with {name}" for name in methods],
-            **{f"retrained {count} x": [cells[name, count] for name in methods] for count in spent},
-        }
-    )
-
-
-def drawn(result: Mapping[str, Any]) -> "Figure":
-    """Corrected Spearman by size of ensemble, and the effect of the example chosen by retrainings spent."""
-    (ceiling,) = (row["spearman"]["ceiling"] for row in result["ceilings"] if row["stratum"] == "shared >= 2")
-    methods = dict.fromkeys(row["method"] for row in result["rows"])
-    by_size = []
-    for name in methods:
-        rows = [row for row in result["rows"] if row["method"] == name]
-        values = [row["spearman, shared >= 2"][0] / (ceiling or 1) for row in rows]
-        by_size.append(Line(name, [row["trainings"] for row in rows], values))
-    screens = result["screens"]
-    by_retrainings = [
-        Line(
-            row["method"] + (", both decide" if row["blended"] else ", retraining decides"),
-            [count * screens["candidates"] for count in range(len(row["effects"]))],
-            row["effects"],
-            dashed=not row["blended"],
-        )
-        for row in screens["rows"]
-    ]
-    return fidelity_curves(
-        result["settings"]["config"]["model"], by_size, by_retrainings, screens["exhaustive"], screens["candidates"]
-    )
 
 
 def main() -> None:

@@ -19,8 +19,8 @@ from experiments import (
     fia_rq1,
     fia_rq2,
     fia_rq3,
-    fidelity,
     fidelity_ratings,
+    fidelity_tables,
     find_suspects,
     gr_defects,
     gr_figure2,
@@ -140,12 +140,12 @@ def _explanation(name: str) -> str:
 def _atlas() -> str:
     tables = [loo_atlas.frame(_read(path.stem)) for path in sorted(RESULTS.glob("atlas_*.json"))]
     table = pd.concat(tables)
-    return as_markdown(table[table["examples"].isin(fidelity.STRATA)])
+    return as_markdown(table[table["examples"].isin(fidelity_tables.STRATA)])
 
 
 def _fidelity(name: str) -> str:
     result = _read(name)
-    return f"{fidelity.ceiling_lines(result)}\n\n{as_markdown(fidelity.frame(result))}"
+    return f"{fidelity_tables.ceiling_lines(result)}\n\n{as_markdown(fidelity_tables.frame(result))}"
 
 
 def _several_fidelity(frame: Callable[[Any], pd.DataFrame]) -> str:
@@ -201,11 +201,11 @@ FIGURES: dict[str, Callable[[], str]] = {
     "atlas": _atlas,
     "fidelity_nations_distmult": lambda: _fidelity("fidelity_nations_distmult"),
     "fidelity_nations_complex": lambda: _fidelity("fidelity_nations_complex"),
-    "fidelity_own": lambda: _several_fidelity(fidelity.own_frame),
+    "fidelity_own": lambda: _several_fidelity(fidelity_tables.own_frame),
     "fidelity_ratings": lambda: as_markdown(
         fidelity_ratings.frame(_read("ratings_fidelity_movielens-100k_mf")).drop(columns="dataset")
     ),
-    "fidelity_blends": lambda: _several_fidelity(fidelity.blend_frame),
+    "fidelity_blends": lambda: _several_fidelity(fidelity_tables.blend_frame),
     "explain_nations": lambda: _explanation("explain_nations"),
     "benchmark": lambda: as_markdown(benchmark.frame(_read("benchmark")["rows"])),
 }
