@@ -23,12 +23,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from gr_tf.errors import InputError
 from gr_tf.optimizers import Adam
 
 # Terms p that leave an error below the precision's rounding: beta1^j d_j^p at its largest.
 _NUM_TERMS = {"float64": 8, "float32": 4}
 # beta2^t is below float64's rounding from here on, and alpha_t follows the learning rate alone.
 _BIAS_GONE = 40_000
+# Counts up to here are exact in the dtype, which the rows keep their last touch in.
+_MAX_STEPS = {"float32": 1 << 24, "float64": 1 << 53}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +50,14 @@ class RowAdam:
     def num_terms(self) -> int:
         """How many powers p are summed."""
         return _NUM_TERMS[self.dtype]
+
+    def check_steps(self, num_steps: int) -> None:
+        """
+        Raises:
+            InputError: if the steps are too many to be counted in the dtype.
+        """
+        if num_steps >= _MAX_STEPS[self.dtype]:
+            raise InputError(f"{num_steps} steps are too many for {self.dtype} row Adam; use float64 or dense Adam.")
 
     def _log_rhos(self) -> np.ndarray:
         """log(rho_i), [num_terms]."""

@@ -1,4 +1,4 @@
-"""Gradient Rollback's store: what each training triple did to its three rows.
+"""Gradient Rollback's store: what each training triple did to its three rows, or each rating to its two.
 
 Lawrence et al. (2021), Equation 3: 3 * h * |D| numbers.
 """
@@ -15,20 +15,28 @@ _ARRAY = "deltas"
 
 
 class RollbackStore:
-    """Accumulated row changes of every training triple, in a variable.
+    """Accumulated row changes of every training example, in a variable.
 
     Row [i, 0] is what example i did to its head's row, [i, 1] to its relation's, [i, 2] to its
-    tail's. Where head and tail are the same entity, the change stands under head only.
+    tail's. Where head and tail are the same entity, the change stands under head only. A rating has
+    two rows, its user's and its item's.
     """
 
-    def __init__(self, num_examples: int, width: int, dtype: str) -> None:
-        self._deltas = tf.Variable(tf.zeros([num_examples, 3, width], dtype), name="rollback")
+    def __init__(self, num_examples: int, width: int, dtype: str, rows: int = 3) -> None:
+        """
+        Args:
+            num_examples: of the dataset.
+            width: numbers in a row.
+            dtype: of the training.
+            rows: of an example, 3 of a triple, 2 of a rating.
+        """
+        self._deltas = tf.Variable(tf.zeros([num_examples, rows, width], dtype), name="rollback")
 
     def add(self, deltas: "tf.IndexedSlices") -> None:
         """Adds the changes of one block of steps.
 
         Args:
-            deltas: values [block, 3, width]; indices [block], example ids.
+            deltas: values [block, rows, width]; indices [block], example ids.
 
         Raises:
             TrainingError: if a value is not finite, naming the example id.
@@ -44,11 +52,11 @@ class RollbackStore:
         self._deltas.assign(tf.zeros_like(self._deltas))
 
     def to_numpy(self) -> np.ndarray:
-        """A copy of the deltas, [num_examples, 3, width]."""
+        """A copy of the deltas, [num_examples, rows, width]."""
         return np.array(self._deltas.numpy())
 
     def assign(self, deltas: np.ndarray) -> None:
-        """Replaces the deltas, [num_examples, 3, width]."""
+        """Replaces the deltas, [num_examples, rows, width]."""
         self._deltas.assign(deltas)
 
     def save(self, folder: pathlib.Path) -> None:
@@ -57,7 +65,7 @@ class RollbackStore:
 
 
 def load_deltas(folder: pathlib.Path) -> np.ndarray:
-    """The deltas [num_examples, 3, width] that `RollbackStore.save` wrote, left on disk.
+    """The deltas [num_examples, rows, width] that `RollbackStore.save` wrote, left on disk.
 
     Raises:
         InputError: if the folder is not a rollback store, or its array was truncated or edited.

@@ -108,6 +108,19 @@ class RatingSet:
         """
         return RatingQuery(self.users.id_of(user), item_of(self.items, self.titles, item))
 
+    def kept(self, removed: np.ndarray) -> np.ndarray:
+        """Bool [num_examples], False for some example ids.
+
+        Raises:
+            InputError: if an example id is out of range.
+        """
+        outside = removed[(removed < 0) | (removed >= self.num_examples)]
+        if len(outside):
+            raise InputError(f"example ids are 0 to {self.num_examples - 1}; got {outside[0]}.")
+        kept = np.ones(self.num_examples, bool)
+        kept[removed] = False
+        return kept
+
     @functools.cached_property
     def _by_user(self) -> list[np.ndarray]:
         return _grouped(self.train.pairs[:, 0], len(self.users))

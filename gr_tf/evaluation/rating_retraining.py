@@ -4,14 +4,13 @@ Cheng et al. (2019), Section 5.2. Both runs of a pair see the same batches in th
 most of the noise of the batches cancels in their difference.
 """
 
-import concurrent.futures
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from gr_tf.errors import InputError
 from gr_tf.evaluation.journal import Journal
+from gr_tf.evaluation.retraining import in_threads
 from gr_tf.models.rating_model import RatingParameters
 from gr_tf.training.rating_trainer import BLOCK_STEPS, BlockMetrics, RatingState, RatingTrainer
 
@@ -88,12 +87,11 @@ def retrain_ratings(
     Raises:
         InputError: if jobs is below 1.
     """
-    if jobs < 1:
-        raise InputError(f"jobs must be at least 1; got {jobs}.")
     done = {(record["example_id"], record["seed"]) for record in journal.records}
     todo = [(removal, seed) for removal in removals for seed in seeds if (removal.example_id, seed) not in done]
 
-    def retrain(removal: Removal, seed: int) -> Retrained:
+    def retrain(asked_for: tuple[Removal, int]) -> Retrained:
+        removal, seed = asked_for
         asked = pairs[list(removal.queries)]
         seen = {}
         removed = [] if removal.example_id is None else [removal.example_id]
@@ -105,15 +103,9 @@ def retrain_ratings(
         trainer.run(start, steps[-1], seed=seed, removed=removed, on_block=look)
         return Retrained(removal.example_id, list(removal.queries), seed, [seen[step] for step in steps])
 
-    executor = concurrent.futures.ThreadPoolExecutor(jobs)
-    try:
-        futures = [executor.submit(retrain, removal, seed) for removal, seed in todo]
-        for future in concurrent.futures.as_completed(futures):
-            retrained = future.result()
-            journal.add(dataclasses.asdict(retrained))
-            yield retrained
-    finally:
-        executor.shutdown(cancel_futures=True)
+    for retrained in in_threads(retrain, todo, jobs):
+        journal.add(dataclasses.asdict(retrained))
+        yield retrained
 
 
 def observed_influences(records: Sequence[Retrained], num_queries: int) -> np.ndarray:

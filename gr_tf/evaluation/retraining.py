@@ -2,7 +2,7 @@
 
 import concurrent.futures
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from gr_tf.data.negatives import BLOCK_SIZE
 from gr_tf.errors import InputError
 from gr_tf.training.trainer import Prefix, Trainer
 
+Asked = TypeVar("Asked")
 Measured = TypeVar("Measured")
 
 # States of the common beginning kept in memory, each three times the size of the parameters.
@@ -20,6 +21,33 @@ _RECORDED_STATES = 16
 def available_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_jobs(jobs: int) -> None:
+    """
+    Raises:
+        InputError: if jobs is below 1.
+    """
+    if jobs < 1:
+        raise InputError(f"jobs must be at least 1; got {jobs}.")
+
+
+def in_threads(train: Callable[[Asked], Measured], asked: Iterable[Asked], jobs: int) -> Iterator[Measured]:
+    """Trainings, `jobs` at a time; yields what each gave in the order of completion.
+
+    Threads suffice: a compiled block computes outside Python's lock.
+
+    Raises:
+        InputError: if jobs is below 1.
+    """
+    check_jobs(jobs)
+    executor = concurrent.futures.ThreadPoolExecutor(jobs)
+    try:
+        futures = [executor.submit(train, one) for one in asked]
+        for future in concurrent.futures.as_completed(futures):
+            yield future.result()
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def retrain_without(
@@ -45,22 +73,13 @@ def retrain_without(
     Raises:
         InputError: if jobs is below 1.
     """
-    if jobs < 1:
-        raise InputError(f"jobs must be at least 1; got {jobs}.")
-
+    check_jobs(jobs)
     prefix = _prefix_that_pays(trainer, epochs, removals)
 
     def train(place: int) -> Measured:
         return measure(place, trainer.run(removed=removals[place], epochs=epochs, prefix=prefix).table)
 
-    # Threads suffice: a compiled block computes outside Python's lock.
-    executor = concurrent.futures.ThreadPoolExecutor(jobs)
-    try:
-        futures = [executor.submit(train, place) for place in range(len(removals))]
-        for future in concurrent.futures.as_completed(futures):
-            yield future.result()
-    finally:
-        executor.shutdown(cancel_futures=True)
+    yield from in_threads(train, range(len(removals)), jobs)
 
 
 def _prefix_that_pays(trainer: Trainer, epochs: int, removals: Sequence[np.ndarray]) -> Prefix | None:

@@ -17,6 +17,7 @@ from gr_tf.errors import InputError, TrainingError
 from gr_tf.models.rating_model import RatingParameters
 from gr_tf.training.adam_state import AdamState, adam_step
 from gr_tf.training.checkpoints import CheckpointFolder
+from gr_tf.training.rating_batches import RatingBatches
 from gr_tf.training.rating_config import RatingTrainConfig
 
 # Steps between two looks at a training.
@@ -101,7 +102,7 @@ class RatingTrainer:
             InputError: if an example id is out of range.
             TrainingError: if a batch's error or, in the end, a parameter is not finite, naming the step.
         """
-        kept = self._kept(np.asarray(removed, np.int64))
+        kept = self.ratings.kept(np.asarray(removed, np.int64)).astype(self.config.dtype)
         done = 0
         newest = checkpoints.newest() if checkpoints is not None else None
         if newest is not None:
@@ -114,7 +115,7 @@ class RatingTrainer:
             for part in (start.parameters, start.means, start.squares)
         ]
         step = start.done
-        batches = _Batches(self.ratings.num_examples, self.config.batch_size, seed)
+        batches = RatingBatches(self.ratings.num_examples, self.config.batch_size, seed)
         while done < steps:
             count = min(BLOCK_STEPS, steps - done)
             parts = []
@@ -148,15 +149,6 @@ class RatingTrainer:
         examples = np.pad(examples, ((0, self._at_once - len(examples)), (0, 0)))
         rows = np.concatenate([rows.take(examples) for rows in self._rows], axis=1)
         return tf.constant(rows), tf.constant(self._values.take(examples)), tf.constant(kept.take(examples))
-
-    def _kept(self, removed: np.ndarray) -> np.ndarray:
-        """[num_examples], 1 or 0: whether an example counts."""
-        outside = removed[(removed < 0) | (removed >= self.ratings.num_examples)]
-        if len(outside):
-            raise InputError(f"example ids are 0 to {self.ratings.num_examples - 1}; got {outside[0]}.")
-        kept = np.ones(self.ratings.num_examples, self.config.dtype)
-        kept[removed] = 0
-        return kept
 
     def _batch_gradients(self, rows: Any, network: Any, values: Any, weights: Any) -> Any:
         """The mean squared error of a batch, and its gradients.
@@ -214,30 +206,6 @@ class RatingTrainer:
                 adam_step(parameters[i], means[i], squares[i], regularized, number, self.config.learning_rate)
             errors = errors.write(place, error)
         return errors.stack()
-
-
-class _Batches:
-    """The batches of a training, epoch by epoch: a random order of all examples, cut."""
-
-    def __init__(self, num_examples: int, batch_size: int, seed: int) -> None:
-        self._num_examples = num_examples
-        self._size = batch_size
-        self._seed = seed
-        self._per_epoch = num_examples // batch_size
-        self._epoch = -1
-        self._cut = np.zeros((0, 0), np.int32)
-
-    def take(self, first: int, count: int) -> np.ndarray:
-        """Example ids [count, batch] of the batches from `first` on."""
-        taken = np.zeros((count, self._size), np.int32)
-        for i in range(count):
-            epoch, place = divmod(first + i, self._per_epoch)
-            if epoch != self._epoch:
-                order = np.random.default_rng((self._seed, epoch)).permutation(self._num_examples).astype(np.int32)
-                self._cut = order[: self._per_epoch * self._size].reshape(self._per_epoch, self._size)
-                self._epoch = epoch
-            taken[i] = self._cut[place]
-        return taken
 
 
 def _state(variables: Sequence[Sequence[Any]], step: int) -> RatingState:

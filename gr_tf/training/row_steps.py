@@ -11,15 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from gr_tf.errors import InputError
 from gr_tf.losses import LOSSES
 from gr_tf.models.base import FactorModel
 from gr_tf.row_adam import RowAdam
 from gr_tf.training import block
 from gr_tf.training.block import Trace
-
-# Counts up to here are exact in float32, which the rows keep their last touch in.
-_MAX_STEPS = {"float32": 1 << 24, "float64": 1 << 53}
 
 
 class RowPlan(NamedTuple):
@@ -74,10 +70,7 @@ class RowSteps:
         Raises:
             InputError: if the steps are too many to be counted in the dtype.
         """
-        if num_steps >= _MAX_STEPS[optimizer.dtype]:
-            raise InputError(
-                f"{num_steps} steps are too many for {optimizer.dtype} row Adam; use float64 or dense Adam."
-            )
+        optimizer.check_steps(num_steps)
         self._model = model
         self.optimizer = optimizer
         self._num_steps = num_steps

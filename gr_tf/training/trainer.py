@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +16,7 @@ from gr_tf.row_adam import RowAdam
 from gr_tf.training.block import Steps
 from gr_tf.training.checkpoints import CheckpointFolder
 from gr_tf.training.config import TrainConfig
+from gr_tf.training.delta_observer import DeltaObserver
 from gr_tf.training.dense_steps import DenseSteps
 from gr_tf.training.row_steps import RowSteps
 
@@ -23,22 +24,6 @@ from gr_tf.training.row_steps import RowSteps
 _KEPT_PLANS_BYTES = 64 << 20
 # Tables with more numbers than this are trained by rows.
 _DENSE_NUMBERS = 10_000
-
-
-class DeltaObserver(Protocol):
-    """Accumulates what training examples changed; see attribution.RollbackStore."""
-
-    def add(self, deltas: "tf.IndexedSlices") -> None:
-        """Takes the changes of one block: values [block, 3, width], indices example ids."""
-
-    def clear(self) -> None:
-        """Forgets everything accumulated so far."""
-
-    def to_numpy(self) -> np.ndarray:
-        """Everything accumulated so far."""
-
-    def assign(self, deltas: np.ndarray) -> None:
-        """Replaces everything accumulated so far."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ from gr_tf.evaluation.rating_accuracy import rating_accuracy
 from gr_tf.optimizers import Adam
 from gr_tf.training import rating_trainer
 from gr_tf.training.checkpoints import CheckpointFolder
+from gr_tf.training.rating_batches import RatingBatches
 from gr_tf.training.rating_config import RATING_MODELS, RatingTrainConfig
 from gr_tf.training.rating_trainer import BLOCK_STEPS, RatingState, RatingTrainer
 
@@ -42,7 +43,7 @@ def test_steps_are_adams_on_the_written_loss(toy_ratings: RatingSet, model: str)
     penalties = [trainer.model.row_penalty[None], *trainer.model.network_penalty]
     slots = [adam.initial_slots(value) for value in values]
     rows = trainer.model.rows_of(toy_ratings.train.pairs)
-    batches = rating_trainer._Batches(len(toy_ratings.train), config.batch_size, 5).take(0, config.steps)
+    batches = RatingBatches(len(toy_ratings.train), config.batch_size, 5).take(0, config.steps)
     for step in range(config.steps):
         batch = batches[step][batches[step] != removed]
         with tf.GradientTape() as tape:
@@ -67,11 +68,11 @@ def test_steps_are_adams_on_the_written_loss(toy_ratings: RatingSet, model: str)
 def test_batches_are_an_epochs_ratings_once(toy_ratings: RatingSet) -> None:
     count = len(toy_ratings.train)
     per_epoch = count // 25
-    taken = rating_trainer._Batches(count, 25, 3).take(0, 2 * per_epoch)
+    taken = RatingBatches(count, 25, 3).take(0, 2 * per_epoch)
     for epoch in (taken[:per_epoch], taken[per_epoch : 2 * per_epoch]):
         assert len(np.unique(epoch)) == epoch.size
     assert not np.array_equal(taken[:per_epoch], taken[per_epoch : 2 * per_epoch])
-    later = rating_trainer._Batches(count, 25, 3).take(per_epoch, per_epoch)
+    later = RatingBatches(count, 25, 3).take(per_epoch, per_epoch)
     np.testing.assert_array_equal(later[:per_epoch], taken[per_epoch : 2 * per_epoch])
 
 
