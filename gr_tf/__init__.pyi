@@ -13,6 +13,7 @@ from .attribution.neighborhood import Neighborhood
 from .attribution.queries import named_query
 from .attribution.rating_explanation import RatingExplanation
 from .attribution.rating_neighborhood import RatingNeighborhood
+from .attribution.rating_rollback import RatingRollback
 from .attribution.replay import Replay
 from .attribution.rollback import GradientRollback
 from .attribution.rollback_store import RollbackStore
@@ -39,6 +40,7 @@ from .training.rating_config import RatingTrainConfig
 from .training.rating_trainer import RatingTrainer
 from .training.sequence_config import SequenceTrainConfig
 from .training.sequence_trainer import SequenceTrainer
+from .training.single_rating_trainer import SingleRatingTrainer
 from .training.trainer import Trainer, TrainingResult
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "RatingLosses",
     "RatingNeighborhood",
     "RatingQuery",
+    "RatingRollback",
     "RatingSet",
     "RatingSplit",
     "RatingTracIn",
@@ -79,6 +82,7 @@ __all__ = [
     "SequenceTracIn",
     "SequenceTrainConfig",
     "SequenceTrainer",
+    "SingleRatingTrainer",
     "TracIn",
     "TrainConfig",
     "Trainer",
