@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from absl import flags
 
-from experiments import common, jobs_flag, model_flags, rating_flags, run_flags
+from experiments import common, jobs_flag, model_flags, rating_flags, rating_points, run_flags
+from experiments.rating_points import Points, influences
 from gr_tf.attribution.base import Explainer
 from gr_tf.attribution.example_losses import Checkpoint
 from gr_tf.attribution.fia import Fia
@@ -26,7 +27,6 @@ from gr_tf.attribution.rating_explanation import RatingExplanation
 from gr_tf.attribution.rating_neighborhood import RatingNeighborhood
 from gr_tf.attribution.tracin_explainers import RatingTracIn
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit
-from gr_tf.errors import InputError
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.journal import Journal
 from gr_tf.evaluation.rating_retraining import Removal, Retrained, retrain_ratings
@@ -37,34 +37,26 @@ from gr_tf.stages import train_ratings
 from gr_tf.stages.train_ratings import TrainedRatings
 from gr_tf.training.rating_config import RETRAINING_STEPS, RatingTrainConfig
 
-for module in (jobs_flag, model_flags, rating_flags, run_flags):
+for module in (jobs_flag, model_flags, rating_flags, rating_points, run_flags):
     flags.adopt_module_key_flags(module)
 
 NAME = "fidelity"
 # At the published 0.001 MF's factors vanish, and its question is an easy one (BUILD_NOTES 60).
 DEFAULTS = {"weight_decay": 1e-5}
 
-_NUM_POINTS = flags.DEFINE_integer("points", 10, "Test points.", lower_bound=2)
-_POINT_SEED = flags.DEFINE_integer("points_seed", 0, "Seed of the test points and of their ratings.", lower_bound=0)
-_NUM_RATINGS = flags.DEFINE_integer("ratings_a_point", 10, "Training ratings of each test point.", lower_bound=3)
 _NUM_RETRAININGS = flags.DEFINE_integer("batch_seeds", 4, "Retrainings of each, with other batches.", lower_bound=2)
 
 Made = Explainer[RatingQuery, RatingExplanation]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Asked:
+class Asked(Points):
     """What is measured of a trained model.
 
     Attributes:
-        num_points, point_seed: which test points.
-        num_ratings: of each, random ones among those related.
         num_retrainings, retraining_steps: of each rating.
     """
 
-    num_points: int = 10
-    point_seed: int = 0
-    num_ratings: int = 10
     num_retrainings: int = 4
     retraining_steps: int = 24_000
 
@@ -105,9 +97,9 @@ def run(
         What result.json holds.
 
     Raises:
-        InputError: if there are not as many test points, or a point has not as many ratings.
+        InputError: see Points.choose.
     """
-    pairs, chosen = choose(ratings, asked)
+    pairs, chosen = asked.choose(ratings)
     train_ratings.run(ratings, split, config, run_dir, overwrite=overwrite)
     trained = train_ratings.load(run_dir, ratings)
     settings = {**dataclasses.asdict(asked), "train_fingerprint": trained.fingerprint}
@@ -117,7 +109,7 @@ def run(
             masks = np.ones(chosen.shape, bool)
             rows = []
             for name, explainer in explainers(trained).items():
-                scores, doubts = _scores(explainer, pairs, chosen)
+                scores, doubts = influences(explainer, pairs, chosen)
                 rows.append({"method": name, **_correlations(scores, effects.mean(axis=0), masks), **doubts})
             stage.finish(
                 {
@@ -134,27 +126,6 @@ def run(
                 }
             )
         return dict(stage.result())
-
-
-def choose(ratings: RatingSet, asked: Asked) -> tuple[np.ndarray, np.ndarray]:
-    """Random test points [num_points, 2], and the example ids [num_points, num_ratings] of some related ratings.
-
-    Raises:
-        InputError: see run.
-    """
-    if asked.num_points > len(ratings.test):
-        raise InputError(f"num_points must be at most the {len(ratings.test)} test ratings; got {asked.num_points}.")
-    generator = np.random.default_rng(asked.point_seed)
-    pairs = ratings.test.pairs[generator.permutation(len(ratings.test))[: asked.num_points]]
-    chosen = []
-    for user, item in pairs:
-        related = ratings.related(RatingQuery(int(user), int(item)))
-        if len(related) < asked.num_ratings:
-            raise InputError(
-                f"a test point has only {len(related)} related ratings; num_ratings is {asked.num_ratings}."
-            )
-        chosen.append(np.sort(generator.choice(related, asked.num_ratings, replace=False)))
-    return pairs, np.stack(chosen)
 
 
 def _effects(
@@ -182,19 +153,6 @@ def _effects(
             for query, prediction in zip(record.queries, record.predictions[-1], strict=True):
                 effects[record.seed, query, chosen[query] == record.example_id] = whole[record.seed][query] - prediction
     return effects
-
-
-def _scores(explainer: Made, pairs: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, dict[str, int]]:
-    """The influences of the chosen ratings, and how many systems behind them are to be doubted."""
-    scores, doubts = [], {"negative_curvature": 0, "unsolved": 0}
-    for (user, item), ids in zip(pairs, chosen, strict=True):
-        explanation = explainer.rank(RatingQuery(int(user), int(item)))
-        order = np.argsort(explanation.example_ids)
-        places = order[np.searchsorted(explanation.example_ids, ids, sorter=order)]
-        scores.append(explanation.influences[places])
-        doubts["negative_curvature"] += sum(told.negative_curvature for told in explanation.systems)
-        doubts["unsolved"] += sum(not told.converged for told in explanation.systems)
-    return np.stack(scores), doubts
 
 
 def _correlations(scores: np.ndarray, effects: np.ndarray, masks: np.ndarray) -> dict[str, Any]:
@@ -228,16 +186,12 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def main() -> None:
-    for name in ("damping", "solver", "decay", "penalty_in_gradient"):
-        if flags.FLAGS[name].present:
-            raise InputError(f"--{name} is not for this: each method has the settings of its name.")
+    rating_flags.refuse_fia_settings()
     ratings = rating_flags.load_dataset()
     config = rating_flags.config_of_flags()
     steps = rating_flags.RETRAINING_STEPS.value or RETRAINING_STEPS[config.model]
     asked = Asked(
-        num_points=_NUM_POINTS.value,
-        point_seed=_POINT_SEED.value,
-        num_ratings=_NUM_RATINGS.value,
+        **rating_points.of_flags(),
         num_retrainings=_NUM_RETRAININGS.value,
         retraining_steps=steps,
     )

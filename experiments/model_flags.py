@@ -27,7 +27,7 @@ MODEL = flags.DEFINE_enum(
     [*MODELS, *RATING_MODELS],
     f"Of triples: {', '.join(MODELS)}; default: distmult. Of ratings: {', '.join(RATING_MODELS)}; default: mf.",
 )
-EPOCHS = flags.DEFINE_integer("epochs", None, "Passes over the training triples or sequences. Default: the dataset's.")
+EPOCHS = flags.DEFINE_integer("epochs", None, "Passes over the training examples. Default: the dataset's.")
 BATCH_SIZE = flags.DEFINE_integer("batch_size", None, "Ratings or sequences of a step. Default: the dataset's.")
 MIN_INTERACTIONS = flags.DEFINE_integer(
     "min_interactions", 10, "Users (of ratings, items too) with fewer ratings are left out."

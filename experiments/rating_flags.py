@@ -10,6 +10,7 @@ from gr_tf.attribution.fia_settings import DECAYS, FiaSettings
 from gr_tf.attribution.hessian import SOLVERS
 from gr_tf.data.rating_sources import load_ratings
 from gr_tf.data.ratings import RatingSet, RatingSplit
+from gr_tf.errors import InputError
 from gr_tf.training.rating_config import RatingTrainConfig, rating_preset
 
 flags.adopt_module_key_flags(model_flags)
@@ -78,6 +79,16 @@ def asked_fia_settings(**defaults: Any) -> FiaSettings:
     """FiaSettings of the flags that are named; `defaults` for those that are not."""
     asked = {name: value for name, value in fia_settings().items() if flags.FLAGS[name].present}
     return FiaSettings(**(defaults | asked))
+
+
+def refuse_fia_settings() -> None:
+    """
+    Raises:
+        InputError: if a flag of FIA's settings is given.
+    """
+    for name in fia_settings():
+        if flags.FLAGS[name].present:
+            raise InputError(f"--{name} is not for this: each method has the settings of its name.")
 
 
 def load_dataset() -> RatingSet:

@@ -1,4 +1,4 @@
-"""loo_atlas and fidelity on a toy."""
+"""loo_atlas, fidelity and those of ratings on a toy."""
 
 import json
 import pathlib
@@ -7,6 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
+from experiments import fidelity_rating_rollback
+from experiments.fidelity_rating_rollback import METHODS
 from gr_tf.evaluation.atlas import Atlas
 from tests.conftest import rating_lines, write_graph
 from tests.experiments.binaries import run_here
@@ -103,3 +105,51 @@ def test_of_ratings(
     assert capsys.readouterr().out == printed
     assert json.loads((tmp_path / "run" / "fidelity" / "result.json").read_text())["rows"] == first["rows"]
     assert next(row["method"] for row in first["rows"]) == "NH"
+
+
+def test_rollback_of_ratings(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    rating_folder: pathlib.Path,
+) -> None:
+    """Ends in a table of all methods; a seed that is lost is computed again to the same bits."""
+    asked = [
+        "--dataset=yelp",
+        "--min_interactions=4",
+        f"--data_dir={rating_folder}",
+        "--dim=2",
+        "--learning_rate=0.01",
+        "--epochs=2",
+        "--points=4",
+        "--ratings_a_point=4",
+        f"--run_dir={tmp_path / 'run'}",
+    ]
+    for flag, message in (
+        ("--num_seeds=3", "num_seeds must be at least 4, for two halves of the truth; got 3"),
+        ("--seed=9998", "seeds 10000 and up are those of the explained trainings"),
+        ("--batch_size=5", "rating by rating wants batch_size 1; got 5"),
+        ("--training_steps=9", "--training_steps is not for this: say --epochs"),
+        ("--damping=1", "--damping is not for this"),
+        ("--epochs=0", "steps must be from 1 to"),
+    ):
+        assert run_here(monkeypatch, "fidelity_rating_rollback", *asked, "--num_seeds=4", flag) == 1
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / "run").exists()
+    few = {name: METHODS[name] for name in ("NH", "GR", "FIA, published decay", "TracInCP")}
+    monkeypatch.setattr(fidelity_rating_rollback, "METHODS", few)
+    assert run_here(monkeypatch, "fidelity_rating_rollback", *asked, "--num_seeds=4", "--jobs=1") == 0
+    printed = capsys.readouterr().out
+    assert "two seeds agree at Spearman" in printed
+    trainings, written = tmp_path / "run" / "trainings", tmp_path / "run" / "fidelity4"
+    result = json.loads((written / "result.json").read_text())
+    assert [row["method"] for row in result["rows"]] == list(few)
+    random, rollback = result["rows"][0], result["rows"][1]
+    # What two epochs at this rate leave of a rating is what its own steps did.
+    assert rollback["spearman"]["own"][0] > 0.5 > random["spearman"]["own"][0]
+    shutil.rmtree(trainings / "truth" / "seed2")
+    shutil.rmtree(trainings / "explained" / "seed10001")
+    shutil.rmtree(written)
+    assert run_here(monkeypatch, "fidelity_rating_rollback", *asked, "--num_seeds=4", "--jobs=2") == 0
+    assert capsys.readouterr().out == printed
+    assert json.loads((written / "result.json").read_text())["rows"] == result["rows"]
