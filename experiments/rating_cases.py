@@ -5,6 +5,7 @@ import itertools
 import pathlib
 import tempfile
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,14 @@ from experiments import plain
 from experiments.timing import fastest
 from gr_tf.attribution.fia import Fia
 from gr_tf.attribution.fia_settings import FiaSettings
+from gr_tf.attribution.rollback_store import RollbackStore
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit, make_rating_set
 from gr_tf.evaluation.journal import Journal
 from gr_tf.evaluation.rating_retraining import Retrained, removals_of, retrain_ratings
 from gr_tf.evaluation.retraining import available_cores
 from gr_tf.training.rating_config import RatingTrainConfig
 from gr_tf.training.rating_trainer import RatingTrainer
+from gr_tf.training.single_rating_trainer import SingleRatingTrainer
 
 _NUM_RATINGS, _NUM_USERS, _NUM_ITEMS = 1_000_000, 6_040, 3_260
 _STEPS = 500
@@ -38,13 +41,13 @@ def _ratings() -> RatingSet:
     return make_rating_set("random", frame, {}, RatingSplit())
 
 
-def _trainer(model: str) -> RatingTrainer:
-    return RatingTrainer(_ratings(), RatingTrainConfig(model=model, steps=_STEPS))
+def _trainer(model: str, **config: Any) -> RatingTrainer:
+    return RatingTrainer(_ratings(), RatingTrainConfig(model=model, steps=_STEPS, **config))
 
 
-def _training_plainly(model: str) -> float:
+def _training_plainly(model: str, **config: Any) -> float:
     """Microseconds a step of the plain way."""
-    steps = plain.rating_training_steps(_trainer(model))
+    steps = plain.rating_training_steps(_trainer(model, **config))
     steps(5)
     return 1e6 * fastest(lambda: steps(_STEPS)) / _STEPS
 
@@ -55,6 +58,15 @@ def _training(model: str) -> float:
     start = trainer.initial_state()
     trainer.run(start, _STEPS, seed=0)
     return 1e6 * fastest(lambda: trainer.run(start, _STEPS, seed=0)) / _STEPS
+
+
+def _single_training(model: str, *, tracking: bool = True) -> float:
+    """Microseconds a step at batch size 1, with tracking."""
+    config = RatingTrainConfig(model=model, batch_size=1, steps=1_000 * _STEPS)
+    trainer = SingleRatingTrainer(_ratings(), config)
+    store = RollbackStore(trainer.ratings.num_examples, trainer.model.width, config.dtype, rows=2)
+    trainer.run(store=store)
+    return 1e6 * fastest(lambda: trainer.run(store=store if tracking else None)) / config.steps
 
 
 def _explaining(model: str, solver: str = "direct", *, in_a_batch: bool = False) -> float:
@@ -94,6 +106,9 @@ def _of(model: str) -> dict[str, Callable[[], float]]:
     return {
         f"{model}_train_plain": lambda: _training_plainly(model),
         f"{model}_train_ours": lambda: _training(model),
+        f"{model}_single_plain": lambda: _training_plainly(model, batch_size=1),
+        f"{model}_single_tracked": lambda: _single_training(model),
+        f"{model}_single_untracked": lambda: _single_training(model, tracking=False),
         f"{model}_fia_newton": lambda: _explaining(model, "newton_cg"),
         f"{model}_fia_direct": lambda: _explaining(model),
         f"{model}_fia_batch": lambda: _explaining(model, in_a_batch=True),

@@ -19,6 +19,7 @@ from experiments import (
     fia_rq1,
     fia_rq2,
     fia_rq3,
+    fidelity_rating_rollback,
     fidelity_ratings,
     fidelity_tables,
     find_suspects,
@@ -152,6 +153,12 @@ def _several_fidelity(frame: Callable[[Any], pd.DataFrame]) -> str:
     return as_markdown(pd.concat([frame(_read(path.stem)) for path in sorted(RESULTS.glob("fidelity_nations_*.json"))]))
 
 
+def _rating_rollback(name: str) -> str:
+    result = _read(name)
+    told = fidelity_rating_rollback.truth_line(result)
+    return f"{told}\n\n{as_markdown(fidelity_rating_rollback.frame(result))}"
+
+
 def _suspects() -> str:
     return as_markdown(pd.concat([find_suspects.frame(_read(p.stem)) for p in sorted(RESULTS.glob("suspects_*.json"))]))
 
@@ -205,6 +212,7 @@ FIGURES: dict[str, Callable[[], str]] = {
     "fidelity_ratings": lambda: as_markdown(
         fidelity_ratings.frame(_read("ratings_fidelity_movielens-100k_mf")).drop(columns="dataset")
     ),
+    "fidelity_rating_rollback": lambda: _rating_rollback("ratings_rollback_movielens-100k_mf"),
     "fidelity_blends": lambda: _several_fidelity(fidelity_tables.blend_frame),
     "explain_nations": lambda: _explanation("explain_nations"),
     "benchmark": lambda: as_markdown(benchmark.frame(_read("benchmark")["rows"])),
