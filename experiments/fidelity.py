@@ -7,11 +7,10 @@ Both models, unless --model names one. Work that is done is found again.
 """
 
 import dataclasses
-import functools
 import hashlib
 import itertools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,26 +18,28 @@ from absl import flags
 
 from experiments import common, jobs_flag, model_flags, run_flags, seed_flags, train_flags
 from experiments.fidelity_methods import DAMPING, METHODS, OneTraining
-from experiments.fidelity_scores import COMBINED, Scored, Scores, ensembles
-from experiments.fidelity_tables import STRATA, blend_frame, ceiling_lines, drawn, frame, own_frame
-from experiments.loo_atlas import CONSENSUS_SEEDS, VARIED, effects_of
+from experiments.fidelity_rows import (
+    SCREENS,
+    TOP,
+    blend_rows,
+    ceilings,
+    lds_rows,
+    method_rows,
+    own_rows,
+    screen_rows,
+    shuffled_rows,
+)
+from experiments.fidelity_scores import COMBINED, Scored
+from experiments.fidelity_tables import blend_frame, ceiling_lines, drawn, frame, own_frame
+from experiments.fidelity_truth import read_truth
+from experiments.loo_atlas import CONSENSUS_SEEDS, VARIED
 from gr_tf import files
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation import agreement
-from gr_tf.evaluation.atlas import Atlas
 from gr_tf.evaluation.corruption import shuffle_tails
-from gr_tf.evaluation.fidelity import (
-    best_k_effects,
-    captured_effect,
-    half_subsets,
-    linear_datamodeling_score,
-    screened_effects,
-    top_k_effects,
-)
-from gr_tf.evaluation.intervals import mean_interval
+from gr_tf.evaluation.fidelity import half_subsets
 from gr_tf.evaluation.retraining import retrain_without
-from gr_tf.evaluation.shrinkage import shrunken
 from gr_tf.models.prediction import tail_probabilities
 from gr_tf.report.figures import save
 from gr_tf.report.progress import progress
@@ -54,38 +55,11 @@ NAME = "fidelity"
 DEFAULTS = {"num_seeds": 20}
 # The seeds of the explained trainings: none of the atlas's.
 FIRST_SEED = 10_000
-SIZES = (1, 2, 5, 10, 20, 50)
-TOP = (1, 10)
 _SUBSETS, _SUBSET_SEEDS, _FIRST_SUBSET_SEED = 100, 10, 500_000
 _OWN_SEEDS, _SHUFFLES = 5, 4
-# An atlas is split into halves of at least two seeds.
-_LEAST_ATLAS_SEEDS = 4
-# Methods whose proposals are retrained, and those whose scores are blended with what was measured.
-SCREENS = ("NH", "GR", "gradient cosine", "replay from epoch 2")
 _CANDIDATES = 20
 
 _ATLAS_DIR = flags.DEFINE_string("atlas_dir", None, "Folder of loo_atlas. Default: runs/DATASET-atlas.")
-
-
-@dataclasses.dataclass(frozen=True)
-class Truth:
-    """An atlas with the effects of every seed.
-
-    Attributes:
-        queries: what was asked.
-        effects: [num_seeds, num_queries, num_examples].
-        shared: [num_queries, num_examples].
-    """
-
-    queries: Sequence[Query]
-    effects: np.ndarray
-    shared: np.ndarray
-
-    @functools.cached_property
-    def expected(self) -> np.ndarray:
-        """The mean over seeds."""
-        mean: np.ndarray = self.effects.mean(axis=0)
-        return mean
 
 
 def run(
@@ -165,7 +139,7 @@ def run(
                 for name in (*METHODS, *COMBINED):
                     try:
                         if not {name, *COMBINED.get(name, ())} & set(refused):
-                            rows += _method_rows(name, truth, masks, scored, seeds)
+                            rows += method_rows(name, truth, masks, scored, seeds)
                     except InputError as error:
                         refused[name] = str(error)
                     bar.advance()
@@ -175,15 +149,15 @@ def run(
             one = OneTraining(triples, VARIED["both"](config, seeds[0]), truth.queries)
             stage.finish(
                 {
-                    "ceilings": _ceilings(truth, masks),
+                    "ceilings": ceilings(truth, masks),
                     "rows": rows,
                     "refused": refused,
                     "negative_eigenvalues": one.negative_eigenvalues() if "influence (all)" in names else None,
-                    "lds": _lds_rows(names, scored, seeds, subsets, outputs),
-                    "shuffled": _shuffled_rows(names, truth, masks, shuffled),
-                    "own": _own_rows(names, truth, masks, own, scored, atlas_seeds[:_OWN_SEEDS], seeds),
-                    "screens": _screen_rows(names, truth, masks["adjacent"], scored, seeds),
-                    "blends": _blend_rows(names, truth, masks["shared >= 2"], scored, seeds),
+                    "lds": lds_rows(names, scored, seeds, subsets, outputs),
+                    "shuffled": shuffled_rows(names, truth, masks, shuffled),
+                    "own": own_rows(names, truth, masks, own, scored, atlas_seeds[:_OWN_SEEDS], seeds),
+                    "screens": screen_rows(names, truth, masks["adjacent"], scored, seeds, _CANDIDATES),
+                    "blends": blend_rows(names, truth, masks["shared >= 2"], scored, seeds),
                 }
             )
         return dict(stage.result())
@@ -208,29 +182,6 @@ def refuse_shared_seeds(atlas_seeds: Sequence[int], seeds: Sequence[int]) -> Non
 
 def _subset_seeds() -> range:
     return range(_FIRST_SUBSET_SEED, _FIRST_SUBSET_SEED + _SUBSET_SEEDS)
-
-
-def read_truth(folder: pathlib.Path, triples: TripleSet, config: TrainConfig) -> tuple[Truth, list[int], str]:
-    """The largest atlas of a model: its truth, its seeds, and the file's SHA-256.
-
-    Raises:
-        InputError: if there is none, or it is of another dataset or configuration, or of too few seeds, or its
-            trainings are not there any more.
-    """
-    made = sorted(folder.glob("both*/result.json"), key=lambda path: int(path.parent.name.removeprefix("both")))
-    if not made:
-        raise InputError(f"{folder}: has no finished atlas: run loo_atlas first, or name its folder with --atlas_dir.")
-    stage = RunDir.finished(made[-1].parent, "loo_atlas")
-    if stage.settings["checksum"] != triples.checksum or stage.settings["config"] != config.to_dict():
-        raise InputError(f"{stage.path}: is of another dataset or configuration: name yours with --atlas_dir.")
-    atlas = Atlas.load(stage.path / "atlas.npz")
-    seeds = atlas.seeds.tolist()
-    if len(seeds) < _LEAST_ATLAS_SEEDS:
-        raise InputError(f"{stage.path}: want an atlas of at least {_LEAST_ATLAS_SEEDS} seeds; got {len(seeds)}.")
-    effects = effects_of(folder / "trainings" / "both", seeds)
-    if not np.allclose(effects.mean(axis=0), atlas.expected, rtol=1e-4, atol=1e-6):
-        raise InputError(f"{stage.path}: its trainings were replaced: remove it, and run loo_atlas again.")
-    return Truth(atlas.asked(), effects, atlas.shared(triples)), seeds, files.sha256(stage.path / "atlas.npz")
 
 
 def _subset_outputs(
@@ -264,171 +215,6 @@ def _subset_outputs(
             arrays, _ = files.read_arrays(place)
             outputs.append(arrays["outputs"])
     return np.stack(outputs)
-
-
-def _ceilings(truth: Truth, masks: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """How far an exact method's correlations would reach, by stratum; see agreement.split_half."""
-    rows = []
-    for stratum in STRATA:
-        row: dict[str, Any] = {"stratum": stratum}
-        for name, coefficient in agreement.COEFFICIENTS.items():
-            half, *_ = agreement.mean_over_queries(agreement.split_half(truth.effects, masks[stratum], coefficient))
-            reliability = agreement.spearman_brown(half)
-            row[name] = {"half": half, "reliability": reliability, "ceiling": agreement.ceiling(reliability)}
-        rows.append(row)
-    return rows
-
-
-def _method_rows(
-    name: str, truth: Truth, masks: Mapping[str, np.ndarray], scores: Scores, seeds: Sequence[int]
-) -> list[dict[str, Any]]:
-    """A row for each size of ensemble: correlations by stratum, captured effects of adjacent examples."""
-    halves = truth.effects[0::2].mean(axis=0), truth.effects[1::2].mean(axis=0)
-    rows = []
-    for size in sorted({size for size in SIZES if size < len(seeds)} | {len(seeds)}):
-        groups = ensembles(scores, name, seeds, size)
-        row: dict[str, Any] = {"method": name, "trainings": size, "groups": len(groups)}
-        for stratum in STRATA:
-            for coefficient, function in agreement.COEFFICIENTS.items():
-                found = agreement.per_query(np.stack(groups), truth.expected, masks[stratum], function)
-                per_query = found.mean(axis=0)
-                row[f"{coefficient}, {stratum}"] = agreement.mean_over_queries(per_query)
-        for k in TOP:
-            row[f"captured, {k}"] = float(
-                np.mean([captured_effect(group, truth.expected, halves, masks["adjacent"], k) for group in groups])
-            )
-        rows.append(row)
-    return rows
-
-
-def _lds_rows(
-    names: Sequence[str], scores: Scores, seeds: Sequence[int], subsets: np.ndarray, outputs: np.ndarray
-) -> dict[str, Any]:
-    """LDS of every method, of one training and of all, beside what noise allows."""
-    everything = np.ones(outputs.shape[1:][::-1], bool)
-    half, *_ = agreement.mean_over_queries(
-        agreement.split_half(outputs.transpose(0, 2, 1), everything, agreement.spearman_rows)
-    )
-    reliability = agreement.spearman_brown(half)
-    mean = outputs.mean(axis=0)
-    rows = []
-    for name in names:
-        for size in sorted({1, len(seeds)}):
-            groups = ensembles(scores, name, seeds, size)
-            per_query = np.mean([linear_datamodeling_score(group, subsets, mean) for group in groups], axis=0)
-            rows.append({"method": name, "trainings": size, "lds": agreement.mean_over_queries(per_query)})
-    return {"reliability": reliability, "ceiling": agreement.ceiling(reliability), "rows": rows}
-
-
-def _shuffled_rows(
-    names: Sequence[str], truth: Truth, masks: Mapping[str, np.ndarray], shuffled: Sequence[tuple[Scored, int]]
-) -> list[dict[str, Any]]:
-    """The same methods on models whose training tails were shuffled: nothing may be left (Adebayo et al. 2018).
-
-    The interval is Student's, over shuffles (queries share a model). None for a method that ranks nothing there.
-    """
-    rows: list[dict[str, Any]] = []
-    for name in names:
-        means: list[float] = []
-        try:
-            for scores, seed in shuffled:
-                (group,) = ensembles(scores, name, [seed], 1)
-                per_query = agreement.per_query(group, truth.expected, masks["shared >= 2"], agreement.spearman_rows)
-                means.append(agreement.mean_over_queries(per_query)[0])
-            rows.append({"method": name, "spearman": mean_interval(means)})
-        except InputError as error:
-            rows.append({"method": name, "spearman": None, "why": str(error)})
-    return rows
-
-
-def _own_rows(
-    names: Sequence[str],
-    truth: Truth,
-    masks: Mapping[str, np.ndarray],
-    own: Scores,
-    other: Scores,
-    atlas_seeds: Sequence[int],
-    seeds: Sequence[int],
-) -> list[dict[str, Any]]:
-    """One training's explanation against the effects on that very training, and PD% of its first example.
-
-    PD% (Lawrence et al. 2021): how often the prediction falls without it. Beside that of the ensemble's first
-    example, and of the one that the other atlas seeds show to do most.
-    """
-    mask, rows = masks["adjacent"], []
-    for name in (name for name in names if name in METHODS):
-        (ensemble,) = ensembles(other, name, seeds, len(seeds))[:1]
-        row: dict[str, Any] = {"method": name}
-        for stratum in STRATA:
-            per_query = np.mean(
-                [
-                    agreement.per_query(own(name, seed), effects, masks[stratum], agreement.spearman_rows)
-                    for seed, effects in zip(atlas_seeds, truth.effects, strict=False)
-                ],
-                axis=0,
-            )
-            row[f"spearman, {stratum}"] = agreement.mean_over_queries(per_query)
-        row["pd_own"] = [
-            float((top_k_effects(own(name, seed), effects, mask, 1) > 0).mean())
-            for seed, effects in zip(atlas_seeds, truth.effects, strict=False)
-        ]
-        row["pd_ensemble"] = [
-            float((top_k_effects(ensemble, effects, mask, 1) > 0).mean()) for effects in truth.effects
-        ]
-        rows.append(row)
-    best = []
-    for place, effects in enumerate(truth.effects):
-        rest = np.delete(truth.effects, place, axis=0).mean(axis=0)
-        best.append(float((top_k_effects(rest, effects, mask, 1) > 0).mean()))
-    rows.append({"method": "the other seeds' retrainings", "pd_ensemble": best})
-    return rows
-
-
-def _screen_rows(
-    names: Sequence[str], truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int]
-) -> dict[str, Any]:
-    """Screen, then retrain: the mean effect of the example chosen, by retrainings of each of the candidates.
-
-    Beside that of the best by half of the atlas's seeds, of all examples of the mask, valued by the other half.
-    """
-    half = len(truth.effects) // 2
-    halves = truth.effects[:half].mean(axis=0), truth.effects[half:].mean(axis=0)
-    rows = []
-    for name in (name for name in SCREENS if name in names):
-        (group,) = ensembles(scores, name, seeds, len(seeds))[:1]
-        for blended in (False, True):
-            effects = screened_effects(group, truth.effects, mask, _CANDIDATES, blended=blended)
-            rows.append({"method": name, "blended": blended, "effects": effects.tolist()})
-    return {"exhaustive": float(best_k_effects(halves, mask, 1).mean()), "candidates": _CANDIDATES, "rows": rows}
-
-
-def _blend_rows(
-    names: Sequence[str], truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int]
-) -> list[dict[str, Any]]:
-    """What a few retrainings measured, alone and blended with a method's scores; against the other seeds."""
-    half = len(truth.effects) // 2
-    measured, rest = truth.effects[:half], truth.effects[half:]
-    reliability = agreement.spearman_brown(
-        agreement.mean_over_queries(agreement.split_half(rest, mask, agreement.spearman_rows))[0]
-    )
-    rows = []
-    for spent in sorted({1, 2, 5, half} & set(range(1, half + 1))):
-        candidates = {"retrainings alone": measured[:spent].mean(axis=0)}
-        for name in (name for name in (*SCREENS[1:], *COMBINED) if name in names):
-            (group,) = ensembles(scores, name, seeds, len(seeds))[:1]
-            candidates[name] = shrunken(measured[:spent], group, mask)
-        for name, found in candidates.items():
-            spearman = agreement.per_query(found, rest.mean(axis=0), mask, agreement.spearman_rows)
-            mean, low, high = agreement.mean_over_queries(spearman)
-            rows.append(
-                {
-                    "method": name,
-                    "retrainings": spent,
-                    "spearman": [mean, low, high],
-                    "ceiling": agreement.ceiling(reliability),
-                }
-            )
-    return rows
 
 
 def main() -> None:
