@@ -49,8 +49,8 @@ DEFAULTS = {
     "batch_size": 1,
     "epochs": 10,
     "learning_rate": 0.0003,
-    "num_seeds": 10,
-    "points": 20,
+    "num_seeds": 8,
+    "points": 16,
     "weight_decay": 1e-4,
 }
 # The seeds of the explained trainings, as many as the truth's.

@@ -82,8 +82,10 @@ def leave_one_rating_out(
     """
     removals = [example_ids[:0], *(example_ids[place : place + 1] for place in range(len(example_ids)))]
 
+    exact = trainer.config.make_model(trainer.ratings, "float64")
+
     def train(place: int) -> tuple[int, np.ndarray]:
-        return place, trainer.model.predict_pairs(trainer.run(removed=removals[place]), pairs)
+        return place, exact.predict_pairs(trainer.run(removed=removals[place]), pairs)
 
     measured = np.empty((len(pairs), len(removals)))
     for place, predictions in in_threads(train, range(len(removals)), jobs):

@@ -1,12 +1,12 @@
 """Training of rating models at batch size 1, with what each rating changed.
 
-Gradient Rollback's setting (Lawrence et al. 2021) for the models of Cheng et al. (2019). The loss is
+Gradient Rollback's setting (Lawrence et al. 2021) for the models of Cheng et al. (2019). The loss is n times
 RatingTrainer's, written as a sum over the n ratings, where each carries its share of the weight decay wd:
 
     (prediction - rating)^2 + wd/2 * (n/n_user * |user's row|^2 + n/n_item * |item's row|^2 + |network|^2)
 
-with n_user and n_item the numbers of its user's and its item's training ratings. A step computes two rows
-and the network only (see row_adam), in one compiled loop.
+with n_user and n_item the numbers of its user's and its item's training ratings. (A row without any stays as it
+starts.) A step computes two rows and the network only (see row_adam), in one compiled loop.
 """
 
 import dataclasses
@@ -87,7 +87,7 @@ class SingleRatingTrainer:
         """Trains from the initial values, for the configuration's steps.
 
         Args:
-            removed: example ids whose steps have no gradient; everything else stays as it was.
+            removed: example ids whose errors count for nothing; the weight decay and everything else stays.
             store: cleared, receives each rating's changes of its user's and of its item's row.
             on_epoch: told how the training stands after each epoch, and at its end.
 
@@ -211,10 +211,10 @@ class SingleRatingTrainer:
         of_rows, of_network = tape.gradient(error, [before, network])
         rate = tf.constant(self.config.learning_rate, self.config.dtype)
         penalty = self.model.row_penalty.astype(self.config.dtype)
-        gradient = weight * (of_rows + decay[:, None] * penalty * before)
+        gradient = weight * of_rows + decay[:, None] * penalty * before
         after, (mean, square) = _ADAM.apply(before, (mean, square), gradient, step, rate)
         moved = [
-            _ADAM.apply(array, slot, weight * (part + self.config.weight_decay * of * array), step, rate)
+            _ADAM.apply(array, slot, weight * part + self.config.weight_decay * of * array, step, rate)
             for array, slot, part, of in zip(network, slots, of_network, self.model.network_penalty, strict=True)
         ]
         tell = weight * tf.concat([error[None], tf.reshape(after - before, [-1])], axis=0)
