@@ -9,7 +9,7 @@ those of the truth. Finished seeds are found again.
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,23 +17,18 @@ import pandas as pd
 from absl import flags
 
 from experiments import common, jobs_flag, model_flags, rating_flags, rating_points, run_flags, seed_flags
+from experiments.rating_methods import RatingExplainer, explainers
 from experiments.rating_points import Points
 from gr_tf import files
-from gr_tf.attribution.base import Explainer
-from gr_tf.attribution.example_losses import Checkpoint
-from gr_tf.attribution.fia import Fia
-from gr_tf.attribution.fia_settings import FiaSettings
-from gr_tf.attribution.influence_analysis import InfluenceAnalysis
-from gr_tf.attribution.rating_explanation import RatingExplanation
-from gr_tf.attribution.rating_neighborhood import RatingNeighborhood
 from gr_tf.attribution.rating_rollback import RatingRollback
 from gr_tf.attribution.rollback_store import RollbackStore
-from gr_tf.attribution.tracin_explainers import RatingTracIn
-from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit
+from gr_tf.data.ratings import RatingSet, RatingSplit
 from gr_tf.errors import InputError
 from gr_tf.evaluation import agreement
+from gr_tf.evaluation.correlation import slope
 from gr_tf.evaluation.leave_one_out import leave_one_rating_out
 from gr_tf.evaluation.rating_accuracy import rating_accuracy
+from gr_tf.models.rating_model import RatingParameters
 from gr_tf.report.progress import progress
 from gr_tf.report.run_dir import RunDir
 from gr_tf.report.tables import as_text, corrected_correlation, correlation_interval, mean_and_sd
@@ -44,7 +39,7 @@ for module in (jobs_flag, model_flags, rating_flags, rating_points, run_flags, s
     flags.adopt_module_key_flags(module)
 
 NAME = "fidelity"
-# Learning rate, weight decay and epochs were chosen by the validation RMSE (BUILD_NOTES 91).
+# For MF: learning rate, weight decay and epochs were chosen by the validation RMSE (BUILD_NOTES 91).
 DEFAULTS = {
     "batch_size": 1,
     "epochs": 10,
@@ -57,36 +52,18 @@ DEFAULTS = {
 FIRST_SEED = 10_000
 
 
-class OneTraining:
-    """A training with its rollback store and a checkpoint after every epoch, and what the methods need of it."""
-
-    def __init__(self, ratings: RatingSet, config: RatingTrainConfig) -> None:
-        self.ratings, self.config = ratings, config
-        trainer = SingleRatingTrainer(ratings, config)
-        self.exact = config.make_model(ratings, "float64")
-        self.store = RollbackStore(ratings.num_examples, trainer.model.width, config.dtype, rows=2)
-        self.checkpoints: list[Checkpoint] = []
-        self.parameters = trainer.run(
-            store=self.store,
-            on_epoch=lambda epoch: self.checkpoints.append(
-                Checkpoint.of(epoch.parameters.astype("float64"), config.learning_rate)
-            ),
-        )
-
-    def fia(self, settings: FiaSettings) -> Fia:
-        """FIA with some settings."""
-        return Fia(self.exact, self.parameters, self.ratings, self.config.weight_decay, settings)
+METHODS = ("NH", "GR", "FIA, published decay", "FIA, decay as trained", "IA", "TracIn", "TracInCP")
 
 
-METHODS: dict[str, Callable[[OneTraining], Explainer[RatingQuery, RatingExplanation]]] = {
-    "NH": lambda one: RatingNeighborhood(one.exact, one.parameters, one.ratings, one.config.seed),
-    "GR": lambda one: RatingRollback(one.exact, one.parameters, one.store.to_numpy(), one.ratings),
-    "FIA, published decay": lambda one: one.fia(FiaSettings()),
-    "FIA, decay as trained": lambda one: one.fia(FiaSettings(decay="trained")),
-    "IA": lambda one: InfluenceAnalysis(one.exact, one.parameters, one.ratings, one.config.weight_decay),
-    "TracInCP": lambda one: RatingTracIn(one.exact, one.checkpoints, one.ratings),
-    "TracIn, last checkpoint": lambda one: RatingTracIn(one.exact, one.checkpoints[-1:], one.ratings),
-}
+def methods(ratings: RatingSet, config: RatingTrainConfig) -> tuple[RatingParameters, dict[str, RatingExplainer]]:
+    """Trains with a rollback store and a checkpoint after every epoch: the parameters, and explainers by METHODS."""
+    trainer = SingleRatingTrainer(ratings, config)
+    store = RollbackStore(ratings.num_examples, trainer.model.width, config.dtype, rows=2)
+    epochs: list[RatingParameters] = []
+    parameters = trainer.run(store=store, on_epoch=lambda epoch: epochs.append(epoch.parameters))
+    exact = config.make_model(ratings, "float64")
+    rollback = RatingRollback(exact, parameters, store.to_numpy(), ratings)
+    return parameters, {**explainers(ratings, config, parameters, epochs), "GR": rollback}
 
 
 def run(
@@ -137,12 +114,14 @@ def run(
         effects = _effects(stage.path / "truth", ratings, config, pairs, chosen, seeds, jobs)
         scores, told = _scores(stage.path / "explained", ratings, config, pairs, chosen, explained)
         own, _ = _scores(stage.path / "own", ratings, config, pairs, chosen, seeds)
-    asked = {**settings, "num_seeds": num_seeds}
-    with RunDir.begin(run_dir / f"{NAME}{num_seeds}", asked, overwrite=overwrite, reuse=True) as stage:
+        parts = [("truth", seeds), ("explained", explained), ("own", seeds)]
+        places = [stage.path / part / f"seed{seed}" for part, several in parts for seed in several]
+        asked = {**settings, "num_seeds": num_seeds, "trainings_fingerprint": files.fingerprint(*places)}
+    with RunDir.begin(run_dir / f"{NAME}{num_seeds}", asked, overwrite=overwrite, replace=True, reuse=True) as stage:
         if not stage.is_finished:
             stage.finish(
                 {
-                    "reliability": reliability(effects),
+                    "reliability": reliabilities(effects),
                     "mean_effect": float(np.abs(effects).mean()),
                     "mean_expected_effect": float(np.abs(effects.mean(axis=0)).mean()),
                     "accuracy": {name: [of[name] for of in told["accuracy"]] for name in told["accuracy"][0]},
@@ -200,10 +179,10 @@ def _scores(
     with progress(f"influences, {folder.name}", len(seeds), sum(place.exists() for place in places.values())) as bar:
         for seed, place in places.items():
             if not place.exists():
-                one = OneTraining(ratings, dataclasses.replace(config, seed=seed))
-                found = {name: rating_points.influences(make(one), pairs, chosen) for name, make in METHODS.items()}
+                parameters, made = methods(ratings, dataclasses.replace(config, seed=seed))
+                found = {name: rating_points.influences(made[name], pairs, chosen) for name in METHODS}
                 accuracy = {
-                    name: rating_accuracy(one.exact, one.parameters, part)["rmse"]
+                    name: rating_accuracy(config.make_model(ratings), parameters, part)["rmse"]
                     for name, part in (("train", ratings.train), ("valid", ratings.valid), ("test", ratings.test))
                 }
                 meta = {"accuracy": accuracy, "doubts": {name: doubts for name, (_, doubts) in found.items()}}
@@ -219,15 +198,12 @@ def _scores(
     return np.stack(scores), {"accuracy": [meta["accuracy"] for meta in metas], "doubts": doubts}
 
 
-def reliability(effects: np.ndarray) -> dict[str, dict[str, float | None]]:
-    """How certain the effects [num_seeds, num_points, num_ratings] are, by coefficient; see agreement.split_half."""
-    masks = np.ones(effects.shape[1:], bool)
-    told: dict[str, dict[str, float | None]] = {}
+def reliabilities(effects: np.ndarray) -> dict[str, dict[str, float | None]]:
+    """How certain the effects [num_seeds, num_points, num_ratings] are, by coefficient."""
+    told = {}
     for name, coefficient in agreement.COEFFICIENTS.items():
-        half, *_ = agreement.mean_over_queries(agreement.split_half(effects, masks, coefficient))
-        whole = agreement.spearman_brown(half)
-        one = agreement.spearman_brown(half, 2 / len(effects))
-        told[name] = {"one_seed": one, "reliability": whole, "ceiling": agreement.ceiling(whole)}
+        found = agreement.Reliability.of(effects, np.ones(effects.shape[1:], bool), coefficient)
+        told[name] = {"one_seed": found.one, "reliability": found.whole, "ceiling": found.ceiling}
     return told
 
 
@@ -241,10 +217,11 @@ def correlations(scores: np.ndarray, own: np.ndarray, effects: np.ndarray) -> di
 
     Returns:
         By coefficient: of one training's scores and of all trainings' mean with the expected effects; of a
-        training's scores with that very training's effects.
+        training's scores with that very training's effects. And the slope of the expected effects on all trainings'
+        mean, all points together: what an influence of one star does.
     """
     masks, expected = np.ones(effects.shape[1:], bool), effects.mean(axis=0)
-    told = {}
+    told: dict[str, Any] = {}
     for name, coefficient in agreement.COEFFICIENTS.items():
         of_own = [agreement.per_query(*both, masks, coefficient) for both in zip(own, effects, strict=True)]
         per_query = {
@@ -253,19 +230,25 @@ def correlations(scores: np.ndarray, own: np.ndarray, effects: np.ndarray) -> di
             "own": np.mean(of_own, axis=0),
         }
         told[name] = {kind: agreement.mean_over_queries(values) for kind, values in per_query.items()}
-    return told
+    line = slope(scores.mean(axis=0).ravel(), expected.ravel())
+    return {**told, "slope": [line.r, line.low, line.high]}
 
 
 def truth_line(result: Mapping[str, Any]) -> str:
     """What the truth is, and how certain, in a sentence."""
     settings, told, rmse = result["settings"], result["reliability"], result["accuracy"]
-    points, spearman = settings["points"], told["spearman"]
+    points = settings["points"]
+
+    def limit(name: str) -> str:
+        ceiling = told[name]["ceiling"]
+        return "no ceiling" if ceiling is None else f"ceiling {ceiling:.2f}"
+
     return (
-        f"{settings['config']['model']}, {settings['dataset']}, test RMSE {mean_and_sd(rmse['test'], 3)}: "
-        f"{points['num_ratings']} ratings of each of {points['num_points']} points, {settings['num_seeds']} seeds; two "
-        f"seeds agree at Spearman {spearman['one_seed']:.2f}, reliability of their mean {spearman['reliability']:.2f} "
-        f"(ceiling {spearman['ceiling'] or 0:.2f}); Pearson {told['pearson']['one_seed']:.2f}, "
-        f"{told['pearson']['reliability']:.2f} ({told['pearson']['ceiling'] or 0:.2f})."
+        f"{settings['config']['model']}, {settings['dataset']}: {points['num_ratings']} ratings of each of "
+        f"{points['num_points']} points, {settings['num_seeds']} seeds. Two seeds agree at Spearman "
+        f"{told['spearman']['one_seed']:.2f}, Pearson {told['pearson']['one_seed']:.2f}; reliability of their mean "
+        f"{told['spearman']['reliability']:.2f} ({limit('spearman')}) and {told['pearson']['reliability']:.2f} "
+        f"({limit('pearson')}). Test RMSE of the explained trainings {mean_and_sd(rmse['test'], 3)}."
     )
 
 
@@ -278,13 +261,14 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
             "method": [row["method"] for row in rows],
             "Spearman, 1 training": [correlation_interval(row["spearman"]["one"]) for row in rows],
             f"{count} trainings": [correlation_interval(row["spearman"]["all"]) for row in rows],
-            "corrected": [
+            "corrected Spearman": [
                 corrected_correlation(row["spearman"]["all"], ceilings["spearman"]["ceiling"]) for row in rows
             ],
             f"Pearson, {count} trainings": [correlation_interval(row["pearson"]["all"]) for row in rows],
-            "corrected ": [
+            "corrected Pearson": [
                 corrected_correlation(row["pearson"]["all"], ceilings["pearson"]["ceiling"]) for row in rows
             ],
+            "an influence of 1 does": [correlation_interval(row["slope"]) for row in rows],
             "Spearman with its own training": [correlation_interval(row["spearman"]["own"]) for row in rows],
             "negative curvature": [row["negative_curvature"] for row in rows],
             "unsolved": [row["unsolved"] for row in rows],
@@ -294,9 +278,9 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 def main() -> None:
     rating_flags.refuse_fia_settings()
-    for name in ("training_steps", "retraining_steps"):
+    for name in ("training_steps", "retraining_steps", "checkpoint_seconds"):
         if flags.FLAGS[name].present:
-            raise InputError(f"--{name} is not for this: say --epochs.")
+            raise InputError(f"--{name} is not for this: trainings are of --epochs, and not kept in pieces.")
     ratings = rating_flags.load_dataset()
     epochs = model_flags.EPOCHS.value
     assert epochs is not None  # it has a default

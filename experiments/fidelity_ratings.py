@@ -17,16 +17,9 @@ import pandas as pd
 from absl import flags
 
 from experiments import common, jobs_flag, model_flags, rating_flags, rating_points, run_flags
+from experiments.rating_methods import explainers
 from experiments.rating_points import Points, influences
-from gr_tf.attribution.base import Explainer
-from gr_tf.attribution.example_losses import Checkpoint
-from gr_tf.attribution.fia import Fia
-from gr_tf.attribution.fia_settings import FiaSettings
-from gr_tf.attribution.influence_analysis import InfluenceAnalysis
-from gr_tf.attribution.rating_explanation import RatingExplanation
-from gr_tf.attribution.rating_neighborhood import RatingNeighborhood
-from gr_tf.attribution.tracin_explainers import RatingTracIn
-from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit
+from gr_tf.data.ratings import RatingSet, RatingSplit
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.journal import Journal
 from gr_tf.evaluation.rating_retraining import Removal, Retrained, retrain_ratings
@@ -46,8 +39,6 @@ DEFAULTS = {"weight_decay": 1e-5}
 
 _NUM_RETRAININGS = flags.DEFINE_integer("batch_seeds", 4, "Retrainings of each, with other batches.", lower_bound=2)
 
-Made = Explainer[RatingQuery, RatingExplanation]
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Asked(Points):
@@ -59,20 +50,6 @@ class Asked(Points):
 
     num_retrainings: int = 4
     retraining_steps: int = 24_000
-
-
-def explainers(trained: TrainedRatings) -> dict[str, Made]:
-    """The methods, of one training."""
-    ratings, config, parameters = trained.ratings, trained.trainer.config, trained.parameters
-    exact, decay = trained.exact_model(), config.weight_decay
-    checkpoint = Checkpoint.of(parameters.astype("float64"), config.learning_rate)
-    return {
-        "NH": RatingNeighborhood(exact, parameters.astype("float64"), ratings),
-        "FIA, published decay": Fia(exact, parameters, ratings, decay),
-        "FIA, decay as trained": Fia(exact, parameters, ratings, decay, FiaSettings(decay="trained")),
-        "IA": InfluenceAnalysis(exact, parameters, ratings, decay),
-        "TracIn": RatingTracIn(exact, [checkpoint], ratings),
-    }
 
 
 def run(
@@ -108,7 +85,7 @@ def run(
             effects = _effects(stage, trained, pairs, chosen, asked, jobs)
             masks = np.ones(chosen.shape, bool)
             rows = []
-            for name, explainer in explainers(trained).items():
+            for name, explainer in explainers(ratings, config, trained.parameters).items():
                 scores, doubts = influences(explainer, pairs, chosen)
                 rows.append({"method": name, **_correlations(scores, effects.mean(axis=0), masks), **doubts})
             stage.finish(
@@ -116,9 +93,7 @@ def run(
                     "dataset": ratings.name,
                     "config": config.to_dict(),
                     "reliability": {
-                        name: agreement.spearman_brown(
-                            agreement.mean_over_queries(agreement.split_half(effects, masks, function))[0]
-                        )
+                        name: agreement.Reliability.of(effects, masks, function).whole
                         for name, function in agreement.COEFFICIENTS.items()
                     },
                     "mean_effect": float(np.abs(effects.mean(axis=0)).mean()),

@@ -29,14 +29,13 @@ SCREENS = ("NH", "GR", "gradient cosine", "replay from epoch 2")
 
 
 def ceilings(truth: Truth, masks: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """How far an exact method's correlations would reach, by stratum; see agreement.split_half."""
+    """How far an exact method's correlations would reach, by stratum; see agreement.Reliability."""
     rows = []
     for stratum in STRATA:
         row: dict[str, Any] = {"stratum": stratum}
         for name, coefficient in agreement.COEFFICIENTS.items():
-            half, *_ = agreement.mean_over_queries(agreement.split_half(truth.effects, masks[stratum], coefficient))
-            reliability = agreement.spearman_brown(half)
-            row[name] = {"half": half, "reliability": reliability, "ceiling": agreement.ceiling(reliability)}
+            told = agreement.Reliability.of(truth.effects, masks[stratum], coefficient)
+            row[name] = {"half": told.half[0], "reliability": told.whole, "ceiling": told.ceiling}
         rows.append(row)
     return rows
 
@@ -68,10 +67,7 @@ def lds_rows(
 ) -> dict[str, Any]:
     """LDS of every method, of one training and of all, beside what noise allows."""
     everything = np.ones(outputs.shape[1:][::-1], bool)
-    half, *_ = agreement.mean_over_queries(
-        agreement.split_half(outputs.transpose(0, 2, 1), everything, agreement.spearman_rows)
-    )
-    reliability = agreement.spearman_brown(half)
+    reliability = agreement.Reliability.of(outputs.transpose(0, 2, 1), everything, agreement.spearman_rows)
     mean = outputs.mean(axis=0)
     rows = []
     for name in names:
@@ -79,7 +75,7 @@ def lds_rows(
             groups = ensembles(scores, name, seeds, size)
             per_query = np.mean([linear_datamodeling_score(group, subsets, mean) for group in groups], axis=0)
             rows.append({"method": name, "trainings": size, "lds": agreement.mean_over_queries(per_query)})
-    return {"reliability": reliability, "ceiling": agreement.ceiling(reliability), "rows": rows}
+    return {"reliability": reliability.whole, "ceiling": reliability.ceiling, "rows": rows}
 
 
 def shuffled_rows(
@@ -170,9 +166,7 @@ def blend_rows(
     """What a few retrainings measured, alone and blended with a method's scores; against the other seeds."""
     half = len(truth.effects) // 2
     measured, rest = truth.effects[:half], truth.effects[half:]
-    reliability = agreement.spearman_brown(
-        agreement.mean_over_queries(agreement.split_half(rest, mask, agreement.spearman_rows))[0]
-    )
+    reliability = agreement.Reliability.of(rest, mask, agreement.spearman_rows)
     rows = []
     for spent in sorted({1, 2, 5, half} & set(range(1, half + 1))):
         candidates = {"retrainings alone": measured[:spent].mean(axis=0)}
@@ -187,7 +181,7 @@ def blend_rows(
                     "method": name,
                     "retrainings": spent,
                     "spearman": [mean, low, high],
-                    "ceiling": agreement.ceiling(reliability),
+                    "ceiling": reliability.ceiling,
                 }
             )
     return rows

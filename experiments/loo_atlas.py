@@ -149,7 +149,7 @@ def effects_of(folder: pathlib.Path, seeds: Sequence[int]) -> np.ndarray:
 
 
 def reliability_rows(effects: np.ndarray, shared: np.ndarray) -> list[dict[str, Any]]:
-    """How large and how certain the effects are, a row per stratum; see agreement.split_half.
+    """How large and how certain the effects are, a row per stratum; see agreement.Reliability.
 
     A stratum in which no query has three examples has no row.
 
@@ -157,7 +157,6 @@ def reliability_rows(effects: np.ndarray, shared: np.ndarray) -> list[dict[str, 
         effects: [num_seeds, num_queries, num_examples].
         shared: [num_queries, num_examples], see data.adjacency.shared_elements.
     """
-    num_seeds = len(effects)
     rows = []
     for stratum, masks in agreement.strata(shared).items():
         if masks.sum(axis=1).max() < 3:
@@ -166,17 +165,14 @@ def reliability_rows(effects: np.ndarray, shared: np.ndarray) -> list[dict[str, 
         row["mean_effect"] = float(np.abs(effects[:, masks]).mean())
         row["mean_expected_effect"] = float(np.abs(effects.mean(axis=0)[masks]).mean())
         for name, coefficient in agreement.COEFFICIENTS.items():
-            halves = agreement.split_half(effects, masks, coefficient)
-            half, low, high = agreement.mean_over_queries(halves)
-            whole = agreement.spearman_brown(half)
-            one = agreement.spearman_brown(half, 2 / num_seeds)
+            told = agreement.Reliability.of(effects, masks, coefficient)
             row[name] = {
-                "half": half,
-                "half_interval": [low, high],
-                "one_seed": one,
-                "reliability": whole,
-                "ceiling": agreement.ceiling(whole),
-                "queries": int((~np.isnan(halves)).sum()),
+                "half": told.half[0],
+                "half_interval": told.half[1:],
+                "one_seed": told.one,
+                "reliability": told.whole,
+                "ceiling": told.ceiling,
+                "queries": told.queries,
             }
         rows.append(row)
     return rows

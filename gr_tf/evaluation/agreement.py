@@ -4,6 +4,7 @@ Classical test theory (Spearman 1910; Brown 1910): measured = true + noise. The 
 is the correlation of two of them; no exact prediction correlates with one better than the root of it.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -93,6 +94,36 @@ def split_half(
         halves = [repeated[part].mean(axis=0) for part in (order[: repetitions // 2], order[repetitions // 2 :])]
         splits.append(per_query(halves[0], halves[1], masks, coefficient))
     return np.mean(splits, axis=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reliability:
+    """How certain repeated measurements are, means over queries.
+
+    Attributes:
+        half: the correlation of two halves' means, with its bootstrap interval; see split_half.
+        one: reliability of a single repetition: the correlation of two.
+        whole: of the mean of all.
+        queries: how many have enough examples to compare.
+    """
+
+    half: tuple[float, float, float]
+    one: float
+    whole: float
+    queries: int
+
+    @classmethod
+    def of(cls, repeated: np.ndarray, masks: np.ndarray, coefficient: Coefficient) -> "Reliability":
+        """By split halves and Spearman-Brown; the arguments and errors are those of split_half."""
+        halves = split_half(repeated, masks, coefficient)
+        half = mean_over_queries(halves)
+        one, whole = spearman_brown(half[0], 2 / len(repeated)), spearman_brown(half[0])
+        return cls(half, one, whole, int((~np.isnan(halves)).sum()))
+
+    @property
+    def ceiling(self) -> float | None:
+        """See the function of that name; of the mean of all repetitions."""
+        return ceiling(self.whole)
 
 
 def spearman_brown(correlation: float, factor: float = 2.0) -> float:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from experiments import fidelity_rating_rollback
-from experiments.fidelity_rating_rollback import METHODS
 from gr_tf.evaluation.atlas import Atlas
 from tests.conftest import rating_lines, write_graph
 from tests.experiments.binaries import run_here
@@ -129,18 +128,18 @@ def test_rollback_of_ratings(
         ("--num_seeds=3", "num_seeds must be at least 4, for two halves of the truth; got 3"),
         ("--seed=9998", "seeds 10000 and up are those of the explained trainings"),
         ("--batch_size=5", "rating by rating wants batch_size 1; got 5"),
-        ("--training_steps=9", "--training_steps is not for this: say --epochs"),
+        ("--training_steps=9", "--training_steps is not for this: trainings are of --epochs"),
         ("--damping=1", "--damping is not for this"),
         ("--epochs=0", "steps must be from 1 to"),
     ):
         assert run_here(monkeypatch, "fidelity_rating_rollback", *asked, "--num_seeds=4", flag) == 1
         assert message in capsys.readouterr().err
         assert not (tmp_path / "run").exists()
-    few = {name: METHODS[name] for name in ("NH", "GR", "FIA, published decay", "TracInCP")}
+    few = ("NH", "GR", "FIA, published decay", "TracInCP")
     monkeypatch.setattr(fidelity_rating_rollback, "METHODS", few)
     assert run_here(monkeypatch, "fidelity_rating_rollback", *asked, "--num_seeds=4", "--jobs=1") == 0
     printed = capsys.readouterr().out
-    assert "two seeds agree at Spearman" in printed
+    assert "Two seeds agree at Spearman" in printed
     trainings, written = tmp_path / "run" / "trainings", tmp_path / "run" / "fidelity4"
     result = json.loads((written / "result.json").read_text())
     assert [row["method"] for row in result["rows"]] == list(few)
