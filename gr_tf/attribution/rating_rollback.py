@@ -19,8 +19,9 @@ from gr_tf.models.rating_model import RatingModel, RatingParameters
 class RatingRollback(Explainer[RatingQuery, RatingExplanation]):
     """Ranks the training ratings of the query's user and of its item.
 
-    Only the changes of the user's and the item's rows are rolled back. What all predictions share is moved
-    by every step, most of it by the momentum of other ratings (BUILD_NOTES 90).
+    Only the changes of the user's and the item's rows are rolled back, each in the rating's own steps: what all
+    predictions share is moved by every step, and what Adam's momentum goes on moving between two steps of a
+    row is nobody's. So the influences rank; they are not the stars that a removal changes (BUILD_NOTES 90).
     """
 
     def __init__(
@@ -34,11 +35,14 @@ class RatingRollback(Explainer[RatingQuery, RatingExplanation]):
             ratings: the dataset it was trained on.
 
         Raises:
-            InputError: if the deltas are of another dataset or model.
+            InputError: if the deltas or the parameters have another shape than the dataset's.
         """
-        shape = (ratings.num_examples, 2, model.width)
-        if deltas.shape != shape:
-            raise InputError(f"the rollback store must have shape {shape} for this dataset; got {deltas.shape}.")
+        for what, array, shape in (
+            ("the rollback store", deltas, (ratings.num_examples, 2, model.width)),
+            ("the table", parameters.table, (len(ratings.users) + len(ratings.items), model.width)),
+        ):
+            if array.shape != shape:
+                raise InputError(f"{what} must have shape {shape} for this dataset; got {array.shape}.")
         self._model = model
         self._ratings = ratings
         self._deltas = deltas

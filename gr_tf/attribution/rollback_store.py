@@ -39,8 +39,12 @@ class RollbackStore:
             deltas: values [block, rows, width]; indices [block], example ids.
 
         Raises:
+            InputError: if the examples of the training have other rows.
             TrainingError: if a value is not finite, naming the example id.
         """
+        kept, told = self._deltas.shape[1:], deltas.values.shape[1:]
+        if kept != told:
+            raise InputError(f"the store is for examples of {kept[0]} rows of {kept[1]} numbers; got {list(told)}.")
         finite = tf.reduce_all(tf.math.is_finite(deltas.values), axis=[1, 2])
         if not tf.reduce_all(finite):
             example_id = int(deltas.indices[tf.argmin(tf.cast(finite, tf.int32))])

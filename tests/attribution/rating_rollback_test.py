@@ -62,6 +62,12 @@ def test_what_is_refused(rolled: Trained) -> None:
     trainer, parameters, deltas = rolled
     with pytest.raises(InputError, match=r"must have shape \(92, 2, \d+\) for this dataset; got \(91, 2"):
         RatingRollback(trainer.model, parameters, deltas[:-1], trainer.ratings)
+    larger = RatingParameters(np.pad(parameters.table, ((0, 1), (0, 0))), parameters.network)
+    with pytest.raises(InputError, match=r"the table must have shape \(\d+, \d+\) for this dataset; got"):
+        RatingRollback(trainer.model, larger, deltas, trainer.ratings)
+    of_triples = RollbackStore(trainer.ratings.num_examples, trainer.model.width, "float64")
+    with pytest.raises(InputError, match=r"the store is for examples of 3 rows of \d+ numbers; got \[2, "):
+        trainer.run(store=of_triples)
     broken = deltas.copy()
     broken[8] = np.nan
     explainer = RatingRollback(trainer.model, parameters, broken, trainer.ratings)

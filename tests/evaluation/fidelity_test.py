@@ -7,15 +7,18 @@ import pytest
 
 from gr_tf.data.adjacency import AdjacencyIndex, shared_elements
 from gr_tf.data.known_tails import known_from_train_and_valid
+from gr_tf.data.ratings import RatingSet
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation import agreement, fidelity
 from gr_tf.evaluation.atlas import Atlas, consensus_queries
 from gr_tf.evaluation.corruption import shuffle_tails
-from gr_tf.evaluation.leave_one_out import leave_one_out
+from gr_tf.evaluation.leave_one_out import leave_one_out, leave_one_rating_out
 from gr_tf.evaluation.shrinkage import shrunken
 from gr_tf.models.prediction import tail_probabilities, tail_probability
 from gr_tf.training.config import TrainConfig
+from gr_tf.training.rating_config import RatingTrainConfig
+from gr_tf.training.single_rating_trainer import SingleRatingTrainer
 from gr_tf.training.trainer import Trainer
 
 QUERIES = [Query(0, 1, 2), Query(3, 0, 3)]
@@ -41,6 +44,21 @@ def test_leave_one_out(toy: TripleSet) -> None:
     np.testing.assert_array_equal(found.whole, whole)
     np.testing.assert_array_equal(found.effects, whole[:, None] - found.without)
     np.testing.assert_array_equal(found.effects, leave_one_out(trainer, QUERIES, jobs=1).effects)
+
+
+def test_leave_one_rating_out(toy_ratings: RatingSet) -> None:
+    config = RatingTrainConfig(dim=2, steps=200, batch_size=1, learning_rate=0.01, dtype="float64")
+    trainer, done = SingleRatingTrainer(toy_ratings, config), []
+    pairs, ids = toy_ratings.test.pairs[:3], np.array([40, 3, 17])
+    found = leave_one_rating_out(trainer, pairs, ids, jobs=2, on_retrained=lambda: done.append(1))
+    assert len(done) == 4
+    for place, removed in enumerate(ids):
+        without = trainer.model.predict_pairs(trainer.run(removed=[removed]), pairs)
+        np.testing.assert_array_equal(found.without[:, place], without)
+    np.testing.assert_array_equal(found.whole, trainer.model.predict_pairs(trainer.run(), pairs))
+    assert np.abs(found.effects).max() > 0.001
+    with pytest.raises(InputError, match="jobs must be at least 1; got 0"):
+        leave_one_rating_out(trainer, pairs, ids, jobs=0)
 
 
 def test_negatives_have_a_seed(toy: TripleSet) -> None:
@@ -99,8 +117,7 @@ def test_a_perfect_explainer_scores_1() -> None:
     true, measured = simulated(noise=3)
     for function in agreement.COEFFICIENTS.values():
         found, *_ = agreement.mean_over_queries(agreement.per_query(true, measured.mean(axis=0), MASKS, function))
-        half, *_ = agreement.mean_over_queries(agreement.split_half(measured, MASKS, function))
-        limit = agreement.ceiling(agreement.spearman_brown(half))
+        limit = agreement.Reliability.of(measured, MASKS, function).ceiling
         assert limit is not None
         assert found < 0.9
         assert found / limit == pytest.approx(1, abs=0.03)
@@ -129,20 +146,23 @@ def test_a_zero_explainer_fails_loudly() -> None:
 def test_reliability_of_noise_is_0() -> None:
     noise = np.random.default_rng(1).normal(size=(20, *MASKS.shape))
     for function in agreement.COEFFICIENTS.values():
-        mean, low, high = agreement.mean_over_queries(agreement.split_half(noise, MASKS, function))
+        found = agreement.Reliability.of(noise, MASKS, function)
+        mean, low, high = found.half
         assert low < 0 < high
         assert abs(mean) < 0.03
+        assert abs(found.one) < abs(found.whole) < 0.06
+        assert found.queries == len(MASKS)
 
 
 def test_spearman_brown() -> None:
     """From halves of 10 seeds to 20, and to 1: against the correlations themselves."""
     _, measured = simulated(noise=3, seeds=200)
-    half, *_ = agreement.mean_over_queries(agreement.split_half(measured[:20], MASKS, agreement.pearson_rows))
+    found = agreement.Reliability.of(measured[:20], MASKS, agreement.pearson_rows)
     others = measured[100:120].mean(axis=0)
     whole = agreement.pearson_rows(measured[:20].mean(axis=0), others).mean()
-    assert agreement.spearman_brown(half) == pytest.approx(whole, abs=0.03)
+    assert found.whole == pytest.approx(whole, abs=0.03)
     one = agreement.pearson_rows(measured[150], measured[151]).mean()
-    assert agreement.spearman_brown(half, 0.1) == pytest.approx(one, abs=0.03)
+    assert found.one == pytest.approx(one, abs=0.03)
     assert agreement.ceiling(-0.1) is None
     with pytest.raises(InputError, match="at least two repetitions"):
         agreement.split_half(measured[:1], MASKS, agreement.pearson_rows)

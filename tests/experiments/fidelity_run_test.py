@@ -3,9 +3,11 @@
 import json
 import pathlib
 import shutil
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from experiments import fidelity_rating_rollback
 from gr_tf.evaluation.atlas import Atlas
@@ -152,3 +154,30 @@ def test_rollback_of_ratings(
     assert run_here(monkeypatch, "fidelity_rating_rollback", *asked, "--num_seeds=4", "--jobs=2") == 0
     assert capsys.readouterr().out == printed
     assert json.loads((written / "result.json").read_text())["rows"] == result["rows"]
+
+
+def test_correlations_of_one_of_all_and_of_their_own() -> None:
+    """Scores that are half the expected effects, with noise that cancels over trainings; against scipy's."""
+    generator = np.random.default_rng(0)
+    expected = generator.normal(size=(100, 10))
+    effects = expected + generator.normal(size=(8, 100, 10))
+    noise = generator.normal(size=effects.shape)
+    scores, own = expected / 2 + noise - noise.mean(axis=0), effects + noise
+    told = fidelity_rating_rollback.correlations(scores, own, effects)
+    truth = effects.mean(axis=0)
+    for name, of in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
+
+        def mean(found: np.ndarray, true: np.ndarray, of: Any = of) -> float:
+            return float(np.mean([of(*rows)[0] for rows in zip(found, true, strict=True)]))
+
+        one = np.mean([mean(training, truth) for training in scores])
+        every = mean(scores.mean(axis=0), truth)
+        of_own = np.mean([mean(*both) for both in zip(own, effects, strict=True)])
+        assert [told[name][kind][0] for kind in ("one", "all", "own")] == pytest.approx([one, every, of_own])
+        assert one < of_own < every
+    assert told["slope"][0] == pytest.approx(2, abs=0.1)
+    limits = fidelity_rating_rollback.reliabilities(effects)["pearson"]
+    # Effects and noise of the same size: 1/2, and 8/9 for eight seeds; a little less over only ten ratings a point.
+    assert limits["one_seed"] == pytest.approx(1 / 2, abs=0.06)
+    assert limits["reliability"] == pytest.approx(8 / 9, abs=0.03)
+    assert limits["ceiling"] == pytest.approx(np.sqrt(8 / 9), abs=0.02)
