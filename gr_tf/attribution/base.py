@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -21,16 +22,20 @@ class Explanation(abc.ABC, Generic[Asked]):
         query: what is explained.
         example_ids: [k].
         influences: [k], descending; positive means that the example supports the prediction.
+        standard_errors: [k], of influences that are means over several trainings; else None.
+        num_trainings: that the influences are means over.
     """
 
     query: Asked
     example_ids: np.ndarray
     influences: np.ndarray
+    standard_errors: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
+    num_trainings: int = dataclasses.field(default=1, kw_only=True)
 
     @property
     @abc.abstractmethod
     def frame(self) -> pd.DataFrame:
-        """The explanation as a table, an example a row."""
+        """The explanation as a table, an example a row; with a column standard_error if there are any."""
 
     def first(self: Self, k: int | None) -> Self:
         """The first k examples; None: all whose influence is at least 0.
@@ -47,7 +52,44 @@ class Explanation(abc.ABC, Generic[Asked]):
 
     def only(self: Self, chosen: slice | np.ndarray) -> Self:
         """Some of the examples: a slice, a mask [k] or places."""
-        return dataclasses.replace(self, example_ids=self.example_ids[chosen], influences=self.influences[chosen])
+        return dataclasses.replace(
+            self,
+            example_ids=self.example_ids[chosen],
+            influences=self.influences[chosen],
+            standard_errors=None if self.standard_errors is None else self.standard_errors[chosen],
+        )
+
+    def considering(self: Self, example_ids: np.ndarray) -> Self:
+        """The same over more examples [n], ascending ids: those that it does not consider have influence 0."""
+        influences = np.zeros(len(example_ids))
+        influences[np.searchsorted(example_ids, self.example_ids)] = self.influences
+        return dataclasses.replace(self, example_ids=example_ids, influences=influences)
+
+    @classmethod
+    @abc.abstractmethod
+    def means(cls, explanations: Sequence[Any]) -> dict[str, Any]:
+        """What a mean of explanations of one query has beside influences, by field; all over the same examples."""
+
+    @property
+    def sign_is_certain(self) -> np.ndarray | None:
+        """[k]: whether the trainings agree on an influence's sign; None without standard errors.
+
+        Student's t of each mean, and the false discovery rate over all k held at 5% (Benjamini and Hochberg 1995):
+        the largest of many means stands out by chance alone. Ask it of a whole ranking, not of its first few.
+        """
+        if self.standard_errors is None:
+            return None
+        from scipy import stats  # here, because it is slow to import
+
+        errors = self.standard_errors
+        sizes = np.divide(np.abs(self.influences), errors, out=np.full_like(errors, np.inf), where=errors > 0)
+        sizes[self.influences == 0] = 0
+        chances = 2 * stats.t.sf(sizes, self.num_trainings - 1)
+        certain: np.ndarray = stats.false_discovery_control(chances) <= 0.05 if len(chances) else np.zeros(0, bool)
+        return certain
+
+    def _with_errors(self, frame: pd.DataFrame) -> pd.DataFrame:
+        return frame if self.standard_errors is None else frame.assign(standard_error=self.standard_errors)
 
 
 def checked_k(k: int) -> int:

@@ -9,20 +9,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gr_tf.attribution.base import Explainer
-from gr_tf.attribution.triple_explanation import TripleExplanation
-from gr_tf.data.triples import Query
+from gr_tf.attribution.base import Asked, Explained, Explainer
 from gr_tf.errors import InputError
 
 
-class Ensemble(Explainer[Query, TripleExplanation]):
+class Ensemble(Explainer[Asked, Explained]):
     """Averages the influences that explainers of several trainings give.
 
     An example that an explainer does not consider has influence 0 there. Influences of one method on differently
     trained models are averaged as they are.
     """
 
-    def __init__(self, explainers: Sequence[Explainer[Query, TripleExplanation]]) -> None:
+    def __init__(self, explainers: Sequence[Explainer[Asked, Explained]]) -> None:
         """
         Args:
             explainers: of one method, each of another training on the same dataset.
@@ -34,32 +32,22 @@ class Ensemble(Explainer[Query, TripleExplanation]):
             raise InputError("an ensemble needs at least one explainer.")
         self._explainers = tuple(explainers)
 
-    def query_of(self, example_id: int) -> Query:
+    def query_of(self, example_id: int) -> Asked:
         """See Explainer."""
         return self._explainers[0].query_of(example_id)
 
-    def rank(self, query: Query) -> TripleExplanation:
-        """Every training triple that one of them considers; with standard errors if there are two or more."""
+    def rank(self, query: Asked) -> Explained:
+        """Every training example that one of them considers; with standard errors if there are two or more."""
         explanations = [explainer.rank(query) for explainer in self._explainers]
         example_ids = np.unique(np.concatenate([explanation.example_ids for explanation in explanations]))
-        influences = np.zeros((len(explanations), len(example_ids)))
-        rolled_back = np.zeros_like(influences)
-        for place, explanation in enumerate(explanations):
-            columns = np.searchsorted(example_ids, explanation.example_ids)
-            influences[place, columns] = explanation.influences
-            rolled_back[place] = explanation.probability
-            rolled_back[place, columns] = explanation.rolled_back
-        mean = influences.mean(axis=0)
-        order = np.argsort(-mean, kind="stable")
-        errors = None
-        if len(explanations) > 1:
-            errors = (influences.std(axis=0, ddof=1) / np.sqrt(len(explanations)))[order]
-        return dataclasses.replace(
+        explanations = [explanation.considering(example_ids) for explanation in explanations]
+        influences = np.stack([explanation.influences for explanation in explanations])
+        count = len(explanations)
+        mean = dataclasses.replace(
             explanations[0],
-            example_ids=example_ids[order],
-            influences=mean[order],
-            probability=float(np.mean([explanation.probability for explanation in explanations])),
-            rolled_back=rolled_back.mean(axis=0)[order],
-            standard_errors=errors,
-            num_trainings=len(explanations),
+            **explanations[0].means(explanations),
+            influences=influences.mean(axis=0),
+            standard_errors=influences.std(axis=0, ddof=1) / np.sqrt(count) if count > 1 else None,
+            num_trainings=count,
         )
+        return mean.only(np.argsort(-mean.influences, kind="stable"))

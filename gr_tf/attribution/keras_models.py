@@ -70,7 +70,15 @@ class KerasExplanation(Explanation[Examples]):
     @property
     def frame(self) -> pd.DataFrame:
         """The explanation as a table."""
-        return pd.DataFrame({"influence": self.influences, "example_id": self.example_ids})
+        return self._with_errors(pd.DataFrame({"influence": self.influences, "example_id": self.example_ids}))
+
+    @classmethod
+    def means(cls, explanations: Sequence["KerasExplanation"]) -> dict[str, Any]:
+        """See Explanation; all of their systems."""
+        return {
+            "output": float(np.mean([explanation.output for explanation in explanations])),
+            "systems": tuple(told for explanation in explanations for told in explanation.systems),
+        }
 
 
 class KerasLosses(ExampleLosses):

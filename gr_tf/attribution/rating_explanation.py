@@ -1,6 +1,8 @@
 """Why a model predicted a rating."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,12 +39,22 @@ class RatingExplanation(Explanation[RatingQuery]):
     def frame(self) -> pd.DataFrame:
         """The explanation as a table."""
         frame = self.ratings.names(self.ratings.train.only(self.example_ids))
-        return frame.assign(
-            influence=self.influences,
-            prediction=self.prediction,
-            prediction_without=self.prediction - self.influences,
-            example_id=self.example_ids,
+        return self._with_errors(
+            frame.assign(
+                influence=self.influences,
+                prediction=self.prediction,
+                prediction_without=self.prediction - self.influences,
+                example_id=self.example_ids,
+            )
         )
+
+    @classmethod
+    def means(cls, explanations: Sequence["RatingExplanation"]) -> dict[str, Any]:
+        """See Explanation; all of their systems."""
+        return {
+            "prediction": float(np.mean([explanation.prediction for explanation in explanations])),
+            "systems": tuple(told for explanation in explanations for told in explanation.systems),
+        }
 
     def by_size(self) -> "RatingExplanation":
         """The same by descending |influence|, equals by example id."""

@@ -1,6 +1,8 @@
 """Why a sequential recommender predicted an item."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +28,12 @@ class SequenceExplanation(Explanation[SequenceQuery]):
     def frame(self) -> pd.DataFrame:
         """The explanation as a table."""
         frame = self.sequences.train_frame.iloc[self.example_ids].reset_index(drop=True)
-        return frame.assign(influence=self.influences, example_id=self.example_ids)
+        return self._with_errors(frame.assign(influence=self.influences, example_id=self.example_ids))
+
+    @classmethod
+    def means(cls, explanations: Sequence["SequenceExplanation"]) -> dict[str, Any]:
+        """See Explanation."""
+        return {"probability": float(np.mean([explanation.probability for explanation in explanations]))}
 
     def opponents(self) -> "SequenceExplanation":
         """Those of negative influence, the most negative first."""

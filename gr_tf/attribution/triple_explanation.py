@@ -1,6 +1,8 @@
 """Why a model of triples predicted a tail."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,18 +20,13 @@ class TripleExplanation(Explanation[Query]):
         rolled_back: [k], p of query.tail without the example, as far as the method estimates it;
             NaN where it does not.
         triples: the dataset.
-        standard_errors: [k], of influences that are means over several trainings; else None.
-        num_trainings: that the influences are means over.
-        frame: the same by name: head, relation, tail, influence, p, p_rolled_back, example_id, and standard_error
-            if there is one.
+        frame: the same by name: head, relation, tail, influence, p, p_rolled_back, example_id.
         labeled_frame: with labels for names, where the dataset has them.
     """
 
     probability: float
     rolled_back: np.ndarray
     triples: TripleSet = dataclasses.field(repr=False)
-    standard_errors: np.ndarray | None = None
-    num_trainings: int = 1
 
     @classmethod
     def ranked(
@@ -57,31 +54,14 @@ class TripleExplanation(Explanation[Query]):
     def frame(self) -> pd.DataFrame:
         """The explanation as a table."""
         frame = self.triples.train_frame.iloc[self.example_ids].reset_index(drop=True)
-        frame = frame.assign(
-            influence=self.influences,
-            p=self.probability,
-            p_rolled_back=self.rolled_back,
-            example_id=self.example_ids,
+        return self._with_errors(
+            frame.assign(
+                influence=self.influences,
+                p=self.probability,
+                p_rolled_back=self.rolled_back,
+                example_id=self.example_ids,
+            )
         )
-        return frame if self.standard_errors is None else frame.assign(standard_error=self.standard_errors)
-
-    @property
-    def sign_is_certain(self) -> np.ndarray | None:
-        """[k]: whether the trainings agree on an influence's sign; None without standard errors.
-
-        Student's t of each mean, and the false discovery rate over all k held at 5% (Benjamini and Hochberg 1995):
-        the largest of many means stands out by chance alone. Ask it of a whole ranking, not of its first few.
-        """
-        if self.standard_errors is None:
-            return None
-        from scipy import stats  # here, because it is slow to import
-
-        errors = self.standard_errors
-        sizes = np.divide(np.abs(self.influences), errors, out=np.full_like(errors, np.inf), where=errors > 0)
-        sizes[self.influences == 0] = 0
-        chances = 2 * stats.t.sf(sizes, self.num_trainings - 1)
-        certain: np.ndarray = stats.false_discovery_control(chances) <= 0.05 if len(chances) else np.zeros(0, bool)
-        return certain
 
     @property
     def labeled_frame(self) -> pd.DataFrame:
@@ -97,5 +77,18 @@ class TripleExplanation(Explanation[Query]):
 
     def only(self, chosen: slice | np.ndarray) -> "TripleExplanation":
         """See Explanation."""
-        errors = None if self.standard_errors is None else self.standard_errors[chosen]
-        return dataclasses.replace(super().only(chosen), rolled_back=self.rolled_back[chosen], standard_errors=errors)
+        return dataclasses.replace(super().only(chosen), rolled_back=self.rolled_back[chosen])
+
+    def considering(self, example_ids: np.ndarray) -> "TripleExplanation":
+        """See Explanation; rolled back, an example that it does not consider changes nothing."""
+        rolled_back = np.full(len(example_ids), self.probability)
+        rolled_back[np.searchsorted(example_ids, self.example_ids)] = self.rolled_back
+        return dataclasses.replace(super().considering(example_ids), rolled_back=rolled_back)
+
+    @classmethod
+    def means(cls, explanations: Sequence["TripleExplanation"]) -> dict[str, Any]:
+        """See Explanation."""
+        return {
+            "probability": float(np.mean([explanation.probability for explanation in explanations])),
+            "rolled_back": np.mean([explanation.rolled_back for explanation in explanations], axis=0),
+        }

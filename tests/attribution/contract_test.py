@@ -82,10 +82,18 @@ def models(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet) -
             "influence": lambda: (TripleInfluence(gradients, damping=1.0), toy),
             "ensemble": lambda: (Ensemble([CompleteRollback(member) for member in others]), toy),
             "fia": lambda: (Fia(model, parameters, toy_ratings, decay), toy_ratings),
+            "ensemble of fia": lambda: (
+                Ensemble([Fia(model, part, toy_ratings, decay) for part in (parameters, after_all)]),
+                toy_ratings,
+            ),
             "ia": lambda: (InfluenceAnalysis(model, parameters, toy_ratings, decay, damping=0.1), toy_ratings),
             "gr of ratings": lambda: (
                 RatingRollback(model, after_all, of_rows.to_numpy(), toy_ratings),
                 toy_ratings,
+            ),
+            "ensemble of sequences": lambda: (
+                Ensemble([SequenceTracIn(sequence_trainer.model, kept[i:], toy_sequences) for i in (0, 1)]),
+                toy_sequences,
             ),
             "nh of ratings": lambda: (RatingNeighborhood(model, parameters, toy_ratings), toy_ratings),
             "tracin of ratings": lambda: (
@@ -111,11 +119,13 @@ METHODS = (
     "influence",
     "ensemble",
     "fia",
+    "ensemble of fia",
     "ia",
     "gr of ratings",
     "nh of ratings",
     "tracin of ratings",
     "tracin of sequences",
+    "ensemble of sequences",
 )
 
 

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gr_tf.attribution.ensemble import Ensemble
+from gr_tf.attribution.example_losses import Checkpoint
 from gr_tf.attribution.fia import Fia
 from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.attribution.hessian import SOLVERS, _compiled_conjugate_gradients, explicit_hessian
 from gr_tf.attribution.influence_analysis import InfluenceAnalysis
 from gr_tf.attribution.rating_explanation import RatingExplanation
+from gr_tf.attribution.tracin_explainers import RatingTracIn
 from gr_tf.attribution.training_loss import TrainingLoss
 from gr_tf.data.ratings import RatingQuery, Ratings, RatingSet
 from gr_tf.errors import InputError
@@ -321,3 +324,32 @@ def test_what_cannot_be_explained(trained_ratings: Trained, toy_ratings: RatingS
     collapsed = RatingParameters(np.zeros_like(state.parameters.table), state.parameters.network)
     with pytest.raises(InputError, match=r"the Hessian of user 'u\d+' and item 'i\d+' is singular .* use some damping"):
         Fia(trainer.model, collapsed, trainer.ratings, 0.0, FiaSettings(damping=0.0)).rank(held_out(trained_ratings))
+
+
+def test_ensembles_of_ratings_and_of_one(trained_ratings: Trained) -> None:
+    """Means of influences and predictions over trainings, a rating that one of them does not consider counting as 0."""
+    trainer, state = trained_ratings
+    other = trainer.run(trainer.initial_state(), 300, seed=1).parameters
+    query, members = held_out(trained_ratings), []
+    for parameters in (state.parameters, other):
+        members.append(Fia(trainer.model, parameters, trainer.ratings, WEIGHT_DECAY))
+    alone = Ensemble(members[:1]).rank(query)
+    assert alone.standard_errors is None
+    np.testing.assert_array_equal(alone.influences, members[0].rank(query).influences)
+    whole, ranked = Ensemble(members).rank(query), [member.rank(query) for member in members]
+    assert whole.prediction == pytest.approx(np.mean([explanation.prediction for explanation in ranked]))
+    assert len(whole.systems) == sum(len(explanation.systems) for explanation in ranked)
+    both = np.stack([by_example(explanation) for explanation in ranked])
+    np.testing.assert_allclose(by_example(whole), both.mean(axis=0), rtol=1e-12)
+    assert whole.standard_errors is not None
+    errors = np.abs(both[0] - both[1])[np.searchsorted(np.sort(whole.example_ids), whole.example_ids)] / 2
+    np.testing.assert_allclose(whole.standard_errors, errors, rtol=1e-9)
+    assert whole.frame.standard_error.tolist() == whole.standard_errors.tolist()
+    assert whole.by_size().first(2).sign_is_certain is not None
+    # RatingTracIn considers all ratings, FIA those that are related.
+    checkpoint = Checkpoint.of(state.parameters, 0.01)
+    mixed = Ensemble([members[0], RatingTracIn(trainer.model, [checkpoint], trainer.ratings)]).rank(query)
+    unrelated = ~np.isin(mixed.example_ids, ranked[0].example_ids)
+    tracin = by_example(RatingTracIn(trainer.model, [checkpoint], trainer.ratings).rank(query))
+    np.testing.assert_allclose(mixed.influences[unrelated], tracin[mixed.example_ids[unrelated]] / 2, rtol=1e-12)
+    assert unrelated.any()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gr_tf.attribution.ensemble import Ensemble
 from gr_tf.attribution.fia import Fia
 from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.attribution.keras_models import Examples, KerasFia, KerasTracIn
@@ -153,6 +154,9 @@ def test_tracin_by_hand(text_case: tuple[keras.Model, Examples]) -> None:
     last = KerasTracIn(model, train, cross_entropy, [(now, 0.1)]).rank(query)
     np.testing.assert_array_equal(alone.influences, last.influences)
     assert len(explainer.explain(query, 3).frame) == 3
+    both = Ensemble([explainer, KerasTracIn(model, train, cross_entropy, [(now, 0.1)])]).rank(query)
+    assert both.output == pytest.approx((explainer.rank(query).output + last.output) / 2)
+    assert both.frame.standard_error.gt(0).any()
 
 
 def test_what_is_refused(text_case: tuple[keras.Model, Examples], ratings_case: Any) -> None:

@@ -157,8 +157,8 @@ def test_signs_of_noise_are_not_certain(toy: TripleSet) -> None:
                 0.5,
                 np.zeros(toy.num_examples),
                 toy,
-                values.std(axis=0, ddof=1) / np.sqrt(5),
-                5,
+                standard_errors=values.std(axis=0, ddof=1) / np.sqrt(5),
+                num_trainings=5,
             )
             assert explanation.sign_is_certain is not None
             called.append(explanation.sign_is_certain)
