@@ -71,7 +71,13 @@ def test_readme_python_with_the_atlas_runs() -> None:
 
 @REAL
 def test_readme_python_for_ratings_runs() -> None:
-    printed = run_example(2, ('("movielens-100k")  #', f'("movielens-100k", {ml_100k()})  #'))
+    """Shorter: fewer steps, one epoch."""
+    printed = run_example(
+        2,
+        ('("movielens-100k")  #', f'("movielens-100k", {ml_100k()})  #'),
+        ("steps=10_000", "steps=1_000"),
+        ("steps = 10 * ratings", "steps = ratings"),
+    )
     assert printed.count("prediction_without") == 2
     assert "->" in printed
 
