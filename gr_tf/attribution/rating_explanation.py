@@ -16,7 +16,8 @@ from gr_tf.data.ratings import RatingQuery, RatingSet
 class RatingExplanation(Explanation[RatingQuery]):
     """Training ratings that made the model predict a rating, the most influential first.
 
-    An influence is in stars: the estimated fall of the prediction if the rating were removed.
+    An influence is in stars: the estimated fall of the prediction if the rating were removed. (RatingRollback's only
+    rank: see there.)
 
     Attributes:
         prediction: the predicted rating.
