@@ -1,17 +1,15 @@
 """Flags of the binaries that remove and retrain."""
 
+from collections.abc import Sequence
+
 from absl import flags
 
-from experiments import jobs_flag
+from gr_tf.commands import removal_flags
 from gr_tf.evaluation.released import DEFECTS
-from gr_tf.stages.evaluate import KS, METHODS, TABLE_1_METHODS
 
-NH_SEED = flags.DEFINE_integer("nh_seed", 0, "Seed of NH's random neighbours.", lower_bound=0)
-flags.adopt_module_key_flags(jobs_flag)
-K_LIST = flags.DEFINE_list("ks", list(KS), "How many examples to remove: whole numbers, or ALL.")
-METHODS_LIST = flags.DEFINE_list(
-    "methods", list(TABLE_1_METHODS), f"Whose explanations to remove: {', '.join(METHODS)}."
-)
+flags.adopt_module_key_flags(removal_flags)
+
+NH_SEED, K_LIST = removal_flags.NH_SEED, removal_flags.K_LIST
 RELEASED_DEFECTS = flags.DEFINE_list(
     "released_defects",
     [],
@@ -19,3 +17,8 @@ RELEASED_DEFECTS = flags.DEFINE_list(
     + "; ".join(f"{name}: {what}" for name, what in DEFECTS.items())
     + ".",
 )
+
+
+def methods() -> Sequence[str]:
+    """Whose explanations to remove."""
+    return removal_flags.METHODS.value or ("NH", "GR")

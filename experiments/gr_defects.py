@@ -13,17 +13,17 @@ from typing import Any
 import pandas as pd
 from absl import flags
 
-from experiments import common, evaluate_flags, explain_flags, gr_table1, run_flags, train_flags
-from experiments.removal_table import Asked
-from gr_tf.data.triples import TripleSet
+from experiments import gr_table1, removal_flags
+from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.errors import InputError
 from gr_tf.evaluation.released import DEFECTS
-from gr_tf.report.run_dir import RunDir
+from gr_tf.report import removal_table
+from gr_tf.report.removal_table import Asked
 from gr_tf.report.tables import as_text
-from gr_tf.training.config import TrainConfig
+from gr_tf.runs.run_dir import RunDir
+from gr_tf.tasks.triples import TripleTask
 
-for module in (evaluate_flags, explain_flags, run_flags, train_flags):
-    flags.adopt_module_key_flags(module)
+flags.adopt_module_key_flags(removal_flags)
 
 NAME = "defects"
 # Beside released.DEFECTS, the one that acts on the sample of queries.
@@ -33,14 +33,11 @@ _DEFECTS = flags.DEFINE_list(
 )
 
 
-def run(
-    triples: TripleSet, config: TrainConfig, run_dir: pathlib.Path, asked: Asked, defects: Sequence[str]
-) -> dict[str, Any]:
+def run(task: TripleTask, run_dir: pathlib.Path, asked: Asked, defects: Sequence[str]) -> dict[str, Any]:
     """Makes what is missing of the tables and writes defects/result.json.
 
     Args:
-        triples: the dataset.
-        config: the training.
+        task: the training.
         run_dir: the folder.
         asked: see gr_table1; its own defects stay off.
         defects: some of released.DEFECTS and MERGED_CORRECT.
@@ -64,13 +61,13 @@ def run(
             right_if="any" if defect == MERGED_CORRECT else asked.right_if,
             reuse=True,
         )
-        tables[defect] = gr_table1.run(triples, config, run_dir / defect, changed)
+        tables[defect] = removal_table.run(task, run_dir / defect, changed, gr_table1.NAME)
     made_from = {defect: table["settings"] for defect, table in tables.items()}
     with RunDir.begin(run_dir / NAME, {"made_from": made_from}, overwrite=asked.overwrite) as stage:
         stage.finish(
             {
-                "dataset": triples.name,
-                "model": config.model,
+                "dataset": task.dataset.name,
+                "model": task.config.model,
                 "num_queries": {defect: table["num_queries"] for defect, table in tables.items()},
                 "table": {defect: table["table"] for defect, table in tables.items()},
             }
@@ -89,11 +86,9 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def main() -> None:
-    triples = train_flags.load_dataset()
-    config = train_flags.config_of_flags(triples.name)
-    folder = run_flags.run_dir(f"{triples.name}-{config.model}-defects")
-    result = run(triples, config, folder, Asked.of_flags(triples.name), _DEFECTS.value)
-    print(as_text(frame(result)))
+    task = triple_flags.load_task()
+    folder = run_flags.run_dir(f"{task.dataset.name}-{task.config.model}-defects")
+    print(as_text(frame(run(task, folder, removal_flags.asked(task.dataset), _DEFECTS.value))))
     print(f"Written to {folder / NAME}.")
 
 

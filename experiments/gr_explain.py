@@ -6,36 +6,40 @@ python -m experiments.gr_explain --head=poland --relation=ngoorgs3  # one questi
 
 from absl import flags
 
-from experiments import common, explain_flags, k_flag, query_flags, run_flags
+from experiments import explain_flags, query_flags
+from gr_tf.attribution.rollback import GradientRollback
+from gr_tf.commands import common, k_flag, run_flags
 from gr_tf.data.triples import Query
-from gr_tf.report.tables import as_text
-from gr_tf.stages import explain, train
-from gr_tf.stages.train import TrainedRun
+from gr_tf.evaluation.explained import explain_run
+from gr_tf.report.tables import as_text, with_labels
+from gr_tf.tasks import stage as training
+from gr_tf.tasks.trained import Trained
 
 for module in (explain_flags, query_flags, run_flags):
     flags.adopt_module_key_flags(module)
 
 
-def _print_one(trained: TrainedRun, query: Query) -> None:
-    triples = trained.triples
-    explanation = trained.explainer().explain(query, k_flag.K.value)
-    head, relation, tail = map(triples.label, triples.names_of(query))
-    print(f"({head}, {relation}, ?) -> {tail}, p = {explanation.probability:.4f}")
-    print(f"The {len(explanation.frame)} most influential of {triples.num_examples} training triples:")
-    print(as_text(explanation.labeled_frame))
+def _print_one(trained: Trained, query: Query) -> None:
+    task = trained.task
+    explanation = GradientRollback(trained).explain(query, k_flag.K.value)
+    head, relation, tail = task.names_of(query)
+    print(f"({head}, {relation}, ?) -> {tail}, p = {explanation.prediction:.4f}")
+    print(f"The {len(explanation.frame)} most influential of {task.num_examples} training triples:")
+    print(as_text(with_labels(task, explanation)))
 
 
 def main() -> None:
-    folder = run_flags.run_dir()
-    trained = train.load(folder)
+    folder = run_flags.run_dir("nations-distmult")
+    trained = training.load(folder)
     query = query_flags.asked(trained)
     if query is not None:
         _print_one(trained, query)
         return
-    stage = explain.run(
+    stage = explain_run(
         folder,
         k_flag.K.value,
-        num_queries=explain_flags.num_queries(trained.triples.name),
+        method="gr",
+        num_queries=explain_flags.num_queries(trained.task.dataset.name),
         query_seed=explain_flags.QUERY_SEED.value,
         right_if=explain_flags.RIGHT_IF_FLAG.value,
         overwrite=run_flags.OVERWRITE.value,

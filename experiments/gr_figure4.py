@@ -3,42 +3,26 @@
 python -m experiments.gr_figure4 --tables=runs/nations-distmult/table1/result.json,...
 """
 
-import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from absl import flags
 
-from experiments import common, run_flags, table_files
+from experiments import table_files
+from gr_tf.commands import common, run_flags
 from gr_tf.errors import InputError
 from gr_tf.report import figures
-from gr_tf.report.run_dir import RunDir
 from gr_tf.report.tables import as_text
+from gr_tf.runs.run_dir import RunDir
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 for module in (run_flags, table_files):
     flags.adopt_module_key_flags(module)
 
 NAME = "figure4"
-
-
-def run(tables: Sequence[Mapping[str, Any]], run_dir: pathlib.Path, overwrite: bool = False) -> dict[str, Any]:
-    """Writes figure4/figure4.png and figure4/result.json.
-
-    Args:
-        tables: results of gr_table1, with GR and NH.
-        run_dir: where the figure's folder goes.
-        overwrite: drop a figure that is there.
-
-    Returns:
-        What result.json holds.
-    """
-    boxes = [box for table in tables for box in _boxes(table)]
-    with RunDir.begin(run_dir / NAME, {"made_from": [t["settings"] for t in tables]}, overwrite=overwrite) as stage:
-        result = {"boxes": boxes}
-        figures.save(draw(result), stage.path / f"{NAME}.png")
-        stage.finish(result)
-        return dict(stage.result())
 
 
 def _boxes(table: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -64,7 +48,7 @@ def _boxes(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def draw(result: Mapping[str, Any]) -> Any:
+def draw(result: Mapping[str, Any]) -> "Figure":
     """The figure, from result.json."""
     panels = []
     for k in dict.fromkeys(box["k"] for box in result["boxes"]):
@@ -82,28 +66,34 @@ def draw(result: Mapping[str, Any]) -> Any:
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """The boxes for reading, from result.json."""
-    boxes = result["boxes"]
     return pd.DataFrame(
-        {
-            "dataset": [box["dataset"] for box in boxes],
-            "model": [box["model"] for box in boxes],
-            "k": [box["k"] for box in boxes],
-            "removed": [f"{box['mean_removed']:.1f}" for box in boxes],
-            "median": [f"{box['median']:+.3f}" for box in boxes],
-            "quartiles": ["{:+.3f} to {:+.3f}".format(*box["quartiles"]) for box in boxes],
-            "n": [box["n"] for box in boxes],
-        }
+        [
+            {
+                "dataset": box["dataset"],
+                "model": box["model"],
+                "k": box["k"],
+                "removed": f"{box['mean_removed']:.1f}",
+                "median": f"{box['median']:+.3f}",
+                "quartiles": "{:+.3f} to {:+.3f}".format(*box["quartiles"]),
+                "n": box["n"],
+            }
+            for box in result["boxes"]
+        ]
     )
 
 
 def main() -> None:
-    folder = run_flags.run_dir("figures")
+    folder = run_flags.run_dir("figures") / NAME
     tables = table_files.read()
     if not tables:
         raise InputError("name finished tables with --tables: runs/nations-distmult/table1/result.json, for one.")
-    result = run(tables, folder, run_flags.OVERWRITE.value)
+    result = {"boxes": [box for table in tables for box in _boxes(table)]}
+    settings = {"made_from": [table["settings"] for table in tables]}
+    with RunDir.begin(folder, settings, overwrite=run_flags.OVERWRITE.value) as stage:
+        figures.save(draw(result), stage.path / f"{NAME}.png")
+        stage.finish(result)
     print(as_text(frame(result)))
-    print(f"Written to {folder / NAME}: {NAME}.png, result.json.")
+    print(f"Written to {folder}: {NAME}.png, result.json.")
 
 
 if __name__ == "__main__":

@@ -14,29 +14,28 @@ import numpy as np
 import pandas as pd
 from absl import flags
 
-from experiments import common, evaluate_flags, explain_flags, gr_table1, run_flags, seed_flags, train_flags
-from experiments.removal_table import Asked
-from gr_tf.data.triples import TripleSet
+from experiments import gr_table1, removal_flags, seed_flags
+from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.errors import InputError
-from gr_tf.report.run_dir import RunDir
+from gr_tf.report import removal_table
+from gr_tf.report.removal_table import Asked
 from gr_tf.report.tables import as_text
-from gr_tf.training.config import TrainConfig
+from gr_tf.runs.run_dir import RunDir
+from gr_tf.tasks.triples import TripleTask
 
-for module in (evaluate_flags, explain_flags, run_flags, seed_flags, train_flags):
+for module in (removal_flags, seed_flags):
     flags.adopt_module_key_flags(module)
-
 
 DEFAULTS = {"num_seeds": 5}
 
 
-def run(triples: TripleSet, config: TrainConfig, run_dir: pathlib.Path, asked: Asked, num_seeds: int) -> dict[str, Any]:
+def run(task: TripleTask, run_dir: pathlib.Path, asked: Asked, num_seeds: int) -> dict[str, Any]:
     """Runs what is missing of the seeds and writes first{num_seeds}/result.json.
 
     Args:
-        triples: the dataset.
-        config: the training of the first seed.
+        task: the training of the first seed.
         run_dir: the folder; each seed has a subfolder.
-        asked: see gr_table1; NH draws others for each seed.
+        asked: NH draws others for each seed.
         num_seeds: how many.
 
     Returns:
@@ -45,13 +44,13 @@ def run(triples: TripleSet, config: TrainConfig, run_dir: pathlib.Path, asked: A
     if num_seeds < 2:
         raise InputError(f"num_seeds must be at least 2 to show a spread; got {num_seeds}.")
     results = [
-        gr_table1.run(
-            triples,
-            dataclasses.replace(config, seed=seed),
+        removal_table.run(
+            task.with_config(seed=seed),
             run_dir / f"seed{seed}",
             dataclasses.replace(asked, nh_seed=asked.nh_seed + seed, reuse=True),
+            gr_table1.NAME,
         )
-        for seed in range(config.seed, config.seed + num_seeds)
+        for seed in range(task.config.seed, task.config.seed + num_seeds)
     ]
     # Every seed's settings but the fingerprints, which are its own.
     settings = {name: value for name, value in results[0]["settings"].items() if not name.endswith("_fingerprint")}
@@ -61,8 +60,8 @@ def run(triples: TripleSet, config: TrainConfig, run_dir: pathlib.Path, asked: A
         ranking = pd.DataFrame([{r["metric"]: r["value"] for r in result["test_ranking"]} for result in results])
         whole.finish(
             {
-                "dataset": triples.name,
-                "model": config.model,
+                "dataset": task.dataset.name,
+                "model": task.config.model,
                 "table": rows,
                 "test_ranking": {
                     "mean": ranking.mean().to_dict(),
@@ -88,32 +87,29 @@ def _spread(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def frame(result: dict[str, Any]) -> pd.DataFrame:
     """The spread for reading, from result.json."""
 
-    def cell(row: dict[str, Any], name: str) -> str:
-        values = row[name]["per_seed"]
-        return f"{row[name]['mean']:.1f} +- {row[name]['sd']:.1f} ({min(values):.0f}-{max(values):.0f})"
+    def cells(row: dict[str, Any], name: str) -> dict[str, Any]:
+        mean, sd, values = (row[name][part] for part in ("mean", "sd", "per_seed"))
+        return {
+            f"{name.upper()}% mean +- sd (range)": f"{mean:.1f} +- {sd:.1f} ({min(values):.0f}-{max(values):.0f})",
+            f"paper {name.upper()}%": row["paper"][name] if row["paper"] else "-",
+        }
 
     rows = result["table"]
     return pd.DataFrame(
-        {
-            "method": [f"{row['method']}-{row['k']}" for row in rows],
-            "PD% mean +- sd (range)": [cell(row, "pd") for row in rows],
-            "paper PD%": [row["paper"]["pd"] if row["paper"] else "-" for row in rows],
-            "TC% mean +- sd (range)": [cell(row, "tc") for row in rows],
-            "paper TC%": [row["paper"]["tc"] if row["paper"] else "-" for row in rows],
-        }
+        [{"method": f"{row['method']}-{row['k']}", **cells(row, "pd"), **cells(row, "tc")} for row in rows]
     )
 
 
 def main() -> None:
-    triples = train_flags.load_dataset()
-    config = train_flags.config_of_flags(triples.name)
-    folder = run_flags.run_dir(f"{triples.name}-{config.model}-seeds")
-    result = run(triples, config, folder, Asked.of_flags(triples.name), seed_flags.NUM_SEEDS.value)
-    print(f"Table 1, {triples.name}, {config.model}, {seed_flags.NUM_SEEDS.value} seeds from {config.seed}")
+    task, num_seeds = triple_flags.load_task(), seed_flags.NUM_SEEDS.value
+    name, config = task.dataset.name, task.config
+    folder = run_flags.run_dir(f"{name}-{config.model}-seeds")
+    result = run(task, folder, removal_flags.asked(task.dataset), num_seeds)
+    print(f"Table 1, {name}, {config.model}, {num_seeds} seeds from {config.seed}")
     print(as_text(frame(result)))
     mean, sd = result["test_ranking"]["mean"], result["test_ranking"]["sd"]
-    print("test ranking: " + ", ".join(f"{name} {mean[name]:.2f} +- {sd[name]:.2f}" for name in mean))
-    print(f"Written to {folder / f'first{seed_flags.NUM_SEEDS.value}'}.")
+    print("test ranking: " + ", ".join(f"{metric} {mean[metric]:.2f} +- {sd[metric]:.2f}" for metric in mean))
+    print(f"Written to {folder / f'first{num_seeds}'}.")
 
 
 if __name__ == "__main__":

@@ -5,85 +5,47 @@ python -m experiments.gr_table3_4 --num_seeds=5
 Both models, unless --model names one.
 """
 
-import dataclasses
-import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 from absl import flags
 
-from experiments import common, model_flags, run_flags, seed_flags, train_flags
+from experiments import seed_flags
+from gr_tf.commands import common, config_flags, run_flags, triple_flags
 from gr_tf.data.sources import published_name
 from gr_tf.data.triples import SPLITS, TripleSet
 from gr_tf.report import published
-from gr_tf.report.run_dir import RunDir
+from gr_tf.report.removal_table import ranking_beside_paper
 from gr_tf.report.tables import as_text, mean_and_sd
-from gr_tf.stages import train
-from gr_tf.training.config import MODELS, TrainConfig
+from gr_tf.runs.run_dir import RunDir
+from gr_tf.tasks import stage as training
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.triple_config import TripleConfig
 
-for module in (model_flags, run_flags, seed_flags, train_flags):
+for module in (run_flags, seed_flags, triple_flags):
     flags.adopt_module_key_flags(module)
 
 NAME = "table3_4"
+_MODELS = ("distmult", "complex")
 
 
-def run(
-    triples: TripleSet,
-    configs: Sequence[TrainConfig],
-    run_dir: pathlib.Path,
-    num_seeds: int,
-    *,
-    overwrite: bool = False,
-    checkpoint_seconds: float = 30.0,
-) -> dict[str, Any]:
-    """Trains what is missing and writes table3_4/result.json.
-
-    Args:
-        triples: the dataset.
-        configs: one for each model, with its first seed.
-        run_dir: the folder; each training has a subfolder.
-        num_seeds: trainings of each model.
-        overwrite: drop what was written.
-        checkpoint_seconds: see stages.train.run.
-
-    Returns:
-        What result.json holds.
-    """
-    settings = {
-        "checksums": dict(triples.checksums),
-        "configs": [config.to_dict() for config in configs],
-        "num_seeds": num_seeds,
-    }
-    name = published_name(triples.checksums)
-    rows = []
-    for config in configs:
-        rankings = []
-        for seed in range(config.seed, config.seed + num_seeds):
-            trained = train.run(
-                triples,
-                dataclasses.replace(config, seed=seed),
-                run_dir / f"{config.model}-seed{seed}",
-                overwrite=overwrite,
-                reuse=True,
-                checkpoint_seconds=checkpoint_seconds,
-            ).result()
-            rankings.append({row["metric"]: row["value"] for row in trained["test_ranking"]})
-        paper = published.ranking_figures(name, config.model, config.loss)
-        for metric in rankings[0]:
-            values = [ranking[metric] for ranking in rankings]
-            rows.append({"model": config.model, "metric": metric, "per_seed": values, "paper": paper.get(metric)})
-    statistics = {"entities": len(triples.entities), "relations": len(triples.relations)}
-    statistics |= {split: len(getattr(triples, split)) for split in SPLITS}
-    with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite) as stage:
-        result = {
-            "dataset": triples.name,
-            "notes": list(triples.notes),
-            "statistics": [{"what": what, "value": value} for what, value in statistics.items()],
-            "ranking": rows,
-        }
-        stage.finish(result)
-        return dict(stage.result())
+def _rankings(triples: TripleSet, config: TripleConfig) -> list[dict[str, Any]]:
+    """Trains what is missing of the seeds of one model; a row a metric."""
+    rows: dict[str, dict[str, Any]] = {}
+    for number in range(seed_flags.NUM_SEEDS.value):
+        task = TripleTask(triples, config).with_config(seed=config.seed + number)
+        trained = training.train(
+            task,
+            run_flags.run_dir(f"{triples.name}-tables3-4") / f"{config.model}-seed{task.config.seed}",
+            overwrite=run_flags.OVERWRITE.value,
+            reuse=True,
+            checkpoint_seconds=run_flags.CHECKPOINT_SECONDS.value,
+        ).result()
+        for row in ranking_beside_paper(trained, task):
+            new = {"model": config.model, "metric": row["metric"], "per_seed": [], "paper": row["paper"]}
+            rows.setdefault(row["metric"], new)["per_seed"].append(row["value"])
+    return list(rows.values())
 
 
 def statistics_frame(result: Mapping[str, Any]) -> pd.DataFrame:
@@ -115,21 +77,26 @@ def ranking_frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def main() -> None:
-    triples = train_flags.load_dataset()
-    folder = run_flags.run_dir(f"{triples.name}-tables3-4")
-    models = [model_flags.MODEL.value] if model_flags.MODEL.value else list(MODELS)
-    configs = [train_flags.config_of_flags(triples.name, model=model) for model in models]
-    result = run(
-        triples,
-        configs,
-        folder,
-        seed_flags.NUM_SEEDS.value,
-        overwrite=run_flags.OVERWRITE.value,
-        checkpoint_seconds=model_flags.CHECKPOINT_SECONDS.value,
-    )
+    triples = triple_flags.load_dataset()
+    named = config_flags.asked(TripleConfig).get("model")
+    models = _MODELS if named is None else (named,)
+    configs = [triple_flags.config_of_flags(triples.name, model=model) for model in models]
+    ranking = [row for config in configs for row in _rankings(triples, config)]
+    statistics = {"entities": len(triples.entities), "relations": len(triples.relations)}
+    statistics |= {split: len(getattr(triples, split)) for split in SPLITS}
+    settings = {
+        "checksums": dict(triples.checksums),
+        "configs": [config.to_dict() for config in configs],
+        "num_seeds": seed_flags.NUM_SEEDS.value,
+    }
+    folder = run_flags.run_dir(f"{triples.name}-tables3-4") / NAME
+    with RunDir.begin(folder, settings, overwrite=run_flags.OVERWRITE.value) as stage:
+        told = [{"what": what, "value": value} for what, value in statistics.items()]
+        stage.finish({"dataset": triples.name, "notes": list(triples.notes), "statistics": told, "ranking": ranking})
+    result = stage.result()
     print(as_text(statistics_frame(result)))
     print(as_text(ranking_frame(result)))
-    print(f"Written to {folder / NAME}.")
+    print(f"Written to {folder}.")
 
 
 if __name__ == "__main__":

@@ -6,32 +6,32 @@ python -m experiments.gr_train --data_dir=my/folder  # your train.txt, valid.txt
 
 from absl import flags
 
-from experiments import common, model_flags, run_flags, train_flags
+from gr_tf.commands import common, run_flags, triple_flags
+from gr_tf.report.removal_table import ranking_beside_paper
 from gr_tf.report.tables import as_text, ranking_frame
-from gr_tf.stages import train
+from gr_tf.tasks import stage as training
 
-for module in (run_flags, train_flags):
+for module in (run_flags, triple_flags):
     flags.adopt_module_key_flags(module)
 
 STEPS_TOLD = {"dense": "the whole table", "rows": "the rows it touches (the others catch up)"}
 
 
 def main() -> None:
-    triples = train_flags.load_dataset()
-    config = train_flags.config_of_flags(triples.name)
-    stage = train.run(
-        triples,
-        config,
+    task = triple_flags.load_task()
+    triples, config = task.dataset, task.config
+    stage = training.train(
+        task,
         run_flags.run_dir(f"{triples.name}-{config.model}"),
         overwrite=run_flags.OVERWRITE.value,
-        checkpoint_seconds=model_flags.CHECKPOINT_SECONDS.value,
+        checkpoint_seconds=run_flags.CHECKPOINT_SECONDS.value,
     )
     result = stage.result()
     last = result["history"][result["epoch"] - 1]
     print(f"Trained {config.model} on {triples.name}: {triples.num_examples} triples, {config.epochs} epochs,")
-    print(f"{STEPS_TOLD[result['steps']]} at each step.")
-    print(f"Selected epoch {result['epoch']}: validation MRR {last['validation_mrr']:.4f}.")
-    print(as_text(ranking_frame(result["test_ranking"])))
+    print(f"{STEPS_TOLD[task.steps.kernel.name]} at each step.")
+    print(f"Selected epoch {result['epoch']}: validation MRR {last['validation']['mrr']:.4f}.")
+    print(as_text(ranking_frame(ranking_beside_paper(result, task))))
     print(f"Written to {stage.path}; next: python -m experiments.gr_explain --run_dir={stage.path.parent}")
 
 

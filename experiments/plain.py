@@ -1,42 +1,38 @@
 """The plain way of writing what the library does: what the benchmark compares it with."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from gr_tf.attribution.example_losses import Checkpoint, SequenceLosses
-from gr_tf.data.adjacency import AdjacencyIndex
 from gr_tf.data.negatives import draw_candidates
 from gr_tf.data.triples import Query
-from gr_tf.losses import softmax_loss
-from gr_tf.training.rating_trainer import RatingTrainer
-from gr_tf.training.trainer import Trainer
+from gr_tf.runs.engine import tf
+from gr_tf.tasks.example_losses import ExampleLosses
+from gr_tf.tasks.ratings import RatingTask
+from gr_tf.tasks.trained import Checkpoint, Trained
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.losses import softmax_loss
+from gr_tf.types import Tensor
 
 
-def training_steps(trainer: Trainer) -> Callable[[int], None]:
+def training_steps(task: TripleTask) -> Callable[[int], None]:
     """Trains so many steps: a tf.function call each, Keras's Adam, tables copied before and after."""
-    triples, model = trainer.triples, trainer.model
-    n = model.num_entities
-    entities = tf.Variable(trainer.initial_table[:n])
-    relations = tf.Variable(trainer.initial_table[n:])
-    optimizer = keras.optimizers.Adam(trainer.config.learning_rate, epsilon=1e-7)
+    triples, model, config = task.dataset, task.model, task.config
+    n, table = model.num_entities, task.initial_parameters.table
+    entities, relations = tf.Variable(table[:n]), tf.Variable(table[n:])
+    optimizer = tf.keras.optimizers.Adam(config.learning_rate, epsilon=1e-7)
     optimizer.build([entities, relations])
-    influence = np.zeros((triples.num_examples, 3, model.width), trainer.config.dtype)
+    influence = np.zeros((triples.num_examples, 3, model.width), config.dtype)
 
     @tf.function
-    def step(head: Any, relation: Any, candidates: Any) -> None:
+    def step(head: Tensor, relation: Tensor, candidates: Tensor) -> None:
         with tf.GradientTape() as tape:
             scores = model.score(entities[head], relations[relation], tf.gather(entities, candidates))
             loss = softmax_loss(scores)
         gradients = tape.gradient(loss, [entities, relations])
         optimizer.apply_gradients(zip(map(tf.convert_to_tensor, gradients), [entities, relations], strict=True))
 
-    candidates = tf.constant(
-        draw_candidates(triples.train, 0, n, trainer.config.num_negatives, trainer.config.negatives_seed)
-    )
+    candidates = tf.constant(draw_candidates(triples.train, 0, n, config.num_negatives, config.negatives_seed))
     train = tf.constant(triples.train)
 
     def steps(count: int) -> None:
@@ -51,18 +47,17 @@ def training_steps(trainer: Trainer) -> Callable[[int], None]:
     return steps
 
 
-def rating_training_steps(trainer: RatingTrainer) -> Callable[[int], None]:
+def rating_training_steps(task: RatingTask) -> Callable[[int], None]:
     """Trains so many steps: a tf.function call each, Keras's Adam."""
-    ratings, model, config = trainer.ratings, trainer.model, trainer.config
-    start = trainer.initial_state().parameters
-    table, *network = (tf.Variable(array) for array in (start.table, *start.network))
-    optimizer = keras.optimizers.Adam(config.learning_rate, epsilon=1e-8)
+    ratings, model, config = task.dataset, task.model, task.config
+    table, *network = map(tf.Variable, task.initial_parameters.arrays)
+    optimizer = tf.keras.optimizers.Adam(config.learning_rate, epsilon=1e-8)
     optimizer.build([table, *network])
     rows = tf.constant(model.rows_of(ratings.train.pairs))
     values = tf.constant(ratings.train.values, config.dtype)
 
     @tf.function
-    def step(batch: Any) -> None:
+    def step(batch: Tensor) -> None:
         users, items = tf.unstack(tf.gather(rows, batch), axis=1)
         with tf.GradientTape() as tape:
             predicted = model.predict(tf.gather(table, users), tf.gather(table, items), network)
@@ -84,12 +79,12 @@ def rating_training_steps(trainer: RatingTrainer) -> Callable[[int], None]:
     return steps
 
 
-def tracin(losses: SequenceLosses, checkpoint: Checkpoint) -> Callable[[Sequence[np.ndarray], int], np.ndarray]:
+def tracin(losses: ExampleLosses, checkpoint: Checkpoint) -> Callable[[Sequence[np.ndarray], int], np.ndarray]:
     """Scores so many training sequences for a test sequence: a gradient each, all kept, then their dot products."""
-    arrays = [tf.constant(array) for array in (checkpoint.table, *checkpoint.shared)]
+    arrays = [tf.constant(array) for array in checkpoint.parameters.arrays]
 
     @tf.function
-    def gradient(history: Any, target: Any) -> Any:
+    def gradient(history: Tensor, target: Tensor) -> Tensor:
         with tf.GradientTape() as tape:
             tape.watch(arrays[1:])
             loss = losses.losses(tf.gather(arrays[0], history), arrays[1:], (history, target))[0]
@@ -103,30 +98,27 @@ def tracin(losses: SequenceLosses, checkpoint: Checkpoint) -> Callable[[Sequence
     return score
 
 
-def explaining(
-    trainer: Trainer, table: np.ndarray, deltas: np.ndarray, most: int | None = None
-) -> Callable[[Sequence[Query]], float]:
+def explaining(trained: Trained, most: int | None = None) -> Callable[[Sequence[Query]], float]:
     """Explains queries: rolled-back tables assigned one triple at a time, the model asked again.
 
     Args:
-        trainer: of the model.
-        table: [num_rows, width].
-        deltas: [num_examples, 3, width].
+        trained: the model, with the deltas of its training.
         most: of each query's adjacent triples, stop after so many; None: all.
 
     Returns:
         A function of queries that returns which share of their adjacent triples it rolled back.
     """
-    model, triples = trainer.model, trainer.triples
-    index = AdjacencyIndex(triples)
+    task, table, deltas = trained.task, trained.parameters.table, trained.deltas
+    assert deltas is not None
+    model, triples = task.model, task.dataset
     variable = tf.Variable(table)
 
     @tf.function
-    def probability(head: Any, relation: Any, tail: Any) -> Any:
+    def probability(head: Tensor, relation: Tensor, tail: Tensor) -> Tensor:
         return tf.nn.softmax(model.score_all_tails(variable, head[None], relation[None]))[0, tail]
 
     def explain(queries: Sequence[Query]) -> float:
-        adjacent = [index.adjacent(query) for query in queries]
+        adjacent = [task.related(query) for query in queries]
         done = [ids[:most] for ids in adjacent]
         for query, example_ids in zip(queries, done, strict=True):
             ids = [tf.constant(i) for i in (query.head, query.relation, query.tail)]

@@ -2,11 +2,11 @@
 
 from absl import flags
 
-from experiments import k_flag
-from gr_tf.attribution.queries import named_query
+from gr_tf.commands import k_flag
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
-from gr_tf.stages.train import TrainedRun
+from gr_tf.tasks.task import OPEN
+from gr_tf.tasks.trained import Trained
 
 _HEAD = flags.DEFINE_string("head", None, "Head of the one question to explain.")
 _RELATION = flags.DEFINE_string("relation", None, "Relation of the one question to explain.")
@@ -14,7 +14,7 @@ _TAIL = flags.DEFINE_string("tail", None, "Tail to explain; default: the most pr
 flags.adopt_module_key_flags(k_flag)
 
 
-def asked(trained: TrainedRun) -> Query | None:
+def asked(trained: Trained) -> Query | None:
     """The question of the flags, or None.
 
     Raises:
@@ -24,4 +24,6 @@ def asked(trained: TrainedRun) -> Query | None:
         return None
     if _HEAD.value is None or _RELATION.value is None:
         raise InputError("one question needs both --head and --relation.")
-    return named_query(trained.trainer.model, trained.table, trained.triples, _HEAD.value, _RELATION.value, _TAIL.value)
+    tail = OPEN if _TAIL.value is None else _TAIL.value
+    query: Query = trained.task.ask(trained.parameters, (_HEAD.value, _RELATION.value, tail))[0]
+    return query

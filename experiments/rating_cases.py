@@ -1,9 +1,5 @@
 """The benchmark's cases of rating models, at MovieLens-1M's shape."""
 
-import dataclasses
-import itertools
-import pathlib
-import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -14,21 +10,19 @@ from experiments import plain
 from experiments.timing import fastest
 from gr_tf.attribution.fia import Fia
 from gr_tf.attribution.fia_settings import FiaSettings
-from gr_tf.attribution.rollback_store import RollbackStore
-from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit, make_rating_set
-from gr_tf.evaluation.journal import Journal
-from gr_tf.evaluation.rating_retraining import Retrained, removals_of, retrain_ratings
-from gr_tf.evaluation.retraining import available_cores
-from gr_tf.training.rating_config import RatingTrainConfig
-from gr_tf.training.rating_trainer import RatingTrainer
-from gr_tf.training.single_rating_trainer import SingleRatingTrainer
+from gr_tf.data.ratings import RatingQuery, RatingSplit, make_rating_set
+from gr_tf.evaluation.retraining import Retraining, available_cores, retrain
+from gr_tf.tasks.ratings import RatingTask
+from gr_tf.tasks.trained import train_in_memory
+from gr_tf.training.rating_config import RatingConfig
+from gr_tf.training.rollback_store import RollbackStore
 
 _NUM_RATINGS, _NUM_USERS, _NUM_ITEMS = 1_000_000, 6_040, 3_260
 _STEPS = 500
 _NUM_POINTS = 200
 
 
-def _ratings() -> RatingSet:
+def _task(model: str, **config: Any) -> RatingTask:
     """Random ratings, so that the benchmark needs no download; a few users and items have many."""
     generator = np.random.default_rng(0)
     frame = pd.DataFrame(
@@ -38,46 +32,38 @@ def _ratings() -> RatingSet:
         }
     )
     frame["rating"] = generator.integers(1, 6, size=_NUM_RATINGS).astype(float)
-    return make_rating_set("random", frame, {}, RatingSplit())
-
-
-def _trainer(model: str, **config: Any) -> RatingTrainer:
-    return RatingTrainer(_ratings(), RatingTrainConfig(model=model, steps=_STEPS, **config))
+    ratings = make_rating_set("random", frame, {}, RatingSplit())
+    settings: dict[str, Any] = {"steps": _STEPS} | config
+    return RatingTask(ratings, RatingConfig(model=model, **settings))
 
 
 def _training_plainly(model: str, **config: Any) -> float:
     """Microseconds a step of the plain way."""
-    steps = plain.rating_training_steps(_trainer(model, **config))
+    steps = plain.rating_training_steps(_task(model, **config))
     steps(5)
     return 1e6 * fastest(lambda: steps(_STEPS)) / _STEPS
 
 
 def _training(model: str) -> float:
     """Microseconds a step."""
-    trainer = _trainer(model)
-    start = trainer.initial_state()
-    trainer.run(start, _STEPS, seed=0)
-    return 1e6 * fastest(lambda: trainer.run(start, _STEPS, seed=0)) / _STEPS
+    task = _task(model)
+    task.train()
+    return 1e6 * fastest(task.train) / _STEPS
 
 
 def _single_training(model: str, *, tracking: bool = True) -> float:
     """Microseconds a step at batch size 1, with tracking."""
-    config = RatingTrainConfig(model=model, batch_size=1, steps=1_000 * _STEPS)
-    trainer = SingleRatingTrainer(_ratings(), config)
-    store = RollbackStore(trainer.ratings.num_examples, trainer.model.width, config.dtype, rows=2)
-    trainer.run(store=store)
-    return 1e6 * fastest(lambda: trainer.run(store=store if tracking else None)) / config.steps
+    task = _task(model, batch_size=1, steps=1_000 * _STEPS)
+    store = RollbackStore(task.num_examples, task.model.width, task.config.dtype, rows=2)
+    task.train(store=store)
+    return 1e6 * fastest(lambda: task.train(store=store if tracking else None)) / task.config.steps
 
 
 def _explaining(model: str, solver: str = "direct", *, in_a_batch: bool = False) -> float:
     """Milliseconds a test point, all its related ratings scored."""
-    trainer = _trainer(model)
-    ratings, config = trainer.ratings, trainer.config
-    parameters = trainer.run(trainer.initial_state(), _STEPS, seed=0).parameters
-    fia = Fia(
-        config.make_model(ratings, "float64"), parameters, ratings, config.weight_decay, FiaSettings(solver=solver)
-    )
-    pairs = np.random.default_rng(0).permutation(ratings.test.pairs)[: _NUM_POINTS if in_a_batch else 10]
+    trained = train_in_memory(_task(model))
+    fia = Fia(trained, FiaSettings(solver=solver))
+    pairs = np.random.default_rng(0).permutation(trained.task.dataset.test.pairs)[: _NUM_POINTS if in_a_batch else 10]
     queries = [RatingQuery(int(user), int(item)) for user, item in pairs]
     fia.rank(queries[0])
     explain: Callable[[], object] = (
@@ -88,18 +74,14 @@ def _explaining(model: str, solver: str = "direct", *, in_a_batch: bool = False)
 
 def _retraining(jobs: int) -> float:
     """Seconds of eight retrainings."""
-    trainer = _trainer("mf")
-    state = trainer.run(trainer.initial_state(), _STEPS, seed=0)
-    removals = removals_of([0, 1, 2])
-    with tempfile.TemporaryDirectory() as folder:
-        names = (pathlib.Path(folder) / f"{i}.jsonl" for i in itertools.count())
-
-        def retrain() -> None:
-            journal = Journal(next(names), [field.name for field in dataclasses.fields(Retrained)])
-            list(retrain_ratings(trainer, state, [_STEPS], trainer.ratings.test.pairs, removals, (1, 2), journal, jobs))
-            journal.close()
-
-        return fastest(retrain)
+    trained = train_in_memory(_task("mf"))
+    queries = [RatingQuery(int(user), int(item)) for user, item in trained.task.dataset.test.pairs[:3]]
+    asked = [
+        Retraining.of(trained, removed, "value", queries, seed=seed)
+        for removed in ((), (0,), (1,), (2,))
+        for seed in (1, 2)
+    ]
+    return fastest(lambda: list(retrain(asked, jobs, known=[trained])))
 
 
 def _of(model: str) -> dict[str, Callable[[], float]]:

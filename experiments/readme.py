@@ -1,9 +1,8 @@
-"""Puts the figures of experiments/results/ into README.md and BUILD_NOTES.md.
+"""Writes the tables of the documents, from experiments/results/ and from the registry of methods.
 
 python -m experiments.readme
 
-A place for figures is a pair of comments, <!-- figures: NAME --> and <!-- end -->; NAME is a key of
-FIGURES.
+A table's place is between two comments, <!-- figures: NAME --> and <!-- end -->; NAME is a key of FIGURES.
 """
 
 import pathlib
@@ -15,88 +14,90 @@ import pandas as pd
 
 from experiments import (
     benchmark,
-    common,
-    fia_rq1,
-    fia_rq2,
-    fia_rq3,
-    fidelity_rating_rollback,
-    fidelity_ratings,
-    fidelity_tables,
     find_suspects,
     gr_defects,
-    gr_figure2,
     gr_figure4,
     gr_seeds,
     gr_stability,
     gr_table2,
     gr_table3_4,
     gr_table5,
-    loo_atlas,
-    tracin_removal,
-    tracin_table1,
 )
-from gr_tf import files
 from gr_tf.asking.answer import signed
 from gr_tf.asking.check import check_frame, check_of_dict, conclusion
+from gr_tf.attribution.methods import methods_of
+from gr_tf.commands import common
+from gr_tf.report import fia_tables, fidelity_tables, figure2, tracin_tables
 from gr_tf.report.tables import as_markdown, removal_frame
+from gr_tf.runs import files
 
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "experiments" / "results"
-DOCUMENTS = ("README.md", "BUILD_NOTES.md")
+DOCUMENTS = ("README.md", "experiments/README.md")
 _PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+# In the order of the papers.
+KINDS = ("triples", "ratings", "sequences", "keras")
+_DATASETS = ("nations", "fb15k237", "movielens")
+_TABLES_1 = [f"table1_{dataset}_{model}" for dataset in _DATASETS for model in ("distmult", "complex")]
+
+Frame = Callable[[Any], pd.DataFrame]
+Text = Callable[[], str]
 
 
-# In the order of the paper's tables.
-_MODELS = [(dataset, model) for dataset in ("nations", "fb15k237", "movielens") for model in ("distmult", "complex")]
+def _results(*names: str) -> list[Any]:
+    """The result files of some names, which may have wildcards, in alphabetical order each."""
+    return [files.read_json(path) for name in names for path in sorted(RESULTS.glob(f"{name}.json"))]
 
 
-def _removal_table(name: str) -> str:
-    return as_markdown(removal_frame(_read(name)["table"]))
+def _each(
+    frame: Frame, *names: str, above: Callable[[Any], str] | None = None, below: Callable[[Any], str] | None = None
+) -> Text:
+    """One table of several results, with a line on the first above or below it."""
+
+    def text() -> str:
+        results = _results(*names)
+        lines = ["" if line is None else line(results[0]) for line in (above, below)]
+        table = as_markdown(pd.concat([frame(result) for result in results]))
+        return "\n\n".join(part for part in (lines[0], table, lines[1]) if part)
+
+    return text
 
 
-def _table_1(metric: str) -> str:
-    """PD% or TC% of every dataset and model that there is a result for, the paper's in brackets."""
-    rows = []
-    for dataset, model in _MODELS:
-        name = f"table1_{dataset}_{model}"
-        if (RESULTS / f"{name}.json").exists():
-            result = _read(name)
-            cells = {
-                f"{row['method']}-{row['k']}": f"{row[metric]:.0f} ({row['paper'][metric]})" for row in result["table"]
-            }
-            rows.append({"dataset": dataset, "model": model, "n": result["num_queries"], **cells})
-    return as_markdown(pd.DataFrame(rows))
+def _together(frame: Frame, name: str) -> Text:
+    """The table that a function makes of a list of results."""
+    return lambda: as_markdown(frame(_results(name)))
 
 
-def _intervals(metric: str) -> str:
-    """The cells of Tables 1 and 2 that have the paper's figure outside their 95% interval."""
-    names = [f"table1_{dataset}_{model}" for dataset, model in _MODELS] + ["table2_nations_distmult"]
-    outside = []
-    for name in names:
-        if (RESULTS / f"{name}.json").exists():
-            result = _read(name)
-            for row in result["table"]:
-                paper = row["paper"][metric]
-                low, high = row[f"{metric}_interval"]
-                if paper is not None and not low <= paper <= high:
-                    outside.append(
-                        {
-                            "table": name.split("_", maxsplit=1)[0].replace("table", "Table "),
-                            "dataset": result["dataset"],
-                            "model": result["model"],
-                            "row": f"{row['method']}-{row['k']}",
-                            f"{metric.upper()}% [95%]": f"{row[metric]:.1f} [{low:.1f}, {high:.1f}]",
-                            "paper": paper,
-                            "n": row["n"],
-                        }
-                    )
-    return as_markdown(pd.DataFrame(outside)) if outside else "None."
+def _table_1(metric: str) -> Frame:
+    """PD% or TC% of one dataset and model, the paper's in brackets: one row."""
+
+    def frame(result: Any) -> pd.DataFrame:
+        cells = {
+            f"{row['method']}-{row['k']}": f"{row[metric]:.0f} ({row['paper'][metric]})" for row in result["table"]
+        }
+        return pd.DataFrame([{**_setting(result), "n": result["num_queries"], **cells}])
+
+    return frame
 
 
-def _several(prefix: str, frame: Callable[[Any], pd.DataFrame]) -> str:
-    """One table of the results of several datasets."""
-    names = [f"{prefix}_{dataset}" for dataset in ("nations", "fb15k237", "movielens")]
-    return as_markdown(pd.concat([frame(_read(name)) for name in names if (RESULTS / f"{name}.json").exists()]))
+def _outside(metric: str) -> Frame:
+    """The cells of Table 1 or 2 that have the paper's figure outside their 95% interval."""
+
+    def frame(result: Any) -> pd.DataFrame:
+        rows = []
+        for row in result["table"]:
+            paper, (low, high) = row["paper"][metric], row[f"{metric}_interval"]
+            if paper is not None and not low <= paper <= high:
+                cells = {"row": f"{row['method']}-{row['k']}", "ours": f"{row[metric]:.1f} [{low:.1f}, {high:.1f}]"}
+                table = {"table": "Table 2" if "significance" in result else "Table 1"}
+                rows.append({**table, **_setting(result), **cells, "paper": paper, "n": row["n"]})
+        return pd.DataFrame(rows).rename(columns={"ours": f"{metric.upper()}% [95%]"})
+
+    return frame
+
+
+def _setting(result: Any) -> dict[str, str]:
+    return {name: result[name] for name in ("dataset", "model")}
 
 
 def _statistics(result: Any) -> pd.DataFrame:
@@ -105,30 +106,19 @@ def _statistics(result: Any) -> pd.DataFrame:
     return frame.rename(columns={result["dataset"]: "what"})
 
 
-def _significance(name: str) -> str:
-    return as_markdown(gr_table2.significance_frame(_read(name)))
+def _strata(result: Any) -> pd.DataFrame:
+    frame = fidelity_tables.atlas_frame(result)
+    return frame[frame["examples"].isin(("all", "adjacent", "shared >= 2"))]
 
 
-def _table_5() -> str:
-    return as_markdown(gr_table5.frame([_read(path.stem) for path in sorted(RESULTS.glob("table5_*.json"))]))
+def _ranking_over_seeds(result: Any) -> str:
+    mean, sd = result["test_ranking"]["mean"], result["test_ranking"]["sd"]
+    told = ", ".join(f"{metric} {mean[metric]:.1f} +- {sd[metric]:.1f}" for metric in mean)
+    return f"Test ranking over the same {len(result['epochs'])} seeds: {told}."
 
 
-def _fia_rq1(frame: Callable[[list[Any]], pd.DataFrame]) -> str:
-    return as_markdown(frame([_read(path.stem) for path in sorted(RESULTS.glob("fia_rq1_*.json"))]))
-
-
-def _fia_rq2() -> str:
-    return as_markdown(pd.concat([fia_rq2.frame(_read(path.stem)) for path in sorted(RESULTS.glob("fia_rq2_*.json"))]))
-
-
-def _fia_rq3(name: str) -> str:
-    result = _read(name)
-    table = fia_rq3.frame(result["item_based"]).drop(columns=["user", "example_id"])
-    return f"{fia_rq3.summary(result)}\n\n{as_markdown(table)}"
-
-
-def _explanation(name: str) -> str:
-    told = _read(name)
+def _explanation() -> str:
+    (told,) = _results("explain_nations")
     examples = pd.DataFrame([*told["proponents"], *told["opponents"]])
     examples["influence"] = examples["influence"].map(signed)
     checks = [check_of_dict(check) for check in told["checks"]]
@@ -138,94 +128,78 @@ def _explanation(name: str) -> str:
     )
 
 
-def _atlas() -> str:
-    tables = [loo_atlas.frame(_read(path.stem)) for path in sorted(RESULTS.glob("atlas_*.json"))]
-    table = pd.concat(tables)
-    return as_markdown(table[table["examples"].isin(fidelity_tables.STRATA)])
+def _methods() -> str:
+    """What the registry says, a row an entry; of each kind the default first."""
+    defaults = {kind: next(iter(methods_of(kind))) for kind in KINDS}
+    entries = {id(entry): entry for kind in KINDS for entry in methods_of(kind).values()}
+    rows = []
+    for entry in entries.values():
+        kinds = [f"{kind} (default)" if defaults[kind] == entry.name else kind for kind in entry.kinds]
+        rows.append({"method": f"`{entry.name}`", "of": ", ".join(kinds), "what it is": entry.title})
+    return as_markdown(pd.DataFrame(rows))
 
 
-def _fidelity(name: str) -> str:
-    result = _read(name)
-    return f"{fidelity_tables.ceiling_lines(result)}\n\n{as_markdown(fidelity_tables.frame(result))}"
-
-
-def _several_fidelity(frame: Callable[[Any], pd.DataFrame]) -> str:
-    return as_markdown(pd.concat([frame(_read(path.stem)) for path in sorted(RESULTS.glob("fidelity_nations_*.json"))]))
-
-
-def _rating_rollback(name: str) -> str:
-    result = _read(name)
-    told = fidelity_rating_rollback.truth_line(result)
-    return f"{told}\n\n{as_markdown(fidelity_rating_rollback.frame(result))}"
-
-
-def _suspects() -> str:
-    return as_markdown(pd.concat([find_suspects.frame(_read(p.stem)) for p in sorted(RESULTS.glob("suspects_*.json"))]))
-
-
-def _seeds(name: str) -> str:
-    result = _read(name)
-    ranking = result["test_ranking"]
-    means = ", ".join(
-        f"{metric} {ranking['mean'][metric]:.1f} +- {ranking['sd'][metric]:.1f}" for metric in ranking["mean"]
-    )
-    return (
-        f"{as_markdown(gr_seeds.frame(result))}\n\nTest ranking over the same {len(result['epochs'])} seeds: {means}."
-    )
-
-
-FIGURES: dict[str, Callable[[], str]] = {
-    "table1_nations_distmult": lambda: _removal_table("table1_nations_distmult"),
-    "table1_pd": lambda: _table_1("pd"),
-    "table1_tc": lambda: _table_1("tc"),
-    "table1_pd_outside": lambda: _intervals("pd"),
-    "table1_tc_outside": lambda: _intervals("tc"),
-    "table2": lambda: _removal_table("table2_nations_distmult"),
-    "table2_significance": lambda: _significance("table2_nations_distmult"),
-    "table3": lambda: _several("table3_4", _statistics),
-    "table4": lambda: _several("table3_4", gr_table3_4.ranking_frame),
-    "table5": _table_5,
-    "figure2_constraints": lambda: as_markdown(gr_figure2.frame(_read("figure2_constraints"))),
-    "figure2": lambda: as_markdown(gr_figure2.frame(_read("figure2"))),
-    "figure4": lambda: as_markdown(gr_figure4.frame(_read("figure4"))),
-    "stability": lambda: as_markdown(gr_stability.frame(_read("stability_nations"))),
-    "defects": lambda: as_markdown(gr_defects.frame(_read("defects_nations"))),
-    "defects_sigmoid": lambda: as_markdown(gr_defects.frame(_read("defects_nations_sigmoid"))),
-    "defects_merged": lambda: as_markdown(gr_defects.frame(_read("defects_nations_merged"))),
-    "movielens_rate": lambda: as_markdown(gr_table3_4.ranking_frame(_read("table3_4_movielens_rate0.003"))),
-    "seeds_nations_distmult": lambda: _seeds("seeds_nations_distmult"),
-    "seeds_nations_complex": lambda: _seeds("seeds_nations_complex"),
-    "seeds_nations_sigmoid": lambda: _seeds("seeds_nations_sigmoid"),
-    "fia_rq1": lambda: _fia_rq1(fia_rq1.frame),
-    "fia_models": lambda: _fia_rq1(fia_rq1.models_frame),
-    "fia_rq1_steps": lambda: as_markdown(fia_rq1.by_steps_frame(_read("fia_rq1_movielens-1m_mf"))),
-    "fia_rq2": _fia_rq2,
-    "fia_rq3": lambda: _fia_rq3("fia_rq3_movielens-1m_mf"),
-    "tracin_table1": lambda: as_markdown(tracin_table1.frame(_read("tracin_table1_movielens-100k"))),
-    "tracin_removal_published": lambda: as_markdown(tracin_removal.frame(_read("tracin_removal_published"))),
-    "tracin_removal_proper": lambda: as_markdown(tracin_removal.frame(_read("tracin_removal_proper"))),
-    "suspects": _suspects,
-    "atlas": _atlas,
-    "fidelity_nations_distmult": lambda: _fidelity("fidelity_nations_distmult"),
-    "fidelity_nations_complex": lambda: _fidelity("fidelity_nations_complex"),
-    "fidelity_own": lambda: _several_fidelity(fidelity_tables.own_frame),
-    "fidelity_ratings": lambda: as_markdown(
-        fidelity_ratings.frame(_read("ratings_fidelity_movielens-100k_mf")).drop(columns="dataset")
+FIGURES: dict[str, Text] = {
+    "methods": _methods,
+    "explain_nations": _explanation,
+    "table1_nations_distmult": _each(lambda result: removal_frame(result["table"]), "table1_nations_distmult"),
+    "table1_pd": _each(_table_1("pd"), *_TABLES_1),
+    "table1_tc": _each(_table_1("tc"), *_TABLES_1),
+    "table1_pd_outside": _each(_outside("pd"), *_TABLES_1, "table2_nations_distmult"),
+    "table1_tc_outside": _each(_outside("tc"), *_TABLES_1, "table2_nations_distmult"),
+    "table2": _each(lambda result: removal_frame(result["table"]), "table2_nations_distmult"),
+    "table2_significance": _each(gr_table2.significance_frame, "table2_nations_distmult"),
+    "table3": _each(_statistics, *(f"table3_4_{dataset}" for dataset in _DATASETS)),
+    "table4": _each(gr_table3_4.ranking_frame, *(f"table3_4_{dataset}" for dataset in _DATASETS)),
+    "movielens_rate": _each(gr_table3_4.ranking_frame, "table3_4_movielens_rate0.003"),
+    "table5": _together(gr_table5.frame, "table5_*"),
+    "figure2": _each(figure2.frame, "figure2"),
+    "figure2_constraints": _each(figure2.frame, "figure2_constraints"),
+    "figure4": _each(gr_figure4.frame, "figure4"),
+    "stability": _each(gr_stability.frame, "stability_nations"),
+    "defects": _each(gr_defects.frame, "defects_nations"),
+    "defects_sigmoid": _each(gr_defects.frame, "defects_nations_sigmoid"),
+    "defects_merged": _each(gr_defects.frame, "defects_nations_merged"),
+    **{
+        f"seeds_nations_{name}": _each(gr_seeds.frame, f"seeds_nations_{name}", below=_ranking_over_seeds)
+        for name in ("distmult", "complex", "sigmoid")
+    },
+    "fia_rq1": _together(fia_tables.rq1_frame, "fia_rq1_*"),
+    "fia_models": _together(fia_tables.models_frame, "fia_rq1_*"),
+    "fia_rq1_steps": _each(fia_tables.by_steps_frame, "fia_rq1_movielens-1m_mf"),
+    "fia_rq2": _each(fia_tables.rq2_frame, "fia_rq2_*"),
+    "fia_rq3": _each(
+        lambda result: fia_tables.rq3_frame(result["item_based"]).drop(columns=["user", "example_id"]),
+        "fia_rq3_movielens-1m_mf",
+        above=fia_tables.rq3_summary,
     ),
-    "fidelity_rating_rollback": lambda: _rating_rollback("ratings_rollback_movielens-100k_mf"),
-    "fidelity_blends": lambda: _several_fidelity(fidelity_tables.blend_frame),
-    "explain_nations": lambda: _explanation("explain_nations"),
-    "benchmark": lambda: as_markdown(benchmark.frame(_read("benchmark")["rows"])),
+    "tracin_table1": _each(tracin_tables.table1_frame, "tracin_table1_movielens-100k"),
+    "tracin_removal_published": _each(tracin_tables.removal_frame, "tracin_removal_published"),
+    "tracin_removal_proper": _each(tracin_tables.removal_frame, "tracin_removal_proper"),
+    "suspects": _each(find_suspects.frame, "suspects_*"),
+    "atlas": _each(_strata, "atlas_*"),
+    **{
+        f"fidelity_nations_{model}": _each(
+            fidelity_tables.frame, f"fidelity_nations_{model}", above=fidelity_tables.ceiling_lines
+        )
+        for model in ("distmult", "complex")
+    },
+    "fidelity_own": _each(fidelity_tables.own_frame, "fidelity_nations_*"),
+    "fidelity_blends": _each(fidelity_tables.blend_frame, "fidelity_nations_*"),
+    "fidelity_ratings": _each(
+        lambda result: fidelity_tables.one_model_frame(result).drop(columns="dataset"),
+        "ratings_fidelity_movielens-100k_mf",
+    ),
+    "fidelity_rating_rollback": _each(
+        fidelity_tables.seeds_frame, "ratings_rollback_movielens-100k_mf", above=fidelity_tables.truth_line
+    ),
+    "benchmark": _each(lambda result: benchmark.frame(result["rows"]), "benchmark"),
 }
 
 
 def with_figures(text: str) -> str:
-    """A document with its figures made anew from the result files."""
+    """A document with its tables made anew."""
     return _PLACE.sub(lambda match: f"{match[1]}{FIGURES[match[2]]()}\n{match[3]}", text)
-
-
-def _read(name: str) -> Any:
-    return files.read_json(RESULTS / f"{name}.json")
 
 
 def main() -> None:

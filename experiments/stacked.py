@@ -1,34 +1,34 @@
 """Several models trained in one graph, to measure whether they can share a step's overhead.
 
-They cannot (BUILD_NOTES.md, "models in one graph"), so that the library trains one model a graph.
+They cannot (BUILD_NOTES, "Models in one graph"), so that the library trains one model a graph.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from gr_tf.optimizers import Adam
-from gr_tf.training import row_steps
-from gr_tf.training.row_steps import RowSteps
-from gr_tf.training.trainer import Trainer
+from gr_tf.runs.engine import tf
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training import row_kernel
+from gr_tf.training.optimizers import Adam
+from gr_tf.training.row_kernel import RowKernel
+from gr_tf.types import Tensor
 
 # What to do before, untimed, and what is timed.
 Pair = tuple[Callable[[], object], Callable[[], object]]
 
 
-def dense_steps(trainer: Trainer, num_models: int, count: int) -> Pair:
+def dense_steps(task: TripleTask, num_models: int, count: int) -> Pair:
     """Does `count` steps of dense Adam on tables [num_rows, models, width]; softmax loss, no tracking."""
-    model, adam = trainer.model, trainer.config.make_optimizer()
+    model, adam = task.model, task.config.make_optimizer()
     assert isinstance(adam, Adam)
-    plan = trainer.block_plan(0)
-    start = tf.constant(np.repeat(trainer.initial_table[:, None], num_models, axis=1))
-    rate = tf.constant(trainer.config.learning_rate, start.dtype)
+    plan = task.steps.block_plan(0)
+    start = tf.constant(np.repeat(task.initial_parameters.table[:, None], num_models, axis=1))
+    rate = tf.constant(task.config.learning_rate, start.dtype)
 
     @tf.function(jit_compile=True)
-    def run(table: Any) -> Any:
-        def body(i: Any, table: Any, mean: Any, square: Any) -> tuple[Any, ...]:
+    def run(table: Tensor) -> Tensor:
+        def body(i: Tensor, table: Tensor, mean: Tensor, square: Tensor) -> tuple[Tensor, ...]:
             rows = tf.gather(plan, i)
             before = tf.gather(table, rows)
             with tf.GradientTape() as tape:
@@ -46,26 +46,26 @@ def dense_steps(trainer: Trainer, num_models: int, count: int) -> Pair:
     return lambda: None, lambda: run(start).numpy()
 
 
-def row_adam_steps(trainer: Trainer, num_models: int, count: int) -> Pair:
+def row_adam_steps(task: TripleTask, num_models: int, count: int) -> Pair:
     """Does `count` steps of row Adam on a memory [rows, models, numbers]: one loop, gather, and scatter for all."""
-    steps = trainer.steps
-    assert isinstance(steps, RowSteps)
-    plan = trainer.block_plan(0)
-    state = steps.start(trainer.initial_table, trainer.config.learning_rate)
+    kernel = task.steps.kernel
+    assert isinstance(kernel, RowKernel)
+    plan = task.steps.block_plan(0)
+    state = kernel.start(task.initial_parameters.table, task.config.learning_rate)
     numbers = state.memory.shape[1]
     memory = tf.Variable(np.repeat(state.memory.numpy()[:, None], num_models, axis=1))
-    arithmetic = row_steps.arithmetic(trainer.model, trainer.config.loss, steps.optimizer, plan.most_repeated)
+    arithmetic = row_kernel.arithmetic(task.model, task.config.loss, kernel.optimizer, plan.most_repeated)
 
     @tf.function(jit_compile=True)
-    def all_models(rows: Any, ids: Any, places: Any, step: Any) -> Any:
+    def all_models(rows: Tensor, ids: Tensor, places: Tensor, step: Tensor) -> Tensor:
         each = [
             arithmetic(rows[:, i], ids, places, step, state.learning_rate, state.future)[0] for i in range(num_models)
         ]
         return tf.stack(each, axis=1)
 
     @tf.function
-    def run(handle: Any) -> Any:
-        def body(i: Any, step: Any) -> tuple[Any, Any]:
+    def run(handle: Tensor) -> Tensor:
+        def body(i: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
             ids = tf.gather(plan.reads, i)
             rows = tf.raw_ops.ResourceGather(resource=handle, indices=ids, dtype=memory.dtype)
             rows = tf.ensure_shape(rows, [plan.reads.shape[1], num_models, numbers])

@@ -5,8 +5,8 @@ from typing import Any
 
 from absl import flags
 
-from gr_tf import files
 from gr_tf.errors import InputError
+from gr_tf.runs import files
 
 _TABLES = flags.DEFINE_list("tables", [], "Finished results of gr_table1 (table1/result.json), one or several.")
 

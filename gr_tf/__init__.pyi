@@ -1,53 +1,54 @@
+from .asking.asker import Asker
 from .asking.check import check_frame, conclusion
-from .asking.opening import ask
-from .attribution.base import Explainer, Explanation
+from .asking.opening import ask, open_run
+from .attribution.base import Explainer, Explanation, Influences
 from .attribution.complete_rollback import CompleteRollback
 from .attribution.criage import Criage
+from .attribution.embedding_fia import EmbeddingFia
 from .attribution.ensemble import Ensemble
-from .attribution.example_losses import Checkpoint, RatingLosses, SequenceLosses, TripleLosses
 from .attribution.fia import Fia
 from .attribution.fia_settings import FiaSettings
+from .attribution.gradients import GradientSimilarity, TripleGradients, TripleInfluence
 from .attribution.influence_analysis import InfluenceAnalysis
-from .attribution.keras_models import Examples, KerasFia, KerasTracIn
+from .attribution.methods import METHODS, explainer, methods_of, register
 from .attribution.neighborhood import Neighborhood
-from .attribution.queries import named_query
-from .attribution.rating_explanation import RatingExplanation
-from .attribution.rating_neighborhood import RatingNeighborhood
-from .attribution.rating_rollback import RatingRollback
 from .attribution.replay import Replay
 from .attribution.rollback import GradientRollback
-from .attribution.rollback_store import RollbackStore
 from .attribution.saved import load_explanation, save_explanation
-from .attribution.sequence_explanation import SequenceExplanation
-from .attribution.tracin import TracIn
-from .attribution.tracin_explainers import RatingTracIn, SequenceTracIn, TripleTracIn
+from .attribution.suspicion import suspicion
+from .attribution.tracin import TracIn, TracInExplainer
 from .attribution.tracin_ideal import tracin_ideal
-from .attribution.triple_explanation import TripleExplanation
-from .attribution.triple_gradients import GradientSimilarity, TripleGradients, TripleInfluence
 from .data.rating_sources import load_ratings
 from .data.ratings import RatingQuery, RatingSet, RatingSplit
 from .data.sequence_sources import load_sequences
 from .data.sequences import SequenceQuery, SequenceSet, SequenceSplit
 from .data.sources import load_triples
+from .data.triple_split import TripleSplit
 from .data.triples import Query, TripleSet
 from .errors import InputError, TrainingError
 from .evaluation.atlas import Atlas
-from .models.prediction import tail_probability
-from .models.ranking import validation_mrr
-from .models.sequence_prediction import next_item_probability
-from .training.config import TrainConfig
-from .training.rating_config import RatingTrainConfig
-from .training.rating_trainer import RatingTrainer
-from .training.sequence_config import SequenceTrainConfig
-from .training.sequence_trainer import SequenceTrainer
-from .training.single_rating_trainer import SingleRatingTrainer
-from .training.trainer import Trainer, TrainingResult
+from .evaluation.leave_one_out import leave_one_out
+from .evaluation.retraining import Outcome, Retraining, retrain
+from .models.parameters import Parameters
+from .tasks.keras import Examples, KerasConfig, KerasTask
+from .tasks.ratings import RatingTask
+from .tasks.sequences import SequenceTask
+from .tasks.task import Alternative, Task
+from .tasks.trained import Checkpoint, Trained, train_in_memory
+from .tasks.triples import TripleTask
+from .training.rating_config import RatingConfig
+from .training.sequence_config import SequenceConfig
+from .training.triple_config import TripleConfig
 
 __all__ = [
+    "METHODS",
+    "Alternative",
+    "Asker",
     "Atlas",
     "Checkpoint",
     "CompleteRollback",
     "Criage",
+    "EmbeddingFia",
     "Ensemble",
     "Examples",
     "Explainer",
@@ -57,54 +58,52 @@ __all__ = [
     "GradientRollback",
     "GradientSimilarity",
     "InfluenceAnalysis",
+    "Influences",
     "InputError",
-    "KerasFia",
-    "KerasTracIn",
+    "KerasConfig",
+    "KerasTask",
     "Neighborhood",
+    "Outcome",
+    "Parameters",
     "Query",
-    "RatingExplanation",
-    "RatingLosses",
-    "RatingNeighborhood",
+    "RatingConfig",
     "RatingQuery",
-    "RatingRollback",
     "RatingSet",
     "RatingSplit",
-    "RatingTracIn",
-    "RatingTrainConfig",
-    "RatingTrainer",
+    "RatingTask",
     "Replay",
-    "RollbackStore",
-    "SequenceExplanation",
-    "SequenceLosses",
+    "Retraining",
+    "SequenceConfig",
     "SequenceQuery",
     "SequenceSet",
     "SequenceSplit",
-    "SequenceTracIn",
-    "SequenceTrainConfig",
-    "SequenceTrainer",
-    "SingleRatingTrainer",
+    "SequenceTask",
+    "Task",
     "TracIn",
-    "TrainConfig",
-    "Trainer",
+    "TracInExplainer",
+    "Trained",
     "TrainingError",
-    "TrainingResult",
-    "TripleExplanation",
+    "TripleConfig",
     "TripleGradients",
     "TripleInfluence",
-    "TripleLosses",
     "TripleSet",
-    "TripleTracIn",
+    "TripleSplit",
+    "TripleTask",
     "ask",
     "check_frame",
     "conclusion",
+    "explainer",
+    "leave_one_out",
     "load_explanation",
     "load_ratings",
     "load_sequences",
     "load_triples",
-    "named_query",
-    "next_item_probability",
+    "methods_of",
+    "open_run",
+    "register",
+    "retrain",
     "save_explanation",
-    "tail_probability",
+    "suspicion",
     "tracin_ideal",
-    "validation_mrr",
+    "train_in_memory",
 ]

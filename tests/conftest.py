@@ -4,24 +4,27 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import dataclasses
 import pathlib
 
 import numpy as np
 import pytest
 
-import experiments  # noqa: F401  (settings of TensorFlow that only an unused one takes)
-from gr_tf.attribution.rollback_store import RollbackStore
+from gr_tf.runs import engine
+
+engine.start_quietly()  # Settings that only an unused TensorFlow takes.
+
 from gr_tf.data.rating_sources import load_ratings
 from gr_tf.data.ratings import RatingSet, RatingSplit
 from gr_tf.data.sequence_sources import load_sequences
 from gr_tf.data.sequences import SequenceSet, SequenceSplit
 from gr_tf.data.triples import TripleSet, read_folder
-from gr_tf.models.ranking import validation_mrr
-from gr_tf.training.config import TrainConfig
-from gr_tf.training.rating_config import RatingTrainConfig
-from gr_tf.training.rating_trainer import RatingState, RatingTrainer
-from gr_tf.training.trainer import Trainer
+from gr_tf.tasks.ratings import RatingTask
+from gr_tf.tasks.sequences import SequenceTask
+from gr_tf.tasks.trained import Trained, train_in_memory
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.rating_config import RatingConfig
+from gr_tf.training.sequence_config import SequenceConfig
+from gr_tf.training.triple_config import TripleConfig
 
 
 def write_graph(folder: pathlib.Path, num_entities: int = 9, num_relations: int = 4, num_train: int = 60) -> None:
@@ -44,16 +47,6 @@ def write_graph(folder: pathlib.Path, num_entities: int = 9, num_relations: int 
         (folder / f"{split}.txt").write_text("".join(part))
 
 
-@dataclasses.dataclass(frozen=True)
-class Trained:
-    """A trained toy."""
-
-    trainer: Trainer
-    table: np.ndarray
-    epoch: int
-    deltas: np.ndarray
-
-
 @pytest.fixture(scope="session")
 def graph_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("graph")
@@ -68,10 +61,8 @@ def toy(graph_folder: pathlib.Path) -> TripleSet:
 
 @pytest.fixture(scope="session")
 def trained(toy: TripleSet) -> Trained:
-    trainer = Trainer(toy, TrainConfig(dim=6, num_negatives=5, epochs=4, learning_rate=0.03))
-    store = RollbackStore(toy.num_examples, trainer.model.width, "float64")
-    result = trainer.run(store=store, validate=validation_mrr(trainer.model, toy))
-    return Trained(trainer, result.table, result.epoch, store.to_numpy())
+    config = TripleConfig(dim=6, num_negatives=5, epochs=4, learning_rate=0.03)
+    return train_in_memory(TripleTask(toy, config), validating=True)
 
 
 def rating_lines(num_users: int = 14, num_items: int = 12, num_ratings: int = 120) -> list[str]:
@@ -100,16 +91,21 @@ def toy_ratings(rating_folder: pathlib.Path) -> RatingSet:
 
 
 @pytest.fixture(scope="session", params=["mf", "ncf"])
-def trained_ratings(request: pytest.FixtureRequest, toy_ratings: RatingSet) -> tuple[RatingTrainer, RatingState]:
+def trained_ratings(request: pytest.FixtureRequest, toy_ratings: RatingSet) -> Trained:
     """A trained toy in float64, small enough for explicit Hessians of everything."""
-    config = RatingTrainConfig(
+    config = RatingConfig(
         model=request.param, dim=4, steps=600, batch_size=40, learning_rate=0.01, weight_decay=0.002, dtype="float64"
     )
-    trainer = RatingTrainer(toy_ratings, config)
-    return trainer, trainer.run(trainer.initial_state(), config.steps, seed=0)
+    return train_in_memory(RatingTask(toy_ratings, config))
 
 
 @pytest.fixture(scope="session")
 def toy_sequences(rating_folder: pathlib.Path) -> SequenceSet:
     split = SequenceSplit(min_interactions=4, window=5, order="time", test_share=0.2, valid_share=0.2)
     return load_sequences("yelp", rating_folder, split)
+
+
+@pytest.fixture(scope="session")
+def trained_sequences(toy_sequences: SequenceSet) -> Trained:
+    config = SequenceConfig(dim=5, hidden=4, epochs=3, batch_size=32, kept_epochs=(1, 3))
+    return train_in_memory(SequenceTask(toy_sequences, config))

@@ -4,29 +4,13 @@ import csv
 import dataclasses
 import io
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gr_tf.attribution.base import Explanation
-from gr_tf.errors import InputError
-
-ANY = "?"
-
-
-@dataclasses.dataclass(frozen=True)
-class Alternative:
-    """One of the predictions for a question that leaves its tail open.
-
-    Attributes:
-        name: of the tail, as people call it.
-        probability: of it.
-    """
-
-    name: str
-    probability: float
+from gr_tf.tasks.task import Alternative
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,18 +18,20 @@ class Answer:
     """A prediction and its explanation by one method.
 
     Attributes:
-        asked: the parts of the question, as people call them; ANY where it was open.
-        predicted: what is explained: a tail, or a rated item.
-        value: the prediction: a probability, or stars.
+        asked: the parts of the question, as people call them; "?" in the last place if the model was to answer it.
+        predicted: what is explained: a tail, a next item, or a rated item.
+        value: the prediction of the explained model, in `unit`.
         unit: "probability" or "stars".
-        method: a name of the asker's methods.
+        method: the method's name.
         k: how many examples to show on either side.
         estimates: whether an influence is the method's estimate of how much `value` falls without the example.
         explanation: all examples that the method considers, by descending influence.
-        examples: the same for people: influence, what the example is, its connection, example_id.
-        alternatives: the most probable predictions, where the tail was open.
+        frame: the examples to show, for people: influence, what the example is, its connection, example_id; first
+            the k strongest that support the prediction, then the k strongest that speak against it. Influences that
+            are means over several trainings have columns "standard error" and "sign" too.
+        alternatives: the most probable answers, if the question was open.
         warnings: why the influences are to be doubted, a line each.
-        trainings: that the influences are means over; `value` is that of the first.
+        trainings: how many trainings the influences are means over.
     """
 
     asked: tuple[str, ...]
@@ -56,7 +42,7 @@ class Answer:
     k: int
     estimates: bool
     explanation: Explanation[Any]
-    examples: pd.DataFrame
+    frame: pd.DataFrame
     alternatives: tuple[Alternative, ...] = ()
     warnings: tuple[str, ...] = ()
     trainings: int = 1
@@ -64,22 +50,17 @@ class Answer:
     @property
     def proponents(self) -> pd.DataFrame:
         """The first k examples that support the prediction, the strongest first."""
-        return self.examples[self.examples.influence > 0].head(self.k)
+        return self.frame[self.frame.influence > 0]
 
     @property
     def opponents(self) -> pd.DataFrame:
         """The first k examples that speak against the prediction, the strongest first."""
-        return self.examples[self.examples.influence < 0].iloc[::-1].head(self.k)
+        return self.frame[self.frame.influence < 0]
 
     @property
     def supporting_ids(self) -> np.ndarray:
         """Example ids of `proponents`."""
         return self.proponents.example_id.to_numpy()
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """`proponents`, then `opponents`."""
-        return pd.concat([self.proponents, self.opponents], ignore_index=True)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -96,24 +77,16 @@ class Answer:
         }
 
 
-def parse_question(text: str, parts: Sequence[str]) -> tuple[str, ...]:
+def parse_question(text: str) -> tuple[str, ...]:
     """The parts of a question such as "poland, ngoorgs3, ?"; quotes hold a part with a comma together.
 
-    Args:
-        text: the question.
-        parts: what is asked for, for the message, such as head, relation, tail.
-
-    Raises:
-        InputError: if it has not as many parts.
+    What cannot be read is one part, which no kind of data takes for a question (see Task.check_parts).
     """
     try:
-        (fields,) = list(csv.reader(io.StringIO(text), skipinitialspace=True, strict=True)) or [[]]
+        (fields,) = csv.reader(io.StringIO(text), skipinitialspace=True, strict=True)
     except (ValueError, csv.Error):
-        fields = []
-    found = tuple(field.strip() for field in fields)
-    if len(found) != len(parts) or not all(found):
-        raise InputError(f"a question is {','.join(parts)}, with quotes around a part that has a comma; got {text!r}.")
-    return found
+        fields = [text]
+    return tuple(field.strip() for field in fields)
 
 
 def signed(value: float) -> str:

@@ -1,82 +1,275 @@
-"""Whom to ask: a trained model of a graph or of ratings."""
+"""Whom to ask: a trained model of any kind of data."""
 
-import abc
-from collections.abc import Mapping, Sequence
+import collections
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from gr_tf.asking.answer import Answer
+from gr_tf.asking.answer import Answer, parse_question, shown
 from gr_tf.asking.check import Check
-from gr_tf.asking.page import Drawing
+from gr_tf.attribution import methods as registry
+from gr_tf.attribution.base import Explainer, Explanation, checked_k
+from gr_tf.attribution.ensemble import Ensemble
+from gr_tf.attribution.methods import Method
 from gr_tf.errors import InputError
+from gr_tf.evaluation.retraining import MEASURES, Retraining, check_jobs, retrain
+from gr_tf.runs.engine import versions
+from gr_tf.runs.progress import progress
+from gr_tf.tasks.drawing import Drawing
+from gr_tf.tasks.task import OPEN, Task
+from gr_tf.tasks.trained import Trained, train_in_memory
+from gr_tf.types import Ids
+
+# What a trained model says of a query: its value, and the best answer (see the measure "answers").
+Look = tuple[float, int | None]
+_MEASURE = "answers"
+_NOTHING = np.zeros(0, np.int64)
+# A method that takes longer says so before it starts.
+_SHORT_SECONDS = 10
 
 
-class Asker(abc.ABC):
+class Asker:
     """Answers questions to one trained model, and checks the answers by retraining.
 
     Attributes:
-        methods: what can be asked for, and what it is; the first is the default.
-        parts: of a question.
+        trained: the model.
+        task: what was trained.
     """
 
-    methods: Mapping[str, str]
-    parts: tuple[str, ...]
+    def __init__(
+        self,
+        trained: Trained,
+        *,
+        retraining_length: int | None = None,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """
+        Args:
+            trained: the model.
+            retraining_length: of each training of a check that goes on from the trained model; None: the kind's.
+            settings: of methods, by name: arguments of their makers, such as {"fia": {"settings": FiaSettings()}}.
 
-    @abc.abstractmethod
-    def answer(self, question: str, method: str | None = None, k: int = 10) -> Answer:
+        Raises:
+            InputError: if a length is given that is below 1, or that the checks of this model do not use.
+        """
+        self.trained, self.task = trained, trained.task
+        if retraining_length is not None and not self.task.continues:
+            raise InputError("a check of this model trains anew, as long as the model was trained; it takes no length.")
+        if retraining_length is not None and retraining_length < 1:
+            raise InputError(f"the length of a retraining must be at least 1; got {retraining_length}.")
+        self._length = retraining_length or self.task.check_length(trained.epoch)
+        self._settings = settings or {}
+        self._members = [trained]
+        # Of the method that was asked for last, one a training.
+        self._method, self._explainers = "", list[Explainer[Any]]()
+
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """What can be asked for; the first is the default."""
+        return registry.methods_of(self.task.kind)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader of the data passed over or found odd, a line each."""
+        notes: tuple[str, ...] = self.task.dataset.notes
+        return notes
+
+    def answer(self, question: str, method: str | None = None, k: int = 10, trainings: int = 1) -> Answer:
         """Predicts and explains.
 
         Args:
-            question: its parts with commas between them.
+            question: its parts with commas between them, see Task.parts.
             method: a key of `methods`; None: the first.
             k: how many examples to show on either side.
+            trainings: average the influences over so many, from other seeds; the first is the explained model. An
+                influence on whose sign they disagree is marked as not certain.
 
         Raises:
-            InputError: if the question or method is not one for this model, or a name is unknown.
+            InputError: if the question or method is not one for this model, a name is unknown, or k or trainings is
+                below 1.
         """
+        task, chosen = self.task, registry.method_of(self.task.kind, method)
+        checked_k(k)
+        if trainings < 1:
+            raise InputError(f"trainings must be at least 1; got {trainings}.")
+        query, alternatives = task.ask(self.trained.parameters, parse_question(question))
+        explainer = self.explainer(chosen.name, trainings)
+        explanation = explainer.rank(query)
+        names = task.names_of(query)
+        return Answer(
+            asked=(*names[:-1], OPEN) if alternatives else names,
+            predicted=names[-1],
+            value=self._look(query)[0],
+            unit=task.unit,
+            method=chosen.name,
+            k=k,
+            estimates=chosen.estimates,
+            explanation=explanation,
+            frame=_frame(task, explanation, k),
+            alternatives=tuple(dataclasses.replace(one, probability=shown(one.probability)) for one in alternatives),
+            warnings=(*explainer.warnings, *_warnings(explanation)),
+            trainings=trainings,
+        )
 
-    @abc.abstractmethod
-    def check(self, answer: Answer, seeds: int = 1, jobs: int = 1) -> Sequence[Check]:
+    def explainer(self, method: str, trainings: int = 1) -> Explainer[Any]:
+        """The explainer of a method, or of its mean over several trainings.
+
+        Raises:
+            InputError: if the model was not trained for it, or is too large.
+        """
+        if method != self._method:
+            self._method, self._explainers = method, []
+        found, settings = self._explainers, self._settings.get(method, {})
+        if len(found) < trainings:
+            self._tell_cost(registry.method_of(self.task.kind, method), trainings - len(found))
+        if not found:
+            # A method that is refused is refused before other models are trained.
+            found.append(registry.explainer(self.trained, method, **settings))
+        for member in self.members(trainings)[len(found) :]:
+            found.append(registry.explainer(member, method, **settings))
+        return Ensemble(found[:trainings]) if trainings > 1 else found[0]
+
+    def _tell_cost(self, method: Method, times: int) -> None:
+        """Tells on stderr how long a method takes, if that is long."""
+        registry.check_task(method, self.task)
+        seconds = None if method.cost is None else method.cost(self.task).seconds
+        if seconds is not None and seconds > _SHORT_SECONDS:
+            each = f" for each of {times} trainings" if times > 1 else ""
+            print(f"Method {method.name} will take about {seconds:.0f} s of one core{each}.", file=sys.stderr)
+
+    def members(self, trainings: int) -> list[Trained]:
+        """The explained model, and others trained like it from other seeds, for the same length."""
+        missing, tracking = trainings - len(self._members), self.trained.deltas is not None
+        if missing > 0:
+            with progress("trainings", trainings, trainings - missing) as bar:
+                for number in range(len(self._members), trainings):
+                    member = self.task.member(number)
+                    self._members.append(train_in_memory(member, length=self.trained.length, tracking=tracking))
+                    bar.advance()
+        return self._members[:trainings]
+
+    def check(self, answer: Answer, seeds: int = 1, jobs: int = 1) -> list[Check]:
         """Really trains without the first supporting example, and without all k of them.
+
+        Trainings from scratch differ by the seed of the initial values; the first is the explained model's. If the
+        answer is a mean over several trainings, all of them are others, with other seeds in everything. Where a check
+        goes on from the trained model, all trainings do so, those with all examples too, and differ by their batches.
 
         Args:
             answer: of this asker.
-            seeds: how many trainings with all examples and without some; the first is the explained one's.
+            seeds: how many trainings with all examples and without some.
             jobs: trainings at a time; they change no result.
 
         Raises:
             InputError: if no example supports the prediction, or seeds or jobs is below 1.
         """
+        if seeds < 1:
+            raise InputError(f"seeds must be at least 1; got {seeds}.")
+        check_jobs(jobs)
+        query, removals = answer.explanation.query, _supporting_sets(answer)
+        looks = self._looks(query, [_NOTHING, *removals], answer.trainings, seeds, jobs)
+        whole = looks[0]
+        # If another answer than the explained one is the best, its change says nothing.
+        compares = self.task.has_alternatives and whole[0][1] == self.task.answer_of(query)
+        checks = []
+        for removed, without in zip(removals, looks[1:], strict=True):
+            predicted = None
+            if answer.estimates:
+                explainer = self.explainer(answer.method, answer.trainings)
+                predicted = explainer.change_without(answer.explanation, removed)
+            changed = [now[1] != then[1] for then, now in zip(whole, without, strict=True)]
+            before, after = ([value for value, _ in part] for part in (whole, without))
+            checks.append(Check.of(removed, predicted, before, after, changed if compares else None))
+        return checks
 
-    @property
-    @abc.abstractmethod
-    def notes(self) -> tuple[str, ...]:
-        """What the reader of the data passed over or found odd, a line each."""
+    def _looks(self, query: Any, removals: Sequence[Ids], trainings: int, seeds: int, jobs: int) -> list[list[Look]]:
+        """By removal, then by seed: what is predicted without some examples; the first removal is of nothing."""
+        found: dict[tuple[int, int], Look] = {}
+        asked: dict[tuple[int, int], Retraining] = {}
+        known: list[Task[Any] | Trained] = [self.trained]
+        for place in range(seeds):
+            task, other = self._training(place, trainings)
+            known.append(task)
+            for number, removed in enumerate(removals):
+                if task is self.task and not task.continues and not len(removed):
+                    found[number, place] = self._look(query)  # The explained model is trained already.
+                else:
+                    asked[number, place] = Retraining.of(self.trained, removed, _MEASURE, [query], **other)
+        keys = list(asked)
+        total = sum(len(self.task.steps.blocks(one.length)) for one in asked.values())
+        with progress("retrainings", total) as bar:
+            outcomes = retrain(list(asked.values()), jobs, known=known, on_found=bar.pass_over, on_block=bar.advance)
+            for at, outcome in outcomes:
+                found[keys[at]] = _look_of(outcome.measured)
+        return [[found[number, place] for place in range(seeds)] for number in range(len(removals))]
 
-    @abc.abstractmethod
+    def _training(self, place: int, trainings: int) -> tuple[Task[Any], dict[str, Any]]:
+        """The task of a check's training, and what it has other than the explained one; see `check`."""
+        task, seed = self.task, self.task.config.seed
+        if task.continues:
+            # Not the seed of the training's own batches.
+            return task, {"length": self._length, "seed": seed + 1 + place}
+        task = task.member(trainings + place) if trainings > 1 else task.member(place, ["seed"])
+        return task, {"task": task.reference, "seed": task.config.seed}
+
+    def tops_without(self, query: Any, removals: Sequence[Ids], jobs: int = 1) -> list[int | None]:
+        """The best answers to a query, of trainings like the explained one without each of some sets of examples."""
+        asked = [Retraining.of(self.trained, removed, _MEASURE, [query], length=self._length) for removed in removals]
+        found = dict(retrain(asked, jobs, known=[self.trained]))
+        return [_look_of(found[place].measured)[1] for place in range(len(removals))]
+
+    def top(self, query: Any) -> int | None:
+        """The explained model's best answer to a query."""
+        return self._look(query)[1]
+
+    def _look(self, query: Any) -> Look:
+        return _look_of(MEASURES[_MEASURE](self.task, self.trained.parameters, [query]))
+
     def drawing(self, answer: Answer) -> Drawing:
         """An answer of this asker as a graph."""
+        frame = answer.frame
+        ids, influences = frame.example_id.to_numpy(), frame.influence.to_numpy()
+        return self.task.drawing(answer.explanation.query, answer.value, ids, influences)
 
-    @abc.abstractmethod
     def facts(self) -> dict[str, Any]:
         """Where the model comes from: data, checksums, settings, versions; by name, for people."""
-
-    @classmethod
-    def method_of(cls, name: str | None) -> str:
-        """The method of a name; None: the first.
-
-        Raises:
-            InputError: if there is none of this name for this model.
-        """
-        if name is None:
-            return next(iter(cls.methods))
-        if name not in cls.methods:
-            raise InputError(f"method must be one of {', '.join(cls.methods)} for this data; got {name!r}.")
-        return name
+        return {
+            **self.task.facts(),
+            "epoch": self.trained.epoch,
+            "SHA-256 of the training": self.trained.fingerprint,
+            "versions": versions(),
+        }
 
 
-def supporting_sets(answer: Answer) -> list[np.ndarray]:
+def _frame(task: Task[Any], explanation: Explanation[Any], k: int) -> pd.DataFrame:
+    """See Answer.frame."""
+    influences = explanation.influences
+    places = np.append(np.flatnonzero(influences > 0)[:k], np.flatnonzero(influences < 0)[::-1][:k])
+    chosen = explanation.only(places)
+    frame = task.examples(chosen.example_ids, explanation.query)
+    frame.insert(0, "influence", chosen.influences)
+    certain = explanation.sign_is_certain
+    if certain is not None:
+        frame.insert(1, "standard error", chosen.standard_errors)
+        frame.insert(2, "sign", np.where(certain[places], "certain", "not certain"))
+    return frame.assign(example_id=chosen.example_ids)
+
+
+def _warnings(explanation: Explanation[Any]) -> Iterator[str]:
+    """Why the influences are to be doubted, each once."""
+    count = len(explanation.systems)
+    told = collections.Counter(warning for system in explanation.systems for warning in system.warnings)
+    yield from (f"{warning} ({of} of {count} systems)" if count > 1 else warning for warning, of in told.items())
+    certain = explanation.sign_is_certain
+    if certain is not None and explanation.num_supporting and not certain[0]:
+        yield f"{explanation.num_trainings} trainings do not agree that even the first example supports it"
+
+
+def _supporting_sets(answer: Answer) -> list[Ids]:
     """What a check removes: the first supporting example, and all k of them if there are several.
 
     Raises:
@@ -88,11 +281,7 @@ def supporting_sets(answer: Answer) -> list[np.ndarray]:
     return [ids[:1]] if len(ids) == 1 else [ids[:1], ids]
 
 
-def checked_trainings(seeds: int, jobs: int) -> None:
-    """
-    Raises:
-        InputError: if seeds or jobs is below 1.
-    """
-    for name, value in (("seeds", seeds), ("jobs", jobs)):
-        if value < 1:
-            raise InputError(f"{name} must be at least 1; got {value}.")
+def _look_of(measured: Any) -> Look:
+    """What was measured of one query."""
+    ((value, top),) = measured
+    return value, top

@@ -1,4 +1,4 @@
-"""Whether an explanation is true: what really happened without its examples."""
+"""Whether an explanation is true: what a model predicts that was trained without its examples."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,16 @@ HELD, UNCERTAIN, FAILED = "held", "not certain", "did not hold"
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """Trainings with everything and without some examples, one of each a seed.
+    """Trainings with all examples and without some of them, one of each for every seed.
 
     Attributes:
         removed: which examples, for people.
         example_ids: of them.
         predicted: the method's estimate of how the prediction changes; None: it makes none.
-        before: the prediction with everything, by seed.
-        after: the prediction without the examples, by seed.
-        top_changed: whether another tail is the most probable now, by seed; None: of a rating.
+        before: the prediction of the training with all examples, by seed.
+        after: the prediction of the training without the removed examples, by seed.
+        top_changed: whether another answer is the best one without them, by seed; None: the question has no other
+            answer, or the explained one was not the best.
     """
 
     removed: str
@@ -42,7 +43,7 @@ class Check:
         after: Sequence[float],
         top_changed: Sequence[bool] | None = None,
     ) -> "Check":
-        """Of an explanation's first examples."""
+        """The check of an explanation's first examples."""
         count = len(example_ids)
         return cls(
             removed="the first example" if count == 1 else f"the first {count}",
@@ -55,7 +56,7 @@ class Check:
 
     @property
     def changes(self) -> tuple[float, ...]:
-        """Measured changes of the prediction, by seed; an explanation that holds makes them negative."""
+        """The measured changes of the prediction, by seed; they are negative if the explanation is true."""
         return tuple(after - before for before, after in zip(self.before, self.after, strict=True))
 
     @property
@@ -65,7 +66,7 @@ class Check:
 
     @property
     def verdict(self) -> str:
-        """HELD: the prediction fell without them; FAILED: it did not; UNCERTAIN: the interval has both."""
+        """HELD: the prediction fell without them; FAILED: it did not; UNCERTAIN: the interval contains 0."""
         mean, low, high = self.interval
         if low is not None and high is not None and low < 0 < high:
             return UNCERTAIN
@@ -109,7 +110,7 @@ def check_frame(checks: Sequence[Check]) -> pd.DataFrame:
 
 
 def conclusion(checks: Sequence[Check]) -> str:
-    """On whether the explanation held, in plain words."""
+    """Says in plain words whether the explanation is true."""
     return " ".join(map(_conclusion, checks))
 
 

@@ -1,4 +1,4 @@
-"""Smallest sets of examples: without which a prediction changes, and which alone uphold it."""
+"""Smallest sets of examples: those without which a prediction changes, and those that suffice for it."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gr_tf.asking.answer import Answer
-from gr_tf.asking.graph import GraphAsker
-from gr_tf.data.adjacency import AdjacencyIndex
-from gr_tf.data.triples import Query
+from gr_tf.asking.asker import Asker
+from gr_tf.asking.page import Found
 from gr_tf.errors import InputError
+from gr_tf.runs.progress import progress
+from gr_tf.types import Ids
 
 # Sets tested together; a constant, so that the number of cores changes no result.
 _AT_ONCE = 2
@@ -113,8 +114,8 @@ class MinimalSets:
     """What a prediction depends on, by retraining the explained model.
 
     Attributes:
-        necessary: without these another tail is the most probable.
-        instead: that tail, for people; None: none was found.
+        necessary: without these another answer is the most probable.
+        instead: that answer, for people; None: none was found.
         sufficient: with these alone, of all examples that share something with the question, the prediction stays.
     """
 
@@ -123,18 +124,29 @@ class MinimalSets:
     sufficient: SmallestSet
 
 
-def refuse_unless_top(asker: GraphAsker, answer: Answer) -> None:
+def refuse_without_alternatives(has_alternatives: bool) -> None:
     """
     Raises:
-        InputError: if the explained tail is not the most probable one, so that nothing can change it.
+        InputError: if a prediction of the kind has no other answer that it could change to.
     """
-    query: Query = answer.explanation.query
-    if asker.look(asker.trained.table, query).top != query.tail:
-        name = asker.triples.label(asker.triples.entities.names[query.tail])
-        raise InputError(f"minimal sets are of the most probable new tail; {name} is not: ask with ? for the tail.")
+    if not has_alternatives:
+        raise InputError("minimal sets are of predictions among several answers; a rating has no other to change to.")
 
 
-def minimal_sets(asker: GraphAsker, answer: Answer, *, most: int = 100, jobs: int = 1) -> MinimalSets:
+def refuse_unless_top(asker: Asker, answer: Answer) -> None:
+    """
+    Raises:
+        InputError: if the explained answer is not the most probable new one, so that there is nothing to change.
+    """
+    refuse_without_alternatives(asker.task.has_alternatives)
+    query = answer.explanation.query
+    if asker.top(query) != asker.task.answer_of(query):
+        raise InputError(
+            f"minimal sets are of the most probable new answer; {answer.predicted} is not: ask with ? in its place."
+        )
+
+
+def minimal_sets(asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1) -> MinimalSets:
     """Searches both sets by an answer's explanation.
 
     Args:
@@ -144,33 +156,60 @@ def minimal_sets(asker: GraphAsker, answer: Answer, *, most: int = 100, jobs: in
         jobs: trainings at a time; they change no result.
 
     Raises:
-        InputError: if the explained tail is not the most probable one, so that nothing can change it.
+        InputError: if the explained answer is not the most probable new one, so that there is nothing to change.
     """
-    explanation = answer.explanation
-    query: Query = explanation.query
     refuse_unless_top(asker, answer)
-    # The method's ranking of the neighbours; what it does not rank comes last.
-    adjacent = AdjacencyIndex(asker.triples).adjacent(query)
-    ranked = explanation.example_ids
-    neighbours = [*ranked[np.isin(ranked, adjacent)].tolist(), *np.setdiff1d(adjacent, ranked).tolist()]
-    tops: dict[tuple[int, ...], int | None] = {}
+    task, explanation = asker.task, answer.explanation
+    query = explanation.query
+    predicted = task.answer_of(query)
+    # The method's ranking of the related examples; those that it does not rank come last.
+    related, ranked = task.related(query), explanation.example_ids
+    candidates = [*ranked[np.isin(ranked, related)].tolist(), *np.setdiff1d(related, ranked).tolist()]
+    instead: dict[tuple[int, ...], int | None] = {}
+    with progress("retrainings", 2 * most) as bar:
 
-    def tops_without(removals: Sequence[np.ndarray]) -> list[int | None]:
-        return [look.top for look in asker.looks_without(query, removals, jobs)]
+        def tops_without(removals: Sequence[Ids]) -> list[int | None]:
+            tops = asker.tops_without(query, removals, jobs)
+            for _ in tops:
+                bar.advance()
+            return tops
 
-    def changes(sets: Sequence[tuple[int, ...]]) -> list[bool]:
-        found = tops_without([np.array(chosen, np.int64) for chosen in sets])
-        tops.update(zip(sets, found, strict=True))
-        return [tail != query.tail for tail in found]
+        def changes(sets: Sequence[tuple[int, ...]]) -> list[bool]:
+            tops = tops_without([np.array(chosen, np.int64) for chosen in sets])
+            instead.update(zip(sets, tops, strict=True))
+            return [top != predicted for top in tops]
 
-    def stays(sets: Sequence[tuple[int, ...]]) -> list[bool]:
-        found = tops_without([np.setdiff1d(adjacent, chosen) for chosen in sets])
-        return [tail == query.tail for tail in found]
+        def stays(sets: Sequence[tuple[int, ...]]) -> list[bool]:
+            tops = tops_without([np.setdiff1d(related, chosen) for chosen in sets])
+            return [top == predicted for top in tops]
 
-    necessary = smallest_set(ranked[explanation.influences > 0].tolist(), changes, most=most)
-    sufficient = smallest_set(neighbours, stays, most=most, smallest=0)
-    instead = None
-    if necessary.example_ids is not None:
-        tail = tops[necessary.example_ids]
-        instead = None if tail is None else asker.triples.label(asker.triples.entities.names[tail])
-    return MinimalSets(necessary, instead, sufficient)
+        necessary = smallest_set(ranked[explanation.influences > 0].tolist(), changes, most=most)
+        bar.pass_over(most - necessary.retrainings)
+        sufficient = smallest_set(candidates, stays, most=most, smallest=0)
+    other = None if necessary.example_ids is None else instead[necessary.example_ids]
+    return MinimalSets(necessary, None if other is None else task.answer_name(other), sufficient)
+
+
+def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found]:
+    """Both sets, for people."""
+    parts = (
+        (minimal.necessary, "it needs", f"Without these, {minimal.instead or 'nothing'} is predicted instead"),
+        (
+            minimal.sufficient,
+            "that suffice",
+            "With these alone, of all examples that share something with the question, "
+            f"{answer.predicted} is still predicted",
+        ),
+    )
+    return [_found(asker, answer, part, which, what) for part, which, what in parts]
+
+
+def _found(asker: Asker, answer: Answer, part: SmallestSet, which: str, what: str) -> Found:
+    so_far = f"{part.retrainings} retrainings" + (", no more were allowed" if part.exhausted else "")
+    if part.example_ids is None:
+        return Found(f"The fewest {which}: none was found", f"Tried in {so_far}.")
+    ids = np.array(part.example_ids, np.int64)
+    frame = asker.task.examples(ids, answer.explanation.query).assign(example_id=ids)
+    rows = tuple(tuple(map(str, row)) for row in frame.itertuples(index=False, name=None))
+    title = f"The fewest {which}, of those tried: {len(ids)}"
+    return Found(title, f"{what} ({so_far}).", tuple(frame.columns), rows)

@@ -1,30 +1,13 @@
 """From files or a run's folder to somebody who can be asked."""
 
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
-from gr_tf import files
-from gr_tf.asking.graph import GraphAsker
-from gr_tf.asking.ratings import RatingAsker
-from gr_tf.attribution.fia_settings import FiaSettings
-from gr_tf.data.named_tables import column_names, places_of, table_named
-from gr_tf.data.rating_sources import COLUMNS as RATING_COLUMNS
-from gr_tf.data.rating_sources import RATING_DATASETS, load_ratings
-from gr_tf.data.ratings import RatingSplit
-from gr_tf.data.sources import load_triples, published_name
-from gr_tf.data.triple_split import TripleSplit
-from gr_tf.data.triples import TripleSet
+from gr_tf.asking.asker import Asker
+from gr_tf.data.kind_of_files import kinds_of_data
 from gr_tf.errors import InputError
-from gr_tf.report.run_dir import RESULT, RUN
-from gr_tf.stages import train, train_ratings
-from gr_tf.training.config import PRESETS, TrainConfig
-from gr_tf.training.rating_config import RatingTrainConfig, rating_preset
-
-GRAPH, RATINGS = "graph", "ratings"
-# Training steps of one's own graph, about, and at most so many epochs.
-_OWN_STEPS, _OWN_EPOCHS = 500_000, 50
-# Batches of an epoch of one's own ratings: as many as MovieLens-1M's.
-_OWN_BATCHES = 321
+from gr_tf.tasks import kinds, stage
 
 
 def ask(
@@ -32,27 +15,27 @@ def ask(
     *,
     run_dir: str | pathlib.Path,
     dataset: str | None = None,
-    split_seed: int = 0,
-    min_interactions: int = 10,
-    fia: FiaSettings | None = None,
-    retraining_steps: int | None = None,
+    kind: str | None = None,
+    retraining_length: int | None = None,
+    method_settings: Mapping[str, Mapping[str, Any]] | None = None,
     overwrite: bool = False,
     checkpoint_seconds: float = 30.0,
     **settings: Any,
-) -> GraphAsker | RatingAsker:
+) -> Asker:
     """Somebody to ask about one's own data; trains first, unless the run's folder has the training already.
 
     Args:
-        data_dir: a folder or file of triples or ratings (see load_triples, load_ratings); default: a dataset
-            by name, or what the run's folder was trained on.
+        data_dir: a folder or file of triples, ratings or sequences (see load_triples, load_ratings, load_sequences);
+            default: a dataset by name, or what the run's folder was trained on.
         run_dir: the run's folder.
         dataset: a dataset by name, or a name for one's own.
-        split_seed: of what is held out.
-        min_interactions: of ratings, see RatingSplit.
-        fia, retraining_steps: of ratings, see RatingAsker.
+        kind: of the data; default: see kind_of.
+        retraining_length, method_settings: see Asker.
         overwrite: drop a training that is there.
         checkpoint_seconds: how much of the training a kill may lose.
-        settings: of TrainConfig or RatingTrainConfig, instead of the dataset's own.
+        settings: of the training, such as epochs=20, and of how the data are held out, such as split_seed=1; by the
+            names of the configuration's class, or of the flags of `gr_tf explain`. What is not said is the dataset's
+            own, or goes by its size.
 
     Raises:
         InputError: if the data or a setting cannot be used, or the folder has another training.
@@ -61,103 +44,78 @@ def ask(
     if data_dir is None and dataset is None:
         if overwrite or settings:
             raise InputError(f"name the data that {run_dir} is to be trained on, with data_dir or dataset.")
-        return open_run(run_dir, fia=fia, retraining_steps=retraining_steps)
-    if kind_of(data_dir, dataset) == GRAPH:
-        triples = load_triples(dataset, data_dir, TripleSplit(seed=split_seed))
-        config = TrainConfig(**(graph_settings(triples) | settings))
-        train.run(triples, config, run_dir, overwrite=overwrite, reuse=True, checkpoint_seconds=checkpoint_seconds)
-        return GraphAsker(train.load(run_dir))
-    split = RatingSplit(seed=split_seed, min_interactions=min_interactions)
-    ratings = load_ratings(dataset or own_name(data_dir), data_dir, split)
-    model = settings.get("model", RatingTrainConfig.model)
-    rating_config = RatingTrainConfig(**(rating_settings(ratings.name, model, ratings.num_examples) | settings))
-    train_ratings.run(
-        ratings, split, rating_config, run_dir, overwrite=overwrite, checkpoint_seconds=checkpoint_seconds
-    )
-    return RatingAsker(train_ratings.load(run_dir, ratings), retraining_steps, fia)
+        return open_run(run_dir, retraining_length=retraining_length, method_settings=method_settings)
+    kind = kind_of(data_dir, dataset, kind, settings.get("model"))
+    of_training, of_split = settings_of(kind, settings)
+    read = kinds.read_own(kind, dataset, data_dir, of_split)
+    task = kinds.KINDS[kind](read, kinds.own_config(kind, read, of_training))
+    stage.train(task, run_dir, overwrite=overwrite, reuse=True, checkpoint_seconds=checkpoint_seconds)
+    return Asker(stage.load(run_dir, read), retraining_length=retraining_length, settings=method_settings)
 
 
 def open_run(
-    run_dir: pathlib.Path, *, fia: FiaSettings | None = None, retraining_steps: int | None = None
-) -> GraphAsker | RatingAsker:
+    run_dir: str | pathlib.Path,
+    *,
+    retraining_length: int | None = None,
+    method_settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Asker:
     """Somebody to ask about a finished training.
 
     Args:
         run_dir: the run's folder.
-        fia, retraining_steps: of ratings, see RatingAsker.
+        retraining_length, method_settings: see Asker.
 
     Raises:
-        InputError: if there is none, of triples or ratings.
+        InputError: if there is none, or its data cannot be read again.
     """
-    if kind_of_run(run_dir) == GRAPH:
-        return GraphAsker(train.load(run_dir))
-    return RatingAsker(train_ratings.load(run_dir), retraining_steps, fia)
+    run_dir = pathlib.Path(run_dir)
+    stage.kind_of_run(run_dir)
+    return Asker(stage.load(run_dir), retraining_length=retraining_length, settings=method_settings)
 
 
-def kind_of_run(run_dir: pathlib.Path) -> str:
-    """Whether a run's finished training is of a GRAPH or of RATINGS.
+def kind_of(
+    data_dir: str | pathlib.Path | None,
+    dataset: str | None = None,
+    kind: str | None = None,
+    model: str | None = None,
+) -> str:
+    """The kind of some data: by the dataset's name, the names of files, or their columns. Loads no TensorFlow.
+
+    Ratings are sequences too: if these are asked for, or a model that is of sequences only.
+
+    Args:
+        data_dir, dataset: see ask.
+        kind: the one that is asked for.
+        model: the one that is asked for.
 
     Raises:
-        InputError: if there is none, or it is of sequences.
+        InputError: if a folder has files of several kinds, is not of the kind that is asked for, or cannot be read.
     """
-    stage = run_dir / train.STAGE
-    if not (stage / RESULT).exists():
-        raise InputError(f"{stage}: has no finished training: name your data with data_dir, or a dataset.")
-    settings = files.read_json(stage / RUN)["settings"]
-    if "loss" in settings["config"]:
-        return GRAPH
-    if "weight_decay" in settings["config"]:
-        return RATINGS
-    raise InputError(f"{stage}: a training of neither triples nor ratings; see tracin_table1 for sequences.")
+    possible = kinds_of_data(data_dir, dataset, kind)
+    if kind is not None:
+        if kind not in possible:
+            raise InputError(
+                f"kind must be {' or '.join(possible)} for {data_dir or dataset or 'nations'}; got {kind!r}."
+            )
+        return kind
+    serving = [one for one in possible if model in (None, *kinds.KINDS[one].config_class.choices["model"])]
+    return (serving or possible)[0]
 
 
-def own_name(data_dir: str | pathlib.Path | None) -> str:
-    """What to call ratings of one's own: as their folder or file, but never as a published dataset."""
-    name = pathlib.Path(data_dir or "").resolve().stem
-    return f"own-{name}" if name in RATING_DATASETS else name
+def settings_of(kind: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings by name, told apart: those of the training, and those of how the data are held out.
 
-
-def kind_of(data_dir: str | pathlib.Path | None, dataset: str | None) -> str:
-    """Whether data are GRAPH or RATINGS: by the dataset's name, the names of files, or their columns.
+    Args:
+        kind: of the data.
+        settings: by the names of flags, or of the training's configuration.
 
     Raises:
-        InputError: if a folder has both, or a file cannot be read.
+        InputError: if one is of neither.
     """
-    if dataset in RATING_DATASETS:
-        return RATINGS
-    if dataset in PRESETS or data_dir is None:
-        return GRAPH
-    path = pathlib.Path(data_dir)
-    if path.is_file():
-        return RATINGS if path.suffix == ".rating" or _has_rating_columns(path) else GRAPH
-    of_ratings = next(path.glob("*.rating"), None) or table_named(path, "ratings")
-    of_triples = table_named(path, "train")
-    if of_ratings and of_triples:
-        both = f"{of_ratings.name} and {of_triples.name}"
-        raise InputError(f"{path}: has {both}, ratings and triples: name the file that you mean.")
-    return RATINGS if of_ratings else GRAPH
-
-
-def _has_rating_columns(path: pathlib.Path) -> bool:
-    """Whether a table looks like ratings: it names a user or an item, or a rating."""
-    return bool(places_of(column_names(path), RATING_COLUMNS[:3]))
-
-
-def graph_settings(triples: TripleSet) -> dict[str, Any]:
-    """What differs from TrainConfig's defaults for a graph: a dataset's own, or by size."""
-    published = published_name(triples.checksums)
-    if published is not None:
-        return PRESETS[published]
-    num_entities = len(triples.entities)
-    return {
-        "dim": 10 if num_entities < 50 else 50,
-        "num_negatives": max(1, min(num_entities - 1, 50)),
-        "epochs": max(1, min(_OWN_EPOCHS, _OWN_STEPS // triples.num_examples)),
-        "dtype": "float64" if triples.num_examples < 20_000 else "float32",
-    }
-
-
-def rating_settings(name: str, model: str, num_ratings: int) -> dict[str, Any]:
-    """What differs from RatingTrainConfig's defaults for ratings: a dataset's own, or by size."""
-    preset = rating_preset(name, model)
-    return preset if name in RATING_DATASETS else preset | {"batch_size": max(1, num_ratings // _OWN_BATCHES)}
+    task = kinds.KINDS[kind]
+    of_split = {task.split_class.flag_of(name): name for name in task.split_class.names()}
+    of_training = {task.config_class.flag_of(name): name for name in task.config_class.names()}
+    split = {of_split[name]: value for name, value in settings.items() if name in of_split}
+    training = {of_training.get(name, name): value for name, value in settings.items() if name not in of_split}
+    task.config_class.check_names(training)
+    return training, split

@@ -7,57 +7,26 @@ from typing import Any
 
 import jinja2
 import markupsafe
+from pandas.api.types import is_numeric_dtype
 
 from gr_tf.asking.answer import Answer, signed
 from gr_tf.asking.check import Check, check_frame, conclusion
-
-_NUMBERS = ("influence", "standard error", "rating", "example_id")
-
-
-@dataclasses.dataclass(frozen=True)
-class Edge:
-    """One edge of the drawn explanation.
-
-    Attributes:
-        start, end: names of nodes, unique.
-        label: what is between them.
-        influence: of the example; None: of the question.
-        example: its id; None: of the question.
-    """
-
-    start: str
-    end: str
-    label: str
-    influence: float | None = None
-    example: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Drawing:
-    """An explanation as a graph.
-
-    Attributes:
-        query: the question.
-        edges: the examples of Answer.frame, in that order.
-        nodes: what people call them, by name.
-    """
-
-    query: Edge
-    edges: tuple[Edge, ...]
-    nodes: Mapping[str, str]
+from gr_tf.tasks.drawing import Drawing, Edge
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """A set of examples that a search found, for the page.
+    """A set of examples that a search found, for people.
 
     Attributes:
         title, text: what it is.
+        columns: the names of the columns.
         rows: the examples.
     """
 
     title: str
     text: str
+    columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
 
 
@@ -94,7 +63,7 @@ def page(
         minimal=found,
         signed=signed,
         columns=list(frame.columns),
-        numbers=_NUMBERS,
+        numbers=[column for column in frame.columns if is_numeric_dtype(frame[column])],
         rows=frame.to_dict("records"),
         edges=edges,
         facts=[(name, _told(value)) for name, value in facts.items()],
@@ -108,7 +77,7 @@ def page(
 
 
 def _told(value: Any) -> str:
-    """A fact in a line."""
+    """A fact on one line."""
     return "; ".join(f"{name} {part}" for name, part in value.items()) if isinstance(value, Mapping) else str(value)
 
 

@@ -8,36 +8,104 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import pandas as pd
 
+from gr_tf.attribution.hessian import Diagnostics
+from gr_tf.data.dataset import Dataset
 from gr_tf.errors import InputError
+from gr_tf.tasks.task import Task
+from gr_tf.types import Ids
 
-Asked = TypeVar("Asked")
-Self = TypeVar("Self", bound="Explanation[Any]")
+Q = TypeVar("Q")
+# Of which self-influences are computed together.
+_EXAMPLES_AT_ONCE = 512
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Explanation(abc.ABC, Generic[Asked]):
+class Influences:
+    """What a method says of the examples that it considers for one query.
+
+    Attributes:
+        example_ids: [n], ascending: those that the method considers.
+        values: [n] float64; positive means that the example supports the prediction.
+        prediction: the value that is explained.
+        without: [n], the prediction without each example, as far as the method estimates it; None: it does not.
+        systems: how each of the method's systems was solved.
+        standard_errors: [n], of values that are means over several trainings; else None.
+        num_trainings: that the values are means over.
+    """
+
+    example_ids: Ids
+    values: np.ndarray
+    prediction: float
+    without: np.ndarray | None = None
+    systems: tuple[Diagnostics, ...] = ()
+    standard_errors: np.ndarray | None = None
+    num_trainings: int = 1
+
+    def __post_init__(self) -> None:
+        bad = self.example_ids[~np.isfinite(self.values)]
+        if len(bad):
+            raise InputError(f"the influence of training example {bad[0]} is not finite, nor of {len(bad) - 1} others.")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Explanation(Generic[Q]):
     """Training examples that made a model predict what it predicts, the most influential first.
 
     Attributes:
         query: what is explained.
         example_ids: [k].
         influences: [k], descending; positive means that the example supports the prediction.
+        prediction: the value that is explained.
+        without: [k], the prediction without each example, as far as the method estimates it; NaN where it does not.
+        systems: how each of the method's systems was solved.
         standard_errors: [k], of influences that are means over several trainings; else None.
         num_trainings: that the influences are means over.
+        dataset: of the examples.
     """
 
-    query: Asked
-    example_ids: np.ndarray
+    query: Q
+    example_ids: Ids
     influences: np.ndarray
-    standard_errors: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
-    num_trainings: int = dataclasses.field(default=1, kw_only=True)
+    prediction: float
+    without: np.ndarray
+    dataset: Dataset = dataclasses.field(repr=False)
+    systems: tuple[Diagnostics, ...] = ()
+    standard_errors: np.ndarray | None = None
+    num_trainings: int = 1
+
+    @classmethod
+    def ranked(cls, query: Q, found: Influences, dataset: Dataset) -> "Explanation[Q]":
+        """By descending influence, equals by example id."""
+        without = np.full(len(found.values), np.nan) if found.without is None else found.without
+        whole = cls(
+            query,
+            found.example_ids,
+            found.values,
+            found.prediction,
+            without,
+            dataset,
+            found.systems,
+            found.standard_errors,
+            found.num_trainings,
+        )
+        return whole.only(np.argsort(-found.values, kind="stable"))
 
     @property
-    @abc.abstractmethod
     def frame(self) -> pd.DataFrame:
-        """The explanation as a table, an example a row; with a column standard_error if there are any."""
+        """The explanation by name: the examples' columns, influence, prediction, prediction_without, example_id.
 
-    def first(self: Self, k: int | None) -> Self:
+        With a column standard_error if there are any.
+        """
+        frame = self.dataset.train_frame.iloc[self.example_ids].reset_index(drop=True)
+        told = frame.assign(
+            influence=self.influences,
+            prediction=self.prediction,
+            prediction_without=self.without,
+            example_id=self.example_ids,
+        )
+        return told if self.standard_errors is None else told.assign(standard_error=self.standard_errors)
+
+    def first(self, k: int | None) -> "Explanation[Q]":
         """The first k examples; None: all whose influence is at least 0.
 
         Raises:
@@ -50,25 +118,24 @@ class Explanation(abc.ABC, Generic[Asked]):
         """How many examples have influence >= 0."""
         return int((self.influences >= 0).sum())
 
-    def only(self: Self, chosen: slice | np.ndarray) -> Self:
+    def only(self, chosen: slice | np.ndarray) -> "Explanation[Q]":
         """Some of the examples: a slice, a mask [k] or places."""
         return dataclasses.replace(
             self,
             example_ids=self.example_ids[chosen],
             influences=self.influences[chosen],
+            without=self.without[chosen],
             standard_errors=None if self.standard_errors is None else self.standard_errors[chosen],
         )
 
-    def considering(self: Self, example_ids: np.ndarray) -> Self:
-        """The same over more examples [n], ascending ids: those that it does not consider have influence 0."""
-        influences = np.zeros(len(example_ids))
-        influences[np.searchsorted(example_ids, self.example_ids)] = self.influences
-        return dataclasses.replace(self, example_ids=example_ids, influences=influences)
+    def opponents(self) -> "Explanation[Q]":
+        """Those of negative influence, the most negative first."""
+        reverse = self.only(np.arange(len(self.influences))[::-1])
+        return reverse.only(reverse.influences < 0)
 
-    @classmethod
-    @abc.abstractmethod
-    def means(cls, explanations: Sequence[Any]) -> dict[str, Any]:
-        """What a mean of explanations of one query has beside influences, by field; all over the same examples."""
+    def by_size(self) -> "Explanation[Q]":
+        """The same by descending |influence|, equals by example id."""
+        return self.only(np.lexsort((self.example_ids, -np.abs(self.influences))))
 
     @property
     def sign_is_certain(self) -> np.ndarray | None:
@@ -88,9 +155,6 @@ class Explanation(abc.ABC, Generic[Asked]):
         certain: np.ndarray = stats.false_discovery_control(chances) <= 0.05 if len(chances) else np.zeros(0, bool)
         return certain
 
-    def _with_errors(self, frame: pd.DataFrame) -> pd.DataFrame:
-        return frame if self.standard_errors is None else frame.assign(standard_error=self.standard_errors)
-
 
 def checked_k(k: int) -> int:
     """k, if so many examples can be asked for.
@@ -103,21 +167,62 @@ def checked_k(k: int) -> int:
     return k
 
 
-Explained = TypeVar("Explained", bound=Explanation[Any])
+class Explainer(abc.ABC, Generic[Q]):
+    """Says how much training examples support predictions.
 
+    A method is a subclass with `influences`; all else is derived from it, here.
 
-class Explainer(abc.ABC, Generic[Asked, Explained]):
-    """Scores training examples by how much they support a prediction."""
+    Attributes:
+        task: whose model is explained.
+    """
+
+    task: Task[Any]
 
     @abc.abstractmethod
-    def rank(self, query: Asked) -> Explained:
+    def influences(self, queries: Sequence[Q]) -> list[Influences]:
+        """What each of some queries owes to the examples that the method considers for it.
+
+        Raises:
+            InputError: if a query cannot be explained, naming it.
+        """
+
+    def rank_many(self, queries: Sequence[Q]) -> list[Explanation[Q]]:
+        """Of each query, all examples that the method considers, by descending influence, equals by example id."""
+        found = self.influences(queries)
+        return [Explanation.ranked(query, one, self.task.dataset) for query, one in zip(queries, found, strict=True)]
+
+    def rank(self, query: Q) -> Explanation[Q]:
         """All examples that the method considers, by descending influence, equals by example id."""
+        return self.rank_many([query])[0]
 
-    @abc.abstractmethod
-    def query_of(self, example_id: int) -> Asked:
+    def explain(self, query: Q, k: int | None = 10) -> Explanation[Q]:
+        """The k most influential examples; None: all whose influence is at least 0.
+
+        Raises:
+            InputError: if k is below 1.
+        """
+        return self.rank(query).first(k)
+
+    def matrix(self, queries: Sequence[Q]) -> np.ndarray:
+        """[num_queries, num_examples]: the influences, 0 of examples that the method does not consider."""
+        matrix = np.zeros((len(queries), self.task.num_examples))
+        for row, found in zip(matrix, self.influences(queries), strict=True):
+            row[found.example_ids] = found.values
+        return matrix
+
+    def change_without(self, explanation: Explanation[Q], example_ids: Ids) -> float:
+        """The estimated change of an explained prediction if some of the explanation's examples are all removed.
+
+        By default the sum of what each changes alone.
+        """
+        return -float(explanation.influences[np.isin(explanation.example_ids, example_ids)].sum())
+
+    def query_of(self, example_id: int) -> Q:
         """The query that a training example answers."""
+        asked: Q = self.task.query_of(example_id)
+        return asked
 
-    def self_influence(self, example_ids: np.ndarray) -> np.ndarray:
+    def self_influence(self, example_ids: Ids) -> np.ndarray:
         """The influence [n] of training examples on their own predictions.
 
         Large where the model knows an example only by itself: an outlier, or a mistake (Koh and Liang
@@ -126,16 +231,26 @@ class Explainer(abc.ABC, Generic[Asked, Explained]):
         Args:
             example_ids: [n].
         """
-        return np.array([self._own_influence(int(example_id)) for example_id in example_ids])
+        before, without = self.own_values(example_ids)
+        return np.asarray(before - without, np.float64)
 
-    def _own_influence(self, example_id: int) -> float:
-        explanation = self.rank(self.query_of(example_id))
-        return float(explanation.influences[explanation.example_ids == example_id][0])
+    def own_values(self, example_ids: Ids) -> tuple[np.ndarray, np.ndarray]:
+        """The predictions [n] that training examples answer, and [n] less what each is said to do for its own."""
+        before, own = np.zeros(len(example_ids)), np.zeros(len(example_ids))
+        for first in range(0, len(example_ids), _EXAMPLES_AT_ONCE):
+            part = example_ids[first : first + _EXAMPLES_AT_ONCE]
+            found = self.influences([self.query_of(int(example_id)) for example_id in part])
+            for place, (one, example_id) in enumerate(zip(found, part, strict=True), start=first):
+                before[place] = one.prediction
+                own[place] = one.values[np.searchsorted(one.example_ids, example_id)]
+        return before, before - own
 
-    def explain(self, query: Asked, k: int | None = 10) -> Explained:
-        """The k most influential examples; None: all whose influence is at least 0.
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Why all influences of the explainer are to be doubted, a line each."""
+        return ()
 
-        Raises:
-            InputError: if k is below 1.
-        """
-        return self.rank(query).first(k)
+
+def in_parts(queries: Sequence[Q], size: int) -> list[Sequence[Q]]:
+    """Queries in parts of at most `size`."""
+    return [queries[first : first + size] for first in range(0, len(queries), size)]

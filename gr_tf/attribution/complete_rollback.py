@@ -8,42 +8,39 @@ moves all other rows as well, which is no one triple's doing.)
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
-from gr_tf.attribution.base import Explainer
-from gr_tf.attribution.trajectory import Trajectory
-from gr_tf.attribution.triple_explanation import TripleExplanation
+from gr_tf.attribution.base import Explainer, Influences
+from gr_tf.attribution.methods import register
+from gr_tf.attribution.trajectory import Trajectory, replay_cost
 from gr_tf.data.triples import Query
-from gr_tf.models.prediction import tail_probability
-from gr_tf.training.trainer import Trainer
+from gr_tf.runs.engine import tf
+from gr_tf.tasks.trained import Trained
 
 # Numbers of the rolled-back tables that are in memory together.
 _TABLE_NUMBERS = 1 << 22
 
 
-class CompleteRollback(Explainer[Query, TripleExplanation]):
+@register(
+    "rollback-all",
+    kinds=("triples",),
+    needs="steps",
+    unit="probability",
+    title="Gradient Rollback that also undoes what the triple did to its negatives; for small graphs",
+    cost=replay_cost,
+    instead="--method=gr",
+)
+class CompleteRollback(Explainer[Query]):
     """Ranks all training triples of a training with Adam and dense steps; see Trajectory for the arguments."""
 
-    def __init__(self, trainer: Trainer, *, epochs: int | None = None, segment: int = 256) -> None:
-        self._model, self._triples = trainer.model, trainer.triples
-        trajectory = Trajectory(trainer, epochs, segment)
+    def __init__(self, trained: Trained, *, segment: int = 256) -> None:
+        self.task = trained.task
+        self._model, self._triples = trained.task.model, trained.task.dataset
+        trajectory = Trajectory(trained.task, trained.epoch, segment)
         self.table: np.ndarray = trajectory.table.numpy()
         self._rows, self._deltas = _changes(trajectory)
 
-    def query_of(self, example_id: int) -> Query:
-        """See Explainer."""
-        return self._triples.query_of(example_id)
-
-    def rank(self, query: Query) -> TripleExplanation:
-        """Every training triple."""
-        probability = tail_probability(self._model, self.table, query)
-        influences = self.influences([query])[0]
-        return TripleExplanation.ranked(
-            query, np.arange(len(influences)), influences, probability, self._triples, probability - influences
-        )
-
-    def influences(self, queries: Sequence[Query]) -> np.ndarray:
-        """The influence [num_queries, num_examples] of every training triple on p(tail | head, relation).
+    def influences(self, queries: Sequence[Query]) -> list[Influences]:
+        """See Explainer.
 
         Raises:
             InputError: if a tail cannot be predicted.
@@ -57,23 +54,28 @@ class CompleteRollback(Explainer[Query, TripleExplanation]):
             tables = np.repeat(self.table[None], len(rows), axis=0)
             # A row that repeats in a step has its change at its first place and 0 at the others.
             np.subtract.at(tables, (np.arange(len(rows))[:, None], rows), deltas)
-            parts.append(before - self._probabilities(tables, queries))
-        return np.concatenate(parts).T
+            parts.append(self._probabilities(tables, queries))
+        after = np.concatenate(parts).T
+        everyone = np.arange(self.task.num_examples)
+        return [
+            Influences(everyone, np.asarray(value - without, np.float64), float(value), without)
+            for value, without in zip(before[0], after, strict=True)
+        ]
 
     def _probabilities(self, tables: np.ndarray, queries: Sequence[Query]) -> np.ndarray:
         """p(tail | head, relation) [n, num_queries] under each of n tables [n, num_rows, width]."""
         model = self._model
         heads, relations, tails = np.array([[query.head, query.relation, query.tail] for query in queries]).T
-        asked = model.query_vector(tables[:, heads], tables[:, relations + model.num_entities])
-        scores = tf.matmul(asked, tables[:, model.columns], transpose_b=True)
-        own = tf.reduce_sum(asked * tables[:, tails], axis=-1)
+        head_rows, relation_rows = tables[:, heads], tables[:, relations + model.num_entities]
+        scores = model.scores(head_rows, relation_rows, tables[:, model.columns])
+        own = model.score(head_rows, relation_rows, tables[:, tails])
         probabilities: np.ndarray = tf.exp(own - tf.reduce_logsumexp(scores, axis=-1)).numpy()
         return probabilities
 
 
 def _changes(trajectory: Trajectory) -> tuple[np.ndarray, np.ndarray]:
     """The rows [num_examples, k] that each example's steps touch, and what they did to them [..., width]."""
-    num_examples, width = trajectory.trainer.triples.num_examples, trajectory.trainer.model.width
+    num_examples, width = trajectory.task.num_examples, trajectory.task.model.width
     rows, deltas = None, None
     for segment in trajectory.segments:
         places = trajectory.rows(segment).numpy()

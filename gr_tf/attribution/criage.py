@@ -8,49 +8,74 @@ H_o = sum over training triples with tail o of phi (1 - phi) z z^T. Removing (s'
 
     z . (H_o - phi' (1 - phi') z' z'^T)^-1 (1 - phi') z'.
 
-(The paper's program keeps the + sign of adding a triple; BUILD_NOTES.md, "CRIAGE".)
+(The paper's program keeps the + sign of adding a triple; BUILD_NOTES, "CRIAGE".)
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from gr_tf.attribution.base import Explainer
-from gr_tf.attribution.triple_explanation import TripleExplanation
-from gr_tf.data.triples import Query, TripleSet
+from gr_tf.attribution.base import Explainer, Influences
+from gr_tf.attribution.methods import register
+from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
-from gr_tf.models.base import FactorModel
-from gr_tf.models.prediction import tail_probability
+from gr_tf.models.factor_model import BilinearModel
+from gr_tf.tasks.task import Task
+from gr_tf.tasks.trained import Trained
+from gr_tf.types import Ids
 
 
-class Criage(Explainer[Query, TripleExplanation]):
+def _check(task: Task[Any], any_loss: bool = False) -> None:
+    """
+    Raises:
+        InputError: if the loss is not the sigmoid's, or the model is no product of vectors.
+    """
+    if task.config.loss != "sigmoid" and not any_loss:
+        raise InputError(f"criage explains models trained with --loss=sigmoid; this one's loss is {task.config.loss}.")
+    if not isinstance(task.model, BilinearModel):
+        raise InputError(f"criage explains models that multiply vectors, such as distmult; not {task.config.model}.")
+
+
+@register(
+    "criage",
+    kinds=("triples",),
+    needs="gradients",
+    unit="score",
+    title="CRIAGE: the fall of the score by a Newton step; for --loss=sigmoid, triples with the same tail only",
+    check=_check,
+)
+class Criage(Explainer[Query]):
     """Ranks the training triples that have the query's tail; their influence is the estimated drop of its score."""
 
-    def __init__(self, model: FactorModel, table: np.ndarray, triples: TripleSet) -> None:
+    def __init__(self, trained: Trained, *, any_loss: bool = False) -> None:
         """
         Args:
-            model: trained with the sigmoid loss.
-            table: [num_rows, width], its parameters.
-            triples: the dataset it was trained on.
-        """
-        self._model = model
-        self._table = table
-        self._triples = triples
-
-    def rank(self, query: Query) -> TripleExplanation:
-        """Every training triple with the query's tail.
+            trained: the model.
+            any_loss: take a model that was trained with another loss, too; what comes out only ranks.
 
         Raises:
-            InputError: if the Hessian block of the tail, or what a removal leaves of it, is singular.
+            InputError: if the model was not trained with the sigmoid loss, or is no product of vectors.
         """
-        example_ids = np.flatnonzero(self._triples.train[:, 2] == query.tail)
-        influences = self._score_drops(query, example_ids) if len(example_ids) else np.zeros(0)
-        probability = tail_probability(self._model, self._table, query)
-        return TripleExplanation.ranked(query, example_ids, influences, probability, self._triples)
+        self.task = trained.task
+        _check(trained.task, any_loss)
+        self._model, self._parameters, self._triples = trained.task.model, trained.parameters, trained.task.dataset
+        self._table = trained.parameters.table
 
-    def query_of(self, example_id: int) -> Query:
-        """See Explainer."""
-        return self._triples.query_of(example_id)
+    def influences(self, queries: Sequence[Query]) -> list[Influences]:
+        """See Explainer.
 
-    def _score_drops(self, query: Query, example_ids: np.ndarray) -> np.ndarray:
+        Raises:
+            InputError: if the Hessian block of a tail, or what a removal leaves of it, is singular.
+        """
+        found = []
+        for query in queries:
+            example_ids = np.flatnonzero(self._triples.train[:, 2] == query.tail)
+            drops = self._score_drops(query, example_ids) if len(example_ids) else np.zeros(0)
+            found.append(Influences(example_ids, drops, float(self.task.value(self._parameters, [query])[0])))
+        return found
+
+    def _score_drops(self, query: Query, example_ids: Ids) -> np.ndarray:
         """The estimated drops [n] of the query's score, each without one of the examples."""
         vectors = self._query_vectors(self._triples.train[example_ids])
         (asked,) = self._query_vectors(np.array([[query.head, query.relation, query.tail]]))

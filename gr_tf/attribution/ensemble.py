@@ -1,26 +1,27 @@
-"""What several trainings agree on: explanations averaged over seeds, with their standard error.
+"""What several trainings agree on: influences averaged over seeds, with their standard error.
 
 One training's leave-one-out effects are mostly its own chance; what an example does on average over trainings is
 what can be explained (BUILD_NOTES, "Ground truth").
 """
 
-import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from gr_tf.attribution.base import Asked, Explained, Explainer
+from gr_tf.attribution.base import Explainer, Explanation, Influences
 from gr_tf.errors import InputError
+from gr_tf.types import Ids
 
 
-class Ensemble(Explainer[Asked, Explained]):
+class Ensemble(Explainer[Any]):
     """Averages the influences that explainers of several trainings give.
 
     An example that an explainer does not consider has influence 0 there. Influences of one method on differently
     trained models are averaged as they are.
     """
 
-    def __init__(self, explainers: Sequence[Explainer[Asked, Explained]]) -> None:
+    def __init__(self, explainers: Sequence[Explainer[Any]]) -> None:
         """
         Args:
             explainers: of one method, each of another training on the same dataset.
@@ -31,23 +32,43 @@ class Ensemble(Explainer[Asked, Explained]):
         if not explainers:
             raise InputError("an ensemble needs at least one explainer.")
         self._explainers = tuple(explainers)
+        self.task = self._explainers[0].task
 
-    def query_of(self, example_id: int) -> Asked:
-        """See Explainer."""
-        return self._explainers[0].query_of(example_id)
+    def influences(self, queries: Sequence[Any]) -> list[Influences]:
+        """See Explainer; with standard errors if there are two trainings or more."""
+        by_explainer = [explainer.influences(queries) for explainer in self._explainers]
+        return [_averaged(found) for found in zip(*by_explainer, strict=True)]
 
-    def rank(self, query: Asked) -> Explained:
-        """Every training example that one of them considers; with standard errors if there are two or more."""
-        explanations = [explainer.rank(query) for explainer in self._explainers]
-        example_ids = np.unique(np.concatenate([explanation.example_ids for explanation in explanations]))
-        explanations = [explanation.considering(example_ids) for explanation in explanations]
-        influences = np.stack([explanation.influences for explanation in explanations])
-        count = len(explanations)
-        mean = dataclasses.replace(
-            explanations[0],
-            **explanations[0].means(explanations),
-            influences=influences.mean(axis=0),
-            standard_errors=influences.std(axis=0, ddof=1) / np.sqrt(count) if count > 1 else None,
-            num_trainings=count,
-        )
-        return mean.only(np.argsort(-mean.influences, kind="stable"))
+    def change_without(self, explanation: Explanation[Any], example_ids: Ids) -> float:
+        """See Explainer; the mean over the trainings."""
+        return float(np.mean([one.change_without(explanation, example_ids) for one in self._explainers]))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Each of the explainers' warnings, and of how many trainings it is."""
+        told = [warning for explainer in self._explainers for warning in explainer.warnings]
+        count = len(self._explainers)
+        return tuple(f"{one} ({told.count(one)} of {count} trainings)" for one in dict.fromkeys(told))
+
+
+def _averaged(found: Sequence[Influences]) -> Influences:
+    example_ids = np.unique(np.concatenate([one.example_ids for one in found]))
+    count = len(found)
+    values = np.zeros((count, len(example_ids)))
+    without = np.full((count, len(example_ids)), np.nan)
+    for row, row_without, one in zip(values, without, found, strict=True):
+        places = np.searchsorted(example_ids, one.example_ids)
+        row[places] = one.values
+        if one.without is not None:
+            # Rolled back, an example that is not considered changes nothing.
+            row_without[:] = one.prediction
+            row_without[places] = one.without
+    return Influences(
+        example_ids,
+        values.mean(axis=0),
+        float(np.mean([one.prediction for one in found])),
+        without=without.mean(axis=0),
+        systems=tuple(told for one in found for told in one.systems),
+        standard_errors=values.std(axis=0, ddof=1) / np.sqrt(count) if count > 1 else None,
+        num_trainings=count,
+    )

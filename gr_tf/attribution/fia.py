@@ -15,9 +15,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from gr_tf.attribution.base import Explainer
+from gr_tf.attribution.base import Explainer, Influences, in_parts
 from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.attribution.hessian import (
     Diagnostics,
@@ -26,95 +25,66 @@ from gr_tf.attribution.hessian import (
     newton_cg,
     solve_direct,
 )
-from gr_tf.attribution.rating_explanation import RatingExplanation
+from gr_tf.attribution.methods import register
 from gr_tf.attribution.training_loss import TrainingLoss
-from gr_tf.data.ratings import RatingQuery, RatingSet
+from gr_tf.data.ratings import RatingQuery
 from gr_tf.errors import InputError
-from gr_tf.models.rating_model import RatingModel, RatingParameters
+from gr_tf.runs.engine import tf
+from gr_tf.tasks.trained import Trained
 
 # With a condition number of 1e6 float64 leaves some 1e-11.
 _CG_TOLERANCE = 1e-10
 _NUMBERS_AT_ONCE = 1 << 22
-# Explanations of so many hold all of their related ratings at a time.
-_QUERIES_AT_ONCE = 512
 _NETWORK_TOLERANCE, _NETWORK_ITERATIONS = 1e-6, 200
 
 
-class Fia(Explainer[RatingQuery, RatingExplanation]):
-    """Ranks the training ratings of the query's user and of its item."""
+@register(
+    "fia",
+    kinds=("ratings",),
+    needs="hessian",
+    unit="stars",
+    estimates=True,
+    title="FIA: the fall of the predicted rating by influence functions, in stars",
+    settings=FiaSettings(decay="trained"),
+)
+class Fia(Explainer[RatingQuery]):
+    """Ranks the training ratings of the query's user and of its item; computed in float64."""
 
-    def __init__(
-        self,
-        model: RatingModel,
-        parameters: RatingParameters,
-        ratings: RatingSet,
-        weight_decay: float,
-        settings: FiaSettings | None = None,
-        *,
-        network: bool = False,
-    ) -> None:
+    def __init__(self, trained: Trained, settings: FiaSettings | None = None, *, network: bool = False) -> None:
         """
         Args:
-            model: of dtype float64, the systems' precision.
-            parameters: the trained ones.
-            ratings: the dataset it was trained on.
-            weight_decay: of its training.
-            settings: default: FiaSettings().
+            trained: the model.
+            settings: default: with the weight decay as strong as in training.
             network: add the network's part (Equations 21-23); a solve over all training ratings per query.
-
-        Raises:
-            InputError: if the model is of another dtype.
         """
-        if model.dtype != "float64":
-            raise InputError(f"influence functions are computed in float64; got a model of {model.dtype}.")
-        self._model = model
-        self._ratings = ratings
-        self._settings = settings or FiaSettings()
-        parameters = parameters.astype("float64")
+        self.task = trained.task
+        self._model = self.task.config.make_model(self.task.dataset, "float64")
+        self._ratings = ratings = self.task.dataset
+        self._settings = settings or FiaSettings(decay="trained")
+        weight_decay = self.task.config.weight_decay
+        parameters = trained.parameters.astype("float64")
         self._table = parameters.table
         self._table_tensor = tf.constant(parameters.table)
-        self._network = [tf.constant(array) for array in parameters.network]
-        self._penalty = weight_decay * np.tile(model.row_penalty, 2)
+        self._network = [tf.constant(array) for array in parameters.shared]
+        self._penalty = weight_decay * np.tile(self._model.row_penalty, 2)
         rows = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64))
         self._of_user = tf.function(lambda users, items: self._derivatives(0, users, items), input_signature=rows)
         self._of_item = tf.function(lambda users, items: self._derivatives(1, users, items), input_signature=rows)
         self._mixed = tf.function(self._mixed_derivative, input_signature=(tf.TensorSpec([2], tf.int64),))
-        self._training_loss = TrainingLoss(model, parameters, ratings, weight_decay) if network else None
+        self._training_loss = TrainingLoss(self._model, parameters, ratings, weight_decay) if network else None
         self._product = tf.function(self._product_of_rows, reduce_retracing=True)
 
-    def rank(self, query: RatingQuery) -> RatingExplanation:
-        """All of R_t by influence.
+    def influences(self, queries: Sequence[RatingQuery]) -> list[Influences]:
+        """See Explainer; with the direct solver much faster for many queries at once than one by one.
 
         Raises:
-            InputError: if R_t is empty, or the damped Hessian singular.
-        """
-        return self.rank_many([query])[0]
-
-    def query_of(self, example_id: int) -> RatingQuery:
-        """See Explainer."""
-        return self._ratings.query_of(example_id)
-
-    def self_influence(self, example_ids: np.ndarray) -> np.ndarray:
-        """See Explainer; of many examples at once."""
-        own = []
-        for first in range(0, len(example_ids), _QUERIES_AT_ONCE):
-            part = example_ids[first : first + _QUERIES_AT_ONCE]
-            explanations = self.rank_many([self.query_of(int(example_id)) for example_id in part])
-            own += [e.influences[e.example_ids == i][0] for e, i in zip(explanations, part, strict=True)]
-        return np.array(own, np.float64)
-
-    def rank_many(self, queries: Sequence[RatingQuery]) -> list[RatingExplanation]:
-        """Ranks for many queries at once; with the direct solver much faster than one by one.
-
-        Raises:
-            InputError: if an R_t is empty, or a damped Hessian singular, naming the query.
+            InputError: if a query has no related rating, or its damped Hessian is singular, naming the query.
         """
         # In parts: a batch of large blocks is gigabytes, several times over.
         at_once = max(1, _NUMBERS_AT_ONCE // (2 * self._model.width) ** 2)
-        parts = (queries[first : first + at_once] for first in range(0, len(queries), at_once))
-        return [explanation for part in parts for explanation in self._rank(part)]
+        return [found for part in in_parts(queries, at_once) for found in self._of_part(part)]
 
-    def _rank(self, queries: Sequence[RatingQuery]) -> list[RatingExplanation]:
+    def _of_part(self, queries: Sequence[RatingQuery]) -> list[Influences]:
         blocks = self._blocks(queries)
         if self._settings.solver == "direct":
             hessians = np.stack([block.hessian for block in blocks])
@@ -124,7 +94,7 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
             solved = [self._solve(block) for block in blocks]
             solutions, diagnostics = np.stack([x for x, _ in solved]), [told for _, told in solved]
         return [
-            self._explanation(block, solution, told)
+            self._influences(block, solution, told)
             for block, solution, told in zip(blocks, solutions, diagnostics, strict=True)
         ]
 
@@ -231,7 +201,9 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
 
     def _block_data(self, query: RatingQuery) -> tuple[Any, ...]:
         """What `_product` depends on."""
-        examples = self._ratings.related(query)
+        of_user, of_item = self._ratings.of_user(query.user), self._ratings.of_item(query.item)
+        others = self._ratings.train.pairs[of_item, 0] != query.user
+        examples = np.concatenate([of_user, of_item[others]])
         pairs = self._ratings.train.pairs[examples]
         rows = self._model.rows_of(pairs)
         own = self._table[self._model.rows_of(np.array([query.user, query.item]))].ravel()
@@ -274,7 +246,7 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
             )
         return newton_cg(lambda vector: self._product(vector, *data), block.gradient, self._settings.damping)
 
-    def _explanation(self, block: "_Block", solution: np.ndarray, diagnostics: Diagnostics) -> RatingExplanation:
+    def _influences(self, block: "_Block", solution: np.ndarray, diagnostics: Diagnostics) -> Influences:
         if not np.isfinite(solution).all():
             names = self._ratings.users.names[block.query.user], self._ratings.items.names[block.query.item]
             raise InputError(
@@ -289,13 +261,12 @@ class Fia(Explainer[RatingQuery, RatingExplanation]):
             of_network, told = self._network_influences(self._training_loss, block)
             influences += of_network
             systems.append(told)
-        order = np.lexsort((examples, -influences))
-        return RatingExplanation(
-            block.query,
+        order = np.argsort(examples)
+        return Influences(
             examples[order],
             influences[order],
             block.prediction,
-            self._ratings,
+            block.prediction - influences[order],
             tuple(systems),
         )
 

@@ -1,9 +1,10 @@
 """How FIA computes influences (Cheng et al. 2019)."""
 
 import dataclasses
+import types
 
-from gr_tf.attribution.hessian import SOLVERS, check_damping
-from gr_tf.errors import InputError
+from gr_tf.attribution.hessian import SOLVERS
+from gr_tf.settings import Range, Settings
 
 DECAYS = {
     "published": "the mean loss of R_t with the whole weight decay, as in the paper",
@@ -12,16 +13,17 @@ DECAYS = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FiaSettings:
+class FiaSettings(Settings):
     """How influences are computed.
 
     Attributes:
-        damping: added to H's diagonal.
-        solver: a key of SOLVERS.
-        decay: of H, a key of DECAYS. In the training's loss, the mean of all n ratings' errors plus the
-            weight decay, the n' of R_t weigh n'/n of what they weigh in the paper's H: "trained" is
-            that loss's block, up to the factor n/n' (BUILD_NOTES 62).
-        penalty_in_gradient: whether grad L(z) has the weight decay's part, as in the authors' runs.
+        damping: added to the Hessian's diagonal.
+        solver: direct: the explicit block, by its eigenvalues; cg: conjugate gradients with Hessian-vector
+            products; newton_cg: the same by SciPy's Newton-CG, started and stopped as the authors'.
+        decay: the weight decay in the Hessian: trained: n/n' times, as strong beside the query's n' related ratings
+            as it was in the training on n; published: the whole weight decay beside their mean loss, as in the
+            paper (BUILD_NOTES, "Weight decay in FIA's Hessian").
+        penalty_in_gradient: whether a rating's gradient has the weight decay's part, as in the authors' runs.
     """
 
     damping: float = 1e-6
@@ -29,9 +31,5 @@ class FiaSettings:
     decay: str = "published"
     penalty_in_gradient: bool = True
 
-    def __post_init__(self) -> None:
-        check_damping(self.damping)
-        for name, choices in (("solver", SOLVERS), ("decay", DECAYS)):
-            value = getattr(self, name)
-            if value not in choices:
-                raise InputError(f"{name} must be one of {', '.join(choices)}; got {value!r}.")
+    choices = types.MappingProxyType({"solver": SOLVERS, "decay": DECAYS})
+    ranges = types.MappingProxyType({"damping": Range(0)})

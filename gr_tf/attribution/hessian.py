@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from gr_tf.errors import InputError
+from gr_tf.runs.engine import tf
 
 SOLVERS = {
     "direct": "the explicit block, by its eigenvalues",

@@ -19,17 +19,17 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from gr_tf.attribution.base import Explainer
-from gr_tf.attribution.trajectory import Trajectory, row_gradients, table_gradient
-from gr_tf.attribution.triple_explanation import TripleExplanation
+from gr_tf.attribution.base import Explainer, Influences, in_parts
+from gr_tf.attribution.methods import register
+from gr_tf.attribution.trajectory import Trajectory, replay_cost, row_gradients, table_gradient
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
-from gr_tf.models.base import FactorModel
-from gr_tf.models.prediction import tail_probability
-from gr_tf.optimizers import Adam
-from gr_tf.training.trainer import Trainer
+from gr_tf.models.factor_model import FactorModel
+from gr_tf.models.parameters import Parameters
+from gr_tf.runs.engine import tf
+from gr_tf.tasks.trained import Trained
+from gr_tf.training.optimizers import Adam
 
 # Numbers of the adjoints of the queries that go back together.
 _ADJOINT_NUMBERS = 1 << 20
@@ -44,26 +44,37 @@ class _Adjoint(NamedTuple):
     step: Any
 
 
-class Replay(Explainer[Query, TripleExplanation]):
+@register(
+    "replay",
+    kinds=("triples",),
+    needs="steps",
+    unit="probability",
+    title="the derivative of the probability by the triple's steps after the first epoch, through the rest of the "
+    "training; for small graphs",
+    cost=replay_cost,
+    instead="--method=gr",
+)
+class Replay(Explainer[Query]):
     """Ranks all training triples of a training with Adam and dense steps."""
 
-    def __init__(
-        self, trainer: Trainer, *, epochs: int | None = None, segment: int = 256, first_epoch: int = 1
-    ) -> None:
+    def __init__(self, trained: Trained, *, first_epoch: int | None = None, segment: int = 256) -> None:
         """
         Args:
-            trainer, epochs, segment: see Trajectory.
-            first_epoch: counted from 1; the steps of earlier ones count for nothing.
+            trained: the model.
+            first_epoch: counted from 1; the steps of earlier ones count for nothing. Default: 2, if there is one.
+            segment: see Trajectory.
 
         Raises:
             InputError: see Trajectory; also if there is no such epoch.
         """
-        self._trajectory = Trajectory(trainer, epochs, segment)
+        self.task = trained.task
+        first_epoch = min(2, trained.epoch) if first_epoch is None else first_epoch
+        self._trajectory = Trajectory(trained.task, trained.epoch, segment)
         if not 1 <= first_epoch <= self._trajectory.epochs:
             raise InputError(f"first_epoch must be from 1 to {self._trajectory.epochs}; got {first_epoch}.")
         self._first_epoch = first_epoch
-        self._model, self._triples = trainer.model, trainer.triples
-        config = trainer.config
+        self._model, self._triples = trained.task.model, trained.task.dataset
+        config = trained.task.config
         self._backward = _compiled_backward(self._model, config.loss, self._trajectory.optimizer, config.dtype)
 
     @property
@@ -72,31 +83,16 @@ class Replay(Explainer[Query, TripleExplanation]):
         table: np.ndarray = self._trajectory.table.numpy()
         return table
 
-    def query_of(self, example_id: int) -> Query:
+    def influences(self, queries: Sequence[Query]) -> list[Influences]:
         """See Explainer."""
-        return self._triples.query_of(example_id)
-
-    def rank(self, query: Query) -> TripleExplanation:
-        """Every training triple."""
-        influences = self.influences([query])[0]
-        probability = tail_probability(self._model, self._trajectory.table, query)
-        return TripleExplanation.ranked(
-            query, np.arange(len(influences)), influences, probability, self._triples, probability - influences
-        )
-
-    def self_influence(self, example_ids: np.ndarray) -> np.ndarray:
-        """See Explainer; of many examples at once."""
-        influences = self.influences([self.query_of(int(example_id)) for example_id in example_ids])
-        return influences[np.arange(len(example_ids)), example_ids]
-
-    def influences(self, queries: Sequence[Query]) -> np.ndarray:
-        """The influence [num_queries, num_examples] of every training triple on p(tail | head, relation).
-
-        Raises:
-            InputError: if one is not finite, naming the example.
-        """
-        total: np.ndarray = self.by_epoch(queries).sum(axis=0)
-        return total
+        values: np.ndarray = self.by_epoch(queries).sum(axis=0)
+        everyone = np.arange(self.task.num_examples)
+        parameters = Parameters(self.table)
+        found = []
+        for query, row in zip(queries, values, strict=True):
+            prediction = float(self.task.value(parameters, [query])[0])
+            found.append(Influences(everyone, row, prediction, prediction - row))
+        return found
 
     def by_epoch(self, queries: Sequence[Query]) -> np.ndarray:
         """The parts [epochs, num_queries, num_examples] of `influences` that are due to each epoch's steps.
@@ -106,7 +102,7 @@ class Replay(Explainer[Query, TripleExplanation]):
         """
         self._triples.check_predictable([query.tail for query in queries])
         together = max(1, _ADJOINT_NUMBERS // (self._model.num_rows * self._model.width))
-        parts = [self._go_back(queries[first : first + together]) for first in range(0, len(queries), together)]
+        parts = [self._go_back(part) for part in in_parts(queries, together)]
         found = np.concatenate([np.zeros((self._trajectory.epochs, 0, self._triples.num_examples)), *parts], axis=1)
         bad = np.argwhere(~np.isfinite(found))
         if len(bad):
@@ -137,9 +133,8 @@ def _probability_gradients(model: FactorModel, table: Any, queries: Sequence[Que
         heads = tf.gather_nd(tables, np.stack([everyone, asked[:, 0]], axis=1))
         relations = tf.gather_nd(tables, np.stack([everyone, asked[:, 1] + model.num_entities], axis=1))
         tails = tf.gather_nd(tables, np.stack([everyone, asked[:, 2]], axis=1))
-        query = model.query_vector(heads, relations)
-        scores = tf.linalg.matvec(tf.gather(tables, model.columns, axis=1), query)
-        probabilities = tf.exp(tf.reduce_sum(query * tails, axis=1) - tf.reduce_logsumexp(scores, axis=1))
+        scores = model.scores_of_one(heads, relations, tf.gather(tables, model.columns, axis=1))
+        probabilities = tf.exp(model.score(heads, relations, tails) - tf.reduce_logsumexp(scores, axis=1))
     return tf.transpose(tf.convert_to_tensor(tape.gradient(probabilities, tables)), [1, 0, 2])
 
 

@@ -14,10 +14,15 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from gr_tf.attribution.example_losses import Checkpoint, ExampleLosses
+from gr_tf.attribution.base import Explainer, Influences
+from gr_tf.attribution.methods import Cost, register
 from gr_tf.errors import InputError
+from gr_tf.runs.engine import tf
+from gr_tf.tasks.example_losses import Batch, ExampleLosses
+from gr_tf.tasks.task import Task
+from gr_tf.tasks.trained import Checkpoint, Trained
+from gr_tf.types import Ids, Rows, Tensor
 
 # Examples of one compiled call.
 _CHUNK = 1024
@@ -51,7 +56,7 @@ class TracIn:
         self._losses = losses
         self._checkpoints = [
             (
-                [tf.constant(array.astype(losses.dtype)) for array in (checkpoint.table, *checkpoint.shared)],
+                [tf.constant(array.astype(losses.dtype)) for array in checkpoint.parameters.arrays],
                 checkpoint.learning_rate,
             )
             for checkpoint in checkpoints
@@ -62,18 +67,21 @@ class TracIn:
         self._norms = tf.function(self._squared_norms, reduce_retracing=True)
         self._values = tf.function(self._loss_values, reduce_retracing=True)
 
-    def influences(self, test: Sequence[np.ndarray], weights: np.ndarray | None = None) -> np.ndarray:
-        """TracInCP [num_train] of every training example on a weighted sum of losses (see query_losses).
+    def influences(
+        self, test: Sequence[np.ndarray], weights: np.ndarray | None = None, *, on_losses: bool = False
+    ) -> np.ndarray:
+        """TracInCP [num_train] of every training example on a weighted sum of losses.
 
         Args:
             test: examples.
             weights: [n], of their losses; None: the mean.
+            on_losses: of the training's losses, not of what queries ask about (see ExampleLosses.query_losses).
         """
         if weights is None:
             weights = np.full(len(test[0]), 1 / len(test[0]))
         total = np.zeros(len(self._losses.train[0]))
         for arrays, learning_rate in self._checkpoints:
-            direction = self._direction(arrays, test, weights)
+            direction = self._direction(arrays, test, weights, on_losses)
             along = [self._along(arrays, direction, part).numpy() for part in _parts(self._losses.train, _CHUNK)]
             total += learning_rate * np.concatenate(along)[: len(total)].astype(np.float64)
         return _finite(total, "influence")
@@ -97,29 +105,34 @@ class TracIn:
         values = [self._values(arrays, part).numpy() for part in _parts(self._losses.train, _CHUNK)]
         return _finite(np.concatenate(values)[: len(self._losses.train[0])].astype(np.float64), "loss")
 
-    def _loss_values(self, arrays: Sequence[Any], batch: Sequence[Any]) -> Any:
+    def _loss_values(self, arrays: Sequence[Tensor], batch: Batch) -> Tensor:
         return self._losses.losses(tf.gather(arrays[0], self._losses.rows(batch)), arrays[1:], batch)
 
-    def _direction(self, arrays: Sequence[Any], test: Sequence[np.ndarray], weights: np.ndarray) -> list[Any]:
+    def _direction(
+        self, arrays: Sequence[Tensor], test: Sequence[np.ndarray], weights: np.ndarray, on_losses: bool
+    ) -> list[Tensor]:
         """The gradient of the weighted loss, as arrays; 0 for layers that do not count."""
         direction = [tf.zeros_like(array) for array in arrays]
         for part, weight in zip(_parts(test, _CHUNK), _parts([weights], _CHUNK, fill=0), strict=True):
-            gradient = self._gradient(arrays, part, tf.cast(weight[0], self._losses.dtype))
+            gradient = self._gradient(arrays, part, tf.cast(weight[0], self._losses.dtype), on_losses)
             direction = [total + of_part for total, of_part in zip(direction, gradient, strict=True)]
         return [
             array if counts else tf.zeros_like(array) for array, counts in zip(direction, self._counts, strict=True)
         ]
 
-    def _summed_gradient(self, arrays: Sequence[Any], batch: Sequence[Any], weights: Any) -> list[Any]:
+    def _summed_gradient(
+        self, arrays: Sequence[Tensor], batch: Batch, weights: Tensor, on_losses: bool
+    ) -> list[Tensor]:
+        losses = self._losses.losses if on_losses else self._losses.query_losses
         ids = self._losses.rows(batch)
         rows = tf.gather(arrays[0], ids)
         with tf.GradientTape() as tape:
             tape.watch([rows, arrays[1:]])
-            loss = tf.reduce_sum(weights * self._losses.query_losses(rows, arrays[1:], batch))
+            loss = tf.reduce_sum(weights * losses(rows, arrays[1:], batch))
         of_rows, of_shared = tape.gradient(loss, [rows, list(arrays[1:])], unconnected_gradients=_ZERO)
         return [tf.math.unsorted_segment_sum(of_rows, ids, tf.shape(arrays[0])[0]), *of_shared]
 
-    def _derivatives(self, arrays: Sequence[Any], direction: Sequence[Any], batch: Sequence[Any]) -> Any:
+    def _derivatives(self, arrays: Sequence[Tensor], direction: Sequence[Tensor], batch: Batch) -> Tensor:
         """The derivatives [n] of the losses along the direction, in forward mode."""
         ids = self._losses.rows(batch)
         primals = [tf.gather(arrays[0], ids), *arrays[1:]]
@@ -128,7 +141,7 @@ class TracIn:
             losses = self._losses.losses(primals[0], primals[1:], batch)
         return accumulator.jvp(losses)
 
-    def _squared_norms(self, arrays: Sequence[Any], batch: Sequence[Any]) -> Any:
+    def _squared_norms(self, arrays: Sequence[Tensor], batch: Batch) -> Tensor:
         """||gradient||^2 [n] of each loss; only the rows that an example touches, each once."""
         ids = self._losses.rows(batch)
         of_rows, *of_shared = self._gradients(arrays, batch)
@@ -140,10 +153,10 @@ class TracIn:
                 total += tf.reduce_sum(tf.square(tf.reshape(gradient, [tf.shape(gradient)[0], -1])), axis=1)
         return total
 
-    def _gradients(self, arrays: Sequence[Any], batch: Sequence[Any]) -> list[Any]:
+    def _gradients(self, arrays: Sequence[Tensor], batch: Batch) -> list[Tensor]:
         """The gradient of each loss: of its rows [n, k, width], and of each shared array [n, ...]."""
 
-        def of_one(example: Sequence[Any]) -> list[Any]:
+        def of_one(example: Sequence[Any]) -> list[Tensor]:
             alone = [array[None] for array in example]
             rows, shared = tf.gather(arrays[0], self._losses.rows(alone)), list(arrays[1:])
             with tf.GradientTape() as tape:
@@ -155,7 +168,57 @@ class TracIn:
         return list(tf.vectorized_map(of_one, tuple(batch)))
 
 
-def _squared_norms_of_sums(ids: Any, rows: Any) -> Any:
+def _tracin_cost(task: Task[Any]) -> Cost:
+    """A chunk of examples with all rows that each looks up, their derivatives, and the query's rows and gradients."""
+    if task.kind != "triples":
+        return Cost(0)
+    touched, rows = task.config.num_negatives + 3, task.model.num_rows
+    return Cost(8.0 * task.model.width * (4 * touched * _CHUNK + 8 * rows) + 4.0 * task.num_examples * touched)
+
+
+@register(
+    "tracin",
+    kinds=("triples", "ratings", "sequences", "keras"),
+    needs="checkpoints",
+    unit="log-probability or stars, per unit of training; it ranks",
+    title="TracIn: the example's pull on the prediction at the kept epochs, or at the trained parameters",
+    cost=_tracin_cost,
+)
+class TracInExplainer(Explainer[Any]):
+    """Ranks all training examples by TracInCP on a prediction: a log-probability, stars, or a Keras model's loss.
+
+    Pruthi et al. (2020). Positive: the example is a proponent, whose training steps raised what is predicted.
+    """
+
+    def __init__(self, trained: Trained, layers: Collection[str] | None = None, dtype: str | None = None) -> None:
+        """
+        Args:
+            trained: the model.
+            layers: see TracIn; default: those that training moves.
+            dtype: precision; default: the training's.
+        """
+        self.task, self._parameters = trained.task, trained.parameters
+        self._losses = trained.task.losses(dtype)
+        self.tracin = TracIn(self._losses, trained.checkpoints(), layers or self._losses.trained_layers)
+
+    def influences(self, queries: Sequence[Any]) -> list[Influences]:
+        """See Explainer."""
+        everyone = np.arange(self.task.num_examples)
+        return [
+            Influences(
+                everyone,
+                self.tracin.influences(self._losses.query(query)),
+                float(self.task.value(self._parameters, [query])[0]),
+            )
+            for query in queries
+        ]
+
+    def self_influence(self, example_ids: Ids) -> np.ndarray:
+        """TracIn of training examples on their own training losses [n], at least 0 (Pruthi et al. 2020)."""
+        return self.tracin.self_influences()[example_ids]
+
+
+def _squared_norms_of_sums(ids: Tensor, rows: Rows) -> Tensor:
     """Squared norms [n] of tables that are 0 but for rows [n, k, width]; those of one id in [n, k] are summed."""
     count, places = tf.unstack(tf.shape(ids))
     order = tf.argsort(ids, axis=1)
@@ -175,12 +238,14 @@ def _finite(values: np.ndarray, what: str) -> np.ndarray:
     return values
 
 
-def _parts(batch: Sequence[np.ndarray], size: int, fill: float | None = None) -> Iterator[tuple[Any, ...]]:
+def _parts(batch: Sequence[np.ndarray], size: int, fill: float | None = None) -> Iterator[tuple[Tensor, ...]]:
     """A batch in parts of one size, so that one graph serves all.
 
-    The last is filled up with `fill`, or with examples of the first.
+    The last is filled up with `fill`, or with examples of the first. A small batch has parts of a smaller size, a
+    power of two: an example may look up every row of a large table.
     """
     count = len(batch[0])
+    size = min(size, 1 << max(0, count - 1).bit_length())
     for first in range(0, count, size):
         places = np.arange(first, first + size)
         missing = places >= count

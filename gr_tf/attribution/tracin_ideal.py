@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from gr_tf.attribution.example_losses import Checkpoint, ExampleLosses
+from gr_tf.runs.engine import tf
+from gr_tf.tasks.example_losses import ExampleLosses
+from gr_tf.tasks.trained import Checkpoint
 
 
 def tracin_ideal(losses: ExampleLosses, start: Checkpoint, order: np.ndarray, test: Sequence[np.ndarray]) -> np.ndarray:
@@ -27,7 +28,7 @@ def tracin_ideal(losses: ExampleLosses, start: Checkpoint, order: np.ndarray, te
     Returns:
         [num_train]; positive: its steps lowered the loss.
     """
-    arrays = [tf.Variable(array.astype(losses.dtype)) for array in (start.table, *start.shared)]
+    arrays = [tf.Variable(array.astype(losses.dtype)) for array in start.parameters.arrays]
 
     @tf.function(reduce_retracing=True)
     def step(example: Any) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from gr_tf.attribution.hessian import hessian_vector_product
 from gr_tf.data.ratings import RatingSet
-from gr_tf.models.rating_model import RatingModel, RatingParameters
+from gr_tf.models.parameters import Parameters
+from gr_tf.models.rating_model import RatingModel
+from gr_tf.runs.engine import tf
 
 # Ratings of one compiled call.
 _CHUNK = 1 << 15
@@ -29,24 +30,22 @@ class TrainingLoss:
         network_product: the same with respect to the network alone, times a vector [size - num_table].
     """
 
-    def __init__(
-        self, model: RatingModel, parameters: RatingParameters, ratings: RatingSet, weight_decay: float
-    ) -> None:
+    def __init__(self, model: RatingModel, parameters: Parameters, ratings: RatingSet, weight_decay: float) -> None:
         self._model = model
-        self._shapes = [array.shape for array in parameters.network]
+        self._shapes = [array.shape for array in parameters.shared]
         parameters = parameters.astype(model.dtype)
-        self.flat = np.concatenate([parameters.table.ravel(), *(array.ravel() for array in parameters.network)])
+        self.flat = np.concatenate([parameters.table.ravel(), *(array.ravel() for array in parameters.shared)])
         self.num_table = parameters.table.size
         self.size = len(self.flat)
         self.penalty = weight_decay * np.concatenate(
             [
                 np.tile(model.row_penalty, model.num_rows),
-                *(np.full(array.size, p) for array, p in zip(parameters.network, model.network_penalty, strict=True)),
+                *(np.full(array.size, p) for array, p in zip(parameters.shared, model.network_penalty, strict=True)),
             ]
         ).astype(model.dtype)
         self._num_ratings = len(ratings.train)
         self._table = tf.constant(parameters.table)
-        self._network = [tf.constant(array) for array in parameters.network]
+        self._network = [tf.constant(array) for array in parameters.shared]
         self._chunks = self._cut(model.rows_of(ratings.train.pairs), ratings.train.values)
         self._compiled = tf.function(self._chunk_product, jit_compile=True)
         self._penalty = tf.constant(self.penalty)

@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
+from gr_tf.attribution.methods import Cost
 from gr_tf.data.negatives import BLOCK_SIZE
 from gr_tf.errors import InputError
-from gr_tf.losses import LOSSES
-from gr_tf.models.base import FactorModel
-from gr_tf.optimizers import Adam
-from gr_tf.training.dense_steps import DenseState, DenseSteps
-from gr_tf.training.trainer import Trainer
+from gr_tf.models.factor_model import FactorModel
+from gr_tf.runs.engine import tf
+from gr_tf.tasks.task import Task
+from gr_tf.training.dense_kernel import DenseKernel, DenseState
+from gr_tf.training.losses import LOSSES
+from gr_tf.training.optimizers import Adam
+from gr_tf.types import Tensor
 
 
 class Segment(NamedTuple):
@@ -36,38 +38,37 @@ class Segment(NamedTuple):
 
 
 class Trajectory:
-    """A training with Adam and dense steps, bit for bit as by `trainer.run`.
+    """A training of triples with Adam and dense steps, bit for bit as by `task.train`.
 
     Args:
-        trainer: of the model.
+        task: of the model.
         epochs: at most the configuration's, the default.
         segment: steps between the states that are kept.
 
     Attributes:
-        trainer, optimizer: as given, and as configured.
+        task, optimizer: as given, and as configured.
         epochs: how many.
         segments: of all steps.
         table: the trained parameters, a tensor [num_rows, width].
 
     Raises:
-        InputError: if the trainer is of another optimizer, or of steps by rows, or has a constraint.
+        InputError: if the task is of another optimizer, or of steps by rows, or has a constraint.
     """
 
-    def __init__(self, trainer: Trainer, epochs: int | None = None, segment: int = 256) -> None:
-        config, optimizer = trainer.config, trainer.config.make_optimizer()
-        if not isinstance(trainer.steps, DenseSteps) or not isinstance(optimizer, Adam) or config.constraint != "none":
+    def __init__(self, task: Task[Any], epochs: int | None = None, segment: int = 256) -> None:
+        config, optimizer, kernel = task.config, task.config.make_optimizer(), task.steps.kernel  # type: ignore[attr-defined]
+        if not isinstance(kernel, DenseKernel) or not isinstance(optimizer, Adam) or config.constraint != "none":
             raise InputError("replaying a training needs optimizer 'adam', dense steps and no constraint.")
-        self.trainer = trainer
+        self.task, self._kernel = task, kernel
         self.optimizer = optimizer
-        self._forward = _compiled_forward(trainer.model, config.loss, optimizer, config.dtype)
+        self._forward = _compiled_forward(task.model, config.loss, optimizer, config.dtype)
         self.epochs = config.epochs if epochs is None else epochs
         self.segments = list(self._train(segment))
 
     def _train(self, segment: int) -> Iterator[Segment]:
-        trainer = self.trainer
-        num_examples = trainer.triples.num_examples
-        learning_rate = trainer.config.initial_learning_rate(np.array([], np.int64))
-        state = trainer.steps.start(trainer.initial_table, learning_rate)
+        num_examples, kernel = self.task.num_examples, self._kernel
+        learning_rate = self.task.config.initial_learning_rate(np.array([], np.int64))
+        state = kernel.start(self.task.initial_parameters.table, learning_rate)
         block_size = min(BLOCK_SIZE, num_examples)
         for epoch in range(self.epochs):
             for block in range(0, num_examples, BLOCK_SIZE):
@@ -76,13 +77,16 @@ class Trajectory:
                     size = min(segment, end - start)
                     yield Segment(epoch, block + start, size, state)
                     order = np.resize(np.arange(start, start + size, dtype=np.int32), block_size)
-                    state, _ = trainer.steps.run(state, trainer.block_plan(block), order, tf.constant(size))
+                    state, _ = kernel.run(state, self._block_plan(block), order, tf.constant(size))
         self.table = state.table
+
+    def _block_plan(self, first: int) -> Tensor:
+        return self.task.steps.block_plan(first)  # type: ignore[attr-defined]
 
     def rows(self, segment: Segment) -> Any:
         """The table rows [size, k] of the segment's steps: head, relation, candidates."""
         block = segment.first // BLOCK_SIZE * BLOCK_SIZE
-        return tf.gather(self.trainer.block_plan(block), np.arange(segment.size) + segment.first - block)
+        return tf.gather(self._block_plan(block), np.arange(segment.size) + segment.first - block)
 
     def states(self, segment: Segment) -> tuple[Any, Any, Any]:
         """Table, mean and square, [size + 1, num_rows, width] each: before each of the steps, and after the last."""
@@ -130,3 +134,14 @@ def _compiled_forward(model: FactorModel, loss_name: str, optimizer: Adam, dtype
         return keep(kept, size, (table, *slots))
 
     return tf.function(run, jit_compile=True)
+
+
+def replay_cost(task: Task[Any]) -> Cost:
+    """What keeping and going through all states of a training takes."""
+    model, config = task.model, task.config
+    numbers, num_steps = model.num_rows * model.width, task.num_examples * config.epochs
+    touched = (config.num_negatives + 3) * model.width
+    # Three arrays a segment of 256 steps, the states within one, and every example's changes.
+    memory = 2**27 + 8.0 * (3 * numbers * (num_steps / 256 + 512) + task.num_examples * touched)
+    # Measured with 2,200 to 15,500 numbers, to some 10%: 3 s to compile, then each step goes through the whole table.
+    return Cost(memory, 3 + num_steps * (2e-5 + 2.5e-8 * numbers))

@@ -2,41 +2,29 @@
 
 import numpy as np
 
-from gr_tf.data.triples import Query, TripleSet
+from gr_tf.types import Ids
 
 
 class AdjacencyIndex:
     """The training triples of every entity and relation."""
 
-    def __init__(self, triples: TripleSet) -> None:
-        train = triples.train
+    def __init__(self, train: np.ndarray, num_entities: int, num_relations: int) -> None:
+        """
+        Args:
+            train: [num_examples, 3], columns head, relation, tail.
+            num_entities, num_relations: the sizes of the vocabularies.
+        """
         example_ids = np.arange(len(train))
         self._of_entity = _Groups(
             keys=np.concatenate([train[:, 0], train[:, 2]]),
             values=np.concatenate([example_ids, example_ids]),
-            num_keys=len(triples.entities),
+            num_keys=num_entities,
         )
-        self._of_relation = _Groups(keys=train[:, 1], values=example_ids, num_keys=len(triples.relations))
+        self._of_relation = _Groups(keys=train[:, 1], values=example_ids, num_keys=num_relations)
 
-    def adjacent(self, query: Query) -> np.ndarray:
-        """Sorted example ids with head or tail in {query.head, query.tail}, or the query's relation."""
-        return np.unique(
-            np.concatenate(
-                [self._of_entity[query.head], self._of_entity[query.tail], self._of_relation[query.relation]]
-            )
-        )
-
-
-def shared_elements(query: Query, triples: TripleSet) -> np.ndarray:
-    """How much every training triple [num_examples] has in common with a query.
-
-    One for its relation, one for each of the query's entities that is its head or tail; 0 for triples that are
-    not adjacent.
-    """
-    heads, relations, tails = triples.train.T
-    entities = [(heads == entity) | (tails == entity) for entity in {query.head, query.tail}]
-    shared: np.ndarray = np.sum([relations == query.relation, *entities], axis=0)
-    return shared
+    def adjacent(self, head: int, relation: int, tail: int) -> Ids:
+        """Ascending example ids with head or tail in {head, tail}, or the relation."""
+        return np.unique(np.concatenate([self._of_entity[head], self._of_entity[tail], self._of_relation[relation]]))
 
 
 class _Groups:

@@ -14,8 +14,8 @@ from collections.abc import Collection, Mapping
 
 import tqdm
 
-from gr_tf import files
 from gr_tf.errors import InputError
+from gr_tf.runs import files
 
 _CHUNK = 1 << 16
 

@@ -31,5 +31,5 @@ class KnownTails:
 
 
 def known_from_train_and_valid(triples: TripleSet) -> KnownTails:
-    """The filter of the paper's tables: test tails are no filter (BUILD_NOTES.md, "filter")."""
+    """The filter of the paper's tables: test tails are no filter (BUILD_NOTES, "Filter of known tails")."""
     return KnownTails(len(triples.entities), triples.train, triples.valid)

@@ -11,7 +11,7 @@ def draw_candidates(train: np.ndarray, first: int, num_entities: int, num_negati
     A block's draw depends on its first step only, so it is the same in every epoch and in
     every retraining, whichever examples are removed. A negative that equals the gold tail
     is replaced by c = (head + gold) // 2, or by c + 1 when c < num_entities - 1; that can
-    be the gold tail again, and then stays (BUILD_NOTES.md, "negatives").
+    be the gold tail again, and then stays (BUILD_NOTES, "Negatives").
 
     Args:
         train: [num_examples, 3].

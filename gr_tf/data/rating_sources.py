@@ -4,7 +4,7 @@ import csv
 import dataclasses
 import io
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -54,14 +54,14 @@ _OWN = RatingLayout("*.rating", "\t", time_optional=True)
 
 
 def load_ratings(
-    dataset: str,
+    dataset: str | None = None,
     data_dir: str | pathlib.Path | None = None,
     split: RatingSplit | None = None,
 ) -> RatingSet:
     """Loads ratings, from a folder or from the dataset's official address.
 
     Args:
-        dataset: a key of RATING_DATASETS, or a name for what is in your data_dir.
+        dataset: a key of RATING_DATASETS, or a name for what is in your data_dir; default: see own_name.
         data_dir: the folder with its files; default: through tensorflow-datasets. Of your own: see
             read_own_folder.
         split: what to leave out and to hold out.
@@ -69,16 +69,29 @@ def load_ratings(
     Raises:
         InputError: if the name is unknown, or the files cannot be used or downloaded.
     """
+    dataset = dataset or own_name(data_dir)
     frame, titles, source = read_interactions(dataset, data_dir)
     return make_rating_set(dataset, frame, titles, split or RatingSplit(), source)
 
 
+def own_name(data_dir: str | pathlib.Path | None) -> str:
+    """What to call data of one's own: as their folder or file, but never as a published dataset."""
+    name = pathlib.Path(data_dir or "").resolve().stem
+    return f"own-{name}" if name in RATING_DATASETS else name
+
+
 def read_interactions(
-    dataset: str, data_dir: str | pathlib.Path | None
+    dataset: str,
+    data_dir: str | pathlib.Path | None,
+    read_own: Callable[[pathlib.Path], tuple[pd.DataFrame, dict[str, str]]] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, str], str | None]:
     """Every rating of a dataset, columns COLUMNS, its titles by item, and where it came from; see load_ratings.
 
     From a folder in file order, from the official address in no order.
+
+    Args:
+        dataset, data_dir: see load_ratings.
+        read_own: reads the folder or file of another than a published dataset; default: read_own_folder.
 
     Raises:
         InputError: as load_ratings.
@@ -92,7 +105,7 @@ def read_interactions(
         folder = pathlib.Path(data_dir)
         if dataset in RATING_DATASETS:
             return *read_rating_folder(folder, RATING_DATASETS[dataset]), str(folder.resolve())
-        return *read_own_folder(folder), str(folder.resolve())
+        return *(read_own or read_own_folder)(folder), str(folder.resolve())
     layout = RATING_DATASETS[dataset]
     if layout.tfds is None:
         raise InputError(f"{dataset} is not downloaded: name the folder that has its files with --data_dir.")
@@ -129,12 +142,25 @@ def read_own_folder(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]
     Raises:
         InputError: naming file, line and value, if the ratings are absent, or a file is malformed.
     """
-    path, titles_path = (folder, None) if folder.is_file() else (table_named(folder, n) for n in ("ratings", "items"))
+    path = folder if folder.is_file() else table_named(folder, "ratings")
     if path is None:
         return read_rating_folder(folder, _OWN)
     if path.suffix == ".rating":
         return read_ratings(path, "\t", time_optional=True), {}
-    frame, _ = read_named(path, COLUMNS[:3], COLUMNS[3:])  # blank lines hold no rating
+    return read_choices(path, COLUMNS[:3]), read_titles(folder)
+
+
+def read_choices(path: pathlib.Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Some columns of a table of what users chose, and its time if it has one, in file order.
+
+    Args:
+        path: see data.named_tables.read_named.
+        columns: user, item and perhaps rating.
+
+    Raises:
+        InputError: naming file, line and value, if it is malformed.
+    """
+    frame, _ = read_named(path, columns, COLUMNS[3:])  # blank lines hold no choice
     for column, dtype in (("rating", np.float64), ("time", np.int64)):
         if column in frame:
             numbers = pd.to_numeric(frame[column], errors="coerce")
@@ -146,11 +172,20 @@ def read_own_folder(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]
                 where = frame.line.iloc[int(np.flatnonzero(numbers % 1 != 0)[0])]
                 raise InputError(f"{path}:{where}: the {column} is not a whole number.")
             frame[column] = numbers.astype(dtype)
-    titles = {}
-    if titles_path is not None:
-        items, _ = read_named(titles_path, ("item", "title"))
-        titles = dict(zip(items["item"], items["title"], strict=True))
-    return frame.drop(columns="line"), titles
+    return frame.drop(columns="line")
+
+
+def read_titles(folder: pathlib.Path) -> dict[str, str]:
+    """The titles by item of a folder's items.csv, .tsv or .parquet; none if it has no such file, or is a file.
+
+    Raises:
+        InputError: naming file, line and value, if it is malformed.
+    """
+    path = table_named(folder, "items")
+    if path is None:
+        return {}
+    items, _ = read_named(path, ("item", "title"))
+    return dict(zip(items["item"], items["title"], strict=True))
 
 
 def read_ratings(path: pathlib.Path, separator: str, *, time_optional: bool = False) -> pd.DataFrame:

@@ -2,15 +2,18 @@
 
 import dataclasses
 import functools
-import hashlib
-from collections.abc import Mapping, Sequence
+import types
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from gr_tf.data.dataset import Dataset
 from gr_tf.data.titles import item_of, title_of
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
+from gr_tf.settings import SEED, Range, Settings
+from gr_tf.types import Ids
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Ratings:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class RatingSet:
+class RatingSet(Dataset):
     """The ratings of one dataset; a training rating's row is its example_id.
 
     The rows are in the order of user ids, then item ids, whatever order they came in, so that every
@@ -53,11 +56,12 @@ class RatingSet:
         users, items: their names.
         train, valid, test: the splits.
         titles: of items, by name, where there are any; not unique.
-        checksum: SHA-256 of all names, pairs and values.
         source: where it was read from: a folder, or None for the dataset's official address.
+        split: how it was split.
         notes: what the reader passed over or found odd, a line each.
     """
 
+    query_class = RatingQuery
     name: str
     users: Vocabulary
     items: Vocabulary
@@ -65,14 +69,22 @@ class RatingSet:
     valid: Ratings
     test: Ratings
     titles: Mapping[str, str]
-    checksum: str
     source: str | None
+    split: "RatingSplit"
     notes: tuple[str, ...] = ()
 
     @property
     def num_examples(self) -> int:
         """Number of training ratings."""
         return len(self.train)
+
+    def _contents(self) -> tuple[Vocabulary, Vocabulary, Iterable[bytes]]:
+        parts = (
+            np.ascontiguousarray(array, dtype).tobytes()
+            for ratings in (self.train, self.valid, self.test)
+            for array, dtype in ((ratings.pairs, "<i4"), (ratings.values, "<f8"))
+        )
+        return self.users, self.items, parts
 
     @functools.cached_property
     def train_frame(self) -> pd.DataFrame:
@@ -108,19 +120,6 @@ class RatingSet:
         """
         return RatingQuery(self.users.id_of(user), item_of(self.items, self.titles, item))
 
-    def kept(self, removed: np.ndarray) -> np.ndarray:
-        """Bool [num_examples], False for some example ids.
-
-        Raises:
-            InputError: if an example id is out of range.
-        """
-        outside = removed[(removed < 0) | (removed >= self.num_examples)]
-        if len(outside):
-            raise InputError(f"example ids are 0 to {self.num_examples - 1}; got {outside[0]}.")
-        kept = np.ones(self.num_examples, bool)
-        kept[removed] = False
-        return kept
-
     @functools.cached_property
     def _by_user(self) -> list[np.ndarray]:
         return _grouped(self.train.pairs[:, 0], len(self.users))
@@ -137,29 +136,44 @@ class RatingSet:
         """Example ids [n] of an item's training ratings, ascending."""
         return self._by_item[item]
 
-    def related(self, query: RatingQuery) -> np.ndarray:
-        """R_t of Cheng et al. (2019): the training ratings of the query's user, then those of its item, each once."""
-        of_user = self.of_user(query.user)
+    def related(self, query: RatingQuery) -> Ids:
+        """R_t of Cheng et al. (2019): the training ratings of the query's user or item, each once, ascending."""
         of_item = self.of_item(query.item)
-        return np.concatenate([of_user, of_item[self.train.pairs[of_item, 0] != query.user]])
+        others = of_item[self.train.pairs[of_item, 0] != query.user]
+        return np.sort(np.concatenate([self.of_user(query.user), others]))
+
+    def with_wrong(self, example_ids: Ids, generator: np.random.Generator) -> "RatingSet":
+        """See Dataset: another value of those that occur."""
+        values = self.train.values.copy()
+        possible = np.unique(values)
+        if len(possible) < 2:
+            raise InputError(f"all ratings are {possible[0]:g}: none can be made wrong.")
+        for place in example_ids:
+            values[place] = generator.choice(possible[possible != values[place]])
+        return self._with_values(values)
+
+    def shuffled(self, seed: int) -> "RatingSet":
+        """See Dataset: each other's values."""
+        return self._with_values(np.random.default_rng(seed).permutation(self.train.values))
+
+    def _with_values(self, values: np.ndarray) -> "RatingSet":
+        return dataclasses.replace(self, train=dataclasses.replace(self.train, values=values))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RatingSplit:
+class RatingSplit(Settings):
     """How ratings become a RatingSet (Cheng et al. 2019, Section 5.1).
 
     Attributes:
         min_interactions: users and items with fewer ratings are left out, again until none is left.
-        seed: of the two held-out ratings of each user, one for valid and one for test.
+        seed: of what is held out: two ratings of each user, one for valid and one for test.
     """
 
     min_interactions: int = 10
     seed: int = 0
 
-    def __post_init__(self) -> None:
-        for name in ("min_interactions", "seed"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} must be at least 0; got {getattr(self, name)}.")
+    flag_names = types.MappingProxyType({"seed": "split_seed"})
+    ranges = types.MappingProxyType({"min_interactions": Range(0), "seed": SEED})
 
 
 def make_rating_set(
@@ -197,7 +211,10 @@ def make_rating_set(
             f"{kept.item.nunique() - core.item.nunique()} items of fewer than {split.min_interactions} ratings."
         )
     if core.empty:
-        raise InputError(f"{source or name}: no rating is left with at least {split.min_interactions} a user and item.")
+        raise InputError(
+            f"{source or name}: no rating is left with at least {split.min_interactions} a user and item; a lower "
+            "--min_interactions keeps more."
+        )
     users, items = Vocabulary.of("user", core.user), Vocabulary.of("item", core.item)
     pairs = np.stack([core.user.map(users.ids), core.item.map(items.ids)], axis=1).astype(np.int32)
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))
@@ -225,8 +242,8 @@ def make_rating_set(
         valid=splits["valid"],
         test=splits["test"],
         titles={item: titles[item] for item in items.names if item in titles},
-        checksum=_checksum(users, items, train, splits["valid"], splits["test"]),
         source=source,
+        split=split,
         notes=tuple(notes),
     )
 
@@ -254,11 +271,3 @@ def _grouped(keys: np.ndarray, count: int) -> list[np.ndarray]:
     """The places of each key 0 to count - 1, ascending."""
     order = np.argsort(keys, kind="stable")
     return np.split(order, np.cumsum(np.bincount(keys, minlength=count))[:-1])
-
-
-def _checksum(users: Vocabulary, items: Vocabulary, *splits: Ratings) -> str:
-    digest = hashlib.sha256("\n".join((*users.names, "", *items.names)).encode())
-    for ratings in splits:
-        digest.update(np.ascontiguousarray(ratings.pairs, "<i4").tobytes())
-        digest.update(np.ascontiguousarray(ratings.values, "<f8").tobytes())
-    return digest.hexdigest()

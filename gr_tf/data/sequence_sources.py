@@ -1,28 +1,73 @@
-"""Sequences by name: from tensorflow-datasets, or from a folder in the upstream layout."""
+"""Sequences by name or of one's own: from tensorflow-datasets, a folder in the upstream layout, or one's own files."""
 
 import pathlib
+from collections.abc import Iterator
 
-from gr_tf.data.rating_sources import read_interactions
+import pandas as pd
+
+from gr_tf.data.named_tables import column_names, places_of, read_text, table_named
+from gr_tf.data.rating_sources import own_name, read_choices, read_interactions, read_own_folder, read_titles
 from gr_tf.data.sequences import SequenceSet, SequenceSplit, make_sequence_set
 from gr_tf.errors import InputError
 
+COLUMNS = ("user", "item")
+
 
 def load_sequences(
-    dataset: str,
+    dataset: str | None = None,
     data_dir: str | pathlib.Path | None = None,
     split: SequenceSplit | None = None,
 ) -> SequenceSet:
-    """Loads the sequences of what users rated, whatever they thought of it.
+    """Loads the sequences of what users chose or rated, whatever they thought of it.
 
     Args:
-        dataset, data_dir: see data.rating_sources.load_ratings.
+        dataset: see data.rating_sources.load_ratings.
+        data_dir: the folder with its files; default: through tensorflow-datasets. Of your own: see read_own_sequences.
         split: the order, what to leave out and to hold out.
 
     Raises:
         InputError: as load_ratings; also if the file's order is asked for without a file.
     """
-    split = split or SequenceSplit()
+    split, dataset = split or SequenceSplit(), dataset or own_name(data_dir)
     if split.order == "file" and data_dir is None:
         raise InputError("tensorflow-datasets does not keep the file's order: name the folder with --data_dir.")
-    frame, titles, source = read_interactions(dataset, data_dir)
+    frame, titles, source = read_interactions(dataset, data_dir, read_own_sequences)
     return make_sequence_set(dataset, frame, titles, split, source)
+
+
+def read_own_sequences(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """One's own choices in file order, columns user, item and perhaps more, and the titles by item.
+
+    They are in sequences.csv, .tsv, .txt or .parquet with columns user, item and perhaps time (see data.named_tables);
+    or in sequences.txt with a line a user: user<TAB>item<TAB>item..., the latest item last; or they are ratings, see
+    read_own_folder. The titles, if any, are in items.csv, .tsv or .parquet with columns item, title.
+
+    Args:
+        folder: the folder, or the file of choices.
+
+    Raises:
+        InputError: naming file, line and value, if there are none, or a file is malformed.
+    """
+    path = folder if folder.is_file() else table_named(folder, "sequences")
+    if path is None or path.suffix == ".rating":
+        return read_own_folder(folder)
+    if path.suffix.lower() == ".txt" and len(places_of(column_names(path), COLUMNS)) < len(COLUMNS):
+        return pd.DataFrame(_choices(path), columns=list(COLUMNS), dtype=object), read_titles(folder)
+    return read_choices(path, COLUMNS), read_titles(folder)
+
+
+def _choices(path: pathlib.Path) -> Iterator[tuple[str, str]]:
+    """User and item of every choice of a file with a line a user."""
+    first_lines: dict[str, int] = {}
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        user, *items = line.split("\t")
+        if not items or not all(name.strip() for name in (user, *items)):
+            raise InputError(f"{path}:{number}: want user<TAB>item<TAB>item..., none of them empty; got {line!r}.")
+        if user in first_lines:
+            raise InputError(f"{path}:{number}: user {user!r} has a line already, line {first_lines[user]}.")
+        first_lines[user] = number
+        yield from ((user, item) for item in items)
+    if not first_lines:
+        raise InputError(f"{path}: empty.")

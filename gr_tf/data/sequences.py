@@ -6,20 +6,24 @@ choices before it; each user's last choices are for test.
 
 import dataclasses
 import functools
-import hashlib
-from collections.abc import Mapping, Sequence
+import types
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from gr_tf.data.dataset import Dataset
 from gr_tf.data.titles import item_of, title_of
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
+from gr_tf.settings import Range, Settings
+from gr_tf.types import Ids
 
 ORDERS = {
     "time": "by time, at one time by item name",
     "file": "as in the file, as the published code (it drops the time)",
+    "auto": "by time if there are times, else as in the file",
 }
 
 
@@ -38,6 +42,9 @@ class SequenceQuery:
 
     history: tuple[int, ...]
     target: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "history", tuple(self.history))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,15 +71,16 @@ class Sequences:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SequenceSplit:
+class SequenceSplit(Settings):
     """How ratings become sequences; the defaults are the published code's.
 
     Attributes:
         min_interactions: users with fewer choices are left out.
-        order: of a user's choices, a key of ORDERS.
-        window: a choice and the choices before it that are looked at.
-        test_share: of each user's choices, rounded down, the last are for test,
-        valid_share: and so many before them for validation.
+        order: of a user's choices: time: by time, at one time by item name; file: as they come in the file; auto: by
+            time if there are times.
+        window: how many choices are looked at: one and those before it.
+        test_share: share of each user's choices, rounded down, of which the last are for test.
+        valid_share: the same for validation, before those for test.
     """
 
     min_interactions: int = 10
@@ -81,21 +89,25 @@ class SequenceSplit:
     test_share: float = 0.1
     valid_share: float = 0.0
 
+    choices = types.MappingProxyType({"order": ORDERS})
+    ranges = types.MappingProxyType(
+        {
+            "min_interactions": Range(1),
+            "window": Range(2),
+            "test_share": Range(0, 1),
+            "valid_share": Range(0, 1),
+        }
+    )
+
     def __post_init__(self) -> None:
-        if self.order not in ORDERS:
-            raise InputError(f"order must be one of {', '.join(ORDERS)}; got {self.order!r}.")
-        for name, lowest in (("min_interactions", 1), ("window", 2)):
-            if getattr(self, name) < lowest:
-                raise InputError(f"{name} must be at least {lowest}; got {getattr(self, name)}.")
-        for name in ("test_share", "valid_share"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 0 and below 1; got {getattr(self, name)}.")
+        super().__post_init__()
         if self.test_share + self.valid_share >= 1:
-            raise InputError("test_share and valid_share must leave something to train on.")
+            shares = f"{self.test_share} and {self.valid_share}"
+            raise InputError(f"test_share and valid_share must leave something to train on; got {shares}.")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SequenceSet:
+class SequenceSet(Dataset):
     """The sequences of one dataset; a training sequence's row is its example_id.
 
     Attributes:
@@ -103,11 +115,12 @@ class SequenceSet:
         users, items: their names.
         train, valid, test: the splits, each in the order of users, then of their choices.
         titles: of items, by name, where there are any; not unique.
-        checksum: SHA-256 of all names and sequences.
         source: where it was read from: a folder, or None for the dataset's official address.
+        split: how it was split.
         notes: what the reader passed over or found odd, a line each.
     """
 
+    query_class = SequenceQuery
     name: str
     users: Vocabulary
     items: Vocabulary
@@ -115,8 +128,8 @@ class SequenceSet:
     valid: Sequences
     test: Sequences
     titles: Mapping[str, str]
-    checksum: str
     source: str | None
+    split: "SequenceSplit"
     notes: tuple[str, ...] = ()
 
     @property
@@ -148,6 +161,35 @@ class SequenceSet:
             InputError: see data.titles.item_of.
         """
         return SequenceQuery(tuple(map(self.target_of, history)), self.target_of(item))
+
+    def _contents(self) -> tuple[Vocabulary, Vocabulary, Iterable[bytes]]:
+        parts = (
+            np.ascontiguousarray(array, "<i4").tobytes()
+            for sequences in (self.train, self.valid, self.test)
+            for array in (sequences.histories, sequences.targets, sequences.users)
+        )
+        return self.users, self.items, parts
+
+    def shuffled(self, seed: int) -> "SequenceSet":
+        """See Dataset: each other's targets."""
+        targets = np.random.default_rng(seed).permutation(self.train.targets)
+        return dataclasses.replace(self, train=dataclasses.replace(self.train, targets=targets))
+
+    def related(self, query: SequenceQuery) -> Ids:
+        """The training sequences whose choice is the query's target or in its history, ascending."""
+        return np.flatnonzero(np.isin(self.train.targets, [*query.history, query.target]))
+
+    def query_of_user(self, user: str, target: int) -> SequenceQuery:
+        """A user's latest choices, of every split, as the history of a query for a target.
+
+        Raises:
+            InputError: if the user is unknown.
+        """
+        user_id = self.users.id_of(user)
+        # The splits of a user follow each other in time.
+        last = [part.only(part.users == user_id) for part in (self.train, self.valid, self.test)]
+        choices = [target for part in last for target in part.targets.tolist()]
+        return SequenceQuery(tuple(choices[-self.train.histories.shape[1] :]), target)
 
     @functools.cached_property
     def train_frame(self) -> pd.DataFrame:
@@ -184,7 +226,7 @@ def make_sequence_set(
     """
     notes = list(notes)
     told = source or name
-    if split.order == "time":
+    if split.order == "time" or (split.order == "auto" and _has_times(frame)):
         frame = _in_time(frame, told, notes)
     enough = frame.groupby("user").user.transform("size") >= split.min_interactions
     if not enough.all():
@@ -192,7 +234,9 @@ def make_sequence_set(
         notes.append(f"{left_out} users with fewer than {split.min_interactions} choices left out.")
         frame = frame[enough]
     if frame.empty:
-        raise InputError(f"{told}: no user has at least {split.min_interactions} choices.")
+        raise InputError(
+            f"{told}: no user has at least {split.min_interactions} choices; a lower --min_interactions keeps more."
+        )
     users, items = Vocabulary.of("user", frame.user), Vocabulary.of("item", frame.item)
     user_ids = frame.user.map(users.ids).to_numpy(np.int32)
     order = np.argsort(user_ids, kind="stable")
@@ -203,7 +247,9 @@ def make_sequence_set(
     from_end = np.repeat(counts, counts) - place
     num_test = np.repeat((split.test_share * counts).astype(int), counts)
     num_valid = np.repeat((split.valid_share * counts).astype(int), counts)
-    everything = Sequences(_histories(targets, place, split.window - 1), targets, user_ids)
+    # No longer than the longest of a user, which the next item is asked after.
+    length = min(split.window - 1, int(counts.max()))
+    everything = Sequences(_histories(targets, place, length), targets, user_ids)
     is_test = from_end <= num_test
     is_valid = ~is_test & (from_end <= num_test + num_valid)
     train, valid, test = (everything.only(chosen) for chosen in (~is_test & ~is_valid, is_valid, is_test))
@@ -215,15 +261,19 @@ def make_sequence_set(
         valid=valid,
         test=test,
         titles={item: titles[item] for item in items.names if item in titles},
-        checksum=_checksum(users, items, train, valid, test),
         source=source,
+        split=split,
         notes=tuple(notes),
     )
 
 
+def _has_times(frame: pd.DataFrame) -> bool:
+    return "time" in frame and bool((frame.time > 0).any())
+
+
 def _in_time(frame: pd.DataFrame, told: str, notes: list[str]) -> pd.DataFrame:
     """The choices of the users whose times are all known, in time order."""
-    if "time" not in frame or not (frame.time > 0).any():
+    if not _has_times(frame):
         raise InputError(f"{told}: has no times to put choices in order by; --order=file takes them as they come.")
     unknown = frame.user[frame.time <= 0].unique()
     if len(unknown):
@@ -238,11 +288,3 @@ def _histories(targets: np.ndarray, place: np.ndarray, length: int) -> np.ndarra
     back = np.arange(length, 0, -1)
     earlier = np.arange(len(targets))[:, None] - back
     return np.where(place[:, None] >= back, targets[np.maximum(earlier, 0)], 0).astype(np.int32)
-
-
-def _checksum(users: Vocabulary, items: Vocabulary, *splits: Sequences) -> str:
-    digest = hashlib.sha256("\n".join((*users.names, "", *items.names)).encode())
-    for sequences in splits:
-        for array in (sequences.histories, sequences.targets, sequences.users):
-            digest.update(np.ascontiguousarray(array, "<i4").tobytes())
-    return digest.hexdigest()

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from gr_tf import files
 from gr_tf.data.download import Archive, fetch
 from gr_tf.data.triple_split import TripleSplit
 from gr_tf.data.triples import NamedTriple, TripleSet, make_triple_set, read_folder
 from gr_tf.errors import InputError
+from gr_tf.runs import files
 
 FB15K237 = Archive(
     name="fb15k-237",
@@ -78,9 +78,12 @@ def load_triples(
     if dataset == "fb15k237":
         return _with_labels(read_folder(pathlib.Path(data_dir) if data_dir else fetch(FB15K237), dataset, split))
     if data_dir is not None:
-        return dataclasses.replace(_with_labels(read_folder(pathlib.Path(data_dir), dataset, split)), is_own=True)
+        triples = _with_labels(read_folder(pathlib.Path(data_dir), dataset, split))
+        # A folder that happens to be called as a published dataset is not read as that one.
+        own = dataset is None and triples.name in DATASETS
+        return dataclasses.replace(triples, name=f"own-{triples.name}") if own else triples
     if dataset in (None, "nations"):
-        return dataclasses.replace(read_folder(_NATIONS, "nations"), data_dir=None)
+        return dataclasses.replace(read_folder(_NATIONS, "nations"), source=None)
     raise InputError(
         f"unknown dataset {dataset!r}: want one of {', '.join(DATASETS)}, or data_dir with your own files."
     )
@@ -121,7 +124,7 @@ def _read_ratings(path: pathlib.Path) -> list[NamedTriple]:
 
 def _with_labels(triples: TripleSet) -> TripleSet:
     """The triples with the names in the folder's entity_labels.tsv, if it has one."""
-    path = pathlib.Path(triples.data_dir or "") / "entity_labels.tsv"
+    path = pathlib.Path(triples.source or "") / "entity_labels.tsv"
     if not path.exists():
         return triples
     table = _read_table(path, "\t", range(2))

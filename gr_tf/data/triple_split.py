@@ -2,33 +2,32 @@
 
 import collections
 import dataclasses
+import types
 from collections.abc import Sequence
 
 import numpy as np
 
 from gr_tf.errors import InputError
+from gr_tf.settings import SEED, Range, Settings
 
 
-@dataclasses.dataclass(frozen=True)
-class TripleSplit:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TripleSplit(Settings):
     """What is held out where a file is missing.
 
     Attributes:
-        valid_share, test_share: of all triples, at least one each.
-        seed: of the draw.
+        valid_share, test_share: share of all triples that is held out, at least one, where there is no such file.
+        seed: of what is held out.
     """
 
     valid_share: float = 0.05
     test_share: float = 0.05
     seed: int = 0
 
-    def __post_init__(self) -> None:
-        for name in ("valid_share", "test_share"):
-            value = getattr(self, name)
-            if not 0 < value < 0.5:
-                raise InputError(f"{name} must be above 0 and below 0.5; got {value}.")
-        if not 0 <= self.seed < 1 << 31:
-            raise InputError(f"split_seed must be from 0 to {(1 << 31) - 1}; got {self.seed}.")
+    flag_names = types.MappingProxyType({"seed": "split_seed"})
+    ranges = types.MappingProxyType(
+        {"valid_share": Range(0, 0.5, above=True), "test_share": Range(0, 0.5, above=True), "seed": SEED}
+    )
 
     def share(self, part: str) -> float:
         """Of "valid" or "test"."""

@@ -2,14 +2,14 @@
 
 import dataclasses
 import functools
-import hashlib
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from gr_tf import files
+from gr_tf.data.adjacency import AdjacencyIndex
+from gr_tf.data.dataset import Dataset
 from gr_tf.data.named_tables import (
     SUFFIXES,
     column_names,
@@ -22,6 +22,8 @@ from gr_tf.data.named_tables import (
 from gr_tf.data.triple_split import TripleSplit, hold_out
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
+from gr_tf.runs import files
+from gr_tf.types import Ids
 
 SPLITS = ("train", "valid", "test")
 COLUMNS = ("head", "relation", "tail")
@@ -38,7 +40,7 @@ class Query:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class TripleSet:
+class TripleSet(Dataset):
     """The triples of one dataset as ids; a training triple's row is its example_id.
 
     Attributes:
@@ -47,15 +49,15 @@ class TripleSet:
         relations: names of the relations of train.
         train, valid, test: [n, 3] int32, columns head, relation, tail.
         test_lines: [len(test)], the zero-based line in the test file of each kept row.
-        data_dir: the folder its files are in; None if they ship with the package.
+        source: the folder its files are in; None if they ship with the package.
         checksums: SHA-256 of each file that was read, by file name.
         notes: what the reader passed over or found odd, a line each.
         candidates: the entities that may be predicted; None: all.
         labels: names for people, by name, where there are any; not unique.
         split: what was held out because valid or test had no file; None: both had.
-        is_own: whether it is a folder of one's own, whatever its name.
     """
 
+    query_class = Query
     name: str
     entities: Vocabulary
     relations: Vocabulary
@@ -63,21 +65,16 @@ class TripleSet:
     valid: np.ndarray
     test: np.ndarray
     test_lines: np.ndarray
-    data_dir: str | None
+    source: str | None
     checksums: Mapping[str, str]
     notes: tuple[str, ...] = ()
     candidates: tuple[int, ...] | None = None
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     split: TripleSplit | None = None
-    is_own: bool = False
 
-    @functools.cached_property
-    def checksum(self) -> str:
-        """SHA-256 of all names and triples."""
-        digest = hashlib.sha256("\n".join((*self.entities.names, "", *self.relations.names)).encode())
-        for part in (self.train, self.valid, self.test):
-            digest.update(np.ascontiguousarray(part, "<i4").tobytes() + b"|")
-        return digest.hexdigest()
+    def _contents(self) -> tuple[Vocabulary, Vocabulary, Iterable[bytes]]:
+        parts = (np.ascontiguousarray(part, "<i4").tobytes() + b"|" for part in (self.train, self.valid, self.test))
+        return self.entities, self.relations, parts
 
     @property
     def num_examples(self) -> int:
@@ -105,6 +102,46 @@ class TripleSet:
         """The query that a training triple answers."""
         head, relation, tail = map(int, self.train[example_id])
         return Query(head, relation, tail)
+
+    @functools.cached_property
+    def _index(self) -> AdjacencyIndex:
+        return AdjacencyIndex(self.train, len(self.entities), len(self.relations))
+
+    def related(self, query: Query) -> Ids:
+        """The adjacent training triples: head or tail in {query.head, query.tail}, or the query's relation."""
+        return self._index.adjacent(query.head, query.relation, query.tail)
+
+    def shared_elements(self, query: Query) -> np.ndarray:
+        """How much every training triple [num_examples] has in common with a query.
+
+        One for its relation, one for each of the query's entities that is its head or tail; 0 for triples that are
+        not adjacent.
+        """
+        heads, relations, tails = self.train.T
+        entities = [(heads == entity) | (tails == entity) for entity in {query.head, query.tail}]
+        shared: np.ndarray = np.sum([relations == query.relation, *entities], axis=0)
+        return shared
+
+    def with_wrong(self, example_ids: Ids, generator: np.random.Generator) -> "TripleSet":
+        """See Dataset: other tails, such that the triple is in no split."""
+        known = {tuple(triple) for part in (self.train, self.valid, self.test) for triple in part.tolist()}
+        possible = np.arange(len(self.entities)) if self.candidates is None else np.array(self.candidates)
+        train = self.train.copy()
+        for place in example_ids:
+            head, relation, _ = map(int, train[place])
+            for tail in generator.permutation(possible):
+                if (head, relation, int(tail)) not in known:
+                    train[place, 2] = tail
+                    break
+            else:
+                raise InputError(f"training triple {place} has no other tail that makes it wrong: every one is known.")
+        return dataclasses.replace(self, train=train)
+
+    def shuffled(self, seed: int) -> "TripleSet":
+        """See Dataset: each other's tails."""
+        train = self.train.copy()
+        train[:, 2] = np.random.default_rng(seed).permutation(train[:, 2])
+        return dataclasses.replace(self, train=train)
 
     def check_predictable(self, tails: Iterable[int]) -> None:
         """
@@ -265,7 +302,7 @@ def make_triple_set(
         valid=ids["valid"],
         test=ids["test"],
         test_lines=kept["test"],
-        data_dir=str(folder.resolve()),
+        source=str(folder.resolve()),
         checksums=checksums,
         notes=tuple(notes),
     )

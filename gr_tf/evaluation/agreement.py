@@ -158,16 +158,19 @@ def mean_over_queries(values: np.ndarray, *, seed: int = 0, resamples: int = 2_0
 def strata(shared: np.ndarray) -> dict[str, np.ndarray]:
     """Which examples of each query to look at, by how much they share with it.
 
+    Without those in which no query has three examples, the fewest that correlate.
+
     Args:
-        shared: [num_queries, num_examples], see data.adjacency.shared_elements.
+        shared: [num_queries, num_examples], see Dataset.shared_elements.
     """
-    return {
+    masks = {
         "all": shared >= 0,
         "shared 0": shared == 0,
         "shared 1": shared == 1,
         "adjacent": shared >= 1,
         "shared >= 2": shared >= 2,
     }
+    return {stratum: mask for stratum, mask in masks.items() if mask.sum(axis=1).max() >= 3}
 
 
 def ceiling(reliability: float) -> float | None:

@@ -1,42 +1,59 @@
 """The atlas: what every training example really does to every query's prediction, on average over seeds."""
 
 import dataclasses
+import functools
 import pathlib
 import zipfile
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from gr_tf import files
-from gr_tf.data.adjacency import shared_elements
-from gr_tf.data.known_tails import known_from_train_and_valid
-from gr_tf.data.triples import Query, TripleSet
+from gr_tf.data.dataset import Dataset, numbers_of, query_of_numbers
 from gr_tf.errors import InputError
-from gr_tf.models.base import FactorModel
-from gr_tf.models.prediction import mean_probabilities
+from gr_tf.evaluation import agreement
+from gr_tf.evaluation.leave_one_out import effects_by_seed, read_effects
+from gr_tf.runs import files
+from gr_tf.runs.progress import progress
+from gr_tf.runs.run_dir import RunDir
+from gr_tf.tasks.kinds import KINDS
+from gr_tf.tasks.task import Task
+
+# Fills up the rows of queries that have fewer ids than others.
+_NO_ID = -1
+# The seeds of the trainings whose consensus is asked about, far from any atlas's own.
+CONSENSUS_SEEDS = range(1_000_000, 1_000_020)
+# An atlas that methods are compared with is split into halves of at least two seeds.
+_LEAST_SEEDS = 4
+_ATLAS, _TRAININGS = "atlas.npz", "trainings"
+# The name of an atlas whose seeds decide all that is random.
+ALL_SEEDS = "both"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Atlas:
     """The expected effects of leaving one example out, and how certain they are.
 
-    Positive: with the example the prediction is more probable.
+    Positive: with the example the prediction is higher.
 
     Attributes:
-        queries: [num_queries, 3] ids of head, relation and tail.
+        queries: [num_queries, n] ids in the order of a query's fields, such as head, relation, tail; rows of fewer
+            ids begin with -1.
         halves: [2, num_queries, num_examples], means of the effects over every other seed: the first, third,
             ... and the second, fourth, ...
         standard_errors: [num_queries, num_examples], of the mean over all seeds.
         seeds: of the trainings.
+        kind: of the data.
     """
 
     queries: np.ndarray
     halves: np.ndarray
     standard_errors: np.ndarray
     seeds: np.ndarray
+    kind: str = "triples"
 
     @classmethod
-    def of(cls, queries: Sequence[Query], effects: np.ndarray, seeds: Sequence[int]) -> "Atlas":
+    def of(cls, queries: Sequence[Any], effects: np.ndarray, seeds: Sequence[int], kind: str = "triples") -> "Atlas":
         """From the effects [num_seeds, num_queries, num_examples] of each seed's leave-one-out.
 
         Raises:
@@ -46,8 +63,8 @@ class Atlas:
             raise InputError(f"an atlas needs at least two seeds; got {len(effects)}.")
         halves = np.stack([effects[0::2].mean(axis=0), effects[1::2].mean(axis=0)])
         errors = effects.std(axis=0, ddof=1) / np.sqrt(len(effects))
-        ids = np.array([[query.head, query.relation, query.tail] for query in queries], np.int32)
-        return cls(ids, halves.astype(np.float32), errors.astype(np.float32), np.array(seeds, np.int64))
+        numbers = _numbers(queries)
+        return cls(numbers, halves.astype(np.float32), errors.astype(np.float32), np.array(seeds, np.int64), kind)
 
     @property
     def expected(self) -> np.ndarray:
@@ -56,13 +73,13 @@ class Atlas:
         weights = [first, len(self.seeds) - first]
         return np.average(self.halves.astype(np.float64), axis=0, weights=weights)
 
-    def asked(self) -> list[Query]:
+    def asked(self) -> list[Any]:
         """The queries."""
-        return [Query(*map(int, row)) for row in self.queries]
+        return _queries(self.queries, KINDS[self.kind].query_class)
 
-    def shared(self, triples: TripleSet) -> np.ndarray:
-        """[num_queries, num_examples]: see data.adjacency.shared_elements."""
-        return np.stack([shared_elements(query, triples) for query in self.asked()])
+    def shared(self, dataset: Dataset) -> np.ndarray:
+        """[num_queries, num_examples]: see Dataset.shared_elements."""
+        return np.stack([dataset.shared_elements(query) for query in self.asked()])
 
     def save(self, path: pathlib.Path) -> None:
         """Writes one .npz file."""
@@ -78,25 +95,164 @@ class Atlas:
         """
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                return cls(**{field.name: arrays[field.name] for field in dataclasses.fields(cls)})
+                # Atlases of earlier versions are of triples, and do not say so.
+                kind = str(arrays["kind"]) if "kind" in arrays else cls.kind
+                names = [field.name for field in dataclasses.fields(cls) if field.name != "kind"]
+                return cls(**{name: arrays[name] for name in names}, kind=kind)
         except FileNotFoundError:
             raise InputError(f"{path}: no such file.") from None
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(f"{path}: not an atlas: {error}.") from None
 
 
-def consensus_queries(model: FactorModel, tables: Sequence[np.ndarray], triples: TripleSet) -> list[Query]:
-    """Each distinct (head, relation, ?) of the test triples, with the tail that several trainings predict together.
+def _numbers(queries: Sequence[Any]) -> np.ndarray:
+    rows = [numbers_of(query) for query in queries]
+    width = max(map(len, rows))
+    return np.array([[_NO_ID] * (width - len(row)) + row for row in rows], np.int32)
+
+
+def _queries(numbers: np.ndarray, query_class: type) -> list[Any]:
+    return [query_of_numbers(query_class, row[row != _NO_ID].tolist()) for row in numbers]
+
+
+def make_atlas(
+    task: Task[Any],
+    run_dir: pathlib.Path,
+    num_seeds: int,
+    *,
+    varied: str = ALL_SEEDS,
+    seed_names: Sequence[str] | None = None,
+    jobs: int = 1,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Retrains what is missing and writes {varied}{num_seeds}/result.json and atlas.npz.
 
     Args:
-        model: what was trained.
-        tables: [num_rows, width] each; their probabilities are averaged. Tails known from train and valid are out.
-        triples: the dataset.
+        task: of the trainings; its seed is the first.
+        run_dir: the folder of the task's atlases; those of more and of fewer seeds share their trainings.
+        num_seeds: at least 2, counted up from the task's seed.
+        varied: what to call what the seeds decide.
+        seed_names: the settings that they decide; None: all seeds of the task.
+        jobs: retrainings at a time.
+        overwrite: drop what was written.
+
+    Returns:
+        What result.json holds.
+
+    Raises:
+        InputError: if num_seeds is too small.
     """
-    asked = np.unique(triples.test[:, :2], axis=0)
-    heads, relations = asked.T
-    probabilities = mean_probabilities(model, tables, heads, relations)
-    probabilities[known_from_train_and_valid(triples).mask(heads, relations)] = -1
-    tails = probabilities.argmax(axis=1)
-    possible = probabilities.max(axis=1) >= 0
-    return [Query(int(h), int(r), int(t)) for (h, r), t, ok in zip(asked, tails, possible, strict=True) if ok]
+    if num_seeds < 2:
+        raise InputError(f"num_seeds must be at least 2 to tell effects from chance; got {num_seeds}.")
+    dataset, seeds = task.dataset, range(task.config.seed, task.config.seed + num_seeds)
+    settings = {
+        "dataset": dataset.name,
+        "checksum": dataset.checksum,
+        "config": task.config.to_dict(),
+        "consensus_seeds": [CONSENSUS_SEEDS.start, CONSENSUS_SEEDS.stop],
+    }
+    with RunDir.begin(run_dir / _TRAININGS, settings, overwrite=overwrite, reuse=True) as trainings:
+        queries = _asked_queries(trainings.path / "queries", task)
+        effects = effects_by_seed(
+            trainings.path / varied, lambda seed: task.seeded(seed, seed_names), seeds, queries, jobs
+        )
+    asked = {**settings, "varied": varied, "num_seeds": num_seeds}
+    with RunDir.begin(run_dir / f"{varied}{num_seeds}", asked, overwrite=overwrite, reuse=True) as stage:
+        if not stage.is_finished:
+            atlas = Atlas.of(queries, effects, seeds, task.kind)
+            atlas.save(stage.path / _ATLAS)
+            rows = reliability_rows(effects, atlas.shared(dataset))
+            stage.finish({"rows": rows, "num_queries": len(queries), "num_examples": task.num_examples})
+        return dict(stage.result())
+
+
+def _asked_queries(folder: pathlib.Path, task: Task[Any]) -> list[Any]:
+    """What an atlas of this task is about: the consensus of trainings that are not in it."""
+    if not folder.exists():
+        parameters = []
+        with progress("trainings for the queries", len(CONSENSUS_SEEDS)) as bar:
+            for seed in CONSENSUS_SEEDS:
+                parameters.append(task.seeded(seed).train().parameters)
+                bar.advance()
+        files.write_arrays(folder, {"queries": _numbers(task.consensus(parameters))})
+    arrays, _ = files.read_arrays(folder)
+    return _queries(arrays["queries"], task.query_class)
+
+
+def reliability_rows(effects: np.ndarray, shared: np.ndarray) -> list[dict[str, Any]]:
+    """How large and how certain the effects are, a row per stratum; see agreement.Reliability.
+
+    A stratum in which no query has three examples has no row.
+
+    Args:
+        effects: [num_seeds, num_queries, num_examples].
+        shared: [num_queries, num_examples], see Dataset.shared_elements.
+    """
+    rows = []
+    for stratum, masks in agreement.strata(shared).items():
+        row: dict[str, Any] = {"stratum": stratum, "num_examples": int(masks.sum())}
+        row["mean_effect"] = float(np.abs(effects[:, masks]).mean())
+        row["mean_expected_effect"] = float(np.abs(effects.mean(axis=0)[masks]).mean())
+        for name, coefficient in agreement.COEFFICIENTS.items():
+            told = agreement.Reliability.of(effects, masks, coefficient)
+            row[name] = {
+                "half": told.half[0],
+                "half_interval": told.half[1:],
+                "one_seed": told.one,
+                "reliability": told.whole,
+                "ceiling": told.ceiling,
+                "queries": told.queries,
+            }
+        rows.append(row)
+    return rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Truth:
+    """An atlas with the effects of every seed.
+
+    Attributes:
+        queries: what was asked.
+        effects: [num_seeds, num_queries, num_examples].
+        shared: [num_queries, num_examples].
+        seeds: of the trainings.
+        fingerprint: SHA-256 of the atlas's file.
+    """
+
+    queries: Sequence[Any]
+    effects: np.ndarray
+    shared: np.ndarray
+    seeds: Sequence[int]
+    fingerprint: str
+
+    @functools.cached_property
+    def expected(self) -> np.ndarray:
+        """The mean over seeds."""
+        mean: np.ndarray = self.effects.mean(axis=0)
+        return mean
+
+
+def read_truth(folder: pathlib.Path, task: Task[Any]) -> Truth:
+    """The largest atlas of a task that `make_atlas` left in a folder.
+
+    Raises:
+        InputError: if there is none, or it is of another dataset or configuration, or of too few seeds, or its
+            trainings are not there any more.
+    """
+    made = sorted(
+        folder.glob(f"{ALL_SEEDS}*/result.json"), key=lambda path: int(path.parent.name.removeprefix(ALL_SEEDS))
+    )
+    if not made:
+        raise InputError(f"{folder}: has no finished atlas: run loo_atlas first, or name its folder with --atlas_dir.")
+    stage = RunDir.finished(made[-1].parent, "loo_atlas")
+    if stage.settings["checksum"] != task.dataset.checksum or stage.settings["config"] != task.config.to_dict():
+        raise InputError(f"{stage.path}: is of another dataset or configuration: name yours with --atlas_dir.")
+    atlas = Atlas.load(stage.path / _ATLAS)
+    seeds = atlas.seeds.tolist()
+    if len(seeds) < _LEAST_SEEDS:
+        raise InputError(f"{stage.path}: want an atlas of at least {_LEAST_SEEDS} seeds; got {len(seeds)}.")
+    effects = read_effects(folder / _TRAININGS / ALL_SEEDS, seeds)
+    if not np.allclose(effects.mean(axis=0), atlas.expected, rtol=1e-4, atol=1e-6):
+        raise InputError(f"{stage.path}: its trainings were replaced: remove it, and run loo_atlas again.")
+    shared = atlas.shared(task.dataset)
+    return Truth(atlas.asked(), effects, shared, seeds, files.sha256(stage.path / _ATLAS))

@@ -1,10 +1,8 @@
 """Known defects of the authors' released evaluation, to see what each one changes; all off by default."""
 
-import dataclasses
 from collections.abc import Collection, Sequence
 
 from gr_tf.errors import InputError
-from gr_tf.training.config import TrainConfig
 
 DEFECTS = {
     "softmax_retraining": "retrains with the softmax loss, whatever the explained model was trained with",
@@ -26,13 +24,14 @@ def parse_defects(names: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in DEFECTS if name in names)
 
 
-def retraining_config(config: TrainConfig, defects: Collection[str]) -> TrainConfig:
-    """What the retrainings of a model that was trained with `config` are done with."""
+def retraining_changes(defects: Collection[str]) -> dict[str, str]:
+    """Which settings the retrainings have other than the training of the explained model."""
+    changes = {}
     if "softmax_retraining" in defects:
-        config = dataclasses.replace(config, loss="softmax")
+        changes["loss"] = "softmax"
     if "frozen_learning_rate" in defects:
-        config = dataclasses.replace(config, learning_rate_rule="released")
-    return config
+        changes["learning_rate_rule"] = "released"
+    return changes
 
 
 def evaluated_predictions(num_supporting: Sequence[int], defects: Collection[str]) -> list[int]:

@@ -1,21 +1,111 @@
-"""Many trainings of one model, each without some examples, on every core."""
+"""Many trainings of one model, each without some examples, on every core.
+
+A training is a value: it says where its data are, how it is trained, what is removed and what is measured. It can be
+sent to another thread, process or machine; only the process that asked for it writes anything down.
+"""
 
 import concurrent.futures
+import dataclasses
+import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
-from gr_tf.data.negatives import BLOCK_SIZE
 from gr_tf.errors import InputError
-from gr_tf.training.trainer import Prefix, Trainer
+from gr_tf.models.parameters import Parameters
+from gr_tf.runs.checkpoints import CheckpointFolder
+from gr_tf.tasks import kinds
+from gr_tf.tasks.task import Task, TaskReference
+from gr_tf.tasks.trained import Trained
+from gr_tf.training.driver import Prefix, record_prefix
 
 Asked = TypeVar("Asked")
 Measured = TypeVar("Measured")
 
 # States of the common beginning kept in memory, each three times the size of the parameters.
 _RECORDED_STATES = 16
+
+# What can be measured of a trained model, by name: JSON values.
+MEASURES: dict[str, Callable[[Task[Any], Parameters, Sequence[Any]], Any]] = {
+    # The value of each query, as it is explained.
+    "value": lambda task, parameters, queries: task.value(parameters, queries).tolist(),
+    # The same one query at a time, with the best answer to each: [value, id or None].
+    "answers": lambda task, parameters, queries: [
+        [float(task.value(parameters, [query])[0]), task.top(parameters, query)] for query in queries
+    ],
+    # The value of each query in the precision of small influences.
+    "exact value": lambda task, parameters, queries: task.exact_value(parameters, queries).tolist(),
+    # Metrics by split.
+    "quality": lambda task, parameters, queries: task.quality(parameters),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Retraining:
+    """One training without some examples; pickles in kilobytes.
+
+    Attributes:
+        task: where the data are and how it is trained.
+        removed: example ids, ascending.
+        length: in the unit of the task's configuration: epochs, or steps.
+        seed: of the order of the examples.
+        measure: what to keep of the trained model, a key of MEASURES.
+        queries: that are measured, if the measure is of queries.
+        looks: after how many steps to measure; empty: at the end.
+        start: fingerprint of the training whose state it goes on from; empty: from the initial values.
+        validating: whether it selects its epoch by validation, as the first training did.
+    """
+
+    task: TaskReference
+    removed: tuple[int, ...]
+    length: int
+    seed: int
+    measure: str
+    queries: tuple[Any, ...] = ()
+    looks: tuple[int, ...] = ()
+    start: str = ""
+    validating: bool = False
+
+    @classmethod
+    def of(
+        cls, trained: Trained, removed: Iterable[int], measure: str, queries: Sequence[Any] = (), **other: Any
+    ) -> "Retraining":
+        """A training like one that is there, without some examples; `other` attributes go before its own.
+
+        Where the kind's checks go on from the trained model, it does so.
+        """
+        task = trained.task
+        like: dict[str, Any] = {
+            "task": task.reference,
+            "length": trained.length,
+            "seed": task.config.seed,
+            "start": trained.fingerprint if task.continues else "",
+        }
+        ids = tuple(sorted(map(int, removed)))
+        return cls(**(like | other), removed=ids, measure=measure, queries=tuple(queries))
+
+    @property
+    def key(self) -> str:
+        """A name for files, which tells it from others."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a retraining gave.
+
+    Attributes:
+        epoch: the selected one.
+        measured: what its measure says, a JSON value; a list of them, one for each of its looks, if it has some.
+        epochs: how many were done.
+    """
+
+    epoch: int
+    measured: Any
+    epochs: int
 
 
 def available_cores() -> int:
@@ -32,8 +122,148 @@ def check_jobs(jobs: int) -> None:
         raise InputError(f"jobs must be at least 1; got {jobs}.")
 
 
+class Trainers:
+    """Makes or remembers the tasks of retrainings, and the states that they go on from."""
+
+    def __init__(self, known: Sequence[Task[Any] | Trained] = ()) -> None:
+        """
+        Args:
+            known: tasks that are at hand, and trainings whose states are.
+        """
+        self._tasks: dict[TaskReference, Task[Any]] = {}
+        self._states: dict[str, dict[str, np.ndarray]] = {}
+        for one in known:
+            if isinstance(one, Trained):
+                self._tasks[one.task.reference] = one.task
+                if one.state is not None:
+                    self._states[one.fingerprint] = one.state
+            else:
+                self._tasks[one.reference] = one
+
+    def task(self, reference: TaskReference) -> Task[Any]:
+        """The task of a reference; read and made if it is not at hand.
+
+        Raises:
+            InputError: if its data cannot be read.
+        """
+        if reference not in self._tasks:
+            self._tasks[reference] = kinds.make(reference)
+        return self._tasks[reference]
+
+    def run(
+        self,
+        asked: Retraining,
+        *,
+        prefix: Prefix | None = None,
+        checkpoints: CheckpointFolder | None = None,
+        on_resume: Callable[[int], object] | None = None,
+        on_block: Callable[[], object] = lambda: None,
+    ) -> Outcome:
+        """Does a retraining.
+
+        Args:
+            asked: the retraining.
+            prefix: of the training with all examples; see training.driver.
+            checkpoints: where to continue from and to leave work done.
+            on_resume: told how many blocks a checkpoint has done already.
+            on_block: called after each block.
+
+        Raises:
+            InputError: if its state is not at hand, or a checkpoint is damaged.
+        """
+        task, measure = self.task(asked.task), MEASURES[asked.measure]
+        if asked.start and asked.start not in self._states:
+            raise InputError("the training that a retraining goes on from is not at hand.")
+        looked: dict[int, Any] = {}
+
+        def look(block: Any, loss: float, parameters: Callable[[], Parameters]) -> None:
+            done = block.first + block.count
+            if done in asked.looks:
+                looked[done] = measure(task, parameters(), asked.queries)
+            on_block()
+
+        training = task.train(
+            removed=asked.removed,
+            length=asked.length,
+            seed=asked.seed,
+            start=self._states[asked.start] if asked.start else None,
+            prefix=prefix,
+            validating=asked.validating,
+            checkpoints=checkpoints,
+            on_resume=on_resume,
+            on_block=look,
+        )
+        if asked.looks:
+            measured = [looked[steps] for steps in asked.looks]
+        else:
+            measured = measure(task, training.parameters, asked.queries)
+        return Outcome(training.epoch, measured, len(training.history))
+
+
+def retrain(
+    retrainings: Sequence[Retraining],
+    jobs: int,
+    *,
+    known: Sequence[Task[Any] | Trained] = (),
+    folder: pathlib.Path | None = None,
+    checkpoint_seconds: float = 30.0,
+    on_found: Callable[[int], object] = lambda blocks: None,
+    on_block: Callable[[], object] = lambda: None,
+) -> Iterator[tuple[int, Outcome]]:
+    """Does many retrainings, `jobs` at a time; the number of jobs changes no result.
+
+    Args:
+        retrainings: what to do.
+        jobs: trainings at a time.
+        known: see Trainers.
+        folder: where trainings under way leave checkpoints; None: a killed training begins anew.
+        checkpoint_seconds: how much of each a kill may lose.
+        on_found: told how many blocks need no work: done earlier, or not needed by the stopping rule.
+        on_block: called after each block that is done.
+
+    Yields:
+        The place of each retraining and what it gave, in the order of completion.
+
+    Raises:
+        InputError: if jobs is below 1, or an example id is out of range.
+    """
+    check_jobs(jobs)
+    trainers = Trainers(known)
+    # Parents make tasks and compile once, not one thread each.
+    tasks = {one.task: trainers.task(one.task) for one in retrainings}
+    prefixes: Mapping[TaskReference, Prefix | None] = {}
+    if folder is None:
+        prefixes = {
+            reference: _prefix_that_pays(task, [one for one in retrainings if one.task == reference])
+            for reference, task in tasks.items()
+        }
+
+    def run(place: int) -> tuple[int, Outcome]:
+        asked = retrainings[place]
+        checkpoints = None if folder is None else CheckpointFolder(folder / asked.key, checkpoint_seconds)
+        total, done = len(tasks[asked.task].steps.blocks(asked.length)), 0
+
+        def resumed(blocks: int) -> None:
+            nonlocal done
+            done += blocks
+            on_found(blocks)
+
+        def one_more() -> None:
+            nonlocal done
+            done += 1
+            on_block()
+
+        outcome = trainers.run(
+            asked, prefix=prefixes.get(asked.task), checkpoints=checkpoints, on_resume=resumed, on_block=one_more
+        )
+        on_found(total - done)
+        return place, outcome
+
+    yield from in_threads(run, range(len(retrainings)), jobs)
+
+
 def in_threads(train: Callable[[Asked], Measured], asked: Iterable[Asked], jobs: int) -> Iterator[Measured]:
-    """Trainings, `jobs` at a time; yields what each gave in the order of completion.
+    """Calls, `jobs` at a time; yields what each gave in the order of completion.
 
     Threads suffice: a compiled block computes outside Python's lock.
 
@@ -50,41 +280,15 @@ def in_threads(train: Callable[[Asked], Measured], asked: Iterable[Asked], jobs:
         executor.shutdown(cancel_futures=True)
 
 
-def retrain_without(
-    trainer: Trainer,
-    epochs: int,
-    removals: Sequence[np.ndarray],
-    measure: Callable[[int, np.ndarray], Measured],
-    jobs: int,
-) -> Iterator[Measured]:
-    """Trains from the same initial values without each of the removals.
-
-    Args:
-        trainer: of the model to retrain.
-        epochs: of each training.
-        removals: the example ids that each training skips.
-        measure: what to keep of a training, from its place in `removals` and its table
-            [num_rows, width].
-        jobs: trainings at a time; they change no result.
-
-    Yields:
-        What `measure` returned, in the order of completion.
-
-    Raises:
-        InputError: if jobs is below 1.
-    """
-    check_jobs(jobs)
-    prefix = _prefix_that_pays(trainer, epochs, removals)
-
-    def train(place: int) -> Measured:
-        return measure(place, trainer.run(removed=removals[place], epochs=epochs, prefix=prefix).table)
-
-    yield from in_threads(train, range(len(removals)), jobs)
-
-
-def _prefix_that_pays(trainer: Trainer, epochs: int, removals: Sequence[np.ndarray]) -> Prefix | None:
-    """The common beginning of the trainings, if recording it costs less than it saves."""
-    every = -(-trainer.num_blocks // _RECORDED_STATES)
-    firsts = [int(removal.min()) // BLOCK_SIZE if len(removal) else 0 for removal in removals]
-    saved = sum(first // every * every for first in firsts)
-    return trainer.record_prefix(every) if saved > trainer.num_blocks else None
+def _prefix_that_pays(task: Task[Any], asked: Sequence[Retraining]) -> Prefix | None:
+    """The common beginning of trainings of one task, if recording it costs less than it saves."""
+    blocks = task.steps.blocks(asked[0].length)
+    per_epoch = next(place for place, block in enumerate(blocks, start=1) if block.ends is not None)
+    every = -(-per_epoch // _RECORDED_STATES)
+    firsts = [
+        task.steps.first_block_with(np.array(one.removed)) if one.removed and not one.start else 0 for one in asked
+    ]
+    if sum(first // every * every for first in firsts) <= per_epoch:
+        return None
+    kept = np.ones(task.num_examples, bool)
+    return record_prefix(task.steps, task.initial_parameters, kept, asked[0].length, every)

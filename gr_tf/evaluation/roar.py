@@ -6,23 +6,22 @@ al. (2019), "A Benchmark for Interpretability Methods in Deep Neural Networks" (
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from gr_tf.attribution.queries import ExplainedPrediction
-from gr_tf.attribution.triple_explanation import TripleExplanation
-from gr_tf.data.known_tails import known_from_train_and_valid
-from gr_tf.data.triples import Query
+from gr_tf.attribution.base import Explanation
 from gr_tf.errors import InputError
 from gr_tf.evaluation.intervals import proportion_interval
-from gr_tf.evaluation.journal import Journal
-from gr_tf.evaluation.retraining import retrain_without
-from gr_tf.models.prediction import predict_top, tail_probability
-from gr_tf.training.trainer import Trainer
+from gr_tf.evaluation.retraining import MEASURES, Retraining, retrain
+from gr_tf.runs.journal import Journal
+from gr_tf.tasks.task import Task
+from gr_tf.tasks.trained import Trained
 
 ALL = "ALL"
-# Probabilities count as dropped when they differ to this many decimals.
+# Predictions count as fallen when they differ to this many decimals.
 _DECIMALS = 5
+_MEASURE = "answers"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +54,8 @@ class Outcome:
         prediction, method, k: the removal's.
         num_removed: how many examples were removed.
         learning_rate: of the retraining's first step.
-        p_before, p_after: probability of the predicted tail.
-        top1_before, top1_after: filtered top-1.
+        p_before, p_after: the prediction, in the task's unit.
+        top1_before, top1_after: the best answer; None of kinds without alternatives.
     """
 
     prediction: int
@@ -66,8 +65,8 @@ class Outcome:
     learning_rate: float
     p_before: float
     p_after: float
-    top1_before: int
-    top1_after: int
+    top1_before: int | None
+    top1_after: int | None
 
     @property
     def key(self) -> tuple[int, str, str]:
@@ -76,18 +75,21 @@ class Outcome:
 
     @property
     def probability_drop(self) -> bool:
-        """PD: the prediction lost probability, both rounded to 5 decimals."""
+        """PD: the prediction fell, both values rounded to 5 decimals."""
         return round(self.p_after, _DECIMALS) < round(self.p_before, _DECIMALS)
 
     @property
-    def top1_change(self) -> bool:
-        """TC: the filtered top-1 is another."""
-        return self.top1_after != self.top1_before
+    def top1_change(self) -> bool | None:
+        """TC: the best answer is another; None of kinds without alternatives."""
+        return None if self.top1_before is None else self.top1_after != self.top1_before
 
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """One row of the table: shares in percent over n predictions, with 95% intervals."""
+    """One row of the table: shares in percent over n predictions, with 95% intervals.
+
+    TC is None of kinds without alternatives.
+    """
 
     method: str
     k: str
@@ -95,8 +97,8 @@ class Score:
     mean_removed: float
     pd: float
     pd_interval: tuple[float, float]
-    tc: float
-    tc_interval: tuple[float, float]
+    tc: float | None
+    tc_interval: tuple[float, float] | None
 
 
 def parse_ks(ks: Iterable[str]) -> tuple[str, ...]:
@@ -121,14 +123,14 @@ def _parse_k(k: str) -> str:
 
 
 def make_removals(
-    prediction: int, num_supporting: int, rankings: Mapping[str, TripleExplanation], ks: Sequence[str]
+    prediction: int, num_supporting: int, rankings: Mapping[str, Explanation[Any]], ks: Sequence[str]
 ) -> list[Removal]:
     """What each method removes for one prediction.
 
     Args:
         prediction: its place.
-        num_supporting: what ALL stands for, for every method: how many examples have
-            influence >= 0 by Gradient Rollback.
+        num_supporting: what ALL stands for, for every method: how many examples have influence >= 0 by the method
+            that explained the prediction.
         rankings: all examples that a method considers, by method.
         ks: sizes, from `parse_ks`.
     """
@@ -142,56 +144,72 @@ def make_removals(
 
 
 def remove_and_retrain(
-    trainer: Trainer,
-    table: np.ndarray,
-    epochs: int,
-    predictions: Sequence[ExplainedPrediction],
+    trained: Trained,
+    queries: Sequence[Any],
     removals: Sequence[Removal],
     journal: Journal,
     jobs: int,
+    *,
+    retrained: Task[Any] | None = None,
+    length: int | None = None,
 ) -> Iterator[Outcome]:
     """Retrains without each removal's examples that the journal does not have yet.
 
-    The initial values, the order and the negatives of the other steps stay; the filter stays
-    that of the full data.
+    The initial values, the order and the negatives of the other steps stay; what is known already, which filters
+    the best answers, stays that of the full data.
 
     Args:
-        trainer: how to retrain: of the explained model, or of one with the same parameters.
-        table: [num_rows, width], the explained model's parameters.
-        epochs: of the explained model's selected epoch.
-        predictions: the explained predictions.
+        trained: the explained model.
+        queries: of the explained predictions.
         removals: what to train without.
         journal: outcomes known already; new ones are added.
         jobs: trainings at a time.
+        retrained: how to retrain; default: as the explained model was trained.
+        length: of a retraining; default: the training's.
 
     Yields:
         New outcomes, in the order of completion.
     """
     done = {Outcome(**record).key for record in journal.records}
     missing = [removal for removal in removals if removal.key not in done]
-    model = trainer.model
-    known = known_from_train_and_valid(trainer.triples)
-
-    def top1(table: np.ndarray, query: Query) -> int:
-        return int(predict_top(model, table, known, np.array([query.head]), np.array([query.relation])).tails[0])
-
-    def measure(place: int, retrained: np.ndarray) -> Outcome:
-        removal = missing[place]
-        query = predictions[removal.prediction].query
-        return Outcome(
+    task = trained.task if retrained is None else retrained
+    known: list[Task[Any] | Trained] = [trained] if retrained is None else [trained, retrained]
+    other = {"task": task.reference} if length is None else {"task": task.reference, "length": length}
+    asked = [
+        Retraining.of(trained, removal.example_ids, _MEASURE, [queries[removal.prediction]], **other)
+        for removal in missing
+    ]
+    before = _before(trained, queries, jobs, other) if missing else []
+    for place, outcome in retrain(asked, jobs, known=known):
+        removal, ((value, answer),) = missing[place], outcome.measured
+        whole, own = before[removal.prediction]
+        found = Outcome(
             *removal.key,
             num_removed=len(removal.example_ids),
-            learning_rate=trainer.config.initial_learning_rate(np.array(removal.example_ids, np.int64)),
-            p_before=tail_probability(model, table, query),
-            p_after=tail_probability(model, retrained, query),
-            top1_before=query.tail,
-            top1_after=top1(retrained, query),
+            learning_rate=task.first_learning_rate(np.array(removal.example_ids, np.int64)),
+            p_before=whole,
+            p_after=value,
+            top1_before=own,
+            top1_after=answer,
         )
+        journal.add(dataclasses.asdict(found))
+        yield found
 
-    ids = [np.array(removal.example_ids, np.int64) for removal in missing]
-    for outcome in retrain_without(trainer, epochs, ids, measure, jobs):
-        journal.add(dataclasses.asdict(outcome))
-        yield outcome
+
+def _before(
+    trained: Trained, queries: Sequence[Any], jobs: int, other: Mapping[str, Any]
+) -> list[tuple[float, int | None]]:
+    """Of each query, the value and its answer with all examples.
+
+    Where a check goes on from the trained model, after going on with all of them: both would move without a removal.
+    """
+    if trained.task.continues:
+        asked = Retraining.of(trained, (), _MEASURE, queries, **other)
+        ((_, outcome),) = retrain([asked], jobs, known=[trained])
+        return [(value, answer) for value, answer in outcome.measured]
+    measured = MEASURES["value"]
+    task, parameters = trained.task, trained.parameters
+    return [(measured(task, parameters, [query])[0], task.answer_of(query)) for query in queries]
 
 
 def score_outcomes(outcomes: Sequence[Outcome]) -> list[Score]:
@@ -201,11 +219,15 @@ def score_outcomes(outcomes: Sequence[Outcome]) -> list[Score]:
         groups.setdefault((outcome.method, outcome.k), []).append(outcome)
     scores = []
     for (method, k), group in groups.items():
-        shares = []
-        for hits in (sum(o.probability_drop for o in group), sum(o.top1_change for o in group)):
-            low, high = proportion_interval(hits, len(group))
-            shares.append((100 * hits / len(group), (100 * low, 100 * high)))
-        (pd, pd_interval), (tc, tc_interval) = shares
-        mean_removed = float(np.mean([o.num_removed for o in group]))
+        pd, pd_interval = _share([outcome.probability_drop for outcome in group])
+        changes = [outcome.top1_change for outcome in group if outcome.top1_change is not None]
+        tc, tc_interval = _share(changes) if changes else (None, None)
+        mean_removed = float(np.mean([outcome.num_removed for outcome in group]))
         scores.append(Score(method, k, len(group), mean_removed, pd, pd_interval, tc, tc_interval))
     return scores
+
+
+def _share(hits: Sequence[bool]) -> tuple[float, tuple[float, float]]:
+    """How many are true, in percent, with the interval."""
+    low, high = proportion_interval(sum(hits), len(hits))
+    return 100 * sum(hits) / len(hits), (100 * low, 100 * high)

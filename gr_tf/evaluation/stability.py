@@ -13,16 +13,23 @@ two derivatives are at most 1/4 and 1/(6 sqrt(3)), so that f is C^2/2-Lipschitz 
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from gr_tf.data.triples import TripleSet
-from gr_tf.models.base import FactorModel
+from gr_tf.errors import InputError
+from gr_tf.models.distmult import DistMult
+from gr_tf.models.factor_model import FactorModel
+from gr_tf.runs.engine import tf
+from gr_tf.runs.progress import progress
+from gr_tf.types import Tensor
 
 _SIGMOID_FIRST = 1 / 4
 _SIGMOID_SECOND = 1 / (6 * math.sqrt(3))
+# Points of a curve in the result.
+_POINTS = 120
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,36 +176,113 @@ def distance_bounds(order: np.ndarray, removed: int, constants: Constants, rate:
     return DistanceBounds(*bounds)
 
 
+def measure(triples: TripleSet, *, dim: int, rate: float, epochs: int, num_removed: int, seed: int) -> dict[str, Any]:
+    """Coupled runs without random triples, one at a time, and the bounds on them: the numbers of a table and a figure.
+
+    Args:
+        triples: the dataset.
+        dim: number of factors.
+        rate: c.
+        epochs: steps over training triples.
+        num_removed: coupled runs.
+        seed: of everything random.
+
+    Raises:
+        InputError: if a training triple has one entity only.
+    """
+    loops = np.flatnonzero(triples.train[:, 0] == triples.train[:, 2])
+    if len(loops):
+        raise InputError(
+            f"the lemmas' constants are for triples of two entities; training triple {loops[0]} has one "
+            f"(as have {len(loops) - 1} others)."
+        )
+    model = DistMult(len(triples.entities), len(triples.relations), dim)
+    n = triples.num_examples
+    runs, orders = [], []
+    with progress("coupled runs", num_removed) as bar:
+        for i in range(num_removed):
+            generator = np.random.default_rng([seed, i])
+            # Norm 1: from the usual small values, SGD with such step sizes would not get away.
+            table = generator.normal(size=(model.num_rows, model.width))
+            table /= np.linalg.norm(table, axis=1, keepdims=True)
+            order = generator.integers(n, size=epochs * n)
+            removed = int(generator.integers(n))
+            runs.append(coupled_run(model, triples, table, order, removed, rate))
+            orders.append((order, removed))
+            bar.advance()
+    max_norm = max(run.max_norm for run in runs)
+    constants = denial_constants(max_norm)
+    bounds = [distance_bounds(order, removed, constants, rate) for order, removed in orders]
+    curves = {
+        "apart": [run.apart for run in runs],
+        "rolled_back_apart": [run.rolled_back_apart for run in runs],
+        "bound_apart": [bound.apart for bound in bounds],
+        "bound_rolled_back_apart": [bound.rolled_back_apart for bound in bounds],
+    }
+    steps = np.unique(np.geomspace(1, epochs * n, _POINTS).astype(int))
+    return {
+        "dataset": triples.name,
+        "max_norm": max_norm,
+        "lipschitz": constants.lipschitz,
+        "smoothness": constants.smoothness,
+        "num_examples": n,
+        "num_steps": epochs * n,
+        "num_removed": num_removed,
+        "theorem_bound": stability_bound(constants, rate, epochs * n, n),
+        "mean_difference": float(np.mean([run.differences.mean() for run in runs])),
+        "max_difference": float(max(run.differences.max() for run in runs)),
+        "mean_rolled_back_difference": float(np.mean([run.rolled_back_differences.mean() for run in runs])),
+        "max_rolled_back_difference": float(max(run.rolled_back_differences.max() for run in runs)),
+        "share_of_distance_left": float(
+            np.mean([run.rolled_back_apart[-1] for run in runs]) / np.mean([run.apart[-1] for run in runs])
+        ),
+        "rolled_back_is_nearer": float(np.mean([run.rolled_back_apart[-1] < run.apart[-1] for run in runs])),
+        "share_of_steps_within_bounds": {
+            name: _share_held(curves[name], curves[f"bound_{name}"]) for name in ("apart", "rolled_back_apart")
+        },
+        "steps": steps.tolist(),
+        "curves": {name: np.mean(values, axis=0)[steps - 1].tolist() for name, values in curves.items()},
+    }
+
+
+def _share_held(distances: list[np.ndarray], bounds: list[np.ndarray]) -> float:
+    """The share of all steps at which a distance is within its bound, up to rounding."""
+    return float(np.mean([np.mean(d <= b + 1e-12) for d, b in zip(distances, bounds, strict=True)]))
+
+
 @functools.cache
-def _denials(model: FactorModel) -> Any:
+def _denials(model: FactorModel) -> Callable[[Tensor, np.ndarray], Tensor]:
     """The function (table, rows [n, 3]) -> f [n]."""
 
-    def run(table: Any, rows: Any) -> Any:
+    def run(table: Tensor, rows: Tensor) -> Tensor:
         parts = tf.gather(table, rows)
         return tf.sigmoid(-model.score(parts[:, 0], parts[:, 1], parts[:, 2]))
 
-    return tf.function(run, reduce_retracing=True)
+    compiled: Callable[..., Tensor] = tf.function(run, reduce_retracing=True)
+    return compiled
 
 
 @functools.cache
-def _steps(model: FactorModel) -> Any:
+def _steps(model: FactorModel) -> Callable[..., tuple[Tensor, ...]]:
     """The compiled function that does all steps of a coupled run."""
 
-    def gradient(table: Any, rows: Any) -> Any:
+    def gradient(table: Tensor, rows: Tensor) -> Tensor:
         parts = tf.gather(table, rows)
         with tf.GradientTape() as tape:
             tape.watch(parts)
             value = tf.sigmoid(-model.score(parts[0], parts[1], parts[2]))
         return tf.tensor_scatter_nd_add(tf.zeros_like(table), rows[:, None], tape.gradient(value, parts))
 
-    def largest_norm(table: Any) -> Any:
+    def largest_norm(table: Tensor) -> Tensor:
         return tf.reduce_max(tf.norm(table, axis=-1))
 
-    def run(initial: Any, rows: Any, is_removed: Any, rate: Any) -> tuple[Any, ...]:
+    def run(initial: Tensor, rows: Tensor, is_removed: Tensor, rate: Tensor) -> tuple[Tensor, ...]:
         num_steps = tf.shape(rows)[0]
         distances = tf.zeros([num_steps, 2], initial.dtype)
 
-        def body(t: Any, whole: Any, without: Any, caused: Any, distances: Any, norm: Any) -> tuple[Any, ...]:
+        def body(
+            t: Tensor, whole: Tensor, without: Tensor, caused: Tensor, distances: Tensor, norm: Tensor
+        ) -> tuple[Tensor, ...]:
             now, skipped = tf.gather(rows, t), tf.cast(tf.gather(is_removed, t), initial.dtype)
             size = rate / tf.cast(t + 1, initial.dtype)
             change = -size * gradient(whole, now)
@@ -217,4 +301,5 @@ def _steps(model: FactorModel) -> Any:
         )
         return whole, without, caused, distances[:, 0], distances[:, 1], norm
 
-    return tf.function(run, jit_compile=True)
+    compiled: Callable[..., tuple[Tensor, ...]] = tf.function(run, jit_compile=True)
+    return compiled

@@ -4,15 +4,14 @@ Trouillon et al. (2016), "Complex Embeddings for Simple Link Prediction".
 """
 
 import dataclasses
-from typing import Any
 
-import tensorflow as tf
-
-from gr_tf.models.base import FactorModel
+from gr_tf.models.factor_model import BilinearModel
+from gr_tf.runs.engine import tf
+from gr_tf.types import Rows
 
 
 @dataclasses.dataclass(frozen=True)
-class ComplEx(FactorModel):
+class ComplEx(BilinearModel):
     """score(s, r, o) = Re <s, r, conj(o)>; a row is the real parts, then the imaginary parts."""
 
     @property
@@ -20,11 +19,11 @@ class ComplEx(FactorModel):
         """2 * dim."""
         return 2 * self.dim
 
-    def query_vector(self, heads: Any, relations: Any) -> Any:
+    def query_vector(self, heads: Rows, relations: Rows) -> Rows:
         """Real and imaginary part of s * r: conj(o) turns the real part of the product into their dot product."""
         return _multiply(heads, relations)
 
-    def score_gradient_norms(self, heads: Any, relations: Any, tails: Any) -> Any:
+    def score_gradient_norms(self, heads: Rows, relations: Rows, tails: Rows) -> Rows:
         """||s*r||, ||conj(r)*o||, ||conj(s)*o||, complex products."""
         products = tf.stack(
             [_multiply(heads, relations), _multiply(_conjugate(relations), tails), _multiply(_conjugate(heads), tails)],
@@ -33,12 +32,12 @@ class ComplEx(FactorModel):
         return tf.sqrt(tf.reduce_sum(products * products, axis=-1))
 
 
-def _multiply(left: Any, right: Any) -> Any:
+def _multiply(left: Rows, right: Rows) -> Rows:
     a, b = tf.split(left, 2, axis=-1)
     c, d = tf.split(right, 2, axis=-1)
     return tf.concat([a * c - b * d, a * d + b * c], axis=-1)
 
 
-def _conjugate(rows: Any) -> Any:
+def _conjugate(rows: Rows) -> Rows:
     real, imaginary = tf.split(rows, 2, axis=-1)
     return tf.concat([real, -imaginary], axis=-1)

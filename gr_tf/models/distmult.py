@@ -5,22 +5,21 @@ Knowledge Bases".
 """
 
 import dataclasses
-from typing import Any
 
-import tensorflow as tf
-
-from gr_tf.models.base import FactorModel
+from gr_tf.models.factor_model import BilinearModel
+from gr_tf.runs.engine import tf
+from gr_tf.types import Rows
 
 
 @dataclasses.dataclass(frozen=True)
-class DistMult(FactorModel):
+class DistMult(BilinearModel):
     """score(s, r, o) = sum_k s_k r_k o_k."""
 
-    def query_vector(self, heads: Any, relations: Any) -> Any:
+    def query_vector(self, heads: Rows, relations: Rows) -> Rows:
         """q = s * r, elementwise."""
         return heads * relations
 
-    def score_gradient_norms(self, heads: Any, relations: Any, tails: Any) -> Any:
+    def score_gradient_norms(self, heads: Rows, relations: Rows, tails: Rows) -> Rows:
         """||s*r||, ||r*o||, ||s*o||."""
         products = tf.stack([heads * relations, relations * tails, heads * tails], axis=-2)
         return tf.sqrt(tf.reduce_sum(products * products, axis=-1))

@@ -1,12 +1,13 @@
 """Matrix factorization with biases: Koren, Bell and Volinsky (2009), as in Cheng et al. (2019)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from gr_tf.models.rating_model import RatingModel, RatingParameters, truncated_normal
+from gr_tf.models.parameters import Parameters
+from gr_tf.models.rating_model import RatingModel, truncated_normal
+from gr_tf.runs.engine import tf
+from gr_tf.types import Rows, Tensor
 
 
 class MatrixFactorization(RatingModel):
@@ -18,13 +19,13 @@ class MatrixFactorization(RatingModel):
         self.row_penalty = np.append(np.ones(dim), 0.0)
         self.network_penalty = (0.0,)
 
-    def initial_parameters(self, seed: int) -> RatingParameters:
+    def initial_parameters(self, seed: int) -> Parameters:
         """Factors truncated normal with standard deviation 1/sqrt(dim), biases 0."""
         table = np.zeros((self.num_rows, self.width))
         table[:, :-1] = truncated_normal((self.num_rows, self.dim), self.dim, (seed, 0))
-        return RatingParameters(table, (np.zeros(()),)).astype(self.dtype)
+        return Parameters(table, (np.zeros(()),)).astype(self.dtype)
 
-    def predict(self, user_rows: Any, item_rows: Any, network: Sequence[Any]) -> Any:
+    def predict(self, user_rows: Rows, item_rows: Rows, network: Sequence[Tensor]) -> Tensor:
         """See RatingModel."""
         product = tf.reduce_sum(user_rows[:, :-1] * item_rows[:, :-1], axis=1)
         return product + user_rows[:, -1] + item_rows[:, -1] + network[0]

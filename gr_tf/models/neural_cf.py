@@ -1,13 +1,14 @@
 """Neural collaborative filtering: He et al. (2017), as in Cheng et al. (2019)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from gr_tf.errors import InputError
-from gr_tf.models.rating_model import RatingModel, RatingParameters, truncated_normal
+from gr_tf.models.parameters import Parameters
+from gr_tf.models.rating_model import RatingModel, truncated_normal
+from gr_tf.runs.engine import tf
+from gr_tf.types import Rows, Tensor
 
 
 class NeuralCF(RatingModel):
@@ -44,15 +45,15 @@ class NeuralCF(RatingModel):
         """Of each layer."""
         return 2 * self.dim, self.dim, self.dim // 2 + self.dim
 
-    def initial_parameters(self, seed: int) -> RatingParameters:
+    def initial_parameters(self, seed: int) -> Parameters:
         """Truncated normal with standard deviation 1/sqrt(dim), kernels 1/sqrt(inputs); biases 0."""
         table = truncated_normal((self.num_rows, self.width), self.dim, (seed, 0))
         network: list[np.ndarray] = []
         for i, (layer, inputs) in enumerate(zip(self._layers, self._inputs, strict=True), start=1):
             network += [truncated_normal((inputs, layer.units), inputs, (seed, i)), np.zeros(layer.units)]
-        return RatingParameters(table, tuple(network)).astype(self.dtype)
+        return Parameters(table, tuple(network)).astype(self.dtype)
 
-    def predict(self, user_rows: Any, item_rows: Any, network: Sequence[Any]) -> Any:
+    def predict(self, user_rows: Rows, item_rows: Rows, network: Sequence[Tensor]) -> Tensor:
         """See RatingModel."""
         hidden, second, last = self._layers
         # Not slices: XLA's have no second derivative.

@@ -2,14 +2,14 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from gr_tf.data.known_tails import KnownTails
 from gr_tf.data.triples import Query
-from gr_tf.models.base import FactorModel
+from gr_tf.models.factor_model import FactorModel
+from gr_tf.runs.engine import tf
+from gr_tf.types import Ids, Tensor
 
 NO_TAIL = -1
 # Queries scored at once.
@@ -29,9 +29,7 @@ class TopPrediction:
     probabilities: np.ndarray
 
 
-def predict_top(
-    model: FactorModel, table: Any, known: KnownTails, heads: np.ndarray, relations: np.ndarray
-) -> TopPrediction:
+def predict_top(model: FactorModel, table: Tensor, known: KnownTails, heads: Ids, relations: Ids) -> TopPrediction:
     """The best-scored tail of each (head, relation, ?) that is not known already.
 
     Args:
@@ -47,9 +45,7 @@ def predict_top(
     return TopPrediction(np.concatenate([p.tails for p in parts]), np.concatenate([p.probabilities for p in parts]))
 
 
-def _predict_top(
-    model: FactorModel, table: Any, known: KnownTails, heads: np.ndarray, relations: np.ndarray
-) -> TopPrediction:
+def _predict_top(model: FactorModel, table: Tensor, known: KnownTails, heads: Ids, relations: Ids) -> TopPrediction:
     scores = model.score_all_tails(table, heads, relations)
     mask = known.mask(heads, relations)
     open_scores = np.where(mask, -np.inf, scores.numpy())
@@ -60,7 +56,7 @@ def _predict_top(
 
 
 def predict_best(
-    model: FactorModel, table: Any, known: KnownTails, head: int, relation: int, count: int
+    model: FactorModel, table: Tensor, known: KnownTails, head: int, relation: int, count: int
 ) -> TopPrediction:
     """The `count` best-scored tails of (head, relation, ?) that are not known already, or as many as there are."""
     heads, relations = np.array([head]), np.array([relation])
@@ -71,23 +67,15 @@ def predict_best(
     return TopPrediction(tails, tf.nn.softmax(scores).numpy()[0, tails])
 
 
-def tail_probability(model: FactorModel, table: Any, query: Query) -> float:
-    """p(query.tail | query.head, query.relation): the softmax of the scores over all entities."""
-    scores = model.score_all_tails(table, np.array([query.head]), np.array([query.relation]))
-    return float(tf.nn.softmax(scores)[0, query.tail])
-
-
-def tail_probabilities(model: FactorModel, table: Any, queries: Sequence[Query]) -> np.ndarray:
-    """p(tail | head, relation) [n] of queries; see tail_probability."""
+def tail_probabilities(model: FactorModel, table: Tensor, queries: Sequence[Query]) -> np.ndarray:
+    """p(tail | head, relation) [n] of queries: the softmax of the scores over all entities."""
     heads, relations, tails = np.array([[query.head, query.relation, query.tail] for query in queries]).T
     scores = model.score_all_tails(table, heads, relations)
     probabilities: np.ndarray = tf.nn.softmax(scores).numpy()
     return probabilities[np.arange(len(queries)), tails]
 
 
-def mean_probabilities(
-    model: FactorModel, tables: Sequence[Any], heads: np.ndarray, relations: np.ndarray
-) -> np.ndarray:
+def mean_probabilities(model: FactorModel, tables: Sequence[Tensor], heads: Ids, relations: Ids) -> np.ndarray:
     """p(. | head, relation) [n, num_entities], the mean over the tables of several trainings."""
     parts = [tf.nn.softmax(model.score_all_tails(table, heads, relations)).numpy() for table in tables]
     mean: np.ndarray = np.mean(parts, axis=0)

@@ -5,13 +5,11 @@ epoch by it.
 """
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 
-from gr_tf.data.known_tails import KnownTails, known_from_train_and_valid
-from gr_tf.data.triples import TripleSet
-from gr_tf.models.base import FactorModel
+from gr_tf.data.known_tails import KnownTails
+from gr_tf.models.factor_model import FactorModel
 
 # What rank a gold tail has whose score others share, in PyKEEN's terms: before all of
 # them, behind all of them, or in their middle.
@@ -65,12 +63,6 @@ def filtered_ranks(
         _ranks(model, table, triples[first : first + _CHUNK], known, ties) for first in range(0, len(triples), _CHUNK)
     ]
     return np.concatenate(ranks)
-
-
-def validation_mrr(model: FactorModel, triples: TripleSet) -> Callable[[np.ndarray], float]:
-    """The function of a table that gives its filtered MRR on the validation triples."""
-    known = known_from_train_and_valid(triples)
-    return lambda table: RankingMetrics.of(filtered_ranks(model, table, triples.valid, known)).mrr
 
 
 def _ranks(model: FactorModel, table: np.ndarray, triples: np.ndarray, known: KnownTails, ties: str) -> np.ndarray:

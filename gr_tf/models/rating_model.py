@@ -1,47 +1,20 @@
 """Rating models: the predicted rating from a user's row, an item's row and what all predictions share."""
 
 import abc
-import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
-_NETWORK = "network_"
+from gr_tf.models.parameters import Parameters
+from gr_tf.runs.engine import tf
+from gr_tf.types import Rows, Tensor
+
 _AT_ONCE = 1 << 16
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class RatingParameters:
-    """The parameters of a rating model.
-
-    Attributes:
-        table: [num_users + num_items, width], user rows first.
-        network: what all predictions share, arrays of any shape.
-    """
-
-    table: np.ndarray
-    network: tuple[np.ndarray, ...]
-
-    def astype(self, dtype: str) -> "RatingParameters":
-        """The same in another precision."""
-        return RatingParameters(self.table.astype(dtype), tuple(array.astype(dtype) for array in self.network))
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """By name, for files."""
-        return {"table": self.table, **{f"{_NETWORK}{i}": array for i, array in enumerate(self.network)}}
-
-    @classmethod
-    def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "RatingParameters":
-        """From `to_arrays`."""
-        count = sum(name.startswith(_NETWORK) for name in arrays)
-        return cls(arrays["table"], tuple(arrays[f"{_NETWORK}{i}"] for i in range(count)))
-
-
 class RatingModel(abc.ABC):
-    """What a model computes; its parameters are kept apart (see RatingParameters).
+    """What a model computes; its parameters are kept apart (see Parameters).
 
     A prediction is linear in the user's row as long as the item's row stays, and the other way round
     (NCF's: piecewise, because of its ReLUs), so that the squared error's Hessian with respect to one
@@ -76,11 +49,11 @@ class RatingModel(abc.ABC):
         return pairs + np.array([0, self.num_users], pairs.dtype)
 
     @abc.abstractmethod
-    def initial_parameters(self, seed: int) -> RatingParameters:
+    def initial_parameters(self, seed: int) -> Parameters:
         """Initial values; the same draw in either precision."""
 
     @abc.abstractmethod
-    def predict(self, user_rows: Any, item_rows: Any, network: Sequence[Any]) -> Any:
+    def predict(self, user_rows: Rows, item_rows: Rows, network: Sequence[Tensor]) -> Tensor:
         """Predicted ratings.
 
         Args:
@@ -91,10 +64,10 @@ class RatingModel(abc.ABC):
             [n].
         """
 
-    def predict_pairs(self, parameters: RatingParameters, pairs: np.ndarray) -> np.ndarray:
+    def predict_pairs(self, parameters: Parameters, pairs: np.ndarray) -> np.ndarray:
         """Predicted ratings [n] of (user, item) pairs [n, 2]."""
         table = tf.constant(parameters.table.astype(self.dtype))
-        network = [tf.constant(array.astype(self.dtype)) for array in parameters.network]
+        network = [tf.constant(array.astype(self.dtype)) for array in parameters.shared]
         predicted = np.zeros(len(pairs), self.dtype)
         # In parts: the rows of a million ratings are gigabytes.
         for first in range(0, len(pairs), _AT_ONCE):

@@ -3,10 +3,11 @@
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
 from gr_tf.data.sequences import Sequences
-from gr_tf.models.sequence_recommender import SequenceParameters, SequenceRecommender
+from gr_tf.models.parameters import Parameters
+from gr_tf.models.sequence_recommender import SequenceRecommender
+from gr_tf.runs.engine import tf
 
 _CHUNK = 1024
 
@@ -48,7 +49,7 @@ class NextItemMetrics:
         )
 
 
-def next_items(model: SequenceRecommender, parameters: SequenceParameters, sequences: Sequences) -> NextItems:
+def next_items(model: SequenceRecommender, parameters: Parameters, sequences: Sequences) -> NextItems:
     """How the targets of sequences are predicted."""
     arrays = [tf.constant(array.astype(model.dtype)) for array in parameters.arrays]
     parts = [

@@ -4,37 +4,18 @@ Kim, "Recommender System Attribution with TracIn": item embeddings, an LSTM, its
 layer over all items.
 """
 
-import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
-# The order of the parameters everywhere.
+from gr_tf.models.parameters import Parameters
+from gr_tf.runs.engine import tf
+from gr_tf.types import Rows, Tensor
+
+# The parameters in their order: the table of item embeddings [num_items + 1, dim], the LSTM's kernel [dim, 4 hidden],
+# recurrent kernel [hidden, 4 hidden] and bias [4 hidden], the dense layer's kernel [hidden, num_items + 1] and bias.
 NAMES = ("embeddings", "kernel", "recurrent_kernel", "bias", "output_kernel", "output_bias")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class SequenceParameters:
-    """The parameters of a SequenceRecommender.
-
-    Attributes:
-        arrays: by NAMES: [num_items + 1, dim], the LSTM's [dim, 4 hidden], [hidden, 4 hidden] and
-            [4 hidden], the dense layer's [hidden, num_items + 1] and [num_items + 1].
-    """
-
-    arrays: tuple[np.ndarray, ...]
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """By name, for files."""
-        return dict(zip(NAMES, self.arrays, strict=True))
-
-    @classmethod
-    def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "SequenceParameters":
-        """From `to_arrays`."""
-        return cls(tuple(arrays[name] for name in NAMES))
 
 
 class SequenceRecommender:
@@ -70,7 +51,7 @@ class SequenceRecommender:
         self._dense.build((None, hidden))
         self.ranks_and_losses = tf.function(self._ranks_and_losses, reduce_retracing=True)
 
-    def initial_parameters(self, seed: int) -> SequenceParameters:
+    def initial_parameters(self, seed: int) -> Parameters:
         """Embeddings N(0, 1), the padding's 0; the rest uniform within 1/sqrt(hidden), as PyTorch's defaults.
 
         The same draw in either precision.
@@ -83,9 +64,9 @@ class SequenceRecommender:
         drawn = [generator.uniform(-bound, bound, shape) for shape in shapes]
         # PyTorch's LSTM adds two biases.
         drawn[2] += generator.uniform(-bound, bound, shapes[2])
-        return SequenceParameters(tuple(array.astype(self.dtype) for array in (embeddings, *drawn)))
+        return Parameters.of([embeddings, *drawn]).astype(self.dtype)
 
-    def logits(self, embedded: Any, weights: Sequence[Any]) -> Any:
+    def logits(self, embedded: Rows, weights: Sequence[Tensor]) -> Tensor:
         """Logits [n, num_items + 1].
 
         Args:
@@ -96,11 +77,11 @@ class SequenceRecommender:
         result, _ = self._dense.stateless_call(list(weights[3:]), [], last)
         return result
 
-    def losses(self, embedded: Any, weights: Sequence[Any], targets: Any) -> Any:
+    def losses(self, embedded: Rows, weights: Sequence[Tensor], targets: Tensor) -> Tensor:
         """Cross-entropies [n] of targets [n] over all items and the padding, as in the published code."""
         return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, self.logits(embedded, weights))
 
-    def _ranks_and_losses(self, parameters: Sequence[Any], histories: Any, targets: Any) -> Any:
+    def _ranks_and_losses(self, parameters: Sequence[Tensor], histories: Tensor, targets: Tensor) -> Tensor:
         logits = self.logits(tf.gather(parameters[0], histories), parameters[1:])
         own = tf.gather(logits, targets, batch_dims=1)[:, None]
         # Without the padding.

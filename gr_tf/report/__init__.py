@@ -1,1 +1,1 @@
-"""Run directories, progress, tables."""
+"""Tables and figures, beside the papers'."""

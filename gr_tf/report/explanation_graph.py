@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gr_tf.attribution.triple_explanation import TripleExplanation
+from gr_tf.attribution.base import Explanation
 from gr_tf.report.figures import NEUTRAL, OPPOSING, SUPPORTING, new_figure
+from gr_tf.tasks.task import Task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,28 +15,27 @@ if TYPE_CHECKING:
 _WIDTHS = (1.0, 4.0)
 
 
-def explanation_graph(explanation: TripleExplanation) -> "Figure":
+def explanation_graph(explanation: Explanation[Any], task: Task[Any]) -> "Figure":
     """The query dashed, its examples solid: supporting ones blue, opposing ones red, width by influence.
 
     Args:
         explanation: not too many examples; ten can still be read.
+        task: whose model is explained.
     """
     import networkx as nx
 
-    triples, query = explanation.triples, explanation.query
-    head, relation, tail = triples.names_of(query)
+    drawing = task.drawing(explanation.query, explanation.prediction, explanation.example_ids, explanation.influences)
+    head, tail = drawing.query.start, drawing.query.end
     graph = nx.MultiDiGraph()
-    graph.add_edge(
-        head, tail, label=f"{triples.label(relation)}\np = {explanation.probability:.2f}", color="black", width=1.8
-    )
+    asked_label = f"{drawing.query.label}\np = {explanation.prediction:.2f}"
+    graph.add_edge(head, tail, label=asked_label, color="black", width=1.8)
     strongest = np.abs(explanation.influences).max(initial=1e-12)
-    names = explanation.frame[["head", "relation", "tail"]].to_numpy()
-    for (start, by, end), influence in zip(names, explanation.influences, strict=True):
+    for edge, influence in zip(drawing.edges, explanation.influences, strict=True):
         share = abs(influence) / strongest
         graph.add_edge(
-            start,
-            end,
-            label=f"{triples.label(by)}\n{influence:+.3f}",
+            edge.start,
+            edge.end,
+            label=f"{edge.label}\n{influence:+.3f}",
             color=SUPPORTING if influence >= 0 else OPPOSING,
             width=_WIDTHS[0] + share * (_WIDTHS[1] - _WIDTHS[0]),
         )
@@ -52,7 +52,7 @@ def explanation_graph(explanation: TripleExplanation) -> "Figure":
         edgecolors=["black" if is_asked else NEUTRAL for is_asked in asked],
     )
     # Labels need not be unique; names are.
-    labels = {name: textwrap.fill(triples.label(name), 14) for name in graph}
+    labels = {name: textwrap.fill(drawing.nodes[name], 14) for name in graph}
     nx.draw_networkx_labels(graph, positions, labels, ax=axes, font_size=8)
     for (start, end, key), curve in _curves(graph).items():
         data = graph.edges[start, end, key]
@@ -81,8 +81,9 @@ def explanation_graph(explanation: TripleExplanation) -> "Figure":
         )
     axes.set_axis_off()
     axes.margins(0.15)
+    *asked_parts, answer = task.names_of(explanation.query)
     axes.set_title(
-        f"({triples.label(head)}, {triples.label(relation)}, ?) → {triples.label(tail)}: "
+        f"({', '.join(asked_parts)}, ?) → {answer}: "
         f"the {len(explanation.influences)} most influential training triples",
         fontsize=10,
     )

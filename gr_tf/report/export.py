@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import tensorflow as tf
 
-from gr_tf import files
 from gr_tf.errors import InputError
+from gr_tf.runs import files
+from gr_tf.runs.engine import tf
 
 CHECKPOINT = "checkpoint"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"

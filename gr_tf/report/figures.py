@@ -2,13 +2,13 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gr_tf import files
 from gr_tf.evaluation.intervals import mean_interval
+from gr_tf.runs import files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -222,6 +222,24 @@ def curves(title: str, x: Sequence[float], lines: Sequence[Curve], x_name: str, 
     axes.set_title(title, fontsize=10)
     axes.legend(fontsize=8)
     return figure
+
+
+def stability_curves(result: Mapping[str, Any]) -> "Figure":
+    """What evaluation.stability.measure says: the distances over the steps, and what the proofs allow for them."""
+    values = result["curves"]
+    return curves(
+        f"{result['dataset']}: SGD on {result['num_examples']:,} triples and on one less, "
+        f"mean of {result['num_removed']} pairs",
+        result["steps"],
+        [
+            Curve("bound on ||w - w'||", values["bound_apart"], OPPOSING, dashed=True),
+            Curve("||w - w'||", values["apart"], OPPOSING),
+            Curve("bound on ||w - gamma - w'||", values["bound_rolled_back_apart"], SUPPORTING, dashed=True),
+            Curve("||w - gamma - w'|| (rolled back)", values["rolled_back_apart"], SUPPORTING),
+        ],
+        "step",
+        "distance",
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,35 +1,35 @@
 """Result tables as text."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gr_tf.evaluation.roar import Score
+from gr_tf.attribution.base import Explanation
 from gr_tf.report import published
+from gr_tf.tasks.task import Task
 
 
-def removal_rows(scores: Sequence[Score], paper: published.Figures) -> list[dict[str, Any]]:
+def removal_rows(scores: Sequence[Mapping[str, Any]], paper: published.Figures) -> list[dict[str, Any]]:
     """Our scores with the paper's beside them, for result.json.
 
     A row is a Score's fields, and "paper": {"pd": ..., "tc": ...} or None.
 
     Args:
-        scores: ours.
+        scores: ours, as JSON.
         paper: from published.removal_figures.
     """
     rows = []
     for score in scores:
-        figures = paper.get(score.method, {}).get(score.k)
+        figures = paper.get(score["method"], {}).get(score["k"])
         beside = dict(zip(("pd", "tc"), figures, strict=True)) if figures else None
-        rows.append(dataclasses.asdict(score) | {"paper": beside})
+        rows.append({**score, "paper": beside})
     return rows
 
 
 def removal_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Table 1 or 2 for reading, from the rows of result.json."""
+    """Table 1 or 2 for reading, from the rows of result.json; without columns that no row has a value for."""
 
     def share(row: Mapping[str, Any], name: str) -> str:
         low, high = row[f"{name}_interval"]
@@ -39,17 +39,16 @@ def removal_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         figure = (row["paper"] or {}).get(name)
         return "-" if figure is None else str(figure)
 
-    return pd.DataFrame(
-        {
-            "method": [f"{row['method']}-{row['k']}" for row in rows],
-            "removed": [f"{row['mean_removed']:.1f}" for row in rows],
-            "PD% [95%]": [share(row, "pd") for row in rows],
-            "paper PD%": [paper(row, "pd") for row in rows],
-            "TC% [95%]": [share(row, "tc") for row in rows],
-            "paper TC%": [paper(row, "tc") for row in rows],
-            "n": [row["n"] for row in rows],
-        }
-    )
+    columns: dict[str, Any] = {
+        "method": [f"{row['method']}-{row['k']}" for row in rows],
+        "removed": [f"{row['mean_removed']:.1f}" for row in rows],
+    }
+    for name in ("pd", "tc"):
+        if rows[0][name] is not None:
+            columns[f"{name.upper()}% [95%]"] = [share(row, name) for row in rows]
+            if "paper" in rows[0]:
+                columns[f"paper {name.upper()}%"] = [paper(row, name) for row in rows]
+    return pd.DataFrame(columns | {"n": [row["n"] for row in rows]})
 
 
 def ranking_rows(metrics: Mapping[str, float], paper: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -72,6 +71,12 @@ def mean_and_sd(values: Sequence[float], decimals: int) -> str:
     """The mean, and the standard deviation if there are several."""
     mean = f"{np.mean(values):.{decimals}f}"
     return mean if len(values) == 1 else f"{mean} +- {np.std(values, ddof=1):.{decimals}f}"
+
+
+def with_labels(task: Task[Any], explanation: Explanation[Any]) -> pd.DataFrame:
+    """An explanation as a table, with what people call the examples instead of names."""
+    frame, people = explanation.frame, task.examples(explanation.example_ids, explanation.query)
+    return frame.assign(**{str(column): people[column] for column in people if column in frame})
 
 
 def as_text(frame: pd.DataFrame) -> str:

@@ -1,13 +1,12 @@
 """The search for small sets: on tests with known answers, and by retraining."""
 
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from gr_tf.asking.graph import GraphAsker
-from gr_tf.asking.minimal import minimal_sets, smallest_set
+from gr_tf.asking.asker import Asker
+from gr_tf.asking.minimal import found_sets, minimal_sets, smallest_set
 from gr_tf.errors import InputError
 
 
@@ -55,30 +54,39 @@ def test_the_budget_is_kept() -> None:
         assert found.exhausted == (more.retrainings > found.retrainings)
 
 
-def test_by_retraining(asker: GraphAsker) -> None:
+@pytest.mark.parametrize(("name", "question"), [("asker", "e1,r1,?"), ("sequence_asker", "i1,i2,i3,?")])
+def test_by_retraining(request: pytest.FixtureRequest, name: str, question: str) -> None:
     """What is said of both sets is seen in a training of its own."""
-    answer = asker.answer("e1,r1,?", "gr")
+    asker: Asker = request.getfixturevalue(name)
+    answer, task = asker.answer(question, k=60), asker.task
     found = minimal_sets(asker, answer, most=60, jobs=2)
-    query, trainer = answer.explanation.query, asker.trained.trainer
+    query = answer.explanation.query
+    predicted = task.answer_of(query)
 
-    def top_without(removed: np.ndarray) -> int | None:
-        return asker.look(trainer.run(removed=removed, epochs=asker.trained.epoch).table, query).top
+    def top_without(removed: Sequence[int]) -> int | None:
+        return task.top(task.train(removed=removed, length=asker.trained.length).parameters, query)
 
     assert found.necessary.example_ids
-    instead = top_without(np.array(found.necessary.example_ids))
+    instead = top_without(found.necessary.example_ids)
     assert instead is not None
-    assert instead != query.tail
-    assert asker.triples.entities.names[instead] == found.instead
+    assert instead != predicted
+    assert task.answer_name(instead) == found.instead
     for member in found.necessary.example_ids:
         others = [other for other in found.necessary.example_ids if other != member]
-        assert not others or top_without(np.array(others)) == query.tail
+        assert not others or top_without(others) == predicted
     assert found.sufficient.example_ids is not None
-    without = np.setdiff1d(answer.explanation.example_ids, found.sufficient.example_ids)
-    assert top_without(without) == query.tail
+    without = np.setdiff1d(task.related(query), found.sufficient.example_ids)
+    assert top_without(without.tolist()) == predicted
+    needed, enough = found_sets(asker, answer, found)
+    assert found.instead in needed.text
+    assert answer.predicted in enough.text
+    assert [int(row[-1]) for row in needed.rows] == list(found.necessary.example_ids)
+    assert needed.columns[-1] == "example_id"
 
 
-def test_what_is_refused(asker: GraphAsker, tmp_path: pathlib.Path) -> None:
-    top = asker.answer("e1,r1,?").explanation.query.tail
-    other = next(name for i, name in enumerate(asker.triples.entities.names) if i != top)
-    with pytest.raises(InputError, match="minimal sets are of the most probable new tail"):
+def test_what_is_refused(asker: Asker, rating_asker: Asker) -> None:
+    other = asker.answer("e1,r1,?").alternatives[1].name
+    with pytest.raises(InputError, match=f"minimal sets are of the most probable new answer; {other} is not: ask with"):
         minimal_sets(asker, asker.answer(f"e1,r1,{other}"))
+    with pytest.raises(InputError, match="minimal sets are of predictions among several answers"):
+        minimal_sets(rating_asker, rating_asker.answer("u1,i2"))

@@ -1,7 +1,9 @@
 """The page in a real browser: what it shows, that it asks for nothing, and that names are text."""
 
 import csv
+import json
 import pathlib
+import re
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +12,11 @@ import numpy as np
 import pytest
 
 from gr_tf.asking.asker import Asker
-from gr_tf.asking.opening import ask
 from gr_tf.asking.page import Found, page
-from gr_tf.asking.ratings import RatingAsker
+from gr_tf.data.sources import load_triples
+from gr_tf.tasks.trained import train_in_memory
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.triple_config import TripleConfig
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 IN_BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here to open the page with")
@@ -34,7 +38,9 @@ def nasty_asker(tmp_path_factory: pytest.TempPathFactory) -> Asker:
     rows = [(*generator.choice(NASTY, 1), f"r{generator.integers(3)}", *generator.choice(NASTY, 1)) for _ in range(150)]
     with (folder / "train.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("head", "relation", "tail"), *sorted(set(rows))])
-    return ask(folder, run_dir=folder / "run", epochs=5)
+    triples = load_triples(data_dir=folder)
+    config = TripleConfig(dim=10, num_negatives=len(triples.entities) - 1, epochs=5, dtype="float64")
+    return Asker(train_in_memory(TripleTask(triples, config), validating=True))
 
 
 def question(*parts: str) -> str:
@@ -44,8 +50,8 @@ def question(*parts: str) -> str:
 def write_page(asker: Asker, asked: str, k: int, path: pathlib.Path) -> pathlib.Path:
     answer = asker.answer(asked, k=k)
     checks = asker.check(answer, seeds=2)
-    found = [Found("A set: 1", "It was found.", (("7", NASTY[0], "r0", NASTY[1]),))]
-    text = page(answer, asker.methods[answer.method], asker.drawing(answer), asker.facts(), checks, found)
+    found = [Found("A set: 1", "It was found.", ("head", "tail", "example_id"), ((NASTY[0], NASTY[1], "7"),))]
+    text = page(answer, asker.methods[answer.method].title, asker.drawing(answer), asker.facts(), checks, found)
     path.write_text(text, encoding="utf-8")
     assert len(text.encode()) < 1_000_000
     return path
@@ -130,13 +136,17 @@ def test_search_sort_and_slider(browser: Any, nasty_asker: Asker, tmp_path: path
 
 
 @IN_BROWSER
-def test_on_a_phone(browser: Any, rating_asker: RatingAsker, tmp_path: pathlib.Path) -> None:
-    """Of ratings; nothing makes the page wider than the screen."""
-    path = write_page(rating_asker, "u1,i2", 50, tmp_path / "why.html")
+@pytest.mark.parametrize(("name", "asked"), [("rating_asker", "u1,i2"), ("sequence_asker", "i1,i2,i3,?")])
+def test_on_a_phone(
+    browser: Any, request: pytest.FixtureRequest, tmp_path: pathlib.Path, name: str, asked: str
+) -> None:
+    """Nothing makes the page wider than the screen."""
+    asker: Asker = request.getfixturevalue(name)
+    path = write_page(asker, asked, 50, tmp_path / "why.html")
     shown, wrong = opened(browser, path, viewport={"width": 360, "height": 700})
     assert wrong == []
     assert shown.evaluate("document.documentElement.scrollWidth") <= 360
-    assert "stars" in shown.inner_text("main")
+    assert asker.task.unit in shown.inner_text("main")
     assert shown.locator("#graph .edge.query").count() == 1
 
 
@@ -145,3 +155,19 @@ def test_a_page_without_a_browser(nasty_asker: Asker, tmp_path: pathlib.Path) ->
     for name in (NASTY[0], NASTY[1]):
         assert name not in text
     assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
+
+
+def test_what_a_page_of_sequences_shows(sequence_asker: Asker, tmp_path: pathlib.Path) -> None:
+    text = write_page(sequence_asker, "i1,i2,i3,?", 5, tmp_path / "why.html").read_text("utf-8")
+    answer = sequence_asker.answer("i1,i2,i3,?", k=5)
+    (told,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text)
+    data = json.loads(told)
+    assert data["nodes"][data["query"]["start"]] == "i3"
+    assert data["nodes"][data["query"]["end"]] == answer.predicted
+    edges = {int(edge["example"]): edge for edge in data["edges"]}
+    assert list(edges) == answer.frame.sort_values("influence", key=abs, ascending=False).example_id.tolist()
+    for row in answer.frame.to_dict("records"):
+        edge = edges[row["example_id"]]
+        assert (data["nodes"][edge["start"]], data["nodes"][edge["end"]]) == (row["after"], row["item"])
+    for part in ("top-1 changed", f"The model gives <bdi>{answer.predicted}</bdi> a probability", "its item is in the"):
+        assert part in text

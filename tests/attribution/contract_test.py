@@ -1,4 +1,4 @@
-"""What every explainer has in common."""
+"""What every explainer of the registry has in common."""
 
 import dataclasses
 import pathlib
@@ -9,132 +9,73 @@ import numpy as np
 import pytest
 
 from gr_tf.attribution.base import Explainer
-from gr_tf.attribution.complete_rollback import CompleteRollback
-from gr_tf.attribution.criage import Criage
 from gr_tf.attribution.ensemble import Ensemble
-from gr_tf.attribution.example_losses import Checkpoint
-from gr_tf.attribution.fia import Fia
-from gr_tf.attribution.influence_analysis import InfluenceAnalysis
-from gr_tf.attribution.neighborhood import Neighborhood
-from gr_tf.attribution.rating_neighborhood import RatingNeighborhood
-from gr_tf.attribution.rating_rollback import RatingRollback
-from gr_tf.attribution.replay import Replay
-from gr_tf.attribution.rollback import GradientRollback
-from gr_tf.attribution.rollback_store import RollbackStore
+from gr_tf.attribution.methods import METHODS, methods_of
 from gr_tf.attribution.saved import load_explanation, save_explanation
-from gr_tf.attribution.tracin_explainers import RatingTracIn, SequenceTracIn, TripleTracIn
-from gr_tf.attribution.triple_gradients import GradientSimilarity, TripleGradients, TripleInfluence
-from gr_tf.data.adjacency import AdjacencyIndex
 from gr_tf.data.ratings import RatingSet
 from gr_tf.data.sequences import SequenceSet
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
-from gr_tf.training.config import TrainConfig
-from gr_tf.training.rating_config import RatingTrainConfig
-from gr_tf.training.rating_trainer import RatingTrainer
-from gr_tf.training.sequence_config import SequenceTrainConfig
-from gr_tf.training.sequence_trainer import SequenceTrainer
-from gr_tf.training.single_rating_trainer import SingleRatingTrainer
-from gr_tf.training.trainer import Trainer
+from gr_tf.tasks.ratings import RatingTask
+from gr_tf.tasks.sequences import SequenceTask
+from gr_tf.tasks.task import Task
+from gr_tf.tasks.trained import Trained, train_in_memory
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.rating_config import RatingConfig
+from gr_tf.training.sequence_config import SequenceConfig
+from gr_tf.training.triple_config import TripleConfig
 
-Made = tuple[Explainer[Any, Any], Any]
+KINDS = ("triples", "ratings", "sequences")
+NAMES = [(kind, name) for kind in KINDS for name in (*methods_of(kind), "ensemble")]
+# What methods need of a small model that their defaults do not give it.
+SETTINGS: dict[tuple[str, str], dict[str, Any]] = {("triples", "influence"): {"damping": 1.0}}
 
 
 @dataclasses.dataclass(frozen=True)
 class Models:
-    """Makes an explainer of each method, and the dataset; anew each time."""
+    """A trained model of each kind; of ratings, also one that was trained one by one, for the methods that need it."""
 
-    makers: dict[str, Callable[[], Made]]
+    of_kind: dict[str, Trained]
+    one_by_one: Trained
+    others: dict[str, list[Trained]]
+
+    def make(self, kind: str, name: str) -> Explainer[Any]:
+        if name == "ensemble":
+            first = next(iter(methods_of(kind).values()))
+            return Ensemble([first.make(trained) for trained in self.others[kind]])
+        trained = self.one_by_one if (kind, name) == ("ratings", "gr") else self.of_kind[kind]
+        return METHODS[kind][name].make(trained, **SETTINGS.get((kind, name), {}))
 
 
 @pytest.fixture(scope="module")
 def models(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet) -> Models:
-    config = TrainConfig(dim=3, num_negatives=5, epochs=4, learning_rate=0.05, loss="sigmoid")
-    trainer = Trainer(toy, config)
-    store = RollbackStore(toy.num_examples, trainer.model.width, "float64")
-    table = trainer.run(store=store).table
-    deltas = store.to_numpy()
-    of_ratings = RatingTrainConfig(dim=2, steps=400, batch_size=40, learning_rate=0.01, dtype="float64")
-    rating_trainer = RatingTrainer(toy_ratings, of_ratings)
-    model = rating_trainer.model
-    parameters = rating_trainer.run(rating_trainer.initial_state(), 400, seed=0).parameters
-    decay = of_ratings.weight_decay
-    one_by_one = SingleRatingTrainer(toy_ratings, dataclasses.replace(of_ratings, batch_size=1, steps=8_000))
-    of_rows = RollbackStore(toy_ratings.num_examples, model.width, "float64", rows=2)
-    after_all = one_by_one.run(store=of_rows)
-    of_sequences = SequenceTrainConfig(dim=3, hidden=4, epochs=2, batch_size=16, kept_epochs=(1, 2))
-    sequence_trainer = SequenceTrainer(toy_sequences, of_sequences)
-    kept = [Checkpoint.of(part, 0.01) for part in sequence_trainer.run().kept.values()]
-    others = [Trainer(toy, dataclasses.replace(config, seed=seed)) for seed in (1, 2)]
-    gradients = TripleGradients(trainer.model, table, toy, config)
-    return Models(
-        {
-            "gr": lambda: (GradientRollback(trainer.model, table, deltas, toy), toy),
-            "nh": lambda: (Neighborhood(trainer.model, table, toy, seed=4), toy),
-            "criage": lambda: (Criage(trainer.model, table, toy), toy),
-            "tracin of triples": lambda: (
-                TripleTracIn(trainer.model, [Checkpoint.of(table, 0.05)], toy, config),
-                toy,
-            ),
-            "replay": lambda: (Replay(trainer), toy),
-            "complete rollback": lambda: (CompleteRollback(trainer), toy),
-            "gradient cosine": lambda: (GradientSimilarity(gradients, "cosine"), toy),
-            "influence": lambda: (TripleInfluence(gradients, damping=1.0), toy),
-            "ensemble": lambda: (Ensemble([CompleteRollback(member) for member in others]), toy),
-            "fia": lambda: (Fia(model, parameters, toy_ratings, decay), toy_ratings),
-            "ensemble of fia": lambda: (
-                Ensemble([Fia(model, part, toy_ratings, decay) for part in (parameters, after_all)]),
-                toy_ratings,
-            ),
-            "ia": lambda: (InfluenceAnalysis(model, parameters, toy_ratings, decay, damping=0.1), toy_ratings),
-            "gr of ratings": lambda: (
-                RatingRollback(model, after_all, of_rows.to_numpy(), toy_ratings),
-                toy_ratings,
-            ),
-            "ensemble of sequences": lambda: (
-                Ensemble([SequenceTracIn(sequence_trainer.model, kept[i:], toy_sequences) for i in (0, 1)]),
-                toy_sequences,
-            ),
-            "nh of ratings": lambda: (RatingNeighborhood(model, parameters, toy_ratings), toy_ratings),
-            "tracin of ratings": lambda: (
-                RatingTracIn(model, [Checkpoint.of(parameters, 0.01)], toy_ratings),
-                toy_ratings,
-            ),
-            "tracin of sequences": lambda: (
-                SequenceTracIn(sequence_trainer.model, kept, toy_sequences),
-                toy_sequences,
-            ),
-        }
-    )
+    of_ratings = RatingConfig(dim=2, steps=400, batch_size=40, learning_rate=0.01, dtype="float64")
+    tasks: dict[str, Task[Any]] = {
+        "triples": TripleTask(
+            toy, TripleConfig(dim=3, num_negatives=5, epochs=4, learning_rate=0.05, loss="sigmoid", seed=0)
+        ),
+        "ratings": RatingTask(toy_ratings, of_ratings),
+        "sequences": SequenceTask(
+            toy_sequences, SequenceConfig(dim=3, hidden=4, epochs=2, batch_size=16, kept_epochs=(1, 2))
+        ),
+    }
+    trained = {kind: train_in_memory(task) for kind, task in tasks.items()}
+    one_by_one = RatingTask(toy_ratings, dataclasses.replace(of_ratings, batch_size=1, steps=8_000))
+    others = {kind: [train_in_memory(task.member(i)) for i in (1, 2)] for kind, task in tasks.items()}
+    return Models(trained, train_in_memory(one_by_one), others)
 
 
-METHODS = (
-    "gr",
-    "nh",
-    "criage",
-    "tracin of triples",
-    "replay",
-    "complete rollback",
-    "gradient cosine",
-    "influence",
-    "ensemble",
-    "fia",
-    "ensemble of fia",
-    "ia",
-    "gr of ratings",
-    "nh of ratings",
-    "tracin of ratings",
-    "tracin of sequences",
-    "ensemble of sequences",
-)
+Maker = tuple[str, Callable[[], tuple[Explainer[Any], Any]]]
 
 
-@pytest.fixture(scope="module", params=METHODS)
-def maker(request: pytest.FixtureRequest, models: Models) -> tuple[str, Callable[[], Made]]:
-    return request.param, models.makers[request.param]
+@pytest.fixture(scope="module", params=NAMES, ids=" of ".join)
+def maker(request: pytest.FixtureRequest, models: Models) -> Maker:
+    """The method's name, and what makes its explainer anew, with the dataset."""
+    kind, name = request.param
+    return f"{name} of {kind}", lambda: (models.make(kind, name), models.of_kind[kind].task.dataset)
 
 
-def test_shapes_order_and_ids(maker: tuple[str, Callable[[], Made]]) -> None:
+def test_shapes_order_and_ids(maker: Maker) -> None:
     explainer, dataset = maker[1]()
     for example_id in (0, 7, 33):
         explanation = explainer.rank(explainer.query_of(example_id))
@@ -157,7 +98,7 @@ def test_shapes_order_and_ids(maker: tuple[str, Callable[[], Made]]) -> None:
         assert explanation.frame.influence.tolist() == influences.tolist()
 
 
-def test_determinism(maker: tuple[str, Callable[[], Made]]) -> None:
+def test_determinism(maker: Maker) -> None:
     """Two explainers, asked in another order, say the same to the bit."""
     (first, _), (second, _) = maker[1](), maker[1]()
     queries = [first.query_of(example_id) for example_id in (3, 9)]
@@ -167,7 +108,7 @@ def test_determinism(maker: tuple[str, Callable[[], Made]]) -> None:
         np.testing.assert_array_equal(a.influences, b.influences)
 
 
-def test_top_k(maker: tuple[str, Callable[[], Made]]) -> None:
+def test_top_k(maker: Maker) -> None:
     explainer, _ = maker[1]()
     query = explainer.query_of(5)
     whole = explainer.rank(query)
@@ -181,14 +122,14 @@ def test_top_k(maker: tuple[str, Callable[[], Made]]) -> None:
         explainer.explain(query, 0)
 
 
-def test_self_influence(maker: tuple[str, Callable[[], Made]]) -> None:
+def test_self_influence(maker: Maker) -> None:
     """The influence on its own prediction; of TracIn, on its own loss."""
     name, make = maker
-    explainer, _ = make()
+    explainer, dataset = make()
     ids = np.array([8, 0, 21])
     got = explainer.self_influence(ids)
     assert got.shape == (3,)
-    if "tracin" in name:
+    if "tracin" in name or isinstance(dataset, SequenceSet):
         assert (got > 0).all()
         return
     for example_id, value in zip(ids, got, strict=True):
@@ -196,7 +137,7 @@ def test_self_influence(maker: tuple[str, Callable[[], Made]]) -> None:
         assert value == pytest.approx(explanation.influences[explanation.example_ids == example_id][0], abs=1e-12)
 
 
-def test_sign(maker: tuple[str, Callable[[], Made]]) -> None:
+def test_sign(maker: Maker) -> None:
     """Triples and sequences support their own prediction; a rating pulls it to where it stands."""
     name, make = maker
     explainer, dataset = make()
@@ -217,7 +158,7 @@ def test_sign(maker: tuple[str, Callable[[], Made]]) -> None:
         assert (explainer.self_influence(ids) > 0).mean() > (0.8 if name == "replay" else 0.9)
 
 
-def test_saving_and_loading(maker: tuple[str, Callable[[], Made]], tmp_path: pathlib.Path, models: Models) -> None:
+def test_saving_and_loading(maker: Maker, tmp_path: pathlib.Path, models: Models) -> None:
     explainer, dataset = maker[1]()
     explanation = explainer.explain(explainer.query_of(4), 6)
     save_explanation(explanation, tmp_path / "saved")
@@ -230,7 +171,7 @@ def test_saving_and_loading(maker: tuple[str, Callable[[], Made]], tmp_path: pat
             np.testing.assert_array_equal(before, after)
         else:
             assert before is after or before == after
-    _, other = models.makers["fia" if isinstance(dataset, TripleSet) else "gr"]()
+    other = models.of_kind["ratings" if isinstance(dataset, TripleSet) else "triples"].task.dataset
     with pytest.raises(InputError, match="explains a model of other data than"):
         load_explanation(tmp_path / "saved", other)
     (tmp_path / "saved" / "influences.npy").write_bytes(b"")
@@ -240,24 +181,24 @@ def test_saving_and_loading(maker: tuple[str, Callable[[], Made]], tmp_path: pat
 
 def test_an_empty_neighbourhood(models: Models, monkeypatch: pytest.MonkeyPatch, toy: TripleSet) -> None:
     """Nothing to name is an answer, with the prediction."""
-    monkeypatch.setattr(AdjacencyIndex, "adjacent", lambda self, query: np.zeros(0, np.int64))
+    monkeypatch.setattr(TripleSet, "related", lambda self, query: np.zeros(0, np.int64))
     for name in ("gr", "nh"):
-        explanation = models.makers[name]()[0].rank(Query(0, 1, 2))
+        explanation = models.make("triples", name).rank(Query(0, 1, 2))
         assert len(explanation.example_ids) == 0
-        assert 0 < explanation.probability < 1
+        assert 0 < explanation.prediction < 1
         assert len(explanation.frame) == 0
     without_tail = dataclasses.replace(toy, train=toy.train[toy.train[:, 2] != 2])
-    criage, _ = models.makers["criage"]()
-    assert isinstance(criage, Criage)
-    monkeypatch.setattr(criage, "_triples", without_tail)
+    trained = models.of_kind["triples"]
+    criage = METHODS["triples"]["criage"].make(
+        dataclasses.replace(trained, task=trained.task.with_dataset(without_tail))
+    )
     assert len(criage.rank(Query(0, 1, 2)).example_ids) == 0
 
 
 def test_ratings_without_neighbourhood(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RatingSet, "of_user", lambda self, user: np.zeros(0, np.int64))
     monkeypatch.setattr(RatingSet, "of_item", lambda self, item: np.zeros(0, np.int64))
-    fia, dataset = models.makers["fia"]()
+    query = models.of_kind["ratings"].task.query_of(0)
     with pytest.raises(InputError, match="have no training rating: nothing explains"):
-        fia.rank(dataset.query_of(0))
-    nobody, _ = models.makers["nh of ratings"]()
-    assert len(nobody.rank(dataset.query_of(0)).example_ids) == 0
+        models.make("ratings", "fia").rank(query)
+    assert len(models.make("ratings", "nh").rank(query).example_ids) == 0

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from gr_tf.attribution.criage import Criage
-from gr_tf.attribution.rollback import GradientRollback
+from gr_tf.attribution.rollback import GradientRollback, SameAnswerRollback
 from gr_tf.data.sources import load_triples
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
-from gr_tf.training.config import TrainConfig
-from gr_tf.training.trainer import Trainer
-from tests.conftest import Trained
+from gr_tf.tasks.trained import Trained, train_in_memory
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.triple_config import TripleConfig
 
 QUERY = Query(2, 3, 5)
 
@@ -21,14 +21,14 @@ def nations() -> TripleSet:
 
 
 @pytest.fixture(scope="module", params=["distmult", "complex"])
-def trainer(nations: TripleSet, request: pytest.FixtureRequest) -> Trainer:
-    return Trainer(nations, TrainConfig(model=request.param, dim=4, epochs=2, loss="sigmoid"))
+def of_nations(nations: TripleSet, request: pytest.FixtureRequest) -> Trained:
+    return train_in_memory(TripleTask(nations, TripleConfig(model=request.param, dim=4, epochs=2, loss="sigmoid")))
 
 
-def test_is_the_formula(trainer: Trainer) -> None:
+def test_is_the_formula(of_nations: Trained, nations: TripleSet) -> None:
     """Each (H - c z z^T)^-1 solved by itself."""
-    triples, model, table = trainer.triples, trainer.model, trainer.run().table
-    explanation = Criage(model, table, triples).rank(QUERY)
+    triples, model, table = nations, of_nations.task.model, of_nations.parameters.table
+    explanation = Criage(of_nations).rank(QUERY)
     ids = np.flatnonzero(triples.train[:, 2] == QUERY.tail)
     assert sorted(explanation.example_ids.tolist()) == ids.tolist()
     assert (np.diff(explanation.influences) <= 0).all()
@@ -45,28 +45,24 @@ def test_is_the_formula(trainer: Trainer) -> None:
 
 def test_an_example_like_the_query_supports_it(nations: TripleSet) -> None:
     """Removing a training triple lowers its own score: z . A^-1 z > 0."""
-    trainer = Trainer(nations, TrainConfig(dim=4, epochs=2, loss="sigmoid"))
-    criage = Criage(trainer.model, trainer.run().table, nations)
+    criage = Criage(train_in_memory(TripleTask(nations, TripleConfig(dim=4, epochs=2, loss="sigmoid"))))
     for example_id in (0, 300, 900):
         head, relation, tail = nations.train[example_id].tolist()
         explanation = criage.rank(Query(head, relation, tail))
         assert explanation.influences[explanation.example_ids == example_id] > 0
 
 
-def test_too_few_triples_of_a_tail_are_told(trained: Trained) -> None:
+def test_too_few_triples_of_a_tail_are_told(toy: TripleSet) -> None:
     """The toy's tails have some 7 triples each; a width of 60 leaves every Hessian singular."""
-    triples = trained.trainer.triples
-    trainer = Trainer(triples, TrainConfig(dim=60, num_negatives=3, epochs=1, loss="sigmoid"))
+    wide = train_in_memory(TripleTask(toy, TripleConfig(dim=60, num_negatives=3, epochs=1, loss="sigmoid")))
     with pytest.raises(InputError, match=r"CRIAGE cannot be computed for tail 'e5': the Hessian .* singular"):
-        Criage(trainer.model, trainer.run().table, triples).rank(QUERY)
+        Criage(wide).rank(QUERY)
 
 
-def test_gr_o_is_gr_restricted_to_the_tail(trained: Trained) -> None:
-    triples = trained.trainer.triples
-    whole = GradientRollback(trained.trainer.model, trained.table, trained.deltas, triples).rank(QUERY)
-    same_tail = whole.with_same_tail()
-    assert (triples.train[same_tail.example_ids, 2] == QUERY.tail).all()
+def test_gr_o_is_gr_restricted_to_the_tail(trained: Trained, toy: TripleSet) -> None:
+    whole, same_tail = GradientRollback(trained).rank(QUERY), SameAnswerRollback(trained).rank(QUERY)
+    assert (toy.train[same_tail.example_ids, 2] == QUERY.tail).all()
     kept = np.isin(whole.example_ids, same_tail.example_ids)
     np.testing.assert_array_equal(same_tail.example_ids, whole.example_ids[kept])
     np.testing.assert_array_equal(same_tail.influences, whole.influences[kept])
-    assert (triples.train[whole.example_ids[~kept], 2] != QUERY.tail).all()
+    assert (toy.train[whole.example_ids[~kept], 2] != QUERY.tail).all()

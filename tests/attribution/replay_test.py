@@ -1,3 +1,5 @@
+"""Replay against finite differences of a training whose steps have weights, written plainly."""
+
 from collections.abc import Callable
 from typing import Any
 
@@ -9,17 +11,18 @@ from gr_tf.attribution.replay import Replay
 from gr_tf.data.negatives import draw_candidates
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
-from gr_tf.losses import LOSSES
 from gr_tf.models.prediction import tail_probabilities
-from gr_tf.training.config import TrainConfig
-from gr_tf.training.trainer import Trainer
+from gr_tf.tasks.trained import Trained, train_in_memory
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.losses import LOSSES
+from gr_tf.training.triple_config import TripleConfig
 
 QUERIES = [Query(0, 0, 1), Query(2, 1, 2), Query(3, 0, 0)]
 
 
-def weighted_training(trainer: Trainer) -> Callable[[np.ndarray], np.ndarray]:
+def weighted_training(task: TripleTask) -> Callable[[np.ndarray], np.ndarray]:
     """From the weights of the examples' steps to the probabilities after the training, written plainly."""
-    config, model, triples = trainer.config, trainer.model, trainer.triples
+    config, model, triples = task.config, task.model, task.dataset
     adam = config.make_optimizer()
     candidates = draw_candidates(triples.train, 0, len(triples.entities), config.num_negatives, config.negatives_seed)
     rows = tf.constant(np.concatenate([model.rows_of(triples.train)[:, :2], candidates], axis=1))
@@ -37,7 +40,7 @@ def weighted_training(trainer: Trainer) -> Callable[[np.ndarray], np.ndarray]:
         return tuple(old + weight * (after - old) for old, after in zip(state, new, strict=True))
 
     def train(weights: np.ndarray) -> np.ndarray:
-        table = tf.constant(trainer.initial_table)
+        table = tf.constant(task.initial_parameters.table)
         state = (table, *adam.initial_slots(table), tf.constant(0.0, tf.float64))
         for _ in range(config.epochs):
             for place, weight in enumerate(tf.constant(weights)):
@@ -47,53 +50,61 @@ def weighted_training(trainer: Trainer) -> Callable[[np.ndarray], np.ndarray]:
     return train
 
 
-@pytest.fixture(params=["distmult", "complex"])
-def trainer(request: pytest.FixtureRequest, toy: TripleSet) -> Trainer:
+@pytest.fixture(scope="module", params=["distmult", "complex"])
+def replayed(request: pytest.FixtureRequest, toy: TripleSet) -> Trained:
     loss = "softmax" if request.param == "distmult" else "sigmoid"
-    config = TrainConfig(model=request.param, dim=3, num_negatives=4, epochs=2, learning_rate=0.02, loss=loss)
-    return Trainer(toy, config)
+    config = TripleConfig(model=request.param, dim=3, num_negatives=4, epochs=2, learning_rate=0.02, loss=loss)
+    return train_in_memory(TripleTask(toy, config), tracking=False)
 
 
-def test_equals_finite_differences(trainer: Trainer) -> None:
-    found = Replay(trainer, segment=25).influences(QUERIES)
-    weighted = weighted_training(trainer)
-    ones = np.ones(trainer.triples.num_examples)
-    np.testing.assert_allclose(
-        weighted(ones), tail_probabilities(trainer.model, trainer.run().table, QUERIES), rtol=1e-12
-    )
+def test_equals_finite_differences(replayed: Trained) -> None:
+    found = Replay(replayed, first_epoch=1, segment=25).matrix(QUERIES)
+    weighted = weighted_training(replayed.task)  # type: ignore[arg-type]
+    ones = np.ones(replayed.task.num_examples)
+    np.testing.assert_allclose(weighted(ones), replayed.task.value(replayed.parameters, QUERIES), rtol=1e-12)
     for example_id in (0, 17, len(ones) - 1):
         step = 1e-5 * np.eye(len(ones))[example_id]
         measured = (weighted(ones + step) - weighted(ones - step)) / 2e-5
         np.testing.assert_allclose(found[:, example_id], measured, rtol=1e-6, atol=1e-9)
 
 
-def test_segments_and_batches_change_nothing(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Replay(trainer, segment=1000)
-    found = whole.influences(QUERIES)
-    np.testing.assert_array_equal(whole.table, trainer.run().table)
-    np.testing.assert_allclose(Replay(trainer, segment=7).influences(QUERIES), found, rtol=1e-9, atol=1e-15)
-    monkeypatch.setattr("gr_tf.attribution.replay._ADJOINT_NUMBERS", 1)
-    np.testing.assert_allclose(Replay(trainer, segment=30).influences(QUERIES), found, rtol=1e-9, atol=1e-15)
+def test_segments_and_batches_change_nothing(replayed: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Replay(replayed, first_epoch=1, segment=1000)
+    found = whole.matrix(QUERIES)
+    np.testing.assert_array_equal(whole.table, replayed.parameters.table)
+    for segment, numbers in ((7, 1 << 20), (30, 1)):
+        monkeypatch.setattr("gr_tf.attribution.replay._ADJOINT_NUMBERS", numbers)
+        again = Replay(replayed, first_epoch=1, segment=segment).matrix(QUERIES)
+        np.testing.assert_allclose(again, found, rtol=1e-9, atol=1e-15)
 
 
-def test_parts_by_epoch(trainer: Trainer) -> None:
-    parts = Replay(trainer).by_epoch(QUERIES)
-    np.testing.assert_array_equal(parts.sum(axis=0), Replay(trainer).influences(QUERIES))
-    later = Replay(trainer, first_epoch=2)
-    np.testing.assert_array_equal(later.influences(QUERIES), parts[1])
+def test_parts_by_epoch(replayed: Trained) -> None:
+    whole = Replay(replayed, first_epoch=1)
+    parts = whole.by_epoch(QUERIES)
+    np.testing.assert_array_equal(parts.sum(axis=0), whole.matrix(QUERIES))
+    # The first epoch counts for nothing, unless it is asked for.
+    for later in (Replay(replayed), Replay(replayed, first_epoch=2)):
+        np.testing.assert_array_equal(later.matrix(QUERIES), parts[1])
     explanation = later.rank(QUERIES[1])
     np.testing.assert_allclose(explanation.influences, parts[1, 1, explanation.example_ids], rtol=1e-9, atol=1e-15)
+    np.testing.assert_array_equal(explanation.without, explanation.prediction - explanation.influences)
     with pytest.raises(InputError, match="first_epoch must be from 1 to 2; got 3"):
-        Replay(trainer, first_epoch=3)
+        Replay(replayed, first_epoch=3)
 
 
-def test_fewer_epochs(trainer: Trainer) -> None:
-    replay = Replay(trainer, epochs=1)
-    np.testing.assert_array_equal(replay.table, trainer.run(epochs=1).table)
-    assert replay.rank(QUERIES[0]).probability == tail_probabilities(trainer.model, replay.table, QUERIES)[0]
+def test_fewer_epochs(replayed: Trained) -> None:
+    """Of a training whose first epoch was selected, all that there is counts."""
+    shorter = train_in_memory(replayed.task, length=1, tracking=False)
+    assert shorter.epoch == 1
+    replay = Replay(shorter)
+    np.testing.assert_array_equal(replay.table, shorter.parameters.table)
+    explanation = replay.rank(QUERIES[0])
+    assert explanation.prediction == tail_probabilities(replayed.task.model, replay.table, QUERIES)[0]
+    assert explanation.influences.any()
 
 
 @pytest.mark.parametrize("setting", [{"optimizer": "sgd"}, {"steps": "rows"}, {"constraint": "unit_norm"}])
 def test_what_cannot_be_replayed(toy: TripleSet, setting: dict[str, str]) -> None:
+    task = TripleTask(toy, TripleConfig(**setting))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="needs optimizer 'adam'"):
-        Replay(Trainer(toy, TrainConfig(**setting)))  # type: ignore[arg-type]
+        Replay(Trained(task, task.initial_parameters, 1))

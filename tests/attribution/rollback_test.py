@@ -7,54 +7,49 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gr_tf.attribution import rollback
 from gr_tf.attribution.base import Explainer
 from gr_tf.attribution.neighborhood import Neighborhood
-from gr_tf.attribution.queries import (
-    ExplainedPrediction,
-    balanced_sample,
-    explained_predictions,
-    named_query,
-)
 from gr_tf.attribution.rollback import GradientRollback
-from gr_tf.attribution.rollback_store import RollbackStore, load_deltas
-from gr_tf.data.adjacency import AdjacencyIndex
 from gr_tf.data.triples import Query, TripleSet, read_folder
 from gr_tf.errors import InputError, TrainingError
-from gr_tf.models.prediction import tail_probability
-from gr_tf.training.config import TrainConfig
-from gr_tf.training.trainer import Trainer
-from tests.conftest import Trained
+from gr_tf.tasks import triple_rollback
+from gr_tf.tasks.test_predictions import ExplainedPrediction, balanced_sample
+from gr_tf.tasks.trained import Trained, train_in_memory
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.rollback_store import RollbackStore, load_deltas
+from gr_tf.training.triple_config import TripleConfig
 
 QUERIES = (Query(0, 1, 2), Query(3, 0, 3), Query(8, 3, 1), Query(2, 2, 5))
 
 
 def explainers(trained: Trained) -> dict[str, Explainer]:
-    model, triples = trained.trainer.model, trained.trainer.triples
-    return {
-        "rollback": GradientRollback(model, trained.table, trained.deltas, triples),
-        "neighborhood": Neighborhood(model, trained.table, triples, seed=3),
-    }
+    return {"rollback": GradientRollback(trained), "neighborhood": Neighborhood(trained, seed=3)}
+
+
+def undone(trained: Trained, example_id: int, query: Query) -> float:
+    """The probability with one example's changes subtracted from the whole table."""
+    assert trained.deltas is not None
+    table = trained.parameters.table.copy()
+    rows = trained.task.model.rows_of(trained.task.dataset.train[example_id])
+    np.subtract.at(table, rows, trained.deltas[example_id])
+    return float(trained.task.value(dataclasses.replace(trained.parameters, table=table), [query])[0])
 
 
 @pytest.mark.parametrize("chunk", [1 << 24, 9 * 7])
 def test_batched_rollback_is_one_rollback_at_a_time(
-    trained: Trained, chunk: int, monkeypatch: pytest.MonkeyPatch
+    trained: Trained, toy: TripleSet, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Self-loops, repeated triples and candidates' own changes included; rounding apart."""
-    monkeypatch.setattr(rollback, "_CHUNK_SCORES", chunk)
-    model, triples = trained.trainer.model, trained.trainer.triples
+    monkeypatch.setattr(triple_rollback, "_CHUNK_NUMBERS", chunk)
     for query in QUERIES:
-        explanation = explainers(trained)["rollback"].rank(query)
-        before = tail_probability(model, trained.table, query)
-        assert explanation.probability == pytest.approx(before, abs=1e-14)
-        np.testing.assert_array_equal(np.sort(explanation.example_ids), AdjacencyIndex(triples).adjacent(query))
+        explanation = GradientRollback(trained).rank(query)
+        before = trained.task.value(trained.parameters, [query])[0]
+        assert explanation.prediction == pytest.approx(before, abs=1e-14)
+        np.testing.assert_array_equal(np.sort(explanation.example_ids), toy.related(query))
         for example_id, influence, after in zip(
-            explanation.example_ids, explanation.influences, explanation.rolled_back, strict=True
+            explanation.example_ids, explanation.influences, explanation.without, strict=True
         ):
-            table = trained.table.copy()
-            np.subtract.at(table, model.rows_of(triples.train[example_id]), trained.deltas[example_id])
-            expected = tail_probability(model, table, query)
+            expected = undone(trained, example_id, query)
             assert after == pytest.approx(expected, abs=1e-14)
             assert influence == pytest.approx(before - expected, abs=1e-14)
 
@@ -63,15 +58,12 @@ def test_rolling_back_the_only_training_triple_is_not_training(tmp_path: pathlib
     """With one training triple of rows a, r, b and no other entity, the rollback is the initial model."""
     for split in ("train", "valid", "test"):
         (tmp_path / f"{split}.txt").write_text("a\tr\tb\n")
-    triples = read_folder(tmp_path)
-    trainer = Trainer(triples, TrainConfig(dim=3, num_negatives=2, epochs=20, learning_rate=0.05))
-    store = RollbackStore(1, 3, "float64")
-    table = trainer.run(store=store).table
+    task = TripleTask(read_folder(tmp_path), TripleConfig(dim=3, num_negatives=2, epochs=20, learning_rate=0.05))
     query = Query(0, 0, 1)
-    explanation = GradientRollback(trainer.model, table, store.to_numpy(), triples).explain(query)
-    assert explanation.probability > 0.6
-    untrained = tail_probability(trainer.model, trainer.initial_table, query)
-    np.testing.assert_allclose(explanation.rolled_back, [untrained], rtol=0, atol=1e-14)
+    explanation = GradientRollback(train_in_memory(task)).explain(query)
+    assert explanation.prediction > 0.6
+    untrained = task.value(task.initial_parameters, [query])
+    np.testing.assert_allclose(explanation.without, untrained, rtol=0, atol=1e-14)
     assert explanation.influences[0] > 0  # positive: the example supports the prediction
 
 
@@ -100,20 +92,22 @@ def test_contract(trained: Trained, name: str) -> None:
 def test_frame_names_everything(trained: Trained) -> None:
     explanation = explainers(trained)["rollback"].explain(QUERIES[0], k=4)
     frame = explanation.frame
-    assert list(frame) == ["head", "relation", "tail", "influence", "p", "p_rolled_back", "example_id"]
+    assert list(frame) == [
+        *("head", "relation", "tail"),
+        *("influence", "prediction", "prediction_without", "example_id"),
+    ]
     assert len(frame) == 4
-    names = trained.trainer.triples.train_frame
+    names = trained.task.dataset.train_frame
     for _, row in frame.iterrows():
         assert row[["head", "relation", "tail"]].tolist() == names.loc[row["example_id"]].tolist()
-        assert row["influence"] == row["p"] - row["p_rolled_back"]
+        assert row["influence"] == row["prediction"] - row["prediction_without"]
 
 
 def test_random_neighbours_depend_on_seed_and_query_only(trained: Trained) -> None:
-    model, triples = trained.trainer.model, trained.trainer.triples
-    first = Neighborhood(model, trained.table, triples, seed=0)
+    first = Neighborhood(trained, seed=0)
     orders = [first.rank(query).example_ids.tolist() for query in (QUERIES[0], QUERIES[1], QUERIES[0])]
     assert orders[0] == orders[2]
-    assert Neighborhood(model, trained.table, triples, seed=1).rank(QUERIES[0]).example_ids.tolist() != orders[0]
+    assert Neighborhood(trained, seed=1).rank(QUERIES[0]).example_ids.tolist() != orders[0]
 
 
 def test_store_adds_saves_and_maps(tmp_path: pathlib.Path) -> None:
@@ -140,63 +134,64 @@ def test_store_refuses_what_is_not_finite() -> None:
 
 
 def test_store_of_another_dataset_is_refused(trained: Trained) -> None:
+    assert trained.deltas is not None
     with pytest.raises(InputError, match="rollback store must have shape"):
-        GradientRollback(trained.trainer.model, trained.table, trained.deltas[1:], trained.trainer.triples)
+        GradientRollback(dataclasses.replace(trained, deltas=trained.deltas[1:]))
 
 
-def test_explained_predictions_merge_equal_ones(trained: Trained) -> None:
-    trainer = trained.trainer
-    predictions = explained_predictions(trainer.model, trained.table, trainer.triples)
+def test_explained_predictions_merge_equal_ones(trained: Trained, toy: TripleSet) -> None:
+    task = trained.task
+    predictions = task.test_predictions(trained.parameters)
     assert len({p.query for p in predictions}) == len(predictions)
     lines = [line for p in predictions for line in p.test_lines]
-    assert sorted(lines) == list(range(len(trainer.triples.test)))
+    assert sorted(lines) == list(range(len(toy.test)))
     for prediction in predictions:
-        names = trainer.triples.names(np.array([[prediction.query.head, prediction.query.relation, 0]])).iloc[0]
-        query = named_query(trainer.model, trained.table, trainer.triples, names["head"], names["relation"])
-        assert query == prediction.query
+        head, relation, _ = task.names_of(prediction.query)
+        assert task.ask(trained.parameters, (head, relation, "?"))[0] == prediction.query
         assert prediction.correct == tuple(
-            int(trainer.triples.test[line, 2]) == query.tail for line in prediction.test_lines
+            int(toy.test[line, 2]) == prediction.query.tail for line in prediction.test_lines
         )
 
 
-def test_named_query(trained: Trained, toy: TripleSet) -> None:
-    model = trained.trainer.model
-    assert named_query(model, trained.table, toy, "e3", "r2", "e1") == Query(3, 2, 1)
+def test_named_query(trained: Trained) -> None:
+    assert trained.task.ask(trained.parameters, ("e3", "r2", "e1"))[0] == Query(3, 2, 1)
     with pytest.raises(InputError, match=r"unknown relation 'r22'.*'r2'"):
-        named_query(model, trained.table, toy, "e3", "r22")
+        trained.task.ask(trained.parameters, ("e3", "r22", "?"))
 
 
 def test_queries_and_explanations_by_label(trained: Trained, toy: TripleSet) -> None:
     labels = {"e1": "one", "e3": "three", "e4": "twin", "e5": "twin", "r2": "likes"}
-    model, labeled = trained.trainer.model, dataclasses.replace(toy, labels=labels)
-    query = named_query(model, trained.table, labeled, "three", "likes", "e1")
-    assert query == named_query(model, trained.table, labeled, "e3", "r2", "one") == Query(3, 2, 1)
+    task = trained.task.with_dataset(dataclasses.replace(toy, labels=labels))
+
+    def ask(*parts: str) -> Query:
+        query: Query = task.ask(trained.parameters, parts)[0]
+        return query
+
+    assert ask("three", "likes", "e1") == ask("e3", "r2", "one") == Query(3, 2, 1)
     with pytest.raises(InputError, match="'twin' is the label of 2 names: 'e4', 'e5'"):
-        named_query(model, trained.table, labeled, "twin", "likes")
+        ask("twin", "likes", "?")
     with pytest.raises(InputError, match=r"unknown entity 'tree'.*'three'"):
-        named_query(model, trained.table, labeled, "tree", "likes")
-    explanation = GradientRollback(model, trained.table, trained.deltas, labeled).explain(query, 20)
-    names, shown = explanation.frame, explanation.labeled_frame
+        ask("tree", "likes", "?")
+    query = ask("three", "likes", "e1")
+    explanation = GradientRollback(dataclasses.replace(trained, task=task)).explain(query, 20)
+    names, shown = explanation.frame, task.examples(explanation.example_ids, query)
     for column in ("head", "relation", "tail"):
         assert shown[column].tolist() == [labels.get(name, name) for name in names[column]]
     assert "one" in set(shown["tail"]) | set(shown["head"])
 
 
-def test_candidates_are_all_that_compete(trained: Trained) -> None:
+def test_candidates_are_all_that_compete(trained: Trained, toy: TripleSet) -> None:
     """With a few possible tails: the softmax runs over them only, rolled back one at a time as in one batch."""
-    triples = dataclasses.replace(trained.trainer.triples, candidates=(1, 2, 5))
-    model = TrainConfig(dim=6, num_negatives=5).make_model(triples)
-    explainer = GradientRollback(model, trained.table, trained.deltas, triples)
+    task = trained.task.with_dataset(dataclasses.replace(toy, candidates=(1, 2, 5)))
+    few = dataclasses.replace(trained, task=task)
     query = Query(2, 2, 5)
-    explanation = explainer.rank(query)
-    assert explanation.probability == pytest.approx(tail_probability(model, trained.table, query), abs=1e-14)
-    assert explanation.probability > tail_probability(trained.trainer.model, trained.table, query)
-    for example_id, after in zip(explanation.example_ids, explanation.rolled_back, strict=True):
-        table = trained.table.copy()
-        np.subtract.at(table, model.rows_of(triples.train[example_id]), trained.deltas[example_id])
-        assert after == pytest.approx(tail_probability(model, table, query), abs=1e-14)
+    explanation = GradientRollback(few).rank(query)
+    assert explanation.prediction == pytest.approx(task.value(trained.parameters, [query])[0], abs=1e-14)
+    assert explanation.prediction > trained.task.value(trained.parameters, [query])[0]
+    for example_id, after in zip(explanation.example_ids, explanation.without, strict=True):
+        assert after == pytest.approx(undone(few, example_id, query), abs=1e-14)
     with pytest.raises(InputError, match="'e3' cannot be predicted"):
-        explainer.rank(Query(2, 2, 3))
+        GradientRollback(few).rank(Query(2, 2, 3))
 
 
 def test_samples_are_balanced() -> None:

@@ -7,42 +7,65 @@ import pytest
 import tensorflow as tf
 
 from gr_tf.attribution import tracin
-from gr_tf.attribution.example_losses import Checkpoint, ExampleLosses, RatingLosses, SequenceLosses, TripleLosses
-from gr_tf.attribution.tracin import TracIn
-from gr_tf.attribution.tracin_explainers import RatingTracIn, SequenceTracIn, TripleTracIn
+from gr_tf.attribution.base import Explanation
+from gr_tf.attribution.tracin import TracIn, TracInExplainer
 from gr_tf.attribution.tracin_ideal import tracin_ideal
 from gr_tf.data.ratings import RatingQuery, RatingSet
 from gr_tf.data.sequences import SequenceQuery, SequenceSet
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
-from gr_tf.models.sequence_prediction import next_item_probability
-from gr_tf.models.sequence_recommender import SequenceParameters
-from gr_tf.training.config import TrainConfig
-from gr_tf.training.rating_config import RATING_MODELS, RatingTrainConfig
-from gr_tf.training.sequence_config import SequenceTrainConfig
+from gr_tf.models.parameters import Parameters
+from gr_tf.tasks.example_losses import ExampleLosses
+from gr_tf.tasks.ratings import RatingTask
+from gr_tf.tasks.sequences import SequenceLosses, SequenceTask
+from gr_tf.tasks.task import Task
+from gr_tf.tasks.trained import Checkpoint, Trained
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.rating_config import RATING_MODELS, RatingConfig
+from gr_tf.training.sequence_config import SequenceConfig
+from gr_tf.training.triple_config import TripleConfig
 
 Case = tuple[ExampleLosses, list[Checkpoint], tuple[np.ndarray, ...]]
 
 
+def sequence_task(sequences: SequenceSet) -> SequenceTask:
+    config = SequenceConfig(dim=3, hidden=4, dtype="float64", train_embeddings=True, learning_rate=0.1)
+    return SequenceTask(sequences, config)
+
+
+def rating_task(ratings: RatingSet, name: str) -> RatingTask:
+    return RatingTask(ratings, RatingConfig(model=name, dim=4, dtype="float64", learning_rate=0.1))
+
+
+def triple_task(triples: TripleSet, name: str, loss: str) -> TripleTask:
+    return TripleTask(triples, TripleConfig(model=name, dim=4, num_negatives=3, loss=loss, learning_rate=0.1))
+
+
+def checkpoints_of(task: Task) -> list[Checkpoint]:
+    return [Checkpoint(task.seeded(seed).initial_parameters, rate) for seed, rate in ((0, 0.1), (1, 0.3))]
+
+
+def trained_of(task: Task) -> Trained:
+    """As if training had kept the two checkpoints, whose learning rate is the configuration's."""
+    kept = {epoch: one.parameters for epoch, one in enumerate(checkpoints_of(task), start=1)}
+    return Trained(task, kept[2], 2, kept=kept)
+
+
 def sequence_case(sequences: SequenceSet) -> Case:
-    model = SequenceTrainConfig(dim=3, hidden=4, dtype="float64").make_model(sequences)
-    checkpoints = [Checkpoint.of(model.initial_parameters(seed), rate) for seed, rate in ((0, 0.1), (1, 0.3))]
-    return SequenceLosses(model, sequences), checkpoints, SequenceLosses.batch(sequences.test)
+    task = sequence_task(sequences)
+    return task.losses(), checkpoints_of(task), SequenceLosses.batch(sequences.test)
 
 
 def rating_case(ratings: RatingSet, name: str) -> Case:
-    model = RatingTrainConfig(model=name, dim=4, dtype="float64").make_model(ratings)
-    checkpoints = [Checkpoint.of(model.initial_parameters(seed), rate) for seed, rate in ((0, 0.1), (1, 0.3))]
-    return RatingLosses(model, ratings), checkpoints, (ratings.test.pairs, ratings.test.values)
+    task = rating_task(ratings, name)
+    return task.losses(), checkpoints_of(task), (ratings.test.pairs, ratings.test.values)
 
 
 def triple_case(triples: TripleSet, name: str, loss: str) -> Case:
-    config = TrainConfig(model=name, dim=4, num_negatives=3, loss=loss)
-    model = config.make_model(triples)
-    checkpoints = [Checkpoint.of(model.initial_table(seed, "float64"), rate) for seed, rate in ((0, 0.1), (1, 0.3))]
-    losses = TripleLosses(model, triples, config, "float64")
+    task = triple_task(triples, name, loss)
+    losses = task.losses()
     queries = [losses.query(Query(*map(int, triple))) for triple in triples.test[:7]]
-    return losses, checkpoints, tuple(np.concatenate(arrays) for arrays in zip(*queries, strict=True))
+    return losses, checkpoints_of(task), tuple(np.concatenate(arrays) for arrays in zip(*queries, strict=True))
 
 
 @pytest.fixture(params=["sequences", *RATING_MODELS, "distmult", "complex"])
@@ -59,7 +82,7 @@ def gradient_of(
 ) -> list[np.ndarray]:
     """One example's or query's gradient with respect to whole arrays, by a tape of its own."""
     alone = tuple(array[place : place + 1] for array in batch)
-    arrays = [tf.constant(checkpoint.table), *map(tf.constant, checkpoint.shared)]
+    arrays = [tf.constant(array) for array in checkpoint.parameters.arrays]
     with tf.GradientTape() as tape:
         tape.watch(arrays)
         rows = tf.gather(arrays[0], losses.rows(alone))
@@ -153,8 +176,9 @@ def test_what_is_refused(toy_sequences: SequenceSet) -> None:
         TracIn(losses, checkpoints, layers=["lstm"])
     with pytest.raises(InputError, match="layers must name at least one of embeddings, kernel"):
         TracIn(losses, checkpoints, layers=[])
-    broken = dataclasses.replace(checkpoints[0], table=np.full_like(checkpoints[0].table, np.nan))
-    explainer = TracIn(losses, [broken])
+    table, *shared = checkpoints[0].parameters.arrays
+    broken = Parameters(np.full_like(table, np.nan), tuple(shared))
+    explainer = TracIn(losses, [dataclasses.replace(checkpoints[0], parameters=broken)])
     for compute in (lambda: explainer.influences(test), explainer.self_influences, explainer.training_losses):
         with pytest.raises(InputError, match="of training example 0 is not finite"):
             compute()
@@ -171,12 +195,12 @@ def test_sign(toy_sequences: SequenceSet) -> None:
         rows = tf.gather(tf.constant(arrays[0]), losses.rows(one))
         return float(losses.losses(rows, [tf.constant(array) for array in arrays[1:]], one)[0])
 
-    before = loss_of([checkpoint.table, *checkpoint.shared])
+    before = loss_of(list(checkpoint.parameters.arrays))
     for place in (int(scores.argmax()), int(scores.argmin())):
         step = gradient_of(losses, checkpoint, losses.train, place)
         moved = [
             array - checkpoint.learning_rate * gradient
-            for array, gradient in zip((checkpoint.table, *checkpoint.shared), step, strict=True)
+            for array, gradient in zip(checkpoint.parameters.arrays, step, strict=True)
         ]
         assert before - loss_of(moved) == pytest.approx(scores[place], rel=0.01)
 
@@ -210,51 +234,75 @@ def test_ideal_adds_up_to_the_change_of_the_loss(toy_sequences: SequenceSet) -> 
     assert ideal[5] == pytest.approx(parts[1] - parts[0])
 
 
-def test_explainers(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet) -> None:
-    """Every training example, in descending order, with the influence of the functions above."""
-    losses, checkpoints, _ = triple_case(toy, "distmult", "softmax")
-    triple_config = TrainConfig(model="distmult", dim=4, num_negatives=3)
-    model = triple_config.make_model(toy)
-    query = Query(*map(int, toy.test[0]))
-    assert isinstance(losses, TripleLosses)
-    of_triples = TripleTracIn(model, checkpoints, toy, triple_config).rank(query)
-    want = TracIn(losses, checkpoints).influences(losses.query(query))
-    np.testing.assert_allclose(of_triples.influences, want[of_triples.example_ids])
-    assert 0 < of_triples.probability < 1
+def by_functions(trained: Trained, query: object) -> np.ndarray:
+    """The influences on a query, of all examples, by TracIn at the two checkpoints with the configured rate."""
+    losses = trained.task.losses()
+    checkpoints = [dataclasses.replace(one, learning_rate=0.1) for one in checkpoints_of(trained.task)]
+    return TracIn(losses, checkpoints).influences(losses.query(query))
 
-    losses, checkpoints, test = rating_case(toy_ratings, "mf")
-    rating_model = RatingTrainConfig(model="mf", dim=4, dtype="float64").make_model(toy_ratings)
-    of_ratings = RatingTracIn(rating_model, checkpoints, toy_ratings).rank(RatingQuery(*map(int, test[0][0])))
+
+def check_all_ranked(explanation: Explanation) -> None:
+    """Every training example, in descending order."""
+    assert (np.diff(explanation.influences) <= 0).all()
+    assert sorted(explanation.example_ids) == list(range(explanation.dataset.num_examples))
+
+
+def test_explainer_of_triples(toy: TripleSet) -> None:
+    trained = trained_of(triple_task(toy, "distmult", "softmax"))
+    query = Query(*map(int, toy.test[0]))
+    explainer = TracInExplainer(trained)
+    found = explainer.rank(query)
+    np.testing.assert_allclose(found.influences, by_functions(trained, query)[found.example_ids])
+    assert 0 < found.prediction < 1
+    assert found.prediction == trained.task.value(trained.parameters, [query])[0]
+    check_all_ranked(found)
+    np.testing.assert_array_equal(
+        explainer.self_influence(np.array([4, 2])), explainer.tracin.self_influences()[[4, 2]]
+    )
+
+
+def test_explainer_of_ratings(toy_ratings: RatingSet) -> None:
+    trained = trained_of(rating_task(toy_ratings, "mf"))
+    query = RatingQuery(*map(int, toy_ratings.test.pairs[0]))
+    found = TracInExplainer(trained).rank(query)
+    np.testing.assert_allclose(found.influences, by_functions(trained, query)[found.example_ids])
+    check_all_ranked(found)
     # Ratings above their prediction pull the predictions of the same user and item up, and no other.
-    related = np.isin(of_ratings.example_ids, toy_ratings.related(of_ratings.query))
-    assert of_ratings.influences[related].any()
-    layers = ["table"]
-    rows_only = RatingTracIn(rating_model, checkpoints, toy_ratings, layers).rank(of_ratings.query)
-    unrelated = ~np.isin(rows_only.example_ids, toy_ratings.related(of_ratings.query))
+    related = np.isin(found.example_ids, toy_ratings.related(query))
+    assert found.influences[related].any()
+    rows_only = TracInExplainer(trained, ["table"]).rank(query)
+    unrelated = ~np.isin(rows_only.example_ids, toy_ratings.related(query))
     assert not rows_only.influences[unrelated].any()
 
-    losses, checkpoints, test = sequence_case(toy_sequences)
-    sequence_model = SequenceTrainConfig(dim=3, hidden=4, dtype="float64").make_model(toy_sequences)
-    explainer = SequenceTracIn(sequence_model, checkpoints, toy_sequences)
-    history, target = test[0][0], int(test[1][0])
-    of_sequences = explainer.rank(SequenceQuery(tuple(int(item) for item in history if item), target))
-    want = TracIn(losses, checkpoints).influences((history[None], np.array([target], np.int32)))
-    np.testing.assert_allclose(of_sequences.influences, want[of_sequences.example_ids])
-    opponents = of_sequences.opponents()
+
+def test_explainer_of_sequences(toy_sequences: SequenceSet) -> None:
+    trained = trained_of(sequence_task(toy_sequences))
+    explainer = TracInExplainer(trained)
+    history, target = toy_sequences.test.histories[0], int(toy_sequences.test.targets[0])
+    query = SequenceQuery(tuple(int(item) for item in history if item), target)
+    found = explainer.rank(query)
+    asked = (history[None], np.array([target], np.int32))
+    for mine, wanted in zip(trained.task.losses().query(query), asked, strict=True):
+        np.testing.assert_array_equal(mine, wanted)
+    want = by_functions(trained, query)
+    np.testing.assert_allclose(found.influences, want[found.example_ids])
+    check_all_ranked(found)
+    opponents = found.opponents()
     assert opponents.influences[0] == want.min() < 0
     assert (opponents.influences < 0).all()
-    assert len(explainer.explain(of_sequences.query, 3).influences) == 3
-    parameters = SequenceParameters((checkpoints[-1].table, *checkpoints[-1].shared))
-    every = [
-        next_item_probability(sequence_model, parameters, SequenceQuery(of_sequences.query.history, item))
-        for item in range(1, len(toy_sequences.items) + 1)
-    ]
-    assert of_sequences.probability == every[target - 1]
+    assert len(explainer.explain(query, 3).influences) == 3
+    queries = [SequenceQuery(query.history, item) for item in range(1, len(toy_sequences.items) + 1)]
+    every = [trained.task.value(trained.parameters, [one])[0] for one in queries]
+    assert found.prediction == every[target - 1]
     assert sum(every) == pytest.approx(1)
     with pytest.raises(InputError, match="a history has at most 4 items; got 5"):
         explainer.rank(SequenceQuery((1, 2, 3, 4, 5), 1))
-    named = toy_sequences.query(["i1", "i2"], "i3")
+    # Embeddings that are not trained do not count.
+    fixed = dataclasses.replace(trained, task=trained.task.with_config(train_embeddings=False))
+    losses = trained.task.losses()
+    chosen = TracIn(losses, trained.checkpoints(), losses.layers[1:]).influences(losses.query(query))
+    without = TracInExplainer(fixed).rank(query)
+    np.testing.assert_allclose(without.influences, chosen[without.example_ids])
+    named, _ = trained.task.ask(trained.parameters, ["i1", "i2", "i3"])
     assert toy_sequences.title(named.target) == "i3"
-    for explanation in (of_triples, of_ratings, of_sequences):
-        assert (np.diff(explanation.influences) <= 0).all()
-        assert sorted(explanation.example_ids) == list(range(len(explanation.example_ids)))
+    assert [toy_sequences.title(item) for item in named.history] == ["i1", "i2"]

@@ -1,49 +1,60 @@
-import copy
+"""Explicit gradients, complete rollback and ensembles of triples against what defines them."""
+
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from gr_tf.attribution.base import Explainer
+from gr_tf.attribution import methods
+from gr_tf.attribution.base import Explainer, Explanation
 from gr_tf.attribution.complete_rollback import CompleteRollback
 from gr_tf.attribution.ensemble import Ensemble
-from gr_tf.attribution.example_losses import Checkpoint
+from gr_tf.attribution.gradients import GradientSimilarity, TripleGradients, TripleInfluence, gradients_of
 from gr_tf.attribution.replay import Replay
 from gr_tf.attribution.rollback import GradientRollback
-from gr_tf.attribution.rollback_store import RollbackStore
-from gr_tf.attribution.tracin_explainers import TripleTracIn
-from gr_tf.attribution.triple_explanation import TripleExplanation
-from gr_tf.attribution.triple_gradients import GradientSimilarity, TripleGradients, TripleInfluence
+from gr_tf.attribution.tracin import TracIn
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
-from gr_tf.models.prediction import tail_probability
-from gr_tf.training.config import TrainConfig
-from gr_tf.training.trainer import Trainer
-from tests.conftest import Trained
+from gr_tf.models.parameters import Parameters
+from gr_tf.tasks.trained import Checkpoint, Trained, train_in_memory
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.triple_config import TripleConfig
 
 QUERIES = [Query(0, 1, 2), Query(3, 0, 3), Query(8, 3, 1)]
 
 
 @pytest.fixture(scope="module", params=["distmult", "complex"])
-def gradients(request: pytest.FixtureRequest, toy: TripleSet) -> TripleGradients:
-    config = TrainConfig(model=request.param, dim=3, num_negatives=5, epochs=3, learning_rate=0.05)
-    trainer = Trainer(toy, config)
-    return TripleGradients(trainer.model, trainer.run().table, toy, config)
+def model(request: pytest.FixtureRequest, toy: TripleSet) -> Trained:
+    config = TripleConfig(model=request.param, dim=3, num_negatives=5, epochs=3, learning_rate=0.05)
+    return train_in_memory(TripleTask(toy, config), tracking=False)
 
 
-def by_id(explanation: object, count: int) -> np.ndarray:
+@pytest.fixture(scope="module")
+def gradients(model: Trained) -> TripleGradients:
+    return gradients_of(model)
+
+
+@pytest.fixture(scope="module")
+def short(toy: TripleSet) -> Trained:
+    return train_in_memory(TripleTask(toy, TripleConfig(dim=3, num_negatives=4, epochs=2, learning_rate=0.05)))
+
+
+def by_id(explanation: Explanation[Any], count: int) -> np.ndarray:
     found = np.zeros(count)
-    found[explanation.example_ids] = explanation.influences  # type: ignore[attr-defined]
+    found[explanation.example_ids] = explanation.influences
     return found
 
 
-def test_dot_products_are_tracin(gradients: TripleGradients) -> None:
-    config = TrainConfig(model=type(gradients.model).__name__.lower(), dim=3, num_negatives=5)
-    tracin = TripleTracIn(gradients.model, [Checkpoint.of(gradients.table, 1.0)], gradients.triples, config)
-    dot, cosine = (GradientSimilarity(gradients, kind) for kind in ("dot", "cosine"))
+def test_dot_products_are_tracin(model: Trained, gradients: TripleGradients) -> None:
+    assert gradients_of(model) is gradients
+    losses = model.task.losses()
+    tracin = TracIn(losses, [Checkpoint(model.parameters, 1.0)])
+    dot, cosine = (GradientSimilarity(model, kind) for kind in ("dot", "cosine"))
     for query in QUERIES:
-        wanted = by_id(tracin.rank(query), gradients.triples.num_examples)
+        wanted = tracin.influences(losses.query(query))
+        assert len(wanted) == model.task.num_examples
         np.testing.assert_allclose(by_id(dot.rank(query), len(wanted)), wanted, rtol=1e-9, atol=1e-14)
         angles = by_id(cosine.rank(query), len(wanted))
         assert np.abs(angles).max() <= 1
@@ -67,79 +78,76 @@ def test_hessian_equals_finite_differences(gradients: TripleGradients) -> None:
         np.testing.assert_allclose(gradients.hessian[:, place], measured, rtol=1e-6, atol=1e-9)
 
 
-def test_influence_with_much_damping_is_the_dot_product(gradients: TripleGradients) -> None:
+def test_influence_with_much_damping_is_the_dot_product(model: Trained, gradients: TripleGradients) -> None:
     """H + d I is d I then; all parameters, or those of the query's rows, where they alone count."""
-    count = gradients.triples.num_examples
-    everything = TripleInfluence(gradients, damping=1e9)
-    rows_only = TripleInfluence(gradients, block="query", damping=1e9)
+    count = model.task.num_examples
+    everything = TripleInfluence(model, damping=1e9)
+    rows_only = TripleInfluence(model, block="query", damping=1e9)
     for query in QUERIES:
         explanation = everything.rank(query)
-        dot = by_id(GradientSimilarity(gradients).rank(query), count)
-        wanted = dot * explanation.probability / count / 1e9
+        dot = by_id(GradientSimilarity(model, "dot").rank(query), count)
+        wanted = dot * explanation.prediction / count / 1e9
         np.testing.assert_allclose(by_id(explanation, count), wanted, rtol=1e-6, atol=1e-25)
-        rows = np.unique(gradients.model.rows_of(np.array([query.head, query.relation, query.tail])))
+        rows = np.unique(model.task.model.rows_of(np.array([query.head, query.relation, query.tail])))
         own = np.zeros_like(gradients.table)
         own[rows] = gradients.of([query])[0].reshape(own.shape)[rows]
-        wanted = gradients.train @ own.reshape(-1) * explanation.probability / count / 1e9
+        wanted = gradients.train @ own.reshape(-1) * explanation.prediction / count / 1e9
         np.testing.assert_allclose(by_id(rows_only.rank(query), count), wanted, rtol=1e-6, atol=1e-25)
     assert everything.negative_eigenvalues == 0
-    assert TripleInfluence(gradients, damping=0).negative_eigenvalues > 0
+    assert TripleInfluence(model, damping=0).negative_eigenvalues > 0
 
 
-def test_what_is_refused(gradients: TripleGradients, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_refused(model: Trained, gradients: TripleGradients, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="similarity must be one of dot, cosine; got 'angle'"):
-        GradientSimilarity(gradients, "angle")
+        GradientSimilarity(model, "angle")
     with pytest.raises(InputError, match="block must be one of all, query; got 'row'"):
-        TripleInfluence(gradients, block="row")
+        TripleInfluence(model, block="row")
     with pytest.raises(InputError, match="damping must be"):
-        TripleInfluence(gradients, damping=-1)
+        TripleInfluence(model, damping=-1)
     with pytest.raises(InputError, match="the damped Hessian is singular"):
         # An entity's row that no loss involves has no curvature.
-        TripleInfluence(
-            TripleGradients(gradients.model, gradients.table * 0, gradients.triples, TrainConfig()), damping=0
-        )
-    anew = copy.copy(gradients)
-    anew.__dict__.pop("hessian", None)
-    monkeypatch.setattr("gr_tf.attribution.triple_gradients._MOST_NUMBERS", 100)
-    with pytest.raises(InputError, match="parameters is too large to be kept in one matrix"):
-        TripleInfluence(anew)
-    monkeypatch.setattr("gr_tf.attribution.triple_gradients._MOST_NUMBERS", 10)
-    with pytest.raises(InputError, match="explicit gradients are for small graphs"):
-        TripleGradients(gradients.model, gradients.table, gradients.triples, TrainConfig())
+        TripleInfluence(dataclasses.replace(model, parameters=Parameters(gradients.table * 0)), damping=0)
+    # Too large for the memory that is free, before anything is computed; the Hessian is larger than the gradients.
+    gradient_bytes = 16.0 * gradients.train.size
+    monkeypatch.setattr(methods, "available_memory", lambda: gradient_bytes)
+    methods.check_size(methods.method_of("triples", "dot"), model.task)
+    with pytest.raises(InputError, match=r"method 'influence' would need about .* of memory are free: use --method=gr"):
+        methods.explainer(model, "influence")
+    monkeypatch.setattr(methods, "available_memory", lambda: gradient_bytes - 1)
+    for name in ("dot", "cosine"):
+        with pytest.raises(InputError, match=f"method '{name}' would need .* of memory are free: use --method=tracin"):
+            methods.explainer(model, name)
 
 
-def test_complete_rollback_undoes_every_row(toy: TripleSet) -> None:
+def test_complete_rollback_undoes_every_row(short: Trained) -> None:
     """Against an explicit sum of what each example's steps changed."""
-    config = TrainConfig(dim=3, num_negatives=4, epochs=2, learning_rate=0.05)
-    trainer = Trainer(toy, config)
-    rollback = CompleteRollback(trainer, segment=17)
-    np.testing.assert_array_equal(rollback.table, trainer.run().table)
-    changes = np.zeros((toy.num_examples, *trainer.initial_table.shape))
-    rows = trainer.block_plan(0).numpy()
-    state = trainer.steps.start(trainer.initial_table, config.learning_rate)
+    task, config, count = short.task, short.task.config, short.task.num_examples
+    assert isinstance(task, TripleTask)
+    rollback = CompleteRollback(short, segment=17)
+    np.testing.assert_array_equal(rollback.table, short.parameters.table)
+    initial, kernel, plan = task.initial_parameters.table, task.steps.kernel, task.steps.block_plan(0)
+    changes = np.zeros((count, *initial.shape))
+    rows = plan.numpy()
+    state = kernel.start(initial, config.learning_rate)
     for _ in range(config.epochs):
-        for example_id in range(toy.num_examples):
-            before = trainer.steps.table(state)
-            order = np.full(toy.num_examples, example_id, np.int32)
-            state, _ = trainer.steps.run(state, trainer.block_plan(0), order, tf.constant(1))
+        for example_id in range(count):
+            before = kernel.table(state)
+            state, _ = kernel.run(state, plan, tf.constant(np.full(count, example_id, np.int32)), tf.constant(1))
             touched = np.unique(rows[example_id])
-            changes[example_id][touched] += (trainer.steps.table(state) - before)[touched]
-    for query in QUERIES:
-        whole = tail_probability(trainer.model, rollback.table, query)
-        wanted = [whole - tail_probability(trainer.model, rollback.table - change, query) for change in changes]
-        np.testing.assert_allclose(rollback.influences([query])[0], wanted, rtol=1e-9, atol=1e-14)
+            changes[example_id][touched] += (kernel.table(state) - before)[touched]
+    np.testing.assert_array_equal(kernel.table(state), rollback.table)
+    without = [task.value(Parameters(rollback.table - change), QUERIES) for change in changes]
+    wanted = task.value(short.parameters, QUERIES)[:, None] - np.transpose(without)
+    np.testing.assert_allclose(rollback.matrix(QUERIES), wanted, rtol=1e-9, atol=1e-14)
 
 
-def test_complete_rollback_moves_more_rows_than_gradient_rollback(toy: TripleSet) -> None:
-    trainer = Trainer(toy, TrainConfig(dim=3, num_negatives=4, epochs=2, learning_rate=0.05))
-    store = RollbackStore(toy.num_examples, 3, "float64")
-    partial = GradientRollback(trainer.model, trainer.run(store=store).table, store.to_numpy(), toy)
-    complete = CompleteRollback(trainer)
+def test_complete_rollback_moves_more_rows_than_gradient_rollback(short: Trained) -> None:
+    partial, complete = GradientRollback(short), CompleteRollback(short)
     for query in QUERIES:
         ids = partial.rank(query).example_ids
-        found = by_id(complete.rank(query), toy.num_examples)
-        assert np.corrcoef(found[ids], by_id(partial.rank(query), toy.num_examples)[ids])[0, 1] > 0.5
-        assert not np.allclose(found[ids], by_id(partial.rank(query), toy.num_examples)[ids])
+        found, own = (by_id(method.rank(query), short.task.num_examples)[ids] for method in (complete, partial))
+        assert np.corrcoef(found, own)[0, 1] > 0.5
+        assert not np.allclose(found, own)
 
 
 def test_signs_of_noise_are_not_certain(toy: TripleSet) -> None:
@@ -150,7 +158,7 @@ def test_signs_of_noise_are_not_certain(toy: TripleSet) -> None:
         noise = generator.normal(size=(5, toy.num_examples))
         for effect in (0.0, 30.0):
             values = noise + effect * (np.arange(toy.num_examples) < 6)
-            explanation = TripleExplanation(
+            explanation = Explanation(
                 QUERIES[0],
                 np.arange(toy.num_examples),
                 values.mean(axis=0),
@@ -168,17 +176,13 @@ def test_signs_of_noise_are_not_certain(toy: TripleSet) -> None:
 
 def test_tails_that_cannot_be_predicted(toy: TripleSet) -> None:
     some = dataclasses.replace(toy, candidates=(0, 1, 2))
-    config = TrainConfig(dim=3, num_negatives=4, epochs=1)
-    trainer = Trainer(some, config)
-    store = RollbackStore(toy.num_examples, 3, "float64")
-    table = trainer.run(store=store).table
-    gradients = TripleGradients(trainer.model, table, some, config)
-    explainers: list[Explainer] = [
-        GradientRollback(trainer.model, table, store.to_numpy(), some),
-        CompleteRollback(trainer),
-        Replay(trainer),
-        GradientSimilarity(gradients),
-        TripleInfluence(gradients, damping=1),
+    trained = train_in_memory(TripleTask(some, TripleConfig(dim=3, num_negatives=4, epochs=1)))
+    explainers: list[Explainer[Any]] = [
+        GradientRollback(trained),
+        CompleteRollback(trained),
+        Replay(trained),
+        GradientSimilarity(trained, "dot"),
+        TripleInfluence(trained, damping=1),
     ]
     for explainer in explainers:
         assert np.isfinite(explainer.rank(Query(3, 0, 2)).influences).all()
@@ -186,18 +190,15 @@ def test_tails_that_cannot_be_predicted(toy: TripleSet) -> None:
             explainer.rank(Query(3, 0, toy.entities.ids["e5"]))
 
 
-def test_ensembles(trained: Trained, toy: TripleSet) -> None:
-    trainers = [Trainer(toy, TrainConfig(dim=6, num_negatives=5, epochs=2, seed=seed)) for seed in range(3)]
-    members = []
-    for trainer in trainers:
-        store = RollbackStore(toy.num_examples, 6, "float64")
-        members.append(GradientRollback(trainer.model, trainer.run(store=store).table, store.to_numpy(), toy))
+def test_ensembles(toy: TripleSet) -> None:
+    task = TripleTask(toy, TripleConfig(dim=6, num_negatives=5, epochs=2))
+    members = [GradientRollback(train_in_memory(task.with_config(seed=seed))) for seed in range(3)]
     query = QUERIES[0]
     # Of one: the method itself.
     alone, itself = Ensemble(members[:1]).rank(query), members[0].rank(query)
-    for name in ("example_ids", "influences", "rolled_back"):
+    for name in ("example_ids", "influences", "without"):
         np.testing.assert_array_equal(getattr(alone, name), getattr(itself, name))
-    assert alone.probability == itself.probability
+    assert alone.prediction == itself.prediction
     assert alone.standard_errors is None
     assert alone.sign_is_certain is None
     assert "standard_error" not in alone.frame

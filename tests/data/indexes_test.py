@@ -9,14 +9,15 @@ from gr_tf.data.triples import Query, TripleSet
 
 
 def test_adjacent_are_all_that_share_an_entity_or_the_relation(toy: TripleSet) -> None:
-    index = AdjacencyIndex(toy)
+    index = AdjacencyIndex(toy.train, len(toy.entities), len(toy.relations))
     for query in (Query(0, 1, 2), Query(3, 0, 3), Query(8, 3, 1)):
         expected = [
             i
             for i, (head, relation, tail) in enumerate(toy.train.tolist())
             if {head, tail} & {query.head, query.tail} or relation == query.relation
         ]
-        np.testing.assert_array_equal(index.adjacent(query), expected)
+        np.testing.assert_array_equal(index.adjacent(query.head, query.relation, query.tail), expected)
+        np.testing.assert_array_equal(toy.related(query), expected)
 
 
 def test_known_tails() -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from gr_tf.data.named_tables import read_named
 from gr_tf.data.rating_sources import read_own_folder
+from gr_tf.data.sequence_sources import load_sequences, read_own_sequences
+from gr_tf.data.sequences import SequenceSplit
 from gr_tf.data.triple_split import TripleSplit, hold_out
 from gr_tf.data.triples import read_folder, read_triples
 from gr_tf.errors import InputError
@@ -134,8 +136,8 @@ def test_nothing_to_hold_out(tmp_path: pathlib.Path) -> None:
     (tmp_path / "train.tsv").write_text("a\tr\tb\nc\tr\td\n")
     with pytest.raises(InputError, match="no triple can be held out for valid"):
         read_folder(tmp_path)
-    for share in (0, 0.5):
-        with pytest.raises(InputError, match="valid_share must be above 0 and below"):
+    for share in (0, 0.6):
+        with pytest.raises(InputError, match=r"valid_share must be above 0 and at most 0.5"):
             TripleSplit(valid_share=share)
 
 
@@ -169,3 +171,51 @@ def test_ratings_that_are_refused(tmp_path: pathlib.Path) -> None:
     (tmp_path / "ratings.tsv").write_text("")
     with pytest.raises(InputError, match=r"has ratings.csv and ratings.tsv; want one of them"):
         read_own_folder(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["sequences.csv", "sequences.tsv", "sequences.txt", "sequences.parquet"])
+def test_sequences_with_named_columns(tmp_path: pathlib.Path, name: str) -> None:
+    users, items = ["u1", "u1", "u2"], ["a b", "c", "c"]
+    path = write(tmp_path / name, {"item_id": items, "UserID": users, "place": [1, 2, 3]})
+    write(tmp_path / "items.csv", {"item": ["a b", "c"], "title": ["A", "C"]})
+    frame, titles = read_own_sequences(tmp_path)
+    assert frame[["user", "item"]].to_dict("list") == {"user": users, "item": items}
+    assert titles == {"a b": "A", "c": "C"}
+    assert read_own_sequences(path)[1] == {}
+    write(path, {"user": users, "item": items, "timestamp": [3, 2, 1]})
+    assert read_own_sequences(path)[0].time.tolist() == [3, 2, 1]
+
+
+def test_sequences_in_a_line_a_user(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "sequences.txt"
+    path.write_text("u2\tb\ta b\tb\r\n\nu1\tc\n")
+    frame, titles = read_own_sequences(tmp_path)
+    assert list(frame.itertuples(index=False, name=None)) == [("u2", "b"), ("u2", "a b"), ("u2", "b"), ("u1", "c")]
+    assert titles == {}
+
+
+def test_order_of_sequences(tmp_path: pathlib.Path) -> None:
+    """By time where there are times, else as in the file."""
+    path = tmp_path / "sequences.csv"
+    split = SequenceSplit(min_interactions=1, window=5, order="auto")
+    for times, order in (([3, 1, 2], ["b", "c", "a"]), ([0, 0, 0], ["a", "b", "c"]), (None, ["a", "b", "c"])):
+        timed: dict[str, Sequence[object]] = {} if times is None else {"time": times}
+        sequences = load_sequences(None, write(path, {"user": ["u"] * 3, "item": ["a", "b", "c"], **timed}), split)
+        assert sequences.name == "sequences"
+        assert [sequences.title(target) for target in sequences.train.targets] == order
+
+
+def test_sequences_that_are_refused(tmp_path: pathlib.Path) -> None:
+    for name, text, message in (
+        ("sequences.txt", "u\n", "sequences.txt:1: want user<TAB>item<TAB>item..., none of them empty; got 'u'"),
+        ("sequences.txt", "u\ti\t\tj\n", "sequences.txt:1: want user<TAB>item"),
+        ("sequences.txt", "u\ti\nv\ti\nu\tj\n", "sequences.txt:3: user 'u' has a line already, line 1"),
+        ("sequences.txt", "\n", "sequences.txt: empty"),
+        ("sequences.csv", "user,time\nu,1\n", "sequences.csv: has no column item; its columns are 'user', 'time'"),
+        ("sequences.csv", "user,item,time\nu,i,1\nu,j,1.5\n", "sequences.csv:3: the time is not a whole number"),
+        ("sequences.csv", "user,item\nu,\n", "sequences.csv:2: empty item"),
+    ):
+        path = tmp_path / name
+        path.write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_own_sequences(path)

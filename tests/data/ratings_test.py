@@ -133,7 +133,7 @@ def test_bad_sources_are_refused(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a.rating").write_bytes(b"u\xff\ti\t3\t4\n")
     with pytest.raises(InputError, match=r"not utf-8 \(byte 1"):
         read_ratings(tmp_path / "a.rating", "\t")
-    with pytest.raises(InputError, match="min_interactions must be at least 0"):
+    with pytest.raises(InputError, match="min_interactions must be a number of at least 0; got -1"):
         RatingSplit(min_interactions=-1)
 
 

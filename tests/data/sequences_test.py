@@ -65,13 +65,13 @@ def test_order_by_time() -> None:
 def test_what_is_refused() -> None:
     with pytest.raises(InputError, match="toy: no user has at least 11 choices"):
         make_sequence_set("toy", frame_of(CHOICES), {}, SequenceSplit(min_interactions=11))
-    with pytest.raises(InputError, match="order must be one of time, file; got 'random'"):
+    with pytest.raises(InputError, match="order must be one of time, file, auto; got 'random'"):
         SequenceSplit(order="random")
-    with pytest.raises(InputError, match="window must be at least 2; got 1"):
+    with pytest.raises(InputError, match="window must be a number of at least 2; got 1"):
         SequenceSplit(window=1)
-    with pytest.raises(InputError, match="valid_share must be at least 0 and below 1; got 1"):
+    with pytest.raises(InputError, match=r"must leave something to train on; got 0.1 and 1"):
         SequenceSplit(valid_share=1)
-    with pytest.raises(InputError, match="must leave something to train on"):
+    with pytest.raises(InputError, match=r"must leave something to train on; got 0.5 and 0.5"):
         SequenceSplit(test_share=0.5, valid_share=0.5)
     with pytest.raises(InputError, match="does not keep the file's order: name the folder"):
         load_sequences("movielens-100k")

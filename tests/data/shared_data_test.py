@@ -9,14 +9,14 @@ import zipfile
 import numpy as np
 import pytest
 
-from gr_tf import files
 from gr_tf.data import download, sources
 from gr_tf.data.known_tails import known_from_train_and_valid
 from gr_tf.data.sources import load_triples, published_name
 from gr_tf.errors import InputError
 from gr_tf.models.prediction import predict_top
 from gr_tf.models.ranking import filtered_ranks
-from gr_tf.training.config import TrainConfig
+from gr_tf.runs import files
+from gr_tf.training.triple_config import TripleConfig
 
 DATA = os.environ.get("GR_TF_DATA")
 needs_data = pytest.mark.skipif(DATA is None, reason="GR_TF_DATA names no folder with the real datasets")
@@ -53,8 +53,8 @@ def test_movielens_as_triples() -> None:
 @needs_data
 def test_movielens_predicts_ratings_only() -> None:
     triples = load_triples("movielens", pathlib.Path(str(DATA)) / "ml-100k")
-    model = TrainConfig().make_model(triples)
-    table = model.initial_table(0, "float64")
+    model = TripleConfig().make_model(triples)
+    table = model.initial_parameters(0, "float64").table
     heads, relations, _ = triples.test[:50].T
     scores = model.score_all_tails(table, heads, relations).numpy()
     assert np.isfinite(scores).sum(axis=1).tolist() == [5] * 50

@@ -1,25 +1,34 @@
 """The laws of the atlas and of the protocols."""
 
+import dataclasses
 import pathlib
+from typing import Any
 
 import numpy as np
 import pytest
 
-from gr_tf.data.adjacency import AdjacencyIndex, shared_elements
-from gr_tf.data.known_tails import known_from_train_and_valid
-from gr_tf.data.ratings import RatingSet
+from gr_tf.attribution.methods import explainer, methods_of
+from gr_tf.data.dataset import numbers_of, query_of_numbers
+from gr_tf.data.ratings import RatingQuery, RatingSet
+from gr_tf.data.sequences import SequenceQuery, SequenceSet
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation import agreement, fidelity
-from gr_tf.evaluation.atlas import Atlas, consensus_queries
-from gr_tf.evaluation.corruption import shuffle_tails
-from gr_tf.evaluation.leave_one_out import leave_one_out, leave_one_rating_out
+from gr_tf.evaluation.atlas import Atlas
+from gr_tf.evaluation.compared import OneTraining, compared
+from gr_tf.evaluation.leave_one_out import continued_effects, leave_one_out
+from gr_tf.evaluation.retraining import Retraining, retrain
+from gr_tf.evaluation.scores import told
 from gr_tf.evaluation.shrinkage import shrunken
-from gr_tf.models.prediction import tail_probabilities, tail_probability
-from gr_tf.training.config import TrainConfig
-from gr_tf.training.rating_config import RatingTrainConfig
-from gr_tf.training.single_rating_trainer import SingleRatingTrainer
-from gr_tf.training.trainer import Trainer
+from gr_tf.models.parameters import Parameters
+from gr_tf.tasks.ratings import RatingTask
+from gr_tf.tasks.sequences import SequenceTask
+from gr_tf.tasks.task import Task
+from gr_tf.tasks.trained import train_in_memory
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.rating_config import RatingConfig
+from gr_tf.training.sequence_config import SequenceConfig
+from gr_tf.training.triple_config import TripleConfig
 
 QUERIES = [Query(0, 1, 2), Query(3, 0, 3)]
 MASKS = np.ones((40, 60), bool)
@@ -32,48 +41,101 @@ def simulated(noise: float, seed: int = 0, seeds: int = 20) -> tuple[np.ndarray,
     return true, true + noise * generator.normal(size=(seeds, *MASKS.shape))
 
 
-def test_leave_one_out(toy: TripleSet) -> None:
-    trainer = Trainer(toy, TrainConfig(dim=3, num_negatives=4, epochs=2, learning_rate=0.05, negatives_seed=3))
-    done = []
-    found = leave_one_out(trainer, QUERIES, jobs=2, on_retrained=lambda: done.append(1))
-    assert len(done) == toy.num_examples + 1
-    for example_id in (0, 17, 59):
-        without = trainer.run(removed=[example_id]).table
-        np.testing.assert_array_equal(found.without[:, example_id], tail_probabilities(trainer.model, without, QUERIES))
-    whole = tail_probabilities(trainer.model, trainer.run().table, QUERIES)
-    np.testing.assert_array_equal(found.whole, whole)
-    np.testing.assert_array_equal(found.effects, whole[:, None] - found.without)
-    np.testing.assert_array_equal(found.effects, leave_one_out(trainer, QUERIES, jobs=1).effects)
+def tasks(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet) -> list[Task[Any]]:
+    """A short one of each kind."""
+    return [
+        TripleTask(toy, TripleConfig(dim=3, num_negatives=4, epochs=2, learning_rate=0.05, negatives_seed=3)),
+        RatingTask(toy_ratings, RatingConfig(dim=2, steps=200, batch_size=1, learning_rate=0.01)),
+        SequenceTask(toy_sequences, SequenceConfig(epochs=2, batch_size=8, dim=3, hidden=4, kept_epochs=())),
+    ]
 
 
-def test_leave_one_rating_out(toy_ratings: RatingSet) -> None:
-    config = RatingTrainConfig(dim=2, steps=200, batch_size=1, learning_rate=0.01, dtype="float64")
-    trainer, done = SingleRatingTrainer(toy_ratings, config), []
-    pairs, ids = toy_ratings.test.pairs[:3], np.array([40, 3, 17])
-    found = leave_one_rating_out(trainer, pairs, ids, jobs=2, on_retrained=lambda: done.append(1))
-    assert len(done) == 4
-    for place, removed in enumerate(ids):
-        without = trainer.model.predict_pairs(trainer.run(removed=[removed]), pairs)
-        np.testing.assert_array_equal(found.without[:, place], without)
-    np.testing.assert_array_equal(found.whole, trainer.model.predict_pairs(trainer.run(), pairs))
-    assert np.abs(found.effects).max() > 0.001
-    with pytest.raises(InputError, match="jobs must be at least 1; got 0"):
-        leave_one_rating_out(trainer, pairs, ids, jobs=0)
+def test_leave_one_out(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet) -> None:
+    """Of every kind, the value after a training without the example; small ones in the precision that they need."""
+    for task in tasks(toy, toy_ratings, toy_sequences):
+        queries = [told.query for told in task.test_predictions(task.initial_parameters)][:3]
+        done: list[int] = []
+        ids = None if task.kind == "triples" else np.array([40, 3, 17])
+        found = leave_one_out(task, queries, 2, lambda done=done: done.append(1), ids)  # type: ignore[misc]
+        every = np.arange(task.num_examples) if ids is None else ids
+        assert len(done) == len(every) + 1
+        for place in (0, 2, len(every) - 1):
+            without = task.train(removed=[every[place]]).parameters
+            np.testing.assert_array_equal(found.without[:, place], task.exact_value(without, queries))
+        whole = task.exact_value(task.train().parameters, queries)
+        np.testing.assert_array_equal(found.whole, whole)
+        np.testing.assert_array_equal(found.effects, whole[:, None] - found.without)
+        assert np.abs(found.effects).max() > 1e-4
+        np.testing.assert_array_equal(found.effects, leave_one_out(task, queries, 1, example_ids=ids).effects)
+        with pytest.raises(InputError, match="jobs must be at least 1; got 0"):
+            leave_one_out(task, queries, jobs=0)
+
+
+def test_training_on_without_each(toy_ratings: RatingSet, tmp_path: pathlib.Path) -> None:
+    """Effects of training on from one model, by seed of the batches; what the journal has is not done again."""
+    task = RatingTask(toy_ratings, RatingConfig(dim=2, steps=100, batch_size=20, learning_rate=0.01))
+    trained = train_in_memory(task)
+    queries, ids = [RatingQuery(1, 2), RatingQuery(3, 4), RatingQuery(5, 1)], np.array([5, 17])
+    arguments = (trained, (0, 7), 30, queries, ids)
+    effects = continued_effects(*arguments, tmp_path / "straight", 2)
+    assert effects.shape == (2, 3, 2)
+    asked = [Retraining.of(trained, removed, "value", queries, seed=7, length=30) for removed in ([], [17])]
+    whole, without = (dict(retrain(asked, 1, known=[trained]))[place].measured for place in (0, 1))
+    np.testing.assert_array_equal(effects[1, :, 1], np.subtract(whole, without))
+    lines = (tmp_path / "straight").read_text().splitlines(keepends=True)
+    assert len(lines) == 2 * (len(ids) + 1)
+    (tmp_path / "half").write_text("".join(lines[1:4]))
+    np.testing.assert_array_equal(continued_effects(*arguments, tmp_path / "half", 1), effects)
+    assert sorted((tmp_path / "half").read_text().splitlines(keepends=True)) == sorted(lines)
+
+
+def test_compared_methods_are_those_of_the_registry(toy: TripleSet) -> None:
+    """Each says what its name says elsewhere; those that share their work, too."""
+    task = TripleTask(toy, TripleConfig(dim=3, num_negatives=4, epochs=3, learning_rate=0.05))
+    one, methods = OneTraining.of(task, QUERIES), compared("triples")
+    assert next(iter(methods)) == "nh"
+    assert set(methods_of("triples")) <= set(methods)
+    found = {name: np.asarray(told(ask, one)[0]) for name, ask in methods.items()}
+    for name in set(methods_of("triples")) - {"criage"}:
+        np.testing.assert_allclose(found[name], explainer(one.trained, name).matrix(QUERIES), rtol=1e-12, atol=1e-15)
+    by_epoch = [explainer(one.trained, "replay", first_epoch=epoch).matrix(QUERIES) for epoch in (1, 3)]
+    for name, wanted in zip(("replay with epoch 1", "replay, last epoch"), by_epoch, strict=True):
+        np.testing.assert_array_equal(found[name], wanted)
+    epochs = [train_in_memory(task, length=epoch) for epoch in (1, 2, 3)]
+    values = np.sum([explainer(trained, "tracin").matrix(QUERIES) for trained in epochs], axis=0)
+    values *= task.value(one.trained.parameters, QUERIES)[:, None]
+    np.testing.assert_allclose(found["tracin, every epoch"], values, rtol=1e-9)
+    # Whatever the loss was; elsewhere that is refused.
+    assert np.abs(found["criage"]).max() > 0
+
+
+def test_methods_that_do_not_serve_say_why(toy_ratings: RatingSet) -> None:
+    task = RatingTask(toy_ratings, RatingConfig(dim=2, steps=20, batch_size=20))
+    one = OneTraining(train_in_memory(task), [RatingQuery(1, 2)])
+    refused = {name: told(ask, one)[1]["refused"] for name, ask in compared("ratings").items()}
+    assert "needs a training that kept what each example changed" in refused.pop("gr")
+    assert "needs a training that kept its epochs" in refused.pop("tracin, every epoch")
+    assert set(refused.values()) == {None}
 
 
 def test_negatives_have_a_seed(toy: TripleSet) -> None:
-    tables = [Trainer(toy, TrainConfig(num_negatives=4, epochs=1, negatives_seed=seed)).run().table for seed in (0, 1)]
+    config = TripleConfig(num_negatives=4, epochs=1)
+    tables = [TripleTask(toy, config).seeded(seed, ["negatives_seed"]).train().parameters.table for seed in (0, 1)]
     assert not np.allclose(tables[0], tables[1])
+    assert TripleTask(toy, config).seeded(5).config == dataclasses.replace(config, seed=5, negatives_seed=5)
     with pytest.raises(InputError, match="negatives_seed must be from 0 to"):
-        TrainConfig(negatives_seed=-1)
+        TripleConfig(negatives_seed=-1)
 
 
-def test_shared_elements(toy: TripleSet) -> None:
+def test_shared_elements(toy: TripleSet, toy_ratings: RatingSet) -> None:
     for query in QUERIES:
-        shared = shared_elements(query, toy)
-        np.testing.assert_array_equal(np.flatnonzero(shared), AdjacencyIndex(toy).adjacent(query))
+        shared = toy.shared_elements(query)
+        np.testing.assert_array_equal(np.flatnonzero(shared), toy.related(query))
         for count, (head, relation, tail) in zip(shared, toy.train.tolist(), strict=True):
             assert count == (relation == query.relation) + len({query.head, query.tail} & {head, tail})
+    shared = toy_ratings.shared_elements(RatingQuery(1, 2))
+    np.testing.assert_array_equal(np.flatnonzero(shared), toy_ratings.related(RatingQuery(1, 2)))
+    assert set(shared.tolist()) == {0, 1}
 
 
 def test_atlas(toy: TripleSet, tmp_path: pathlib.Path) -> None:
@@ -82,7 +144,7 @@ def test_atlas(toy: TripleSet, tmp_path: pathlib.Path) -> None:
     np.testing.assert_allclose(atlas.expected, effects.mean(axis=0), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(atlas.standard_errors, effects.std(axis=0, ddof=1) / np.sqrt(5), rtol=1e-6)
     assert atlas.asked() == QUERIES
-    assert atlas.shared(toy).tolist() == [shared_elements(query, toy).tolist() for query in QUERIES]
+    assert atlas.shared(toy).tolist() == [toy.shared_elements(query).tolist() for query in QUERIES]
     atlas.save(tmp_path / "atlas.npz")
     again = Atlas.load(tmp_path / "atlas.npz")
     for name in ("queries", "halves", "standard_errors", "seeds"):
@@ -97,20 +159,46 @@ def test_atlas(toy: TripleSet, tmp_path: pathlib.Path) -> None:
             Atlas.load(tmp_path / "bad.npz")
 
 
+def test_atlases_of_every_kind(tmp_path: pathlib.Path) -> None:
+    """The queries are read again as they were; a file from before there were kinds is of triples."""
+    effects = np.random.default_rng(0).normal(size=(2, 2, 5))
+    of_kinds: dict[str, list[Any]] = {
+        "triples": QUERIES,
+        "ratings": [RatingQuery(3, 0), RatingQuery(1, 2)],
+        "sequences": [SequenceQuery((4, 2, 9), 1), SequenceQuery((), 7)],
+    }
+    for kind, queries in of_kinds.items():
+        assert [query_of_numbers(type(query), numbers_of(query)) for query in queries] == queries
+        Atlas.of(queries, effects, range(2), kind).save(tmp_path / f"{kind}.npz")
+        assert Atlas.load(tmp_path / f"{kind}.npz").asked() == queries
+    with np.load(tmp_path / "triples.npz") as arrays:
+        np.savez(tmp_path / "earlier.npz", **{name: arrays[name] for name in arrays if name != "kind"})
+    assert Atlas.load(tmp_path / "earlier.npz").asked() == QUERIES
+
+
 def test_consensus(toy: TripleSet) -> None:
-    config = TrainConfig(num_negatives=4, epochs=1)
-    model = config.make_model(toy)
-    tables = [model.initial_table(seed, "float64") * 30 for seed in range(3)]
-    queries = consensus_queries(model, tables, toy)
+    task = TripleTask(toy, TripleConfig(num_negatives=4, epochs=1))
+    several = [Parameters(task.seeded(seed).initial_parameters.table * 30) for seed in range(3)]
+    queries = task.consensus(several)
     assert len({(query.head, query.relation) for query in queries}) == len(queries)
-    known = known_from_train_and_valid(toy)
     for query in queries:
-        mask = known.mask(np.array([query.head]), np.array([query.relation]))[0]
-        means = [
-            np.mean([tail_probability(model, table, Query(query.head, query.relation, tail)) for table in tables])
-            for tail in range(len(toy.entities))
-        ]
+        mask = task.known.mask(np.array([query.head]), np.array([query.relation]))[0]
+        alternatives = [Query(query.head, query.relation, tail) for tail in range(len(toy.entities))]
+        means = np.mean([task.value(parameters, alternatives) for parameters in several], axis=0)
         assert query.tail == int(np.argmax(np.where(mask, -1, means)))
+
+
+def test_consensus_of_sequences_and_ratings(toy_ratings: RatingSet, toy_sequences: SequenceSet) -> None:
+    sequences = SequenceTask(toy_sequences, SequenceConfig(epochs=1, batch_size=8, dim=3, hidden=4, kept_epochs=()))
+    several = [sequences.seeded(seed).initial_parameters for seed in range(3)]
+    for query in sequences.consensus(several):
+        items = [target for target in range(1, len(toy_sequences.items) + 1) if target not in query.history]
+        alternatives = [dataclasses.replace(query, target=target) for target in items]
+        means = np.mean([sequences.value(parameters, alternatives) for parameters in several], axis=0)
+        assert query.target == items[int(means.argmax())]
+    ratings = RatingTask(toy_ratings, RatingConfig(dim=2, batch_size=20))
+    pairs = [(query.user, query.item) for query in ratings.consensus([ratings.initial_parameters])]
+    assert pairs == [tuple(pair) for pair in toy_ratings.test.pairs.tolist()]
 
 
 def test_a_perfect_explainer_scores_1() -> None:
@@ -251,8 +339,23 @@ def test_shrinkage() -> None:
     np.testing.assert_allclose(inside[:, :30], shrunken(measured[:3, :, :30], scores[:, :30], MASKS[:, :30]))
 
 
-def test_shuffled_tails(toy: TripleSet) -> None:
-    shuffled = shuffle_tails(toy, 0)
+def test_shuffled(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet) -> None:
+    shuffled = toy.shuffled(0)
     np.testing.assert_array_equal(shuffled.train[:, :2], toy.train[:, :2])
     np.testing.assert_array_equal(np.sort(shuffled.train[:, 2]), np.sort(toy.train[:, 2]))
     assert (shuffled.train[:, 2] != toy.train[:, 2]).mean() > 0.5
+    of_ratings = toy_ratings.shuffled(0)
+    np.testing.assert_array_equal(of_ratings.train.pairs, toy_ratings.train.pairs)
+    np.testing.assert_array_equal(np.sort(of_ratings.train.values), np.sort(toy_ratings.train.values))
+    assert (of_ratings.train.values != toy_ratings.train.values).mean() > 0.3
+    of_sequences = toy_sequences.shuffled(0)
+    np.testing.assert_array_equal(of_sequences.train.histories, toy_sequences.train.histories)
+    np.testing.assert_array_equal(np.sort(of_sequences.train.targets), np.sort(toy_sequences.train.targets))
+    assert (of_sequences.train.targets != toy_sequences.train.targets).mean() > 0.5
+
+
+def test_strata_that_can_be_compared() -> None:
+    """Three examples of some query are the fewest."""
+    found = agreement.strata(np.array([[0, 1, 1, 2, 2], [0, 0, 0, 1, 3]]))
+    assert list(found) == ["all", "shared 0", "adjacent"]
+    assert found["adjacent"].tolist() == [[False, True, True, True, True], [False, False, False, True, True]]

@@ -1,10 +1,13 @@
 """The released evaluation's defects, one by one."""
 
+import dataclasses
+from typing import Any
+
 import pytest
 
 from gr_tf.errors import InputError
-from gr_tf.evaluation.released import evaluated_predictions, parse_defects, retraining_config
-from gr_tf.training.config import TrainConfig
+from gr_tf.evaluation.released import evaluated_predictions, parse_defects, retraining_changes
+from gr_tf.training.triple_config import TripleConfig
 
 
 def test_which_predictions_are_evaluated() -> None:
@@ -16,11 +19,15 @@ def test_which_predictions_are_evaluated() -> None:
 
 
 def test_how_retrainings_are_done() -> None:
-    config = TrainConfig(loss="sigmoid")
-    assert retraining_config(config, ()) == config
-    assert retraining_config(config, ("softmax_retraining",)) == TrainConfig(loss="softmax")
-    frozen = retraining_config(config, ("frozen_learning_rate",))
-    assert frozen == TrainConfig(loss="sigmoid", learning_rate_rule="released")
+    config = TripleConfig(loss="sigmoid")
+
+    def changed(*defects: str) -> TripleConfig:
+        changes: dict[str, Any] = dict(retraining_changes(defects))
+        return dataclasses.replace(config, **changes)
+
+    assert changed() == config
+    assert changed("softmax_retraining") == TripleConfig(loss="softmax")
+    assert changed("frozen_learning_rate") == TripleConfig(loss="sigmoid", learning_rate_rule="released")
 
 
 def test_defects_are_known_by_name() -> None:

@@ -1,19 +1,21 @@
-"""Remove and retrain: deterministic on any number of cores, resumable, exact about what it counts."""
+"""Remove and retrain: deterministic on any number of cores, resumable, exact about what it counts, for every kind."""
 
 import dataclasses
 import json
 import pathlib
+from typing import Any
 
 import numpy as np
 import pytest
 
-from gr_tf.attribution.neighborhood import Neighborhood
-from gr_tf.attribution.queries import explained_predictions
+from gr_tf.attribution import methods
 from gr_tf.attribution.rollback import GradientRollback
+from gr_tf.data.ratings import RatingSet
+from gr_tf.data.sequences import SequenceSet
 from gr_tf.errors import InputError
+from gr_tf.evaluation import removal
 from gr_tf.evaluation.intervals import proportion_interval
-from gr_tf.evaluation.journal import Journal
-from gr_tf.evaluation.retraining import retrain_without
+from gr_tf.evaluation.retraining import Retraining, retrain
 from gr_tf.evaluation.roar import (
     Outcome,
     Removal,
@@ -22,31 +24,37 @@ from gr_tf.evaluation.roar import (
     remove_and_retrain,
     score_outcomes,
 )
-from gr_tf.models.prediction import tail_probability
-from gr_tf.training.trainer import Trainer
-from tests.conftest import Trained
+from gr_tf.models.parameters import Parameters
+from gr_tf.report.tables import removal_frame
+from gr_tf.runs.journal import Journal
+from gr_tf.tasks import stage
+from gr_tf.tasks.ratings import RatingTask
+from gr_tf.tasks.sequences import SequenceTask
+from gr_tf.tasks.task import Task
+from gr_tf.tasks.trained import Trained
+from gr_tf.training.rating_config import RatingConfig
+from gr_tf.training.sequence_config import SequenceConfig
 
 OUTCOME = Outcome(0, "GR", "1", 1, 0.003, p_before=0.5, p_after=0.4, top1_before=3, top1_after=3)
 
 
+def queries_of(trained: Trained) -> list[Any]:
+    return [prediction.query for prediction in trained.task.test_predictions(trained.parameters)]
+
+
 def removals_of(trained: Trained) -> list[Removal]:
-    model, triples = trained.trainer.model, trained.trainer.triples
-    rollback = GradientRollback(model, trained.table, trained.deltas, triples)
-    neighborhood = Neighborhood(model, trained.table, triples)
+    rollback, neighborhood = GradientRollback(trained), methods.explainer(trained, "nh", seed=0)
     removals = []
-    for i, prediction in enumerate(explained_predictions(model, trained.table, triples)):
-        ranking = rollback.rank(prediction.query)
-        rankings = {"NH": neighborhood.rank(prediction.query), "GR": ranking}
+    for i, query in enumerate(queries_of(trained)):
+        ranking = rollback.rank(query)
+        rankings = {"NH": neighborhood.rank(query), "GR": ranking}
         removals += make_removals(i, ranking.num_supporting, rankings, ("1", "ALL"))
     return removals
 
 
 def outcomes_of(trained: Trained, journal_path: pathlib.Path, jobs: int) -> dict[tuple[int, str, str], Outcome]:
-    trainer = trained.trainer
-    predictions = explained_predictions(trainer.model, trained.table, trainer.triples)
     journal = Journal(journal_path)
-    arguments = (trainer, trained.table, trained.epoch, predictions, removals_of(trained), journal, jobs)
-    list(remove_and_retrain(*arguments))
+    list(remove_and_retrain(trained, queries_of(trained), removals_of(trained), journal, jobs))
     journal.close()
     return {o.key: o for o in (Outcome(**record) for record in journal.records)}
 
@@ -90,11 +98,8 @@ def test_journal_records_survive_to_the_bit(tmp_path: pathlib.Path) -> None:
 
 
 def test_removal_of_nothing_changes_nothing(trained: Trained, tmp_path: pathlib.Path) -> None:
-    trainer = trained.trainer
-    predictions = explained_predictions(trainer.model, trained.table, trainer.triples)
     journal = Journal(tmp_path / "journal.jsonl")
-    removal = Removal(0, "GR", "ALL", ())
-    (outcome,) = remove_and_retrain(trainer, trained.table, trained.epoch, predictions, [removal], journal, 1)
+    (outcome,) = remove_and_retrain(trained, queries_of(trained), [Removal(0, "GR", "ALL", ())], journal, 1)
     assert outcome.p_after == outcome.p_before
     assert not outcome.probability_drop
     assert not outcome.top1_change
@@ -102,36 +107,42 @@ def test_removal_of_nothing_changes_nothing(trained: Trained, tmp_path: pathlib.
 
 def test_retrainings_are_real(trained: Trained) -> None:
     """What a measured table says is what training without the examples says."""
-    query = explained_predictions(trained.trainer.model, trained.table, trained.trainer.triples)[0].query
-    removed = [np.array([3]), np.array([], np.int64), np.array([1, 2])]
-
-    def measure(place: int, table: np.ndarray) -> tuple[int, float]:
-        return place, tail_probability(trained.trainer.model, table, query)
-
-    measured = dict(retrain_without(trained.trainer, 2, removed, measure, jobs=2))
+    task, query = trained.task, queries_of(trained)[0]
+    removed = [(3,), (), (1, 2)]
+    asked = [Retraining.of(trained, ids, "value", [query], length=2) for ids in removed]
+    measured = {place: outcome.measured[0] for place, outcome in retrain(asked, 2, known=[task])}
     for place, ids in enumerate(removed):
-        table = trained.trainer.run(removed=ids, epochs=2).table
-        assert measured[place] == tail_probability(trained.trainer.model, table, query)
+        assert measured[place] == task.value(task.train(removed=ids, length=2).parameters, [query])[0]
     assert len(set(measured.values())) == 3
     with pytest.raises(InputError, match="jobs must be at least 1"):
-        list(retrain_without(trained.trainer, 2, removed, measure, jobs=0))
+        list(retrain(asked, 0, known=[task]))
 
 
 def test_an_error_in_a_retraining_ends_the_evaluation(trained: Trained) -> None:
+    asked = [Retraining.of(trained, ids, "value", queries_of(trained)[:1]) for ids in ((1,), (999,))]
     with pytest.raises(InputError, match="example ids are 0 to 59"):
-        list(retrain_without(trained.trainer, 2, [np.array([1]), np.array([999])], lambda place, table: place, jobs=2))
+        list(retrain(asked, 2, known=[trained]))
 
 
 def test_all_methods_remove_as_many_as_gradient_rollback_supports(trained: Trained) -> None:
     removals = {removal.key: removal for removal in removals_of(trained)}
-    model, triples = trained.trainer.model, trained.trainer.triples
-    rollback = GradientRollback(model, trained.table, trained.deltas, triples)
-    for i, prediction in enumerate(explained_predictions(model, trained.table, triples)):
-        supporting = rollback.explain(prediction.query, k=None)
+    rollback = GradientRollback(trained)
+    for i, query in enumerate(queries_of(trained)):
+        supporting = rollback.explain(query, k=None)
         assert removals[i, "GR", "ALL"].example_ids == tuple(sorted(supporting.example_ids.tolist()))
         assert len(removals[i, "NH", "ALL"].example_ids) == len(supporting.example_ids)
         assert removals[i, "GR", "1"].example_ids == (supporting.example_ids[0],)
         json.dumps(dataclasses.asdict(removals[i, "GR", "ALL"]))
+
+
+def test_gr_o_is_gradient_rollback_of_the_triples_with_the_querys_tail(trained: Trained) -> None:
+    same_tail = methods.explainer(trained, "gr-o")
+    for query in queries_of(trained):
+        whole, own = GradientRollback(trained).rank(query), same_tail.rank(query)
+        expected = whole.only(trained.task.dataset.train[whole.example_ids, 2] == query.tail)
+        np.testing.assert_array_equal(own.example_ids, expected.example_ids)
+        np.testing.assert_array_equal(own.influences, expected.influences)
+        np.testing.assert_array_equal(own.without, expected.without)
 
 
 @pytest.mark.parametrize(
@@ -151,9 +162,16 @@ def test_scores() -> None:
     ]
     gr, nh = score_outcomes(outcomes)
     assert (gr.method, gr.n, gr.mean_removed) == ("GR", 3, 2)
+    assert gr.tc is not None
     np.testing.assert_allclose([gr.pd, gr.tc], [200 / 3, 100 / 3])
     assert gr.pd_interval[0] < gr.pd < gr.pd_interval[1]
     assert (nh.method, nh.n, nh.pd, nh.tc) == ("NH", 1, 100, 0)
+
+
+def test_without_alternatives_there_is_no_tc() -> None:
+    (score,) = score_outcomes([dataclasses.replace(OUTCOME, top1_before=None, top1_after=None)])
+    assert (score.pd, score.tc, score.tc_interval) == (100, None, None)
+    assert list(removal_frame([dataclasses.asdict(score)]).columns) == ["method", "removed", "PD% [95%]", "n"]
 
 
 def test_wilson_interval() -> None:
@@ -181,21 +199,86 @@ def test_parse_ks() -> None:
 
 def test_a_recorded_beginning_is_used_where_it_pays(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of 16 steps: late removals share most of an epoch, early ones nothing."""
-    for module in ("data.negatives", "training.trainer", "evaluation.retraining"):
+    for module in ("data.negatives", "training.triple_steps"):
         monkeypatch.setattr(f"gr_tf.{module}.BLOCK_SIZE", 16)
-    trainer = Trainer(trained.trainer.triples, trained.trainer.config)
-    blocks = []
-    run = trainer.run
-    monkeypatch.setattr(trainer, "run", lambda **options: run(**options, on_block=lambda: blocks.append(1)))
+    task = trained.task.with_config()
+    run, query = task.train, queries_of(trained)[:1]
+    blocks: list[int] = []
 
-    def tables(removals: list[np.ndarray]) -> list[np.ndarray]:
+    def parameters(removals: list[int]) -> list[Parameters]:
+        found = {}
+
+        def counted(**options: Any) -> Any:
+            training = run(**options | {"on_block": lambda *_: blocks.append(1)})
+            found[options["removed"]] = training.parameters
+            return training
+
         blocks.clear()
-        measured = dict(retrain_without(trainer, 1, removals, lambda place, table: (place, table), jobs=2))
-        return [measured[place] for place in range(len(removals))]
+        monkeypatch.setattr(task, "train", counted)
+        asked = [Retraining.of(trained, [i], "value", query, task=task.reference, length=1) for i in removals]
+        list(retrain(asked, 2, known=[task]))
+        return [found[(i,)] for i in removals]
 
-    late = [np.array([i]) for i in range(50, 60)]
-    for table, removed in zip(tables(late), late, strict=True):
-        np.testing.assert_array_equal(table, run(removed=removed, epochs=1).table)
+    late = list(range(50, 60))
+    for shortened, removed in zip(parameters(late), late, strict=True):
+        np.testing.assert_array_equal(shortened.table, run(removed=[removed], length=1).parameters.table)
     assert len(blocks) == len(late)
-    tables([np.array([i]) for i in range(10)])
+    parameters(list(range(10)))
     assert len(blocks) == 10 * 4
+
+
+def made_tasks(ratings: RatingSet, sequences: SequenceSet) -> dict[str, Task[Any]]:
+    small: dict[str, Any] = {"dim": 3, "steps": 300, "learning_rate": 0.01, "dtype": "float64"}
+    return {
+        "batches": RatingTask(ratings, RatingConfig(batch_size=40, **small)),
+        "one by one": RatingTask(ratings, RatingConfig(batch_size=1, **small)),
+        "sequences": SequenceTask(
+            sequences, SequenceConfig(dim=3, hidden=4, epochs=2, batch_size=16, kept_epochs=(1, 2))
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "methods_asked", "expected"),
+    [
+        ("batches", ("fia", "nh"), ["NH", "FIA"]),
+        ("one by one", ("NH", "GR"), ["NH", "GR"]),
+        ("sequences", (), ["NH", "TRACIN"]),
+    ],
+)
+def test_every_kind_is_explained_removed_and_retrained(
+    toy_ratings: RatingSet,
+    toy_sequences: SequenceSet,
+    tmp_path: pathlib.Path,
+    name: str,
+    methods_asked: tuple[str, ...],
+    expected: list[str],
+) -> None:
+    """Each outcome is what a training without the examples gives, beside one with everything."""
+    task = made_tasks(toy_ratings, toy_sequences)[name]
+    stage.train(task, tmp_path)
+    done = removal.evaluate_run(tmp_path, methods=methods_asked, ks=("1", "ALL"), num_queries=4, jobs=2)
+    result = done.result()
+    assert [(row["method"], row["k"], row["n"]) for row in result["table"]] == [
+        (method, k, 4) for method in expected for k in ("1", "ALL")
+    ]
+    assert all((row["tc"] is None) != task.has_alternatives for row in result["table"])
+    trained = stage.load(tmp_path)
+    removals = json.loads((done.path / "removals.json").read_text())
+    told = json.loads((tmp_path / "explain" / "result.json").read_text())["predictions"]
+    start = trained.state if task.continues else None
+    for row, removed in list(zip(result["retrainings"], removals, strict=True))[::5]:
+        query = task.dataset.query_class(**told[row["prediction"]]["query"])
+        assert task.row_of(query).items() <= row.items()
+        whole, without = (task.train(removed=ids, start=start).parameters for ids in ((), removed["example_ids"]))
+        assert row["p_before"] == task.value(whole, [query])[0]
+        assert row["p_after"] == task.value(without, [query])[0]
+        assert row["pd"] == (round(row["p_after"], 5) < round(row["p_before"], 5))
+        if task.has_alternatives:
+            assert row["top1_after"] == task.answer_key(task.top(without, query) or 0)
+    with pytest.raises(InputError, match="is already finished"):
+        removal.evaluate_run(tmp_path, methods=methods_asked, ks=("1", "ALL"), num_queries=4, jobs=2)
+    with pytest.raises(InputError, match=f"method must be one of .* for {task.kind}; got 'criage'"):
+        removal.evaluate_run(tmp_path, methods=["CRIAGE"], jobs=2)
+    with pytest.raises(InputError, match="released_defects change the"):
+        removal.evaluate(tmp_path, methods=["nh"], released_defects=["frozen_learning_rate"], jobs=1)

@@ -4,23 +4,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gr_tf.attribution.example_losses import TripleLosses
-from gr_tf.attribution.rollback_store import RollbackStore
-from gr_tf.attribution.suspicion import RATING_SCORES, graph_suspicion, rating_suspicion
+from gr_tf.attribution.suspicion import suspicion, ways_of
 from gr_tf.data.ratings import RatingSet
+from gr_tf.data.sequences import SequenceSet
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
-from gr_tf.evaluation.corruption import flip_ratings, flip_tails
+from gr_tf.evaluation.corruption import with_mistakes
 from gr_tf.evaluation.detection import Detection
-from gr_tf.models.prediction import tail_probability
-from gr_tf.training.config import TrainConfig
-from gr_tf.training.rating_config import RatingTrainConfig
-from gr_tf.training.rating_trainer import RatingTrainer
-from gr_tf.training.trainer import Trainer
+from gr_tf.models.parameters import Parameters
+from gr_tf.tasks.ratings import RatingTask
+from gr_tf.tasks.trained import train_in_memory
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.rating_config import RatingConfig
+from gr_tf.training.triple_config import TripleConfig
 
 
 def test_flipped_tails(toy: TripleSet) -> None:
-    corrupted = flip_tails(toy, 0.2, 3)
+    corrupted = with_mistakes(toy, 0.2, 3)
     assert isinstance(corrupted.dataset, TripleSet)
     train, wrong = corrupted.dataset.train, corrupted.wrong
     assert wrong.sum() == 12
@@ -28,17 +28,24 @@ def test_flipped_tails(toy: TripleSet) -> None:
     np.testing.assert_array_equal(train[~wrong], toy.train[~wrong])
     known = {tuple(triple) for part in (toy.train, toy.valid, toy.test) for triple in part.tolist()}
     assert not known & {tuple(triple) for triple in train[wrong].tolist()}
-    np.testing.assert_array_equal(flip_tails(toy, 0.2, 3).dataset.train, train)
-    assert flip_tails(toy, 0.2, 4).wrong.tolist() != wrong.tolist()
+    again = with_mistakes(toy, 0.2, 3).dataset
+    assert isinstance(again, TripleSet)
+    np.testing.assert_array_equal(again.train, train)
+    assert with_mistakes(toy, 0.2, 4).wrong.tolist() != wrong.tolist()
     with pytest.raises(InputError, match="leaves none of the 60 training examples right"):
-        flip_tails(toy, 0.999, 0)
+        with_mistakes(toy, 0.999, 0)
     for share in (0.0, 1.0, -1.0):
         with pytest.raises(InputError, match="the share of mistakes must be above 0 and below 1"):
-            flip_tails(toy, share, 0)
+            with_mistakes(toy, share, 0)
+
+
+def test_sequences_have_no_mistakes(toy_sequences: SequenceSet) -> None:
+    with pytest.raises(InputError, match="nobody has said what a mistake is in data of this kind"):
+        with_mistakes(toy_sequences, 0.1, 0)
 
 
 def test_flipped_ratings(toy_ratings: RatingSet) -> None:
-    corrupted = flip_ratings(toy_ratings, 0.1, 3)
+    corrupted = with_mistakes(toy_ratings, 0.1, 3)
     assert isinstance(corrupted.dataset, RatingSet)
     before, after = toy_ratings.train.values, corrupted.dataset.train.values
     np.testing.assert_array_equal(corrupted.wrong, before != after)
@@ -67,56 +74,52 @@ def test_detection() -> None:
 
 def test_scores_of_triples(toy: TripleSet) -> None:
     """Each by its definition, with its sign."""
-    trainer = Trainer(toy, TrainConfig(dim=4, num_negatives=5, epochs=3, learning_rate=0.05))
-    store = RollbackStore(toy.num_examples, trainer.model.width, "float64")
-    table = trainer.run(store=store).table
-    deltas = store.to_numpy()
-    scores = graph_suspicion(trainer, table, deltas)
-    losses = scores("loss")
-    assert losses.shape == (60,)
+    task = TripleTask(toy, TripleConfig(dim=4, num_negatives=5, epochs=3, learning_rate=0.05))
+    trained = train_in_memory(task)
+    table, deltas = trained.parameters.table, trained.deltas
+    assert deltas is not None
+    scores = {way: suspicion(trained, way) for way in ways_of("triples")}
+    assert {scores[way].shape for way in scores} == {(60,)}
     for example_id in (0, 20, 59):
         query = toy.query_of(example_id)
-        before = tail_probability(trainer.model, table, query)
         without = table.copy()
-        np.subtract.at(without, trainer.model.rows_of(toy.train[example_id]), deltas[example_id])
-        after = tail_probability(trainer.model, without, query)
-        assert scores("gr")[example_id] == pytest.approx(np.log(before) - np.log(after))
-    assert (scores("gr") > 0).mean() > 0.9
-    assert (scores("tracin") > 0).all()
+        np.subtract.at(without, task.model.rows_of(toy.train[example_id]), deltas[example_id])
+        before, after = (task.value(Parameters(of), [query])[0] for of in (table, without))
+        assert scores["gr"][example_id] == pytest.approx(np.log(before) - np.log(after))
+    assert (scores["gr"] > 0).mean() > 0.9
+    assert (scores["tracin"] > 0).all()
     # A step on a harmful example raises the mean validation loss, one on a helpful example lowers it.
-    example_losses = TripleLosses(trainer.model, toy, trainer.config, "float64")
-    valid = example_losses.with_candidates(toy.valid)
+    losses = task.losses("float64")
+    valid = losses.validation()
 
     def loss_and_gradient(batch: tuple[np.ndarray, ...], at: np.ndarray) -> tuple[float, np.ndarray]:
         variable = tf.Variable(at)
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(example_losses.losses(tf.gather(variable, example_losses.rows(batch)), (), batch))
+            loss = tf.reduce_mean(losses.losses(tf.gather(variable, losses.rows(batch)), (), batch))
         return float(loss), tf.convert_to_tensor(tape.gradient(loss, variable)).numpy()
 
     start, _ = loss_and_gradient(valid, table)
-    for example_id in (int(scores("harm").argmax()), int(scores("harm").argmin())):
-        _, gradient = loss_and_gradient(tuple(part[[example_id]] for part in example_losses.train), table)
+    harm = scores["harm"]
+    for example_id in (int(harm.argmax()), int(harm.argmin())):
+        _, gradient = loss_and_gradient(tuple(part[[example_id]] for part in losses.train), table)
         stepped, _ = loss_and_gradient(valid, table - 1e-5 * gradient)
-        assert np.sign(stepped - start) == np.sign(scores("harm")[example_id])
+        assert np.sign(stepped - start) == np.sign(harm[example_id])
 
 
 def test_wrong_ratings_are_found(toy_ratings: RatingSet) -> None:
     """Extreme mistakes in ratings that factors explain well: every way but chance finds most of them."""
-    corrupted = flip_ratings(toy_ratings, 0.05, 0)
-    values = corrupted.dataset.train.values  # type: ignore[union-attr]
-    original = toy_ratings.train.values
-    values[corrupted.wrong] = np.where(original[corrupted.wrong] >= 3, 1.0, 5.0)
-    config = RatingTrainConfig(dim=2, steps=1500, batch_size=40, learning_rate=0.01, dtype="float64")
+    corrupted = with_mistakes(toy_ratings, 0.05, 0)
     assert isinstance(corrupted.dataset, RatingSet)
-    trainer = RatingTrainer(corrupted.dataset, config)
-    state = trainer.run(trainer.initial_state(), config.steps, seed=0)
-    scores = rating_suspicion(trainer, state.parameters)
-    for name in RATING_SCORES:
-        assert scores(name).shape == (toy_ratings.num_examples,)
-    assert scores("loss").min() >= 0
-    errors = trainer.model.predict_pairs(state.parameters, trainer.ratings.train.pairs) - values
-    np.testing.assert_allclose(scores("loss"), errors**2)
+    values, original = corrupted.dataset.train.values, toy_ratings.train.values
+    values[corrupted.wrong] = np.where(original[corrupted.wrong] >= 3, 1.0, 5.0)
+    config = RatingConfig(dim=2, steps=1500, batch_size=40, learning_rate=0.01, dtype="float64")
+    trained = train_in_memory(RatingTask(corrupted.dataset, config))
+    scores = {way: suspicion(trained, way) for way in ("fia", "tracin", "loss", "harm")}
+    assert {scores[way].shape for way in scores} == {(toy_ratings.num_examples,)}
+    assert scores["loss"].min() >= 0
+    errors = trained.task.model.predict_pairs(trained.parameters, corrupted.dataset.train.pairs) - values
+    np.testing.assert_allclose(scores["loss"], errors**2)
     # Without an example its own error grows.
-    assert (scores("fia") > 0).mean() > 0.9
+    assert (scores["fia"] > 0).mean() > 0.9
     for name in ("fia", "tracin", "loss"):
-        assert Detection.of(scores(name), corrupted.wrong).auroc > 0.7
+        assert Detection.of(scores[name], corrupted.wrong).auroc > 0.7

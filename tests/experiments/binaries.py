@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 def run_here(monkeypatch: pytest.MonkeyPatch, binary: str, *arguments: object) -> int:
     """Runs a binary's main in this process; returns its exit status."""
-    from experiments import common
+    from gr_tf.commands import common
 
     module = importlib.import_module(f"experiments.{binary}")
     monkeypatch.setattr(sys, "argv", [f"{binary}.py", *map(str, arguments)])

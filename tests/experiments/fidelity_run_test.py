@@ -1,5 +1,6 @@
 """loo_atlas, fidelity and those of ratings on a toy."""
 
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -9,10 +10,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments import fidelity_rating_rollback
+from experiments import fidelity, fidelity_rating_rollback
 from gr_tf.evaluation.atlas import Atlas
+from gr_tf.evaluation.compared import compared
+from gr_tf.evaluation.fidelity_stage import Sizes
+from gr_tf.evaluation.sampled_fidelity import correlations, reliabilities
+from gr_tf.report.fidelity_tables import frame, with_present_names
 from tests.conftest import rating_lines, write_graph
-from tests.experiments.binaries import run_here
+from tests.experiments.binaries import ROOT, run_here
 
 TRAINING = ("--model=distmult", "--epochs=8", "--dim=4", "--num_negatives=5", "--learning_rate=0.02")
 
@@ -20,9 +25,9 @@ TRAINING = ("--model=distmult", "--epochs=8", "--dim=4", "--num_negatives=5", "-
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less of everything."""
-    monkeypatch.setattr("experiments.loo_atlas.CONSENSUS_SEEDS", range(1000, 1003))
-    for name, value in (("_SUBSETS", 6), ("_SUBSET_SEEDS", 2), ("_OWN_SEEDS", 2), ("_CANDIDATES", 7), ("_SHUFFLES", 2)):
-        monkeypatch.setattr(f"experiments.fidelity.{name}", value)
+    for module in ("atlas", "fidelity_stage"):
+        monkeypatch.setattr(f"gr_tf.evaluation.{module}.CONSENSUS_SEEDS", range(1000, 1003))
+    monkeypatch.setattr(fidelity, "SIZES", Sizes(subsets=6, subset_seeds=2, own_seeds=2, candidates=7, shuffles=2))
 
 
 @pytest.mark.usefixtures("few")
@@ -51,19 +56,20 @@ def test_atlas_and_fidelity(
     capsys.readouterr()
     assert run_here(monkeypatch, "fidelity", *asked) == 0
     printed = capsys.readouterr().out
-    assert "blended with GR" in printed
+    assert "blended with gr" in printed
     place = tmp_path / "fidelity" / "distmult" / "fidelity3"
     assert (place / "fidelity.png").read_bytes().startswith(b"\x89PNG")
     result = json.loads((place / "result.json").read_text())
     methods = {row["method"] for row in result["rows"]} | set(result["refused"])
-    assert {"NH", "GR", "TracInCP", "influence (all)", "complete rollback", "replay", "replay, median"} <= methods
+    assert set(compared("triples")) <= methods
+    assert {"tracin, every epoch", "replay with epoch 1, median", "influence + cosine + replay"} <= methods
     assert {row["trainings"] for row in result["rows"]} == {1, 2, 3}
     assert [row["stratum"] for row in result["ceilings"]] == ["all", "adjacent", "shared >= 2"]
     # A finished table is printed again.
     assert run_here(monkeypatch, "fidelity", *asked) == 0
     assert capsys.readouterr().out == printed
     # Seeds have one use.
-    monkeypatch.setattr("experiments.fidelity.FIRST_SEED", 4)
+    monkeypatch.setattr(fidelity, "SIZES", dataclasses.replace(fidelity.SIZES, first_seed=4))
     assert run_here(monkeypatch, "fidelity", *asked) == 1
     assert "seed 4 would serve for the atlas and for the explained trainings" in capsys.readouterr().err
     # An atlas of another training is refused.
@@ -92,11 +98,12 @@ def test_of_ratings(
     assert "related ratings; num_ratings is 50" in capsys.readouterr().err
     assert run_here(monkeypatch, "fidelity_ratings", *asked, "--ratings_a_point=4") == 0
     printed = capsys.readouterr().out
-    assert "FIA, decay as trained" in printed
+    assert "fia, published decay" in printed
+    assert "gr: Gradient Rollback needs a training that kept" in printed
     journal = tmp_path / "run" / "fidelity" / "retrainings.jsonl"
     lines = journal.read_text().splitlines()
-    ids = {json.loads(line)["example_id"] for line in lines}
-    assert None in ids
+    ids = {tuple(json.loads(line)["removed"]) for line in lines}
+    assert () in ids
     assert len(lines) == 2 * len(ids)
     # Half of the retrainings are lost, and done again.
     first = json.loads((tmp_path / "run" / "fidelity" / "result.json").read_text())
@@ -105,7 +112,7 @@ def test_of_ratings(
     assert run_here(monkeypatch, "fidelity_ratings", *asked, "--ratings_a_point=4") == 0
     assert capsys.readouterr().out == printed
     assert json.loads((tmp_path / "run" / "fidelity" / "result.json").read_text())["rows"] == first["rows"]
-    assert next(row["method"] for row in first["rows"]) == "NH"
+    assert next(row["method"] for row in first["rows"]) == "nh"
 
 
 def test_rollback_of_ratings(
@@ -137,7 +144,7 @@ def test_rollback_of_ratings(
         assert run_here(monkeypatch, "fidelity_rating_rollback", *asked, "--num_seeds=4", flag) == 1
         assert message in capsys.readouterr().err
         assert not (tmp_path / "run").exists()
-    few = ("NH", "GR", "FIA, published decay", "TracInCP")
+    few = ("nh", "gr", "fia, published decay", "tracin, every epoch")
     monkeypatch.setattr(fidelity_rating_rollback, "METHODS", few)
     assert run_here(monkeypatch, "fidelity_rating_rollback", *asked, "--num_seeds=4", "--jobs=1") == 0
     printed = capsys.readouterr().out
@@ -149,7 +156,8 @@ def test_rollback_of_ratings(
     # What two epochs at this rate leave of a rating is what its own steps did.
     assert rollback["spearman"]["own"][0] > 0.5 > random["spearman"]["own"][0]
     shutil.rmtree(trainings / "truth" / "seed2")
-    shutil.rmtree(trainings / "explained" / "seed10001")
+    for place in (trainings / "explained").glob("*/seed10001"):
+        shutil.rmtree(place)
     shutil.rmtree(written)
     assert run_here(monkeypatch, "fidelity_rating_rollback", *asked, "--num_seeds=4", "--jobs=2") == 0
     assert capsys.readouterr().out == printed
@@ -163,7 +171,7 @@ def test_correlations_of_one_of_all_and_of_their_own() -> None:
     effects = expected + generator.normal(size=(8, 100, 10))
     noise = generator.normal(size=effects.shape)
     scores, own = expected / 2 + noise - noise.mean(axis=0), effects + noise
-    told = fidelity_rating_rollback.correlations(scores, own, effects)
+    told = correlations(scores, own, effects)
     truth = effects.mean(axis=0)
     for name, of in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
 
@@ -176,8 +184,19 @@ def test_correlations_of_one_of_all_and_of_their_own() -> None:
         assert [told[name][kind][0] for kind in ("one", "all", "own")] == pytest.approx([one, every, of_own])
         assert one < of_own < every
     assert told["slope"][0] == pytest.approx(2, abs=0.1)
-    limits = fidelity_rating_rollback.reliabilities(effects)["pearson"]
+    limits = reliabilities(effects)["pearson"]
     # Effects and noise of the same size: 1/2, and 8/9 for eight seeds; a little less over only ten ratings a point.
     assert limits["one_seed"] == pytest.approx(1 / 2, abs=0.06)
     assert limits["reliability"] == pytest.approx(8 / 9, abs=0.03)
     assert limits["ceiling"] == pytest.approx(np.sqrt(8 / 9), abs=0.02)
+
+
+def test_results_of_earlier_versions_are_read() -> None:
+    """Their "replay" was with the first epoch; names are those that everything else has now."""
+    result = {"rows": [{"method": "NH"}, {"method": "replay"}, {"method": "replay from epoch 2"}, {"method": "mine"}]}
+    told = with_present_names(result)
+    assert [row["method"] for row in told["rows"]] == ["nh", "replay with epoch 1", "replay", "mine"]
+    assert with_present_names(told) == told
+    for path in sorted((ROOT / "experiments" / "results").glob("fidelity_nations_*.json")):
+        table = frame(json.loads(path.read_text(encoding="utf-8")))
+        assert set(table["method"]) <= {*compared("triples"), "influence + cosine + replay"}

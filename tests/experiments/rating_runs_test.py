@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from experiments import fia_rq3
-from gr_tf import files
 from gr_tf.data.ratings import RatingSet
+from gr_tf.runs import files
 from tests.conftest import rating_lines
 from tests.experiments.binaries import kill_when, run_here, start_process
 
@@ -39,6 +39,8 @@ def test_rq1(
         assert pearson["r"] == pytest.approx(np.corrcoef(computed, observed)[0, 1])
         assert all(point["systems"][decay][0]["smallest_eigenvalue"] is not None for point in result["points"])
     assert set(result["agreement"]) == {"published", "trained"}
+    assert result["accuracy"] == files.read_json(tmp_path / "train" / "result.json")["quality"]
+    assert result["settings"]["decay"] == "published"
     assert (tmp_path / "rq1-random" / "scatter.png").read_bytes().startswith(b"\x89PNG")
 
     # The training is found again; the fewest related ratings come first.
@@ -164,7 +166,7 @@ def test_rq3_where_little_is_known(
     data.write_text("".join(f"u{user}\ti{(user + i) % 4}\t{1 + i}\n" for user in range(4) for i in range(2)))
     more = ("--training_steps=20", f"--run_dir={tmp_path / 'two'}")
     assert run_here(monkeypatch, "fia_rq3", *arguments, *more, "--title=i3") == 0
-    assert files.read_json(tmp_path / "two" / "train" / "result.json")["accuracy"]["test"]["rmse"] is None
+    assert files.read_json(tmp_path / "two" / "train" / "result.json")["quality"]["test"]["rmse"] is None
     data.write_text("".join(f"u{user}\ti{user}{i}\t{1 + i}\n" for user in range(8) for i in range(3)))
     more = ("--training_steps=20", f"--run_dir={tmp_path / 'three'}")
     assert run_here(monkeypatch, "fia_rq3", *arguments, *more, "--title=i10", "--user=u2") == 0
@@ -201,7 +203,7 @@ def test_overwriting_keeps_the_training(
         ("--weight_decay=nan", "weight_decay must be a number of at least 0"),
         ("--solver=lu", "--solver=lu"),
         ("--min_interactions=500", "no rating is left with at least 500"),
-        ("--split_seed=-1", "seed must be at least 0; got -1"),
+        ("--split_seed=-1", "seed must be from 0 to 2147483647; got -1"),
         ("--damping=-1", "damping must be a number of at least 0; got -1.0"),
         ("--num_points=15", "num_points must be at most the 14 test ratings; got 15"),
         ("--num_retrainings=0", "--num_retrainings=0"),

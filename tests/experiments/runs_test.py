@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import gr_table5
-from gr_tf import files
-from gr_tf.attribution.queries import ExplainedPrediction
 from gr_tf.data.triples import read_folder
+from gr_tf.evaluation import explained as explaining
+from gr_tf.evaluation import removal
 from gr_tf.evaluation.released import DEFECTS
-from gr_tf.stages import evaluate, explain, train
+from gr_tf.runs import files
+from gr_tf.tasks import stage as training
+from gr_tf.tasks.test_predictions import ExplainedPrediction
 from tests.experiments.binaries import kill_when, run_here, start_process
 
 TOY_FLAGS = ("--dim=4", "--num_negatives=3", "--epochs=3", "--learning_rate=0.03")
@@ -43,12 +44,12 @@ def test_three_steps_are_table_1(
     assert len(result["retrainings"]) == 6 * result["num_predictions"] == 6 * result["num_queries"]
     assert result["settings"]["checksums"]["train.txt"] == files.sha256(graph_folder / "train.txt")
     removals = files.read_json(whole / "evaluate" / "removals.json")
-    for row, removal in zip(result["retrainings"], removals, strict=True):
-        assert row["num_removed"] == len(removal["example_ids"])
+    for row, removed in zip(result["retrainings"], removals, strict=True):
+        assert row["num_removed"] == len(removed["example_ids"])
         assert row["pd"] == (round(row["p_after"], 5) < round(row["p_before"], 5))
         assert row["tc"] == (row["top1_after"] != row["tail"])
     explanations = pd.read_csv(whole / "explain" / "explanations.csv")
-    difference = explanations["p"] - explanations["p_rolled_back"]
+    difference = explanations["prediction"] - explanations["prediction_without"]
     np.testing.assert_allclose(explanations["influence"], difference, rtol=0, atol=1e-15)
     assert (whole / "table1" / "table.txt").read_text().startswith("Table 1, ")
     assert not (whole / "train" / "checkpoints").exists()
@@ -67,7 +68,9 @@ def test_one_question(
     assert run_here(monkeypatch, "gr_explain", run_dir, "--head=e1", "--relation=r2", "--tail=e5", "--k=3") == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("(e1, r2, ?) -> e5, p = 0.")
-    assert printed[2].split() == ["head", "relation", "tail", "influence", "p", "p_rolled_back", "example_id"]
+    assert printed[2].split() == [
+        *("head", "relation", "tail", "influence", "prediction", "prediction_without", "example_id")
+    ]
     assert len(printed) == 6
     assert not (tmp_path / "run" / "explain").exists()
 
@@ -122,12 +125,16 @@ def test_table_2(
     assert len(result["significance"]) == 12
     removals = files.read_json(tmp_path / "run" / "evaluate" / "removals.json")
     train = read_folder(graph_folder).train_frame
-    for row, removal in zip(result["retrainings"], removals, strict=True):
+    for row, removed in zip(result["retrainings"], removals, strict=True):
         if row["method"] in ("CRIAGE", "GR-O"):
-            assert set(train.loc[removal["example_ids"], "tail"]) <= {row["tail"]}
+            assert set(train.loc[removed["example_ids"], "tail"]) <= {row["tail"]}
         assert (row["p_predicted"] is None) == (row["num_removed"] != 1)
     assert run_here(monkeypatch, "gr_table2", *arguments[1:], "--loss=softmax") == 1
     assert "trained with the sigmoid loss; got 'softmax'" in capsys.readouterr().err
+    never = ("gr_table1", f"--run_dir={tmp_path / 'never'}", *arguments[1:])
+    assert run_here(monkeypatch, *never, "--methods=CRIAGE") == 1
+    assert "criage explains models trained with --loss=sigmoid" in capsys.readouterr().err
+    assert not (tmp_path / "never").exists()
 
 
 def test_released_defects(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, graph_folder: pathlib.Path) -> None:
@@ -156,18 +163,18 @@ def test_options_reach_their_stage(
     """Defects decide which predictions are evaluated, right_if which are drawn."""
     run = tmp_path / "run"
     assert run_here(monkeypatch, "gr_table1", *run_dir_and_data(tmp_path, graph_folder), "--ks=1") == 0
-    explained = explain.load(run, train.load(run))
+    explained = explaining.load(run, training.load(run))
     counts = [3, 1, 5, 0] + [2] * (len(explained.explanations) - 4)
     faked = [
         dataclasses.replace(e, influences=np.where(np.arange(len(e.influences)) < count, 1.0, -1.0))
         for e, count in zip(explained.explanations, counts, strict=True)
     ]
-    monkeypatch.setattr(explain, "load", lambda *_: dataclasses.replace(explained, explanations=faked))
+    monkeypatch.setattr(explaining, "load", lambda *_: dataclasses.replace(explained, explanations=faked))
     for defect, expected in (
         ("drop_single", [0, *range(2, len(counts))]),
         ("stop_at_empty", [0, 1, 2]),
     ):
-        stage = evaluate.run(run, methods=["GR"], ks=["1"], released_defects=[defect], jobs=1, overwrite=True)
+        stage = removal.evaluate(run, methods=["GR"], ks=["1"], released_defects=[defect], jobs=1, overwrite=True)
         assert [row["prediction"] for row in stage.result()["retrainings"]] == expected
 
     asked: list[str] = []
@@ -178,9 +185,8 @@ def test_options_reach_their_stage(
         asked.append(right_if)
         return predictions[:count]
 
-    for module in (explain, gr_table5):
-        monkeypatch.setattr(module, "balanced_sample", sample)
-    explain.run(run, 3, num_queries=2, right_if="any", overwrite=True)
+    monkeypatch.setattr(explaining, "balanced_sample", sample)
+    explaining.explain_run(run, 3, num_queries=2, right_if="any", overwrite=True)
     arguments = (*run_dir_and_data(tmp_path, graph_folder), "--num_queries=2", "--right_if=any")
     assert run_here(monkeypatch, "gr_table5", *arguments) == 0
     assert asked == ["any", "any"]
@@ -199,7 +205,8 @@ def test_tables_3_and_4(
     for row in result["ranking"]:
         for seed, value in enumerate(row["per_seed"]):
             trained = files.read_json(tmp_path / "run" / f"{row['model']}-seed{seed}" / "train" / "result.json")
-            assert {"metric": row["metric"], "value": value, "paper": None} in trained["test_ranking"]
+            assert value == 100 * trained["quality"]["test"][row["metric"]]
+            assert row["paper"] is None
 
 
 def test_table_5(
@@ -292,7 +299,9 @@ def test_stability(
     assert result["mean_rolled_back_difference"] < result["mean_difference"] < result["theorem_bound"]
 
 
-def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: pathlib.Path, graph_folder: pathlib.Path) -> None:
+def test_killed_and_resumed_is_the_same_to_the_bit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, graph_folder: pathlib.Path
+) -> None:
     """SIGKILL twice while training and twice while evaluating; the resumed run ends as an undisturbed one."""
     killed, straight = tmp_path / "killed", tmp_path / "straight"
     flags = (f"--data_dir={graph_folder}", "--dim=4", "--num_negatives=3", "--epochs=600", "--learning_rate=0.003")
@@ -312,10 +321,10 @@ def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: pathlib.Path, graph
     kill_when(lambda: retrainings() >= 3, *command)
     kill_when(lambda: retrainings() >= 20, *command)
     assert not (killed / "table1").exists()
-    for folder in (killed, straight):
-        process = start_process("gr_table1", f"--run_dir={folder}", *flags, "--jobs=1")
-        _, err = process.communicate(timeout=200)
-        assert process.returncode == 0, err
+    process = start_process("gr_table1", f"--run_dir={killed}", *flags, "--jobs=1")
+    assert run_here(monkeypatch, "gr_table1", f"--run_dir={straight}", *flags, "--jobs=1") == 0
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
     for name in ("train/parameters/manifest.json", "train/rollback/manifest.json", "explain/rankings/manifest.json"):
         assert (killed / name).read_bytes() == (straight / name).read_bytes()
     results = [files.read_json(folder / "table1" / "result.json") for folder in (killed, straight)]

@@ -2,19 +2,18 @@
 
 import dataclasses
 import pathlib
-import shutil
 
 import numpy as np
 import pytest
 
-from gr_tf import files
-from gr_tf.attribution.example_losses import SequenceLosses
 from gr_tf.attribution.tracin import TracIn
 from gr_tf.data.sequence_sources import load_sequences
 from gr_tf.data.sequences import SequenceSet, SequenceSplit
 from gr_tf.errors import InputError
-from gr_tf.stages import train_sequences
-from gr_tf.training.sequence_config import SequenceTrainConfig
+from gr_tf.runs import files
+from gr_tf.tasks import stage as training
+from gr_tf.tasks.sequences import SequenceLosses, SequenceTask
+from gr_tf.training.sequence_config import SequenceConfig
 from tests.conftest import rating_lines
 from tests.experiments.binaries import kill_when, run_here, start_process
 
@@ -28,7 +27,7 @@ TOY_FLAGS = (
     "--learning_rate=0.01",
 )
 SPLIT = SequenceSplit(min_interactions=4, window=5, order="time", test_share=0.2, valid_share=0.2)
-CONFIG = SequenceTrainConfig(dim=3, hidden=4, epochs=6, batch_size=16, kept_epochs=(2, 5))
+CONFIG = SequenceConfig(dim=3, hidden=4, epochs=6, batch_size=16, kept_epochs=(2, 5))
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +61,12 @@ def test_table_1(
     assert influences == sorted(influences, reverse=True)
     assert tested not in [item["title"] for item in (*row["proponents"], *row["opponents"])]
     # Sums over the sequences of a next item.
-    trained = train_sequences.load(tmp_path, sequences)
-    losses = SequenceLosses(trained.trainer.model, sequences)
-    tracin = TracIn(losses, trained.checkpoints(), trained.trainer.config.trained_layers)
+    trained = training.load(tmp_path, sequences)
+    losses = trained.task.losses()
+    tracin = TracIn(losses, trained.checkpoints(), losses.trained_layers)
+    assert len(trained.checkpoints()) == 2
     of_test = tracin.influences(
-        losses.batch(sequences.test.only(sequences.test.targets == sequences.target_of(tested)))
+        SequenceLosses.batch(sequences.test.only(sequences.test.targets == sequences.target_of(tested)))
     )
     first = sequences.train.targets == sequences.target_of(row["proponents"][0]["title"])
     assert row["proponents"][0]["influence"] == pytest.approx(of_test[first].sum(), rel=1e-4)
@@ -115,7 +115,7 @@ def test_removal(
     # Removing nothing is the training itself.
     trained = files.read_json(tmp_path / "seed-1" / "train" / "result.json")
     for part in ("test", "valid"):
-        assert result["trainings"]["1"][0][part] == trained["accuracy"][part]
+        assert result["trainings"]["1"][0][part] == trained["quality"][part]
     assert (tmp_path / "removal" / "removal.png").read_bytes().startswith(b"\x89PNG")
     # All of it is found again.
     assert run_here(monkeypatch, "tracin_removal", *arguments, "--removed=5,9") == 0
@@ -127,7 +127,7 @@ def test_removal(
     assert (tmp_path / "seed-1" / "removal" / "trainings.jsonl").read_text() == journal
     assert fewer["shared_with_opponents"]["0"]["opponents 9"] == 9
     assert run_here(monkeypatch, "tracin_removal", *arguments, "--removed=999") == 1
-    assert "below the number of training sequences; got 999" in capsys.readouterr().err
+    assert "removed must be from 1 to 117, below the training examples; got 999" in capsys.readouterr().err
 
 
 def test_removal_with_nothing_to_test_on(
@@ -142,32 +142,27 @@ def test_removal_with_nothing_to_test_on(
 
 
 def test_training_stage(tmp_path: pathlib.Path, toy_sequences: SequenceSet) -> None:
-    stage = train_sequences.run(toy_sequences, SPLIT, CONFIG, tmp_path)
-    result = stage.result()
-    assert result["kept_epochs"] == [2, 5]
+    result = training.train(SequenceTask(toy_sequences, CONFIG), tmp_path).result()
     assert result["epoch"] == result["epochs"] == 6
-    assert 0 < result["accuracy"]["test"]["mrr"] < 1
-    trained = train_sequences.load(tmp_path)
-    assert trained.trainer.sequences.checksum == toy_sequences.checksum
-    again = trained.trainer.run()
+    assert 0 < result["quality"]["test"]["mrr"] < 1
+    trained = training.load(tmp_path)
+    assert trained.task.dataset.checksum == toy_sequences.checksum
+    again = trained.task.train(kept_epochs=CONFIG.kept_epochs)
     for ours, want in zip(trained.parameters.arrays, again.parameters.arrays, strict=True):
         np.testing.assert_array_equal(ours, want)
+    assert list(trained.kept) == [2, 5]
     kept = trained.checkpoints()
     assert [checkpoint.learning_rate for checkpoint in kept] == [CONFIG.learning_rate] * 2
     for checkpoint, epoch in zip(kept, (2, 5), strict=True):
-        for ours, want in zip((checkpoint.table, *checkpoint.shared), again.kept[epoch].arrays, strict=True):
+        for ours, want in zip(checkpoint.parameters.arrays, again.kept[epoch].arrays, strict=True):
             np.testing.assert_array_equal(ours, want)
     # What goes wrong.
-    other = dataclasses.replace(toy_sequences, checksum="another")
+    other = dataclasses.replace(toy_sequences, train=toy_sequences.train.only(slice(50)))
     with pytest.raises(InputError, match="was trained on other data than"):
-        train_sequences.load(tmp_path, other)
-    shutil.rmtree(tmp_path / "train" / "epochs")
-    with pytest.raises(InputError, match=r"epoch-0002: the checkpoint is missing or damaged"):
-        trained.checkpoints()
-    none = tmp_path / "none"
-    train_sequences.run(toy_sequences, SPLIT, dataclasses.replace(CONFIG, kept_epochs=()), none)
-    with pytest.raises(InputError, match="no epoch was kept up to epoch 6"):
-        train_sequences.load(none, toy_sequences).checkpoints()
+        training.load(tmp_path, other)
+    (tmp_path / "train" / "parameters" / "kept-2.table.npy").unlink()
+    with pytest.raises(InputError, match=r"kept-2.table.npy: no such file, but manifest.json lists it"):
+        training.load(tmp_path, toy_sequences)
 
 
 def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: pathlib.Path, choices: pathlib.Path) -> None:

@@ -6,10 +6,11 @@ import tensorflow as tf
 
 from gr_tf.data.known_tails import KnownTails
 from gr_tf.data.triples import Query
-from gr_tf.models.base import FactorModel
 from gr_tf.models.complex import ComplEx
 from gr_tf.models.distmult import DistMult
-from gr_tf.models.prediction import NO_TAIL, predict_top, tail_probability
+from gr_tf.models.factor_model import FactorModel
+from gr_tf.models.knowledge_graph_models import MODELS
+from gr_tf.models.prediction import NO_TAIL, predict_top, tail_probabilities
 from gr_tf.models.ranking import RankingMetrics, filtered_ranks
 
 MODEL = DistMult(num_entities=7, num_relations=3, dim=5)
@@ -22,12 +23,12 @@ def table() -> np.ndarray:
 
 def test_initial_values_are_uniform_and_the_same_in_both_precisions() -> None:
     model = DistMult(num_entities=400, num_relations=100, dim=20)
-    table = model.initial_table(3, "float64")
+    table = model.initial_parameters(3, "float64").table
     assert np.abs(table).max() <= 0.05
     # The standard deviation of uniform(-0.05, 0.05); 10,000 draws give it to about 1%.
     assert table.std() == pytest.approx(0.1 / np.sqrt(12), rel=0.02)
-    np.testing.assert_array_equal(model.initial_table(3, "float32"), table.astype(np.float32))
-    assert not np.array_equal(model.initial_table(4, "float64"), table)
+    np.testing.assert_array_equal(model.initial_parameters(3, "float32").table, table.astype(np.float32))
+    assert not np.array_equal(model.initial_parameters(4, "float64").table, table)
 
 
 def test_scoring_all_tails_is_scoring_each_triple(table: np.ndarray) -> None:
@@ -41,14 +42,35 @@ def test_scoring_all_tails_is_scoring_each_triple(table: np.ndarray) -> None:
             assert one == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("model", [MODEL, ComplEx(7, 3, 4)], ids=["distmult", "complex"])
-def test_score_gradient_norms(model: FactorModel) -> None:
-    rows = tf.constant(np.random.default_rng(2).normal(size=(3, model.width)))
+@pytest.mark.parametrize("model", [model(7, 3, 4) for model in MODELS.values()], ids=list(MODELS))
+def test_all_is_derived_from_the_score(model: FactorModel) -> None:
+    """Whatever a model computes in a way of its own is what its score says."""
+    generator = np.random.default_rng(2)
+    head, relation = (tf.constant(generator.normal(size=model.width)) for _ in range(2))
+    tails, deltas = (tf.constant(generator.normal(size=(6, model.width))) for _ in range(2))
+    each = tf.stack([model.score(head, relation, tail) for tail in tails])
+    np.testing.assert_allclose(model.score(head, relation, tails), each, rtol=1e-12)
+    np.testing.assert_allclose(model.scores_of_one(head, relation, tails), each, rtol=1e-12)
+    np.testing.assert_allclose(model.scores(head[None], relation[None], tails)[0], each, rtol=1e-12)
+    lost = each - model.score(head, relation, tails - deltas)
+    np.testing.assert_allclose(model.lost_score(head, relation, tails, deltas), lost, rtol=1e-10)
+
+    errors = tf.constant(generator.normal(size=6))
+    rows = [head, relation, tails]
     with tf.GradientTape() as tape:
         tape.watch(rows)
-        score = model.score(rows[0], rows[1], rows[2])
-    norms = np.linalg.norm(tape.gradient(score, rows), axis=1)
-    np.testing.assert_allclose(np.sort(model.score_gradient_norms(*rows)), np.sort(norms), rtol=1e-12)
+        total = tf.reduce_sum(errors * model.score(*rows))
+    wanted = tape.gradient(total, rows)
+    of_head, of_relation, slopes = model.candidate_gradients(head, relation, tails, errors)
+    for ours, want in zip((of_head, of_relation, errors[:, None] * slopes), wanted, strict=True):
+        np.testing.assert_allclose(ours, want, rtol=1e-10, atol=1e-12)
+
+    three = tf.stack([head, relation, tails[0]])
+    with tf.GradientTape() as tape:
+        tape.watch(three)
+        score = model.score(three[0], three[1], three[2])
+    norms = np.linalg.norm(tape.gradient(score, three), axis=1)
+    np.testing.assert_allclose(np.sort(model.score_gradient_norms(*three)), np.sort(norms), rtol=1e-12)
 
 
 def test_top_prediction_skips_known_tails(table: np.ndarray) -> None:
@@ -60,7 +82,9 @@ def test_top_prediction_skips_known_tails(table: np.ndarray) -> None:
     assert top.tails[0] == order[2]
     probability = np.exp(scores[order[2]]) / np.exp(scores).sum()
     assert top.probabilities[0] == pytest.approx(probability, rel=1e-12)
-    assert tail_probability(MODEL, table, Query(1, 2, int(order[2]))) == pytest.approx(probability, rel=1e-12)
+    queries = [Query(1, 2, int(order[2])), Query(1, 2, int(order[0]))]
+    both = np.exp(scores[order[[2, 0]]]) / np.exp(scores).sum()
+    np.testing.assert_allclose(tail_probabilities(MODEL, table, queries), both, rtol=1e-12)
 
 
 def test_nothing_left_to_predict_is_told(table: np.ndarray) -> None:

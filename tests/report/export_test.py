@@ -8,8 +8,6 @@ import pytest
 
 from gr_tf.errors import InputError
 from gr_tf.report.export import Embeddings, export, read_checkpoint
-from gr_tf.stages import train
-from tests.experiments.binaries import run_here
 
 
 def test_what_is_written(tmp_path: pathlib.Path) -> None:
@@ -37,17 +35,3 @@ def test_what_is_written(tmp_path: pathlib.Path) -> None:
     assert 'metadata_path: "relations_metadata.tsv"' in config
     with pytest.raises(InputError, match="the checkpoint is missing or damaged"):
         read_checkpoint(tmp_path / "none")
-
-
-def test_the_binary(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
-) -> None:
-    run_dir = tmp_path / "run"
-    assert run_here(monkeypatch, "gr_train", "--epochs=1", f"--run_dir={run_dir}") == 0
-    assert run_here(monkeypatch, "export", f"--run_dir={run_dir}") == 0
-    assert "14 entities of 10 numbers, 55 relations of 10 numbers" in capsys.readouterr().out
-    trained = train.load(run_dir)
-    read = read_checkpoint(run_dir / "export" / "checkpoint")
-    np.testing.assert_array_equal(np.concatenate([read["entities"], read["relations"]]), trained.table)
-    assert run_here(monkeypatch, "export", f"--run_dir={tmp_path / 'none'}") == 1
-    assert "has no finished training" in capsys.readouterr().err

@@ -7,10 +7,12 @@ import numpy as np
 from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrowPatch
 
-from gr_tf.attribution.triple_explanation import TripleExplanation
+from gr_tf.attribution.base import Explanation
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.report import figures
 from gr_tf.report.explanation_graph import explanation_graph
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.triple_config import TripleConfig
 
 
 def test_scatter(tmp_path: pathlib.Path) -> None:
@@ -43,8 +45,8 @@ def test_explanation_graph(toy: TripleSet, tmp_path: pathlib.Path) -> None:
     labeled = dataclasses.replace(toy, labels={"e0": "same label", "e1": "same label", "r0": "a relation"})
     example_ids = np.array([3, 4, 11, 0, 1, 20])
     influences = np.array([0.3, 0.2, 0.1, 0.05, 0.0, -0.2])
-    explanation = TripleExplanation(Query(0, 0, 1), example_ids, influences, 0.5, 0.5 - influences, labeled)
-    figure = explanation_graph(explanation)
+    explanation = Explanation(Query(0, 0, 1), example_ids, influences, 0.5, 0.5 - influences, labeled)
+    figure = explanation_graph(explanation, TripleTask(labeled, TripleConfig()))
     texts = [text.get_text() for text in figure.axes[0].texts]
     for influence in influences:
         assert sum(text.endswith(f"\n{influence:+.3f}") for text in texts) >= 1

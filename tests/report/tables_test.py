@@ -1,5 +1,6 @@
 """Tables: our figures beside the paper's."""
 
+import dataclasses
 import pathlib
 
 import pandas as pd
@@ -9,19 +10,18 @@ from tensorflow.core.util import event_pb2
 from tensorflow.python.lib.io import tf_record
 
 from gr_tf.evaluation.roar import Score
-from gr_tf.report.progress import progress
 from gr_tf.report.published import TABLE_1, ranking_figures, removal_figures
 from gr_tf.report.tables import as_markdown, as_text, ranking_frame, ranking_rows, removal_frame, removal_rows
-from gr_tf.report.tensorboard import EpochCurves
-from gr_tf.training.trainer import EpochMetrics
+from gr_tf.runs.curves import Curves
+from gr_tf.runs.progress import progress
 
 SCORE = Score("GR", "1", 143, 1.0, 93.0, (87.6, 96.2), 37.8, (30.2, 45.9))
 
 
 def test_paper_stands_beside_ours() -> None:
-    frame = removal_frame(removal_rows([SCORE], removal_figures("nations", "distmult", "softmax")))
+    frame = removal_frame(removal_rows([dataclasses.asdict(SCORE)], removal_figures("nations", "distmult", "softmax")))
     assert frame.iloc[0].tolist() == ["GR-1", "1.0", "93.0 [88, 96]", "93", "37.8 [30, 46]", "38", 143]
-    unknown = removal_frame(removal_rows([SCORE], removal_figures(None, "distmult", "softmax")))
+    unknown = removal_frame(removal_rows([dataclasses.asdict(SCORE)], removal_figures(None, "distmult", "softmax")))
     assert unknown.iloc[0]["paper PD%"] == "-"
     assert "GR-1" in as_text(frame)
     assert as_markdown(pd.DataFrame({"a": ["|x|"]})).splitlines()[2] == "| \\|x\\| |"
@@ -47,14 +47,15 @@ def test_progress_prints_plain_lines_off_a_terminal(capsys: pytest.CaptureFixtur
 
 
 def test_curves(tmp_path: pathlib.Path) -> None:
-    EpochCurves(tmp_path)(EpochMetrics(epoch=2, loss=0.5, lipschitz=3.0, validation_mrr=0.25))
+    with Curves(tmp_path) as curves:
+        curves.add(2, {"train/loss": 0.5, "validation/mrr": 0.25})
     (path,) = tmp_path.iterdir()
     values = {}
     for record in tf_record.tf_record_iterator(str(path)):
         event = event_pb2.Event.FromString(record)
         for value in event.summary.value:
             values[value.tag] = (event.step, float(tf.make_ndarray(value.tensor)))
-    assert values == {"train/loss": (2, 0.5), "train/lipschitz": (2, 3.0), "validation/filtered_mrr": (2, 0.25)}
+    assert values == {"train/loss": (2, 0.5), "validation/mrr": (2, 0.25)}
 
 
 def test_published_figures_are_the_specs() -> None:

@@ -1,0 +1,196 @@
+"""The registry of methods: what each is called, what it serves, needs and costs.
+
+A method is one file of this package, with its entry; nothing else lists the methods. Commands, evaluations, tests
+and documents read METHODS.
+"""
+
+import dataclasses
+import importlib
+import os
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gr_tf import attribution
+from gr_tf.attribution.base import Explainer
+from gr_tf.errors import InputError
+from gr_tf.settings import Settings
+from gr_tf.tasks.task import Task
+from gr_tf.tasks.trained import Trained
+
+# Makes an explainer of a trained model, with settings of the method.
+Make = Callable[..., Explainer[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What a method takes on a task, about.
+
+    Attributes:
+        memory: bytes.
+        seconds: of one core, before the first answer; None: not worth telling.
+    """
+
+    memory: float
+    seconds: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """One method for one kind of data, or several.
+
+    Attributes:
+        name: in commands and tables.
+        kinds: of data that it serves.
+        needs: of a training: "deltas" (what each example changed), "checkpoints" (kept epochs, if there are any),
+            "gradients", "hessian", "steps" (that can be replayed), "nothing".
+        unit: of an influence: what a positive one of 1 means.
+        title: a sentence for people, after the method's name.
+        estimates: whether an influence estimates how much the prediction falls without the example.
+        make: see Make.
+        cost: of a task; None: small whatever the data.
+        instead: what would do where it is too large, such as a flag and its value.
+        check: refuses tasks of its kinds that it does not serve, with an InputError.
+        settings: its default settings, which `make` takes as an argument of this name; None: it has none.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    needs: str
+    unit: str
+    title: str
+    make: Make
+    estimates: bool = False
+    cost: Callable[[Task[Any]], Cost] | None = None
+    instead: str = "--method=nh"
+    check: Callable[[Task[Any]], None] = lambda task: None
+    settings: Settings | None = None
+
+
+METHODS: dict[str, dict[str, Method]] = {}
+# The most patience that is taken for granted.
+MOST_SECONDS = 600
+
+
+def register(
+    name: str,
+    *,
+    kinds: Sequence[str],
+    needs: str,
+    unit: str,
+    title: str,
+    estimates: bool = False,
+    cost: Callable[[Task[Any]], Cost] | None = None,
+    instead: str = "--method=nh",
+    check: Callable[[Task[Any]], None] = lambda task: None,
+    settings: Settings | None = None,
+) -> Callable[[Make], Make]:
+    """Puts what follows, an Explainer class or a function that makes one, into METHODS; see Method."""
+
+    def registered(make: Make) -> Make:
+        method = Method(name, tuple(kinds), needs, unit, title, make, estimates, cost, instead, check, settings)
+        for kind in kinds:
+            if name in METHODS.setdefault(kind, {}):
+                raise ValueError(f"method {name!r} is registered twice for {kind}.")
+            METHODS[kind][name] = method
+        return make
+
+    return registered
+
+
+# The first is what is asked where nothing else is said.
+_FIRST = {"triples": "gr", "ratings": "fia", "sequences": "tracin", "keras": "tracin"}
+
+
+def methods_of(kind: str) -> Mapping[str, Method]:
+    """The methods for a kind of data by name; the first is the default."""
+    _load_all()
+    found = METHODS.get(kind, {})
+    first = _FIRST.get(kind)
+    return {name: found[name] for name in sorted(found, key=lambda name: (name != first, name == "nh", name))}
+
+
+def method_of(kind: str, name: str | None) -> Method:
+    """The method of a name; None: the default.
+
+    Raises:
+        InputError: if there is none of this name for the kind.
+    """
+    methods = methods_of(kind)
+    if name is None:
+        return next(iter(methods.values()))
+    if name not in methods:
+        raise InputError(f"method must be one of {', '.join(methods)} for {kind}; got {name!r}.")
+    return methods[name]
+
+
+def check_task(method: Method, task: Task[Any]) -> None:
+    """Refuses a method that does not serve a task or is too large for it, before anything is trained or explained.
+
+    Raises:
+        InputError: naming what it serves; see also check_size.
+    """
+    method.check(task)
+    check_size(method, task)
+
+
+def check_size(method: Method, task: Task[Any]) -> None:
+    """Refuses a method that is too large for a task.
+
+    Raises:
+        InputError: naming the limit, the estimate, and what would do.
+    """
+    if method.cost is None:
+        return
+    cost, free = method.cost(task), available_memory()
+    told = f"method {method.name!r} would need about {_bytes(cost.memory)}"
+    if cost.seconds is not None:
+        told += f" and {_duration(cost.seconds)}"
+    told += f" on this data ({task.num_examples:,} examples)"
+    if cost.memory > free:
+        raise InputError(f"{told}; {_bytes(free)} of memory are free: use {method.instead}.")
+    if cost.seconds is not None and cost.seconds > MOST_SECONDS:
+        raise InputError(f"{told}; the limit is {_duration(MOST_SECONDS)}: use {method.instead}.")
+
+
+def explainer(trained: Trained, name: str | None = None, **settings: Any) -> Explainer[Any]:
+    """An explainer of a trained model.
+
+    Args:
+        trained: the model.
+        name: of the method; None: the default of the model's kind.
+        settings: of the method, by its maker's arguments.
+
+    Raises:
+        InputError: if there is no such method for the kind, the model was not trained for it, or it is too large.
+    """
+    method = method_of(trained.task.kind, name)
+    check_task(method, trained.task)
+    made: Explainer[Any] = method.make(trained, **settings)
+    return made
+
+
+def available_memory() -> float:
+    """Bytes that may still be used, about."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return 1024.0 * int(line.split()[1])
+    except OSError:
+        pass
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) / 2
+
+
+def _load_all() -> None:
+    """Imports every file of the package, so that each puts its methods into METHODS."""
+    for module in pkgutil.iter_modules(attribution.__path__):
+        importlib.import_module(f"{attribution.__name__}.{module.name}")
+
+
+def _bytes(count: float) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} s"

@@ -1,0 +1,1 @@
+"""The program `gr_tf`: the only place in the package with flags."""

@@ -1,0 +1,75 @@
+"""How every program starts: flags, and errors in one line."""
+
+import pathlib
+import sys
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from absl import app, flags, logging
+
+from gr_tf.errors import InputError, TrainingError
+from gr_tf.runs import engine
+
+Returned = TypeVar("Returned")
+
+
+def start(
+    main: Callable[[], None],
+    defaults: Mapping[str, Any] = types.MappingProxyType({}),
+    *,
+    argv: Sequence[str] | None = None,
+    load: bool = True,
+    program: str | None = None,
+) -> None:
+    """Parses the flags and calls `main`; a user's mistake ends in one line and exit status 1.
+
+    Args:
+        main: the program's work.
+        defaults: of flags, where the program's differ from the flag's.
+        argv: the program's name and its arguments; default: the process's.
+        load: load TensorFlow before `main`; else `main` calls engine.start_quietly when it has looked for mistakes.
+        program: what errors are signed with; default: the name of the process's program.
+    """
+    program = program or pathlib.Path(sys.argv[0]).stem
+    for name, value in defaults.items():
+        flags.FLAGS.set_default(name, value)
+
+    def checked(rest: Sequence[str]) -> None:
+        if len(rest) > 1:
+            raise app.UsageError(f"unexpected argument {rest[1]!r}.")
+        if not flags.FLAGS["verbosity"].present:
+            # TensorFlow tells how long it took to write a checkpoint.
+            logging.set_verbosity(logging.WARNING)
+        if load:
+            engine.start_quietly()
+        main()
+
+    for stream in (sys.stdout, sys.stderr):
+        # Names may have letters that the terminal's encoding lacks.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app.run(
+            lambda rest: one_line_errors(program, lambda: checked(rest)),
+            argv=None if argv is None else list(argv),
+            flags_parser=lambda args: one_line_errors(program, lambda: flags.FLAGS(args)),
+        )
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command, without --overwrite, continues where it stopped.", file=sys.stderr)
+        sys.exit(130)
+
+
+def one_line_errors(program: str, call: Callable[[], Returned]) -> Returned:
+    """Calls; a user's mistake is told in one line, and the process ends with exit status 1."""
+    try:
+        return call()
+    except (InputError, TrainingError, app.UsageError, flags.Error) as error:
+        _fail(program, str(error))
+    except OSError as error:
+        _fail(program, f"{error.filename or 'a file'}: {error.strerror or error}.")
+
+
+def _fail(program: str, message: str) -> NoReturn:
+    print(f"{program}: error: {' '.join(message.splitlines())}", file=sys.stderr)
+    sys.exit(1)

@@ -1,0 +1,128 @@
+"""Flags made from settings' classes: a setting is described once, in the docstring of its class."""
+
+import functools
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from absl import flags
+
+from gr_tf.errors import InputError
+from gr_tf.settings import Settings, described, kind_of
+
+_DEFINE: dict[type, Callable[..., Any]] = {
+    bool: flags.DEFINE_bool,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+    tuple: flags.DEFINE_list,
+}
+
+
+def define(configs: Mapping[str, type[Settings]], leave_out: Collection[str] = (), *, defaults: bool = True) -> None:
+    """Defines a flag for every setting of some classes; a flag that several have is one, with all their texts.
+
+    Without a flag, a setting is the dataset's or the class's own.
+
+    Args:
+        configs: classes by what they are of, for people, such as "triples"; "" where it needs no telling.
+        leave_out: names of flags that are defined elsewhere, or not wanted.
+        defaults: tell the classes' own.
+    """
+    texts: dict[str, dict[str, list[str]]] = {}
+    makers: dict[str, tuple[type, list[str]]] = {}
+    for what, config in configs.items():
+        descriptions = described(config)
+        for setting, text in descriptions.items():
+            name = config.flag_of(setting)
+            if name in leave_out:
+                continue
+            if name in flags.FLAGS:
+                _also_take(name, config.choices.get(setting, ()))
+                continue
+            default = getattr(config, setting, None)
+            told = f"{text} Default: {_told(default)}." if defaults and default is not None else text
+            texts.setdefault(name, {}).setdefault(told, []).append(what)
+            kind, choices = makers.setdefault(name, (kind_of(config, setting), []))
+            choices += [choice for choice in config.choices.get(setting, ()) if choice not in choices]
+    for name, (kind, choices) in makers.items():
+        help_text = " ".join(
+            text if len(texts[name]) == 1 or not all(whats) else f"Of {' and '.join(whats)}: {text}"
+            for text, whats in texts[name].items()
+        )
+        if choices:
+            flags.DEFINE_enum(name, None, choices, help_text, module_name=__name__)
+        else:
+            _DEFINE[kind](name, None, help_text, module_name=__name__)
+        _defined().append(name)
+
+
+def asked(config: type[Settings]) -> dict[str, Any]:
+    """The settings of a class whose flags were given.
+
+    Raises:
+        InputError: if a list has something else than whole numbers in it.
+    """
+    found = {}
+    for setting in described(config):
+        name = config.flag_of(setting)
+        value = flags.FLAGS[name].value if name in flags.FLAGS else None
+        if value is not None:
+            found[setting] = whole_numbers(name, value) if kind_of(config, setting) is tuple else value
+    return found
+
+
+def whole_numbers(name: str, texts: Collection[str]) -> tuple[int, ...]:
+    """A flag's list of whole numbers.
+
+    Raises:
+        InputError: if one is not.
+    """
+    try:
+        return tuple(int(text) for text in texts)
+    except ValueError:
+        raise InputError(f"{name} must be whole numbers; got {','.join(texts)!r}.") from None
+
+
+def refuse_flags(config: type[Settings], why: str, unless: Collection[type[Settings]] = ()) -> None:
+    """Refuses the flags of a class of settings, but for those that other classes have too.
+
+    Raises:
+        InputError: naming a flag that was given.
+    """
+    shared = {other.flag_of(setting) for other in unless for setting in other.names()}
+    for name in map(config.flag_of, config.names()):
+        if name not in shared and name in flags.FLAGS and flags.FLAGS[name].present:
+            raise InputError(f"--{name} {why}")
+
+
+def by_kinds(classes: Mapping[str, Collection[type[Settings]]]) -> dict[tuple[str, ...], list[str]]:
+    """The flags of classes of settings, grouped by all the kinds that have them.
+
+    Args:
+        classes: by kind.
+    """
+    kinds: dict[str, list[str]] = {}
+    for kind, configs in classes.items():
+        for name in dict.fromkeys(config.flag_of(setting) for config in configs for setting in config.names()):
+            kinds.setdefault(name, []).append(kind)
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name, having in kinds.items():
+        groups.setdefault(tuple(having), []).append(name)
+    return groups
+
+
+def _also_take(name: str, choices: Collection[str]) -> None:
+    """Lets a flag that another program of this process defined take more choices; the settings check their own."""
+    parser: Any = flags.FLAGS[name].parser
+    if name in _defined() and isinstance(parser, flags.EnumParser):
+        parser.enum_values.extend(choice for choice in choices if choice not in parser.enum_values)
+
+
+@functools.cache
+def _defined() -> list[str]:
+    """Names of the flags that were made from settings."""
+    return []
+
+
+def _told(default: Any) -> str:
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)

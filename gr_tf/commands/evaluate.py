@@ -1,0 +1,63 @@
+"""Removes what explanations name, trains again, and tells which method names what the predictions depend on.
+
+gr_tf evaluate --run_dir=runs/mine
+gr_tf evaluate --dataset=nations --methods=nh,gr,tracin --ks=1,10,ALL --num_queries=0
+
+Trains first, unless the run's folder has a training already. A method is good if without what it names many predictions
+fall (PD) and another answer is the best (TC), compared with random neighbours (nh).
+"""
+
+from gr_tf.attribution.methods import method_of
+from gr_tf.commands import help_text, open_flags, removal_flags, run_flags
+from gr_tf.commands.retraining_flag import RETRAINING_STEPS
+from gr_tf.evaluation import removal
+from gr_tf.evaluation.roar import parse_ks
+from gr_tf.report.tables import as_text, removal_frame
+
+_DEFAULT_NUM_QUERIES = 20
+
+
+def sections() -> list[help_text.Section]:
+    """For --help."""
+    own = (
+        removal_flags.METHODS,
+        removal_flags.K_LIST,
+        removal_flags.NUM_QUERIES,
+        removal_flags.QUERY_SEED,
+        removal_flags.RIGHT_IF_FLAG,
+        removal_flags.NH_SEED,
+        RETRAINING_STEPS,
+        run_flags.JOBS,
+    )
+    return [("What to compare", [flag.name for flag in own]), *open_flags.sections()]
+
+
+def more_help() -> str:
+    """For --help."""
+    return open_flags.methods_table()
+
+
+def main() -> None:
+    """Evaluates."""
+    kind = open_flags.kind(overwrites=True)
+    names = [name.lower() for name in removal_flags.METHODS.value or ["nh", method_of(kind, None).name]]
+    methods = [method_of(kind, name) for name in names]
+    parse_ks(removal_flags.K_LIST.value)
+    _, run_dir = open_flags.open_trained(kind, methods)
+    count = removal_flags.NUM_QUERIES.value
+    stage = removal.evaluate_run(
+        run_dir,
+        methods=names,
+        ks=removal_flags.K_LIST.value,
+        jobs=run_flags.JOBS.value,
+        num_queries=_DEFAULT_NUM_QUERIES if count is None else count or None,
+        query_seed=removal_flags.QUERY_SEED.value,
+        right_if=removal_flags.RIGHT_IF_FLAG.value,
+        nh_seed=removal_flags.NH_SEED.value,
+        length=RETRAINING_STEPS.value,
+        overwrite=run_flags.OVERWRITE.value,
+        reuse=True,
+    )
+    result = stage.result()
+    print(as_text(removal_frame(result["table"])))
+    print(f"{result['num_queries']} predictions, {len(result['retrainings'])} retrainings. Written to {stage.path}.")

@@ -1,0 +1,164 @@
+"""Asks a model of your own data why it predicts something, and whether the answer is true.
+
+gr_tf explain --data_dir=my/folder --query="poland,ngoorgs3,?" --verify
+gr_tf explain --data_dir=my/ratings --query='u17,"Toy Story (1995)"' --k=5
+gr_tf explain --data_dir=my/ratings --kind=sequences --query="u17,?"
+
+Trains first, unless the run's folder has a training already. Triples: train.csv, .tsv or .parquet with columns head,
+relation, tail. Ratings: ratings.csv with columns user, item, rating. Sequences: sequences.csv with columns user, item
+and perhaps time, or sequences.txt with a line a user: the user and the items, tabs between them.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Sequence
+
+import pandas as pd
+from absl import flags
+
+from gr_tf.asking.answer import Answer, parse_question, signed
+from gr_tf.asking.asker import Asker
+from gr_tf.asking.check import Check, check_frame, conclusion
+from gr_tf.asking.minimal import found_sets, minimal_sets, refuse_unless_top, refuse_without_alternatives
+from gr_tf.asking.page import Found, page
+from gr_tf.attribution.base import checked_k
+from gr_tf.attribution.methods import Method, method_of
+from gr_tf.commands import help_text, k_flag, open_flags, run_flags
+from gr_tf.commands.retraining_flag import RETRAINING_STEPS
+from gr_tf.errors import InputError
+from gr_tf.report.tables import as_text
+from gr_tf.runs import files
+from gr_tf.tasks.kinds import KINDS
+
+_QUERY = flags.DEFINE_string(
+    "query",
+    None,
+    f"The question. {' '.join(f'Of {kind}: ' + ','.join(task.parts) + '.' for kind, task in KINDS.items())}",
+)
+_METHOD = flags.DEFINE_string("method", None, "A method for the kind of the data, see above. Default: the first.")
+_TRAININGS = flags.DEFINE_integer(
+    "trainings", 1, "Average the explanation over so many trainings, and say which signs are certain.", lower_bound=1
+)
+_OUTPUT = flags.DEFINE_enum("output", "text", ["text", "json", "csv"], "How to print the answer.")
+_VERIFY = flags.DEFINE_bool(
+    "verify", False, "Train again without the first example, and without all of the first k, and show what changed."
+)
+_VERIFY_SEEDS = flags.DEFINE_integer("verify_seeds", 1, "--verify over so many seeds, with an interval.", lower_bound=1)
+_REPORT = flags.DEFINE_string("report", None, "Write the answer as one HTML page to this file.")
+_MINIMAL = flags.DEFINE_bool(
+    "minimal", False, "Search the fewest examples without which the prediction changes, and that alone uphold it."
+)
+_MOST = flags.DEFINE_integer(
+    "most_retrainings", 100, "--minimal with so many for each of its two searches.", lower_bound=1
+)
+
+
+def sections() -> list[help_text.Section]:
+    """For --help."""
+    asked = (_QUERY, _METHOD, k_flag.K, _TRAININGS)
+    checked = (_VERIFY, _VERIFY_SEEDS, _MINIMAL, _MOST, RETRAINING_STEPS, run_flags.JOBS)
+    told = (("The question", asked), ("The check", checked), ("The output", (_OUTPUT, _REPORT)))
+    return [*((title, [flag.name for flag in some]) for title, some in told), *open_flags.sections()]
+
+
+def more_help() -> str:
+    """For --help."""
+    return open_flags.methods_table()
+
+
+def main() -> None:
+    """Explains."""
+    is_text, report = _OUTPUT.value == "text", None if _REPORT.value is None else pathlib.Path(_REPORT.value)
+    verify = _VERIFY.value or bool(flags.FLAGS["verify_seeds"].present)
+    search = _MINIMAL.value or bool(flags.FLAGS["most_retrainings"].present)
+    kind = open_flags.kind()
+    method = method_of(kind, _METHOD.value)
+    question = _question(kind, report, verify or search, search)
+    trained, _ = open_flags.open_trained(kind, [method])
+    asker = Asker(trained, **open_flags.ask_settings(kind))
+    answer = asker.answer(question, method.name, k_flag.K.value, _TRAININGS.value)
+    if search:
+        refuse_unless_top(asker, answer)
+    if is_text:
+        _print_answer(answer, method)
+    checks: Sequence[Check] = ()
+    if verify and len(answer.supporting_ids):
+        checks = asker.check(answer, _VERIFY_SEEDS.value, run_flags.JOBS.value)
+        if is_text:
+            _print_checks(checks)
+    elif verify:
+        print("Nothing supports the prediction, so that there is nothing to remove and verify.", file=sys.stderr)
+    minimal, found = None, []
+    if search:
+        minimal = minimal_sets(asker, answer, most=_MOST.value, jobs=run_flags.JOBS.value)
+        found = found_sets(asker, answer, minimal)
+        if is_text:
+            _print_minimal(found)
+    if report is not None:
+        files.write_text(report, page(answer, method.title, asker.drawing(answer), asker.facts(), checks, found))
+        print(f"Written to {report}.", file=sys.stderr)
+    if _OUTPUT.value == "csv":
+        print(answer.frame.to_csv(index=False), end="")
+    elif _OUTPUT.value == "json":
+        told = {**answer.to_dict(), "checks": [check.to_dict() for check in checks], "model": asker.facts()}
+        if minimal is not None:
+            told["minimal"] = dataclasses.asdict(minimal)
+        print(json.dumps(told, indent=1, ensure_ascii=False))
+
+
+def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: bool) -> str:
+    """What is asked, after a look for all mistakes that can be told before any training.
+
+    Raises:
+        InputError: naming the flag.
+    """
+    question, task = _QUERY.value, KINDS[kind]
+    if question is None:
+        raise InputError(f"ask something with --query={','.join(task.parts)}.")
+    task.check_parts(parse_question(question))
+    checked_k(k_flag.K.value)
+    if searches:
+        refuse_without_alternatives(task.has_alternatives)
+    if retrains and _OUTPUT.value == "csv" and report is None:
+        raise InputError(
+            "--output=csv has no place for what --verify and --minimal find: ask for text, json or --report."
+        )
+    if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        if report.is_dir() or not os.access(report.parent, os.W_OK):
+            raise InputError(f"{report}: cannot be written.")
+    return question
+
+
+def _print_answer(answer: Answer, method: Method) -> None:
+    question = ", ".join(answer.asked)
+    if answer.alternatives:
+        print(f"({question}): the most probable that are not known already")
+        for alternative in answer.alternatives:
+            print(f"  {alternative.probability:.4f}  {alternative.name}")
+    else:
+        print(f"({question}): {answer.value:.4f} {answer.unit}")
+    averaged = f" Means over {answer.trainings} trainings." if answer.trainings > 1 else ""
+    print(f"\nWhy {answer.predicted}? {method.title}.{averaged}")
+    for warning in answer.warnings:
+        print(f"Warning: {warning}.")
+    for title, examples in (("supports it", answer.proponents), ("speaks against it", answer.opponents)):
+        shown = examples.assign(influence=examples.influence.map(signed))
+        if "standard error" in shown:
+            shown["standard error"] = shown["standard error"].map("{:.4f}".format)
+        print(f"\nWhat {title} most:\n{as_text(shown)}" if len(examples) else f"\nNothing {title}.")
+
+
+def _print_checks(checks: Sequence[Check]) -> None:
+    print(f"\nIs it true? Trained again without them:\n{as_text(check_frame(checks))}")
+    print(conclusion(checks))
+
+
+def _print_minimal(found: Sequence[Found]) -> None:
+    for part in found:
+        print(f"\n{part.title}. {part.text}")
+        if part.rows:
+            print(as_text(pd.DataFrame(part.rows, columns=list(part.columns))))

@@ -1,0 +1,44 @@
+"""Writes a trained model's embeddings for other programs: numpy, TensorBoard's projector, tf.train.
+
+gr_tf export --run_dir=runs/mine --output_dir=runs/mine/export
+tensorboard --logdir=runs/mine/export
+"""
+
+import pathlib
+
+from absl import flags
+
+from gr_tf.commands import help_text, run_flags
+from gr_tf.errors import InputError
+from gr_tf.report.export import Embeddings, export
+from gr_tf.runs import engine
+from gr_tf.tasks import stage
+
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write. Default: export in the run's folder.")
+
+
+def sections() -> list[help_text.Section]:
+    """For --help."""
+    return [("Flags", [run_flags.RUN_DIR.name, _OUTPUT_DIR.name])]
+
+
+def more_help() -> str:
+    """For --help."""
+    return ""
+
+
+def main() -> None:
+    """Exports."""
+    if run_flags.RUN_DIR.value is None:
+        raise InputError("name the folder of a run with --run_dir.")
+    folder = pathlib.Path(run_flags.RUN_DIR.value)
+    stage.kind_of_run(folder)
+    engine.start_quietly()
+    trained = stage.load(folder)
+    embeddings = {kind: Embeddings(*parts) for kind, parts in trained.task.embeddings(trained.parameters).items()}
+    output = pathlib.Path(_OUTPUT_DIR.value or folder / "export")
+    export(output, embeddings, trained.parameters.shared)
+    told = ", ".join(
+        f"{len(part.names)} {kind} of {part.vectors.shape[1]} numbers" for kind, part in embeddings.items()
+    )
+    print(f"Written to {output}: {told}. To look at them: tensorboard --logdir={output}")

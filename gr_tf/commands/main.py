@@ -1,0 +1,73 @@
+"""The program `gr_tf`: finds the command, prints help, starts. Nothing slow is imported for help."""
+
+import difflib
+import importlib
+import os
+import sys
+import types
+from collections.abc import Sequence
+
+from gr_tf.commands import common, help_text
+from gr_tf.errors import InputError
+
+COMMANDS = {
+    "explain": "why a model of your data predicts something, and whether the explanation holds",
+    "train": "trains a model, and tells how good it is",
+    "evaluate": "removes what explanations name, trains again, and compares the methods",
+    "suspects": "which training examples look like mistakes",
+    "export": "writes the embeddings for numpy, TensorBoard and tf.train",
+}
+_HELP = ("--help", "-help", "-h", "--h", "--helpshort")
+_USAGE = f"""\
+gr_tf: which training examples made an embedding model predict this, and is that true?
+
+{help_text.table(list(COMMANDS.items()))}
+
+Data: triples (train.csv with head, relation, tail), ratings (ratings.csv with user, item, rating), or sequences
+(sequences.csv with user, item, time) in a folder of yours; or a dataset by name. For example:
+
+  gr_tf explain --data_dir=my/folder --query="poland,ngoorgs3,?" --verify
+  gr_tf train --dataset=nations --run_dir=runs/nations
+  gr_tf evaluate --run_dir=runs/nations --ks=1,10
+  gr_tf suspects --data_dir=my/ratings --k=20
+  gr_tf export --run_dir=runs/nations
+
+`gr_tf COMMAND --help` lists a command's flags."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs a command.
+
+    Args:
+        argv: the command and its flags; default: the process's.
+    """
+    command, *arguments = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if command in _HELP:
+        _print(_USAGE)
+        sys.exit(0)
+    module = common.one_line_errors("gr_tf", lambda: _module(command))
+    program = f"gr_tf {command}"
+    if any(argument in _HELP for argument in arguments):
+        _print(help_text.text(module.__doc__ or "", module.sections(), module.more_help()))
+        sys.exit(0)
+    common.start(module.main, argv=[program, *arguments], load=False, program=program)
+
+
+def _print(text: str) -> None:
+    """Prints; a reader that has seen enough, such as `head`, is no error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _module(command: str) -> types.ModuleType:
+    """
+    Raises:
+        InputError: if there is no such command.
+    """
+    if command in COMMANDS:
+        return importlib.import_module(f"gr_tf.commands.{command}")
+    close = difflib.get_close_matches(command, COMMANDS, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise InputError(f"unknown command {command!r}: want one of {', '.join(COMMANDS)}.{hint}")

@@ -1,0 +1,187 @@
+"""Flags of the commands that take data of any kind, or a run's folder, and whom they then ask."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags
+
+from gr_tf.asking import opening
+from gr_tf.attribution.methods import Method, check_task, methods_of
+from gr_tf.commands import config_flags, data_flags, help_text, run_flags
+from gr_tf.commands.retraining_flag import RETRAINING_STEPS
+from gr_tf.errors import InputError
+from gr_tf.runs import engine
+from gr_tf.tasks import kinds, stage
+from gr_tf.tasks.task import Task
+from gr_tf.tasks.trained import Trained
+
+KIND = flags.DEFINE_enum(
+    "kind",
+    None,
+    list(kinds.KINDS),
+    "What the data are. Default: what the names of the files and of their columns say. Ratings are read as sequences "
+    "with --kind=sequences.",
+)
+_TRAININGS = {kind: task.config_class for kind, task in kinds.KINDS.items()}
+_SPLITS = {kind: task.split_class for kind, task in kinds.KINDS.items()}
+# Of methods, by kind.
+_SETTINGS = {
+    kind: {name: method.settings for name, method in methods_of(kind).items() if method.settings is not None}
+    for kind in kinds.KINDS
+}
+for _classes in (_TRAININGS, _SPLITS):
+    config_flags.define(_classes, defaults=False)
+for _methods in _SETTINGS.values():
+    config_flags.define({name: type(settings) for name, settings in _methods.items()}, defaults=False)
+for _module in (config_flags, data_flags, run_flags):
+    flags.adopt_module_key_flags(_module)
+
+
+def sections() -> list[help_text.Section]:
+    """For --help."""
+    of_training = config_flags.by_kinds({kind: [one] for kind, one in _TRAININGS.items()})
+    of_split = config_flags.by_kinds({kind: [one] for kind, one in _SPLITS.items()})
+    told: list[help_text.Section] = [
+        ("Data", [data_flags.DATA_DIR.name, data_flags.DATASET.name, KIND.name]),
+        (
+            "The run",
+            [one.name for one in (run_flags.RUN_DIR, run_flags.OVERWRITE, run_flags.CHECKPOINT_SECONDS)],
+        ),
+    ]
+    told += [(f"What is held out of {_listed(names)}", having) for names, having in of_split.items()]
+    told += [
+        (f"Training on {_listed(names)}; default: published, or by the size of the data", having)
+        for names, having in of_training.items()
+    ]
+    for kind, methods in _SETTINGS.items():
+        told += [
+            (f"Method {name} of {kind}", [settings.flag_of(one) for one in settings.names()])
+            for name, settings in methods.items()
+        ]
+    return told
+
+
+def methods_table() -> str:
+    """The methods of every kind, for --help."""
+    parts = []
+    for kind in kinds.KINDS:
+        rows = [(name, method.title.partition(": ")[2] or method.title) for name, method in methods_of(kind).items()]
+        parts.append(f"Methods for {kind}:\n{help_text.table(rows)}")
+    return "\n\n".join(parts)
+
+
+def kind(*, overwrites: bool = False) -> str:
+    """The kind of the data that the flags name.
+
+    Args:
+        overwrites: whether the command may overwrite something else than the training.
+
+    Raises:
+        InputError: if the data cannot be read, or a flag is for another kind or for a new training.
+    """
+    data_dir, dataset = data_flags.DATA_DIR.value, data_flags.DATASET.value
+    if only_a_run():
+        found = stage.kind_of_run(run_flags.run_dir(""))
+        why = "is for a new training: name the data too, with --data_dir or --dataset."
+        for config in (*_TRAININGS.values(), *_SPLITS.values()):
+            config_flags.refuse_flags(config, why)
+        for flag in (KIND, *(() if overwrites else (run_flags.OVERWRITE,))):
+            if flag.present:
+                raise InputError(f"--{flag.name} {why}")
+    else:
+        found = opening.kind_of(data_dir, dataset, KIND.value, flags.FLAGS["model"].value)
+    own = [_TRAININGS[found], _SPLITS[found], *map(type, _SETTINGS[found].values())]
+    for other in kinds.KINDS:
+        for config in (_TRAININGS[other], _SPLITS[other], *map(type, _SETTINGS[other].values())):
+            config_flags.refuse_flags(config, f"is not for {found}.", unless=own)
+    if RETRAINING_STEPS.present and found != "ratings":
+        raise InputError(f"--retraining_steps is not for {found}.")
+    return found
+
+
+def only_a_run() -> bool:
+    """Whether the flags name a run's folder and no data."""
+    return (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None) and run_flags.RUN_DIR.value is not None
+
+
+def folder(kind: str) -> pathlib.Path:
+    """The run's folder of the flags."""
+    data_dir, dataset = data_flags.DATA_DIR.value, data_flags.DATASET.value
+    name = dataset or ("nations" if data_dir is None else pathlib.Path(data_dir).resolve().stem)
+    return run_flags.run_dir(f"{name}-{kind}")
+
+
+def refuse_a_run_alone() -> None:
+    """
+    Raises:
+        InputError: if the flags name a run's folder and no data.
+    """
+    if only_a_run():
+        raise InputError("name the data too, with --data_dir or --dataset: this trains anew.")
+
+
+def load_task(found: str) -> Task[Any]:
+    """The task of the data that the flags name; loads TensorFlow when they are read, and tells what the reader noted.
+
+    Args:
+        found: the kind of the data.
+
+    Raises:
+        InputError: if the data or a setting cannot be used.
+    """
+    split, settings = config_flags.asked(_SPLITS[found]), config_flags.asked(_TRAININGS[found])
+    dataset = kinds.read_own(found, data_flags.DATASET.value, data_flags.DATA_DIR.value, split)
+    config = kinds.own_config(found, dataset, settings)
+    data_flags.tell_notes(dataset)
+    engine.start_quietly()
+    return kinds.KINDS[found](dataset, config)
+
+
+def open_trained(found: str, methods: Sequence[Method] = ()) -> tuple[Trained, pathlib.Path]:
+    """The trained model that the flags name, and its run's folder; trains first, unless the folder has the training.
+
+    Args:
+        found: the kind of the data.
+        methods: what will be asked for: refused before any training if one does not serve the data.
+
+    Raises:
+        InputError: if the data or a setting cannot be used, or the folder has another training.
+    """
+    run_dir = folder(found)
+    if only_a_run():
+        engine.start_quietly()
+        trained = stage.load(run_dir)
+        data_flags.tell_notes(trained.task.dataset)
+        return trained, run_dir
+    task = load_task(found)
+    for method in methods:
+        check_task(method, task)
+    stage.train(
+        task,
+        run_dir,
+        overwrite=run_flags.OVERWRITE.value,
+        reuse=True,
+        checkpoint_seconds=run_flags.CHECKPOINT_SECONDS.value,
+    )
+    return stage.load(run_dir, task.dataset), run_dir
+
+
+def ask_settings(kind: str) -> dict[str, Any]:
+    """Asker's arguments that the flags name.
+
+    Raises:
+        InputError: if a setting is out of range.
+    """
+    settings = {}
+    for name, default in _SETTINGS[kind].items():
+        asked = config_flags.asked(type(default))
+        if asked:
+            settings[name] = {"settings": dataclasses.replace(default, **asked)}
+    return {"retraining_length": RETRAINING_STEPS.value, "settings": settings}
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names in a sentence."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,0 +1,48 @@
+"""Flags of the programs that train on ratings only."""
+
+from typing import Any
+
+from absl import flags
+
+from gr_tf.attribution.fia_settings import FiaSettings
+from gr_tf.commands import config_flags, data_flags, retraining_flag
+from gr_tf.data.rating_sources import load_ratings
+from gr_tf.data.ratings import RatingSet, RatingSplit
+from gr_tf.tasks.ratings import RatingTask
+from gr_tf.training.rating_config import RatingConfig, rating_preset
+
+flags.adopt_module_key_flags(data_flags)
+config_flags.define({"": RatingConfig})
+config_flags.define({"": RatingSplit})
+config_flags.define({"": FiaSettings})
+flags.adopt_module_key_flags(config_flags)
+flags.adopt_module_key_flags(retraining_flag)
+
+flags.adopt_module_key_flags(retraining_flag)
+RETRAINING_STEPS = retraining_flag.RETRAINING_STEPS
+_DEFAULT = "movielens-100k"
+
+
+def load_dataset() -> RatingSet:
+    """The ratings of the flags; default: MovieLens-100k. Tells what their reader noted."""
+    split = RatingSplit(**config_flags.asked(RatingSplit))
+    ratings = load_ratings(data_flags.DATASET.value or _DEFAULT, data_flags.DATA_DIR.value, split)
+    data_flags.tell_notes(ratings)
+    return ratings
+
+
+def config_of_flags(**instead: Any) -> RatingConfig:
+    """The training that the flags ask for; `instead` goes before them."""
+    asked = config_flags.asked(RatingConfig)
+    preset = rating_preset(data_flags.DATASET.value or _DEFAULT, asked.get("model", RatingConfig.model))
+    return RatingConfig(**(preset | asked | instead))
+
+
+def load_task(**instead: Any) -> RatingTask:
+    """The task of the flags; `instead` goes before their settings."""
+    return RatingTask(load_dataset(), config_of_flags(**instead))
+
+
+def fia_settings() -> dict[str, Any]:
+    """FiaSettings' arguments that the flags name; the others are the paper's."""
+    return config_flags.asked(FiaSettings)

@@ -1,0 +1,33 @@
+"""Flags of the programs that work in a run's folder."""
+
+import pathlib
+from typing import Any
+
+from absl import flags
+
+from gr_tf.evaluation.retraining import available_cores
+from gr_tf.tasks import stage as training
+from gr_tf.tasks.task import Task
+from gr_tf.tasks.trained import Trained
+
+RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of the run. Default: runs/DATASET-..., named at the end.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Do work again that is finished, and drop what it had written.")
+CHECKPOINT_SECONDS = flags.DEFINE_float(
+    "checkpoint_seconds", 30.0, "How much training a kill may lose, in seconds.", lower_bound=0.0
+)
+JOBS = flags.DEFINE_integer("jobs", available_cores(), "Trainings at a time; they change no result.", lower_bound=1)
+
+
+def run_dir(default: str) -> pathlib.Path:
+    """The folder of the flags."""
+    return pathlib.Path(RUN_DIR.value or f"runs/{default}")
+
+
+def trained(task: Task[Any], folder: pathlib.Path) -> Trained:
+    """The training of a task in a folder: found there, or done. --overwrite drops one with other settings only.
+
+    Raises:
+        InputError, TrainingError: see tasks.stage.train.
+    """
+    training.train(task, folder, reuse=True, replace=OVERWRITE.value, checkpoint_seconds=CHECKPOINT_SECONDS.value)
+    return training.load(folder, task.dataset)

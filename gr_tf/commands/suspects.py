@@ -1,0 +1,65 @@
+"""Ranks the training examples by how much they look like mistakes.
+
+gr_tf suspects --data_dir=my/folder
+gr_tf suspects --run_dir=runs/mine --by=tracin --k=50
+
+Trains first, unless the run's folder has a training already.
+"""
+
+import numpy as np
+import pandas as pd
+from absl import flags
+
+from gr_tf.attribution.base import checked_k
+from gr_tf.attribution.suspicion import suspicion, ways_of
+from gr_tf.commands import help_text, k_flag, open_flags
+from gr_tf.errors import InputError
+from gr_tf.report.tables import as_text
+from gr_tf.runs import files
+from gr_tf.tasks.kinds import KINDS
+from gr_tf.tasks.trained import Trained
+
+_BY = flags.DEFINE_string(
+    "by",
+    "loss",
+    f"Rank by: {'; '.join(f'{kind}: ' + ', '.join(ways_of(kind)) for kind in KINDS)}. Loss found most mistakes.",
+)
+
+
+def sections() -> list[help_text.Section]:
+    """For --help."""
+    return [("What to show", [_BY.name, k_flag.K.name]), *open_flags.sections()]
+
+
+def more_help() -> str:
+    """For --help."""
+    return "\n\n".join(f"Ways to rank {kind}:\n{help_text.table(list(ways_of(kind).items()))}" for kind in KINDS)
+
+
+def main() -> None:
+    """Ranks."""
+    kind, way = open_flags.kind(), _BY.value
+    ways = ways_of(kind)
+    if way not in ways:
+        raise InputError(f"by must be one of {', '.join(ways)} for {kind}; got {way!r}.")
+    checked_k(k_flag.K.value)
+    trained, run_dir = open_flags.open_trained(kind)
+    found = suspects(trained, way)
+    path = run_dir / "suspects.csv"
+    files.write_text(path, found.to_csv(index=False))
+    print(f"The most suspicious of {len(found)} training examples, by {way} ({ways[way]}):")
+    print(as_text(found.head(k_flag.K.value)))
+    print(f"All of them are in {path}.")
+
+
+def suspects(trained: Trained, way: str) -> pd.DataFrame:
+    """The training examples of a trained model, the most suspicious first: score, what it is, example_id.
+
+    Args:
+        trained: the model.
+        way: a key of suspicion.ways_of its kind.
+    """
+    scores = suspicion(trained, way)
+    found = trained.task.dataset.train_frame.assign(example_id=np.arange(len(scores)))
+    found.insert(0, way, scores)
+    return found.sort_values(way, ascending=False, kind="stable")

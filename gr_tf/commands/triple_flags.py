@@ -1,0 +1,41 @@
+"""Flags of the programs that train on triples only."""
+
+from typing import Any
+
+from absl import flags
+
+from gr_tf.commands import config_flags, data_flags
+from gr_tf.data.sources import load_triples
+from gr_tf.data.triple_split import TripleSplit
+from gr_tf.data.triples import TripleSet
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.triple_config import PRESETS, TripleConfig
+
+flags.adopt_module_key_flags(data_flags)
+config_flags.define({"": TripleConfig})
+config_flags.define({"": TripleSplit})
+flags.adopt_module_key_flags(config_flags)
+
+
+def load_dataset() -> TripleSet:
+    """The triples of the flags; default: Nations. Tells what their reader noted."""
+    split = TripleSplit(**config_flags.asked(TripleSplit))
+    triples = load_triples(data_flags.DATASET.value, data_flags.DATA_DIR.value, split)
+    data_flags.tell_notes(triples)
+    return triples
+
+
+def config_of_flags(dataset: str, **instead: Any) -> TripleConfig:
+    """The training that the flags ask for, on a dataset of this name; `instead` goes before them."""
+    return TripleConfig(**(PRESETS.get(dataset, {}) | config_flags.asked(TripleConfig) | instead))
+
+
+def default_config(dataset: str) -> TripleConfig:
+    """The training of a dataset of this name without any flag."""
+    return TripleConfig(**PRESETS.get(dataset, {}))
+
+
+def load_task(**instead: Any) -> TripleTask:
+    """The task of the flags; `instead` goes before their settings."""
+    triples = load_dataset()
+    return TripleTask(triples, config_of_flags(triples.name, **instead))

@@ -1,0 +1,123 @@
+"""What every kind of training data has in common."""
+
+import abc
+import dataclasses
+import functools
+import hashlib
+import itertools
+import typing
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from gr_tf.data.vocabulary import Vocabulary
+from gr_tf.errors import InputError
+from gr_tf.types import Ids
+
+D = TypeVar("D", bound="Dataset")
+
+
+class Dataset(abc.ABC):
+    """The examples of one dataset; a training example's place is its example_id.
+
+    Attributes:
+        query_class: what is asked about examples of this kind: a frozen dataclass of ids.
+        name: what to call the dataset in tables.
+        source: the folder or file it was read from; None if it ships with the package or was downloaded.
+        split: what was held out, and how; None if the dataset came split.
+        notes: what the reader passed over or found odd, a line each.
+    """
+
+    query_class: ClassVar[type]
+    name: str
+    source: str | None
+    split: Any
+    notes: tuple[str, ...]
+
+    @property
+    @abc.abstractmethod
+    def num_examples(self) -> int:
+        """Number of training examples."""
+
+    @functools.cached_property
+    def checksum(self) -> str:
+        """SHA-256 of all names and examples."""
+        first, second, parts = self._contents()
+        digest = hashlib.sha256("\n".join((*first.names, "", *second.names)).encode())
+        for part in parts:
+            digest.update(part)
+        return digest.hexdigest()
+
+    @abc.abstractmethod
+    def _contents(self) -> tuple[Vocabulary, Vocabulary, Iterable[bytes]]:
+        """Both vocabularies, and the examples of every split as bytes."""
+
+    @property
+    @abc.abstractmethod
+    def train_frame(self) -> pd.DataFrame:
+        """The training examples by name; the index is the example_id."""
+
+    @abc.abstractmethod
+    def query_of(self, example_id: int) -> Any:
+        """The query that a training example answers."""
+
+    @abc.abstractmethod
+    def related(self, query: Any) -> Ids:
+        """The training examples that share something with a query, ascending."""
+
+    def shared_elements(self, query: Any) -> np.ndarray:
+        """How much every training example [num_examples] has in common with a query; 0 for those not related."""
+        shared = np.zeros(self.num_examples, int)
+        shared[self.related(query)] = 1
+        return shared
+
+    def with_wrong(self: D, example_ids: Ids, generator: np.random.Generator) -> D:
+        """The same with other, random answers of some training examples, which make them wrong.
+
+        Raises:
+            InputError: if there is no other answer, or the kind of data knows no mistakes.
+        """
+        raise InputError(f"{self.name}: nobody has said what a mistake is in data of this kind.")
+
+    def shuffled(self: D, seed: int) -> D:
+        """The same with all training examples' answers in random order: what was to be learnt is gone, ids stay.
+
+        Raises:
+            InputError: if the kind of data has no answers to shuffle.
+        """
+        raise InputError(f"{self.name}: data of this kind have no answers to shuffle.")
+
+    def kept(self, removed: Ids) -> np.ndarray:
+        """Bool [num_examples], False for some example ids.
+
+        Raises:
+            InputError: if an example id is out of range.
+        """
+        removed = np.asarray(removed, np.int64)
+        outside = removed[(removed < 0) | (removed >= self.num_examples)]
+        if len(outside):
+            raise InputError(f"example ids are 0 to {self.num_examples - 1}; got {outside[0]}.")
+        kept = np.ones(self.num_examples, bool)
+        kept[removed] = False
+        return kept
+
+
+def numbers_of(query: Any) -> list[int]:
+    """The ids of a query in the order of its fields, such as a seed is made of."""
+    flat: list[int] = []
+    for value in dataclasses.astuple(query):
+        flat.extend(value if isinstance(value, tuple) else (value,))
+    return flat
+
+
+def query_of_numbers(query_class: type, numbers: Sequence[int]) -> Any:
+    """A query from its ids, see `numbers_of`; a field of several ids takes what the others leave."""
+    fields = typing.get_type_hints(query_class)
+    several = len(numbers) - len(fields) + 1
+    left, values = iter(map(int, numbers)), []
+    for hint in fields.values():
+        is_one = typing.get_origin(hint) is not tuple
+        values.append(next(left) if is_one else tuple(itertools.islice(left, several)))
+    return query_class(*values)

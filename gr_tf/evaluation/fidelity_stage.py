@@ -1,0 +1,211 @@
+"""The comparison of all methods with an atlas, the truth by exhaustive retraining; kept on disk as it grows."""
+
+import dataclasses
+import hashlib
+import itertools
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gr_tf.data.dataset import numbers_of
+from gr_tf.errors import InputError
+from gr_tf.evaluation.atlas import CONSENSUS_SEEDS, Truth, read_truth
+from gr_tf.evaluation.compared import COMBINED, SCREENS, compared
+from gr_tf.evaluation.fidelity import half_subsets
+from gr_tf.evaluation.fidelity_rows import (
+    TOP,
+    blend_rows,
+    ceilings,
+    compared_strata,
+    lds_rows,
+    method_rows,
+    nearest,
+    own_rows,
+    screen_rows,
+    shuffled_rows,
+)
+from gr_tf.evaluation.leave_one_out import by_seed, values_without
+from gr_tf.evaluation.scores import Scored
+from gr_tf.runs.progress import progress
+from gr_tf.runs.run_dir import RunDir
+from gr_tf.tasks.task import Task
+
+NAME = "fidelity"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How much of everything.
+
+    Attributes:
+        first_seed: of the explained trainings; none of the atlas's.
+        subsets: random halves of the training examples, for LDS.
+        subset_seeds: trainings on each of them, counted up from first_subset_seed.
+        own_seeds: trainings of the atlas that are explained themselves.
+        shuffles: of the answers of all training examples.
+        candidates: that a method proposes for retraining.
+    """
+
+    first_seed: int = 10_000
+    subsets: int = 100
+    subset_seeds: int = 10
+    first_subset_seed: int = 500_000
+    own_seeds: int = 5
+    shuffles: int = 4
+    candidates: int = 20
+
+    @property
+    def seeds_on_subsets(self) -> range:
+        """Of the trainings on halves."""
+        return range(self.first_subset_seed, self.first_subset_seed + self.subset_seeds)
+
+
+_SIZES = Sizes()
+
+
+def measure_fidelity(
+    task: Task[Any],
+    atlas_dir: pathlib.Path,
+    run_dir: pathlib.Path,
+    num_seeds: int,
+    *,
+    sizes: Sizes = _SIZES,
+    jobs: int = 1,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Computes what is missing and writes fidelity{num_seeds}/result.json.
+
+    Args:
+        task: of the trainings, as the atlas's.
+        atlas_dir: where make_atlas left the task's atlases; the one of most seeds is taken.
+        run_dir: the folder.
+        num_seeds: trainings that are explained.
+        sizes: of the protocols.
+        jobs: retrainings at a time.
+        overwrite: drop what was written.
+
+    Returns:
+        What result.json holds.
+
+    Raises:
+        InputError: if there is no atlas, or of another dataset or configuration, or a seed would serve twice.
+    """
+    truth, methods, dataset = read_truth(atlas_dir, task), compared(task.kind), task.dataset
+    seeds = range(sizes.first_seed, sizes.first_seed + num_seeds)
+    _refuse_shared_seeds(truth, seeds, sizes)
+    settings = {
+        "dataset": dataset.name,
+        "checksum": dataset.checksum,
+        "config": task.config.to_dict(),
+        "queries": hashlib.sha256(np.array(list(map(numbers_of, truth.queries))).tobytes()).hexdigest(),
+        "methods": list(methods),
+        "subsets": [sizes.subsets, sizes.subset_seeds],
+    }
+    with RunDir.begin(run_dir / "influences", settings, overwrite=overwrite, reuse=True) as stage:
+        scored = Scored(stage.path / "trained", task.seeded, truth.queries, methods)
+        scored.compute(seeds)
+        shuffled = []
+        for shuffle, seed in enumerate(seeds[: sizes.shuffles]):
+            without_sense = task.with_dataset(dataset.shuffled(shuffle))
+            of_shuffle = Scored(stage.path / f"shuffled{shuffle}", without_sense.seeded, truth.queries, methods)
+            of_shuffle.compute([seed])
+            shuffled.append((of_shuffle, seed))
+        own = Scored(stage.path / "own", task.seeded, truth.queries, methods)
+        own.compute(truth.seeds[: sizes.own_seeds])
+        subsets = half_subsets(task.num_examples, sizes.subsets, task.config.seed)
+        outputs = _subset_outputs(stage.path / "subsets", task, truth.queries, subsets, sizes.seeds_on_subsets, jobs)
+    asked = {
+        **settings,
+        "num_seeds": num_seeds,
+        "atlas_seeds": len(truth.seeds),
+        "atlas_fingerprint": truth.fingerprint,
+        "protocols": {
+            "own_seeds": sizes.own_seeds,
+            "shuffles": sizes.shuffles,
+            "top": list(TOP),
+            "candidates": sizes.candidates,
+            "combined": {name: list(parts) for name, parts in COMBINED.items()},
+            "screens": list(SCREENS),
+        },
+    }
+    with RunDir.begin(run_dir / f"{NAME}{num_seeds}", asked, overwrite=overwrite, replace=True, reuse=True) as stage:
+        if not stage.is_finished:
+            masks = compared_strata(truth.shared)
+            combined = [name for name, parts in COMBINED.items() if set(parts) <= set(methods)]
+            rows, refused = _all_method_rows([*methods, *combined], truth, masks, scored, own, seeds)
+            names = list(dict.fromkeys(row["method"] for row in rows))
+            stage.finish(
+                {
+                    "ceilings": ceilings(truth, masks),
+                    "rows": rows,
+                    "refused": refused,
+                    "warnings": scored.warnings([name for name in names if name in methods], seeds),
+                    "lds": lds_rows(names, scored, seeds, subsets, outputs),
+                    "shuffled": shuffled_rows(names, truth, masks, shuffled),
+                    "own": own_rows(names, truth, masks, own, scored, truth.seeds[: sizes.own_seeds], seeds),
+                    "screens": screen_rows(names, truth, masks["adjacent"], scored, seeds, sizes.candidates),
+                    "blends": blend_rows(names, truth, nearest(masks), scored, seeds),
+                }
+            )
+        return dict(stage.result())
+
+
+def _all_method_rows(
+    names: Sequence[str],
+    truth: Truth,
+    masks: Mapping[str, np.ndarray],
+    scored: Scored,
+    own: Scored,
+    seeds: Sequence[int],
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The rows of the methods that can be compared, and why the others cannot."""
+    rows: list[dict[str, Any]] = []
+    refused = {**own.refused, **scored.refused}
+    with progress("comparisons", len(names)) as bar:
+        for name in names:
+            try:
+                if not {name, *COMBINED.get(name, ())} & set(refused):
+                    rows += method_rows(name, truth, masks, scored, seeds)
+            except InputError as error:
+                refused[name] = str(error)
+            bar.advance()
+    if not rows:
+        raise InputError("; ".join(f"{name}: {why}" for name, why in refused.items()))
+    return rows, refused
+
+
+def _refuse_shared_seeds(truth: Truth, seeds: Sequence[int], sizes: Sizes) -> None:
+    """
+    Raises:
+        InputError: if a seed serves for two of: the truth, the explained trainings, those on subsets, the queries.
+    """
+    uses = {
+        "the atlas": set(truth.seeds),
+        "the explained trainings": set(seeds),
+        "the trainings on halves": set(sizes.seeds_on_subsets),
+        "the queries": set(CONSENSUS_SEEDS),
+    }
+    for first, second in itertools.combinations(uses, 2):
+        if uses[first] & uses[second]:
+            seed = min(uses[first] & uses[second])
+            raise InputError(f"seed {seed} would serve for {first} and for {second}: take another --seed of the atlas.")
+
+
+def _subset_outputs(
+    folder: pathlib.Path,
+    task: Task[Any],
+    queries: Sequence[Any],
+    subsets: np.ndarray,
+    seeds: Sequence[int],
+    jobs: int,
+) -> np.ndarray:
+    """[num_seeds, num_subsets, num_queries]: what trainings on random halves predict."""
+    removals = [np.flatnonzero(~inside).tolist() for inside in subsets]
+
+    def compute(seed: int, advance: Callable[[], object]) -> Mapping[str, np.ndarray]:
+        return {"outputs": values_without(task.seeded(seed), queries, removals, jobs, advance).T}
+
+    arrays = by_seed(folder, seeds, compute, "trainings on halves", len(removals))
+    return np.stack([one["outputs"] for one in arrays])

@@ -1,0 +1,141 @@
+"""Does training get better without the strongest opponents? (Kim, "Recommender System Attribution with TracIn".)"""
+
+import pathlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gr_tf.attribution.tracin import TracIn
+from gr_tf.errors import InputError
+from gr_tf.evaluation.intervals import mean_interval
+from gr_tf.evaluation.retraining import Retraining
+from gr_tf.evaluation.retraining_journal import outcomes_of
+from gr_tf.runs import files
+from gr_tf.tasks.trained import Trained
+from gr_tf.types import Ids
+
+WHOLE = "nothing"
+# Held-out examples whose mean loss is one term of the published influence.
+_PUBLISHED_BATCH = 128
+
+# What is removed, by the name of the choice and the number of examples.
+Choices = dict[tuple[str, int], Ids]
+
+
+def check_sizes(num_examples: int, ks: Collection[int]) -> None:
+    """
+    Raises:
+        InputError: if a number of examples to remove is below 1, or leaves nothing to train on.
+    """
+    for k in ks:
+        if not 1 <= k < num_examples:
+            raise InputError(f"removed must be from 1 to {num_examples - 1}, below the training examples; got {k}.")
+
+
+def choices(influences: np.ndarray, losses: np.ndarray, ks: Sequence[int], seed: int) -> Choices:
+    """What to remove, for each k: the strongest opponents; as controls random ones and those of highest loss.
+
+    Args:
+        influences: [num_examples] on what is to get better.
+        losses: [num_examples].
+        ks: how many.
+        seed: of the random ones.
+
+    Raises:
+        InputError: see check_sizes.
+    """
+    count = len(influences)
+    check_sizes(count, ks)
+    orders = {
+        "opponents": np.argsort(influences, kind="stable"),
+        "random": np.random.default_rng((seed, count)).permutation(count),
+        "highest loss": np.argsort(-losses, kind="stable"),
+    }
+    return {(name, k): np.sort(order[:k]) for k in ks for name, order in orders.items()}
+
+
+def scores(trained: Trained, chosen: Sequence[np.ndarray], path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
+    """Each training example's influence on the losses of others, and its own loss; [num_examples] each.
+
+    Args:
+        trained: the model.
+        chosen: the others, as ExampleLosses has examples; the published sum over batches of their mean losses.
+        path: where both are kept, and found again.
+    """
+    if not path.exists():
+        losses = trained.task.losses()
+        tracin = TracIn(losses, trained.checkpoints(), losses.trained_layers)
+        batches = np.arange(len(chosen[0])) // _PUBLISHED_BATCH
+        influences = tracin.influences(chosen, 1 / np.bincount(batches)[batches], on_losses=True)
+        files.write_arrays(path, {"influences": influences, "losses": tracin.training_losses()})
+    arrays, _ = files.read_arrays(path)
+    return arrays["influences"], arrays["losses"]
+
+
+def train_without(
+    trained: Trained, removals: Mapping[tuple[str, int], Ids], path: pathlib.Path, jobs: int, checkpoint_seconds: float
+) -> list[dict[str, Any]]:
+    """How good the model is, and how good it is when it is trained without some examples, in the order of the removals.
+
+    The rest is the same in every training: initial values, batches and their order. A removed example counts for
+    nothing in its batch.
+
+    Args:
+        trained: the model, its epoch selected by validation as in the retrainings.
+        removals: example ids.
+        path: a folder; trainings that an earlier process did are found in it.
+        jobs: trainings at a time; they change no result.
+        checkpoint_seconds: how much of each a kill may lose.
+
+    Returns:
+        For each, "removed" and "k", the epoch, and the metrics by split.
+    """
+    task = trained.task
+    asked = [
+        Retraining.of(trained, ids, "quality", validating=True, length=task.length, start="")
+        for ids in removals.values()
+    ]
+    outcomes = outcomes_of(
+        trained,
+        asked,
+        path / "trainings.jsonl",
+        jobs,
+        what=f"seed {task.config.seed}: blocks of trainings",
+        folder=path / "checkpoints",
+        checkpoint_seconds=checkpoint_seconds,
+    )
+    whole = {"removed": WHOLE, "k": 0, "epoch": trained.epoch, **task.quality(trained.parameters)}
+    return [
+        whole,
+        *(
+            {"removed": removed, "k": k, "epoch": outcome.epoch, **outcome.measured}
+            for (removed, k), outcome in zip(removals, outcomes, strict=True)
+        ),
+    ]
+
+
+def shared_with_opponents(removals: Mapping[tuple[str, int], Ids]) -> dict[str, int]:
+    """How many of each choice are among as many opponents."""
+    return {f"{name} {k}": int(np.isin(ids, removals["opponents", k]).sum()) for (name, k), ids in removals.items()}
+
+
+def changes(trainings: Mapping[int, Sequence[Mapping[str, Any]]], metrics: Collection[str]) -> list[dict[str, Any]]:
+    """Of each choice the test metrics over the seeds: means, and paired differences to removing nothing.
+
+    Args:
+        trainings: by seed what `train_without` gave, of the same choices each.
+        metrics: of the test examples.
+    """
+    rows = []
+    for of_choice in zip(*trainings.values(), strict=True):
+        row: dict[str, Any] = {name: of_choice[0][name] for name in ("removed", "k")}
+        for metric in metrics:
+            values = [training["test"][metric] for training in of_choice]
+            whole = [of_seed[0]["test"][metric] for of_seed in trainings.values()]
+            differences = [without - everything for without, everything in zip(values, whole, strict=True)]
+            mean, low, high = mean_interval(differences)
+            interval = {"mean_difference": mean, "low": low, "high": high}
+            row[metric] = {"mean": float(np.mean(values)), "differences": differences, **interval}
+        rows.append(row)
+    return rows

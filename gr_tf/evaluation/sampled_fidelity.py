@@ -1,0 +1,284 @@
+"""How faithful methods are on a sample: some predictions, and some related examples of each, left out in turn.
+
+For data that are too large for an atlas. The truth is that of trainings from the initial values, or of training on
+from one trained model.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gr_tf.data.dataset import numbers_of
+from gr_tf.errors import InputError
+from gr_tf.evaluation import agreement
+from gr_tf.evaluation.compared import OneTraining, compared
+from gr_tf.evaluation.correlation import slope
+from gr_tf.evaluation.leave_one_out import continued_effects, effects_by_seed
+from gr_tf.evaluation.scores import Scored, told
+from gr_tf.runs import files
+from gr_tf.runs.run_dir import RunDir
+from gr_tf.tasks import stage as training
+from gr_tf.tasks.task import Task
+from gr_tf.types import Ids
+
+NAME = "fidelity"
+# The seeds of the explained trainings, as many as the truth's.
+FIRST_SEED = 10_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Points:
+    """Which predictions and which examples.
+
+    Attributes:
+        num_points, point_seed: which test points.
+        num_ratings: of each, random ones among those related.
+    """
+
+    num_points: int = 10
+    point_seed: int = 0
+    num_ratings: int = 10
+
+    def choose(self, task: Task[Any]) -> tuple[list[Any], Ids]:
+        """The queries of random test points, and the example ids [num_points, num_ratings] of some related examples.
+
+        Args:
+            task: of a kind whose questions do not depend on what is trained.
+
+        Raises:
+            InputError: if there are not as many test points, or a point has not as many related examples.
+        """
+        queries = [one.query for one in task.test_predictions(task.initial_parameters)]
+        if self.num_points > len(queries):
+            raise InputError(f"num_points must be at most the {len(queries)} test points; got {self.num_points}.")
+        generator = np.random.default_rng(self.point_seed)
+        points = [queries[place] for place in generator.permutation(len(queries))[: self.num_points]]
+        chosen = []
+        for query in points:
+            related = _in_drawing_order(task, query)
+            if len(related) < self.num_ratings:
+                raise InputError(
+                    f"a test point has only {len(related)} related ratings; num_ratings is {self.num_ratings}."
+                )
+            chosen.append(np.sort(generator.choice(related, self.num_ratings, replace=False)))
+        return points, np.stack(chosen)
+
+
+def _in_drawing_order(task: Task[Any], query: Any) -> Ids:
+    """The related examples; those with the query's first id, such as its user, come first (the results' own draw)."""
+    related, first = task.related(query), numbers_of(query)[0]
+    others = [numbers_of(task.query_of(int(example_id)))[0] != first for example_id in related]
+    return related[np.argsort(others, kind="stable")]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Asked(Points):
+    """What is measured of one trained model.
+
+    Attributes:
+        num_retrainings, retraining_steps: of each example.
+    """
+
+    num_retrainings: int = 4
+    retraining_steps: int = 24_000
+
+
+def of_one_model(
+    task: Task[Any], run_dir: pathlib.Path, asked: Asked, *, jobs: int = 1, overwrite: bool = False
+) -> dict[str, Any]:
+    """Trains, or finds the training; trains on without each example; writes fidelity/result.json.
+
+    Args:
+        task: of a kind whose checks go on from the trained model.
+        run_dir: the run's folder.
+        asked: the rest.
+        jobs: retrainings at a time.
+        overwrite: drop what is there.
+
+    Returns:
+        What result.json holds.
+
+    Raises:
+        InputError: if the checks of the task train anew; see also Points.choose.
+    """
+    if not task.continues:
+        raise InputError("this trains on from a trained model: it needs batches, --batch_size above 1.")
+    queries, chosen = asked.choose(task)
+    training.train(task, run_dir, overwrite=overwrite, reuse=True)
+    trained = training.load(run_dir, task.dataset)
+    settings = {**dataclasses.asdict(asked), "train_fingerprint": trained.fingerprint}
+    with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite, reuse=True) as stage:
+        if not stage.is_finished:
+            removed = np.unique(chosen)
+            seeds, journal = range(asked.num_retrainings), stage.path / "retrainings.jsonl"
+            effects = continued_effects(trained, seeds, asked.retraining_steps, queries, removed, journal, jobs)
+            effects = _of_chosen(effects, removed, chosen)
+            masks, rows, refused = np.ones(chosen.shape, bool), [], {}
+            one = OneTraining(trained, queries)
+            for name, ask in compared(task.kind).items():
+                scores, meta = told(ask, one, chosen)
+                if scores is None:
+                    refused[name] = meta["refused"]
+                else:
+                    found = _correlations(scores, effects.mean(axis=0), masks)
+                    rows.append({"method": name, **found, **_doubts([meta])})
+            stage.finish(
+                {
+                    "dataset": task.dataset.name,
+                    "config": task.config.to_dict(),
+                    "reliability": {
+                        name: agreement.Reliability.of(effects, masks, function).whole
+                        for name, function in agreement.COEFFICIENTS.items()
+                    },
+                    "mean_effect": float(np.abs(effects.mean(axis=0)).mean()),
+                    "rows": rows,
+                    "refused": refused,
+                }
+            )
+        return dict(stage.result())
+
+
+def over_seeds(
+    task: Task[Any],
+    run_dir: pathlib.Path,
+    points: Points,
+    num_seeds: int,
+    *,
+    methods: Sequence[str] | None = None,
+    jobs: int = 1,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Trains what is missing, and writes fidelity{num_seeds}/result.json.
+
+    The truth is as an atlas's: trainings from their initial values, without each of some examples in turn, for every
+    seed. The methods explain trainings of other seeds; and, beside it, those of the truth.
+
+    Args:
+        task: of the trainings; its seed is the truth's first.
+        run_dir: the folder.
+        points: which predictions and examples.
+        num_seeds: of the truth, and trainings that are explained; at least 4.
+        methods: that are compared; None: all.
+        jobs: retrainings at a time.
+        overwrite: drop what was written.
+
+    Returns:
+        What result.json holds.
+
+    Raises:
+        InputError: if there are too few seeds or they overlap; see Points.choose.
+    """
+    if num_seeds < 4:
+        raise InputError(f"num_seeds must be at least 4, for two halves of the truth; got {num_seeds}.")
+    seeds = range(task.config.seed, task.config.seed + num_seeds)
+    explained = range(FIRST_SEED, FIRST_SEED + num_seeds)
+    if set(seeds) & set(explained):
+        raise InputError(f"seeds {FIRST_SEED} and up are those of the explained trainings: take another --seed.")
+    queries, chosen = points.choose(task)
+    task.steps  # noqa: B018  (refuses what cannot be trained, before a folder is there)
+    asks = compared(task.kind)
+    asks = {name: asks[name] for name in (asks if methods is None else methods)}
+    settings = {
+        "dataset": task.dataset.name,
+        "checksum": task.dataset.checksum,
+        "split": task.dataset.split and dataclasses.asdict(task.dataset.split),
+        "config": task.config.to_dict(),
+        "points": dataclasses.asdict(points),
+        "methods": list(asks),
+    }
+    with RunDir.begin(run_dir / "trainings", settings, overwrite=overwrite, reuse=True) as stage:
+        removed = np.unique(chosen)
+        effects = effects_by_seed(stage.path / "truth", task.seeded, seeds, queries, jobs, removed)
+        effects = _of_chosen(effects, removed, chosen)
+        scored, own = (
+            Scored(stage.path / part, task.seeded, queries, asks, chosen=chosen, dtype="float64")
+            for part in ("explained", "own")
+        )
+        scored.compute(explained)
+        own.compute(seeds)
+        refused = {**own.refused, **scored.refused}
+        names = [name for name in asks if name not in refused]
+        places = [stage.path / "truth" / f"seed{seed}" for seed in seeds]
+        for part, of in ((scored, explained), (own, seeds)):
+            places += [part.place(name, seed) for name in asks for seed in of]
+        asked = {**settings, "num_seeds": num_seeds, "trainings_fingerprint": files.fingerprint(*places)}
+    with RunDir.begin(run_dir / f"{NAME}{num_seeds}", asked, overwrite=overwrite, replace=True, reuse=True) as stage:
+        if not stage.is_finished:
+            qualities = [scored.meta(next(iter(asks)), seed)["quality"] for seed in explained]
+            rows = []
+            for name in names:
+                of_others = np.stack([scored(name, seed) for seed in explained])
+                of_own = np.stack([own(name, seed) for seed in seeds])
+                doubts = _doubts([scored.meta(name, seed) for seed in explained])
+                rows.append({"method": name, **correlations(of_others, of_own, effects), **doubts})
+            stage.finish(
+                {
+                    "reliability": reliabilities(effects),
+                    "mean_effect": float(np.abs(effects).mean()),
+                    "mean_expected_effect": float(np.abs(effects.mean(axis=0)).mean()),
+                    # The first metric of each split.
+                    "accuracy": {
+                        part: [next(iter(quality[part].values())) for quality in qualities if quality[part]]
+                        for part in qualities[0]
+                    },
+                    "rows": rows,
+                    "refused": refused,
+                }
+            )
+        return dict(stage.result())
+
+
+def _of_chosen(effects: np.ndarray, removed: Ids, chosen: Ids) -> np.ndarray:
+    """[num_seeds, num_points, num_ratings] from the effects [num_seeds, num_points, len(removed)]."""
+    return np.take_along_axis(effects, np.searchsorted(removed, chosen)[None], axis=2)
+
+
+def _doubts(metas: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """How many systems behind a method's influences are to be doubted."""
+    return {kind: sum(meta[kind] for meta in metas) for kind in ("negative_curvature", "unsolved")}
+
+
+def _correlations(scores: np.ndarray, effects: np.ndarray, masks: np.ndarray) -> dict[str, Any]:
+    return {
+        name: agreement.mean_over_queries(agreement.per_query(scores, effects, masks, function))
+        for name, function in agreement.COEFFICIENTS.items()
+    }
+
+
+def reliabilities(effects: np.ndarray) -> dict[str, dict[str, float | None]]:
+    """How certain the effects [num_seeds, num_points, num_ratings] are, by coefficient."""
+    found = {}
+    for name, coefficient in agreement.COEFFICIENTS.items():
+        one = agreement.Reliability.of(effects, np.ones(effects.shape[1:], bool), coefficient)
+        found[name] = {"one_seed": one.one, "reliability": one.whole, "ceiling": one.ceiling}
+    return found
+
+
+def correlations(scores: np.ndarray, own: np.ndarray, effects: np.ndarray) -> dict[str, Any]:
+    """A method's mean correlations over points, with their intervals.
+
+    Args:
+        scores: [num_seeds, num_points, num_ratings], of the explained trainings.
+        own: the same of the truth's own trainings.
+        effects: the same, the truth.
+
+    Returns:
+        By coefficient: of one training's scores and of all trainings' mean with the expected effects; of a
+        training's scores with that very training's effects. And the slope of the expected effects on all trainings'
+        mean, all points together: what an influence of one star does.
+    """
+    masks, expected = np.ones(effects.shape[1:], bool), effects.mean(axis=0)
+    found: dict[str, Any] = {}
+    for name, coefficient in agreement.COEFFICIENTS.items():
+        of_own = [agreement.per_query(*both, masks, coefficient) for both in zip(own, effects, strict=True)]
+        per_query = {
+            "one": agreement.per_query(scores, expected, masks, coefficient).mean(axis=0),
+            "all": agreement.per_query(scores.mean(axis=0), expected, masks, coefficient),
+            "own": np.mean(of_own, axis=0),
+        }
+        found[name] = {kind: agreement.mean_over_queries(values) for kind, values in per_query.items()}
+    line = slope(scores.mean(axis=0).ravel(), expected.ravel())
+    return {**found, "slope": [line.r, line.low, line.high]}

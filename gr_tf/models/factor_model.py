@@ -1,0 +1,213 @@
+"""Models of a knowledge graph: the score of a triple from three rows of one table."""
+
+import abc
+import dataclasses
+
+import numpy as np
+
+from gr_tf.models.parameters import Parameters
+from gr_tf.runs.engine import tf
+from gr_tf.types import Ids, Rows, Tensor
+
+# Numbers of the rows that are scored together by a model that is no product of vectors.
+_NUMBERS_AT_ONCE = 1 << 24
+
+
+@dataclasses.dataclass(frozen=True)
+class FactorModel(abc.ABC):
+    """What a model computes; its parameters are kept apart.
+
+    A new model is a subclass with its `score`. Ranking, training, and every method that needs gradients or changes
+    of rows are derived from it. (A model whose score is a product with the tail's row is a BilinearModel.)
+
+    The table holds the entity rows first, then the relation rows, so that one gather reads and one scatter writes
+    everything that a training step touches.
+
+    Attributes:
+        num_entities, num_relations: the sizes of the vocabularies.
+        dim: h, the number of factors.
+        candidates: the entities that may be predicted, ids; None: all.
+    """
+
+    num_entities: int
+    num_relations: int
+    dim: int
+    candidates: tuple[int, ...] | None = None
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of the table."""
+        return self.num_entities + self.num_relations
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row."""
+        return self.dim
+
+    @property
+    def columns(self) -> Ids:
+        """The entities that may be predicted, ids."""
+        return np.arange(self.num_entities) if self.candidates is None else np.array(self.candidates)
+
+    @property
+    def numbers_per_score(self) -> int:
+        """How many numbers `scores` holds in memory for each score."""
+        return self.width
+
+    def rows_of(self, triples: np.ndarray) -> np.ndarray:
+        """Table rows [..., 3] (head, relation, tail) of triples [..., 3]."""
+        return triples + np.array([0, self.num_entities, 0], triples.dtype)
+
+    def initial_parameters(self, seed: int, dtype: str) -> Parameters:
+        """Initial values, uniform(-0.05, 0.05).
+
+        Drawn in float64 whatever `dtype`, so that both precisions start from one draw.
+        """
+        drawn = np.random.default_rng(seed).uniform(-0.05, 0.05, (self.num_rows, self.width))
+        return Parameters(drawn.astype(dtype))
+
+    @abc.abstractmethod
+    def score(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
+        """Scores of triples given by their rows [..., width], which may be broadcast against each other -> [...]."""
+
+    def scores(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
+        """Scores of every tail for every head and relation.
+
+        Args:
+            heads, relations: [..., n, width].
+            tails: [..., m, width].
+
+        Returns:
+            [..., n, m].
+        """
+        return self.score(heads[..., :, None, :], relations[..., :, None, :], tails[..., None, :, :])
+
+    def scores_of_one(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
+        """Scores of every tail for one head and relation each.
+
+        Args:
+            heads, relations: [..., width].
+            tails: [..., m, width].
+
+        Returns:
+            [..., m].
+        """
+        return self.score(heads[..., None, :], relations[..., None, :], tails)
+
+    def lost_score(self, heads: Rows, relations: Rows, tails: Rows, deltas: Rows) -> Tensor:
+        """What triples' scores lose when deltas [n, width] are taken from their tails' rows -> [n]."""
+        return self.score(heads, relations, tails) - self.score(heads, relations, tails - deltas)
+
+    def candidate_gradients(
+        self, head: Rows, relation: Rows, candidates: Rows, errors: Tensor
+    ) -> tuple[Rows, Rows, Rows]:
+        """Derivatives of one step's scores.
+
+        Args:
+            head, relation: [width].
+            candidates: [c, width].
+            errors: [c], the derivatives of the loss by the scores.
+
+        Returns:
+            The loss's gradients of head and relation, [width] each; and the derivatives of each score by its
+            candidate's row, [c, width] or [width] where they are all the same.
+        """
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch([head, relation, candidates])
+            scores = self.score(head, relation, candidates)
+        of_head, of_relation = tape.gradient(scores, [head, relation], errors)
+        return of_head, of_relation, tape.gradient(scores, candidates)
+
+    def score_gradient_norms(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
+        """Norms of the score's derivatives with respect to the three rows.
+
+        Their maximum over training is the empirical Lipschitz constant (Lawrence et al. 2021, Figure 2).
+
+        Args:
+            heads, relations, tails: [..., width].
+
+        Returns:
+            [..., 3], in some order.
+        """
+        rows = [heads, relations, tails]
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            scores = self.score(*rows)
+        return tf.stack([tf.norm(part, axis=-1) for part in tape.gradient(scores, rows)], axis=-1)
+
+    def score_all_tails(self, table: Tensor, heads: Ids, relations: Ids) -> Tensor:
+        """Scores of every entity as tail; minus infinity for those that may not be predicted.
+
+        Args:
+            table: [num_rows, width].
+            heads, relations: [n] entity and relation ids.
+
+        Returns:
+            [n, num_entities].
+        """
+        head_rows, relation_rows = tf.gather(table, heads), tf.gather(table, relations + self.num_entities)
+        scores = self.scores_in_parts(head_rows, relation_rows, table[: self.num_entities])
+        if self.candidates is None:
+            return scores
+        possible = np.zeros(self.num_entities, bool)
+        possible[list(self.candidates)] = True
+        return tf.where(possible, scores, tf.constant(-np.inf, scores.dtype))
+
+    def scores_in_parts(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
+        """`scores` of heads and relations [n, width] in parts that fit into memory; not within a graph."""
+        together = max(1, _NUMBERS_AT_ONCE // (tails.shape[0] * self.numbers_per_score))
+        parts = [
+            self.scores(heads[first : first + together], relations[first : first + together], tails)
+            for first in range(0, max(1, heads.shape[0]), together)
+        ]
+        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
+
+
+class BilinearModel(FactorModel):
+    """A model whose score is linear in the tail's row: <query vector, tail>."""
+
+    @property
+    def numbers_per_score(self) -> int:
+        """See FactorModel."""
+        return 1
+
+    @abc.abstractmethod
+    def query_vector(self, heads: Rows, relations: Rows) -> Rows:
+        """The vector q with score = <q, tail row>, [..., width], of rows [..., width]."""
+
+    def score(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
+        """See FactorModel."""
+        return tf.reduce_sum(self.query_vector(heads, relations) * tails, axis=-1)
+
+    def scores(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
+        """See FactorModel."""
+        return tf.matmul(self.query_vector(heads, relations), tails, transpose_b=True)
+
+    def scores_of_one(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
+        """See FactorModel."""
+        return tf.linalg.matvec(tails, self.query_vector(heads, relations))
+
+    def scores_in_parts(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
+        """See FactorModel; a product of matrices needs no parts."""
+        return self.scores(heads, relations, tails)
+
+    def lost_score(self, heads: Rows, relations: Rows, tails: Rows, deltas: Rows) -> Tensor:
+        """See FactorModel."""
+        return tf.reduce_sum(self.query_vector(heads, relations) * deltas, axis=-1)
+
+    def candidate_gradients(
+        self, head: Rows, relation: Rows, candidates: Rows, errors: Tensor
+    ) -> tuple[Rows, Rows, Rows]:
+        """See FactorModel; the derivative by a candidate's row is the query vector."""
+        with tf.GradientTape() as tape:
+            tape.watch([head, relation])
+            query = self.query_vector(head, relation)
+        of_query = tf.reduce_sum(errors[:, None] * candidates, axis=0)
+        of_head, of_relation = tape.gradient(query, [head, relation], of_query)
+        return of_head, of_relation, query
+
+
+def root(squares: Tensor) -> Tensor:
+    """Square roots, elementwise; their derivative at 0 is 0, not infinite."""
+    positive = squares > 0
+    return tf.where(positive, tf.sqrt(tf.where(positive, squares, tf.ones_like(squares))), tf.zeros_like(squares))

@@ -1,0 +1,166 @@
+"""RQ1, RQ2 and RQ3 of Cheng et al. (2019) for reading, from result.json."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from gr_tf.attribution.base import Explanation
+from gr_tf.report import figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Of a rating that RQ3 shows.
+_RATING_COLUMNS = ("user", "title", "rating", "influence", "example_id")
+
+
+def rq1_frame(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """How the computed influences agree with the observed ones."""
+    return pd.DataFrame([_rq1_row(result, decay) for result in results for decay in result["agreement"]])
+
+
+def _rq1_row(result: Mapping[str, Any], decay: str) -> dict[str, Any]:
+    settings, agreement = result["settings"], result["agreement"][decay]
+    correlations, reliability = agreement["correlations"], result["observed_reliability"]
+    return {
+        "dataset": result["dataset"],
+        "model": result["model"],
+        "weight decay": result["config"]["weight_decay"],
+        "test points": f"{len(result['points'])} {settings['selection']}"
+        + (", with network" if settings["network"] else ""),
+        "decay in H": decay + (", chooses" if decay == settings["decay"] else ""),
+        "Pearson": _with_interval(correlations["pearson"]),
+        "paper's": result["paper_pearson"] or "-",
+        "ceiling": f"{np.sqrt(reliability):.3f}" if reliability is not None and reliability > 0 else "-",
+        "Spearman": _with_interval(correlations["spearman"]),
+        "slope": _with_interval(correlations["slope"]),
+        "negative curvature": agreement["negative_curvature"],
+        "unsolved": agreement["unsolved"],
+    }
+
+
+def models_frame(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The models behind RQ1."""
+    return pd.DataFrame(
+        {
+            "dataset": result["dataset"],
+            "model": result["model"],
+            "weight decay": result["config"]["weight_decay"],
+            "test RMSE": f"{result['accuracy']['test']['rmse']:.3f}",
+            "test MAE": f"{result['accuracy']['test']['mae']:.3f}",
+            "mean norm of the users' factors": f"{result['factor_norms']['users']:.2g}",
+            "items'": f"{result['factor_norms']['items']:.2g}",
+        }
+        for result in results
+    ).drop_duplicates()
+
+
+def by_steps_frame(result: Mapping[str, Any]) -> pd.DataFrame:
+    """What shorter retrainings of RQ1 would have shown."""
+    return pd.DataFrame(
+        {
+            "retraining steps": look["steps"],
+            **{name: _with_interval(look[name]) for name in ("pearson", "spearman", "slope")},
+        }
+        for look in result["agreement"][result["settings"]["decay"]]["by_steps"]
+    )
+
+
+def scatter(result: Mapping[str, Any], selection: str) -> "Figure":
+    """The paper's Figure 2: computed against observed influences, a panel for each decay.
+
+    Args:
+        result: of RQ1.
+        selection: of the test points.
+    """
+    points = result["points"]
+    return figures.influence_scatter(
+        [
+            figures.Agreement(
+                f"{result['model'].upper()}, {result['dataset']}, {selection}; {decay} decay\n"
+                f"Pearson {_with_interval(agreement['correlations']['pearson'])}",
+                [point["computed"][decay] for point in points],
+                [point["observed"] for point in points],
+                None if points[0]["standard_error"] is None else [point["standard_error"] for point in points],
+            )
+            for decay, agreement in result["agreement"].items()
+        ]
+    )
+
+
+def _with_interval(correlation: Mapping[str, Any]) -> str:
+    if correlation["r"] is None:
+        return "-"
+    return "{r:.3f} [{low:.3f}, {high:.3f}]".format(**correlation)
+
+
+def rq2_frame(result: Mapping[str, Any]) -> pd.DataFrame:
+    """How long FIA and IA take, by the number of factors K."""
+    paper = {row["dim"]: row for row in result["paper_seconds"] or ()}
+    rows = []
+    for row in result["rows"]:
+        fia, ia = row["fia"], row["ia"]
+        beside = paper.get(row["dim"], {"fia": "-", "ia": "-"})
+        rows.append(
+            {
+                "model": result["model"],
+                "K": row["dim"],
+                "training": "{:.2f} ms a step".format(1e3 * row["training"]["seconds"] / row["training"]["steps"]),
+                "FIA, one": "{mean:.4f} +- {sd:.4f} s".format(**fia["single"]),
+                "FIA, batch": f"{fia['num_points'] / fia['batch']:.0f} points/s",
+                "paper's FIA": f"{beside['fia']} s",
+                "IA": _ia_time(ia) if ia else "-",
+                "paper's IA": f"{beside['ia']} s",
+                # One that gave up would have taken longer.
+                "IA / FIA": ("" if all(ia["converged"]) else "over ")
+                + f"{np.mean(ia['seconds']) / fia['single']['mean']:,.0f}"
+                if ia
+                else "-",
+                "negative curvature": f"{fia['negative_curvature']} of {fia['num_points']}"
+                + (f"; IA {ia['negative_curvature']} of {len(ia['seconds'])}" if ia else ""),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _ia_time(ia: Mapping[str, Any]) -> str:
+    products = ", ".join(
+        f"{iterations} products, " + ("solved" if converged else f"given up at residual {residual:.1g}")
+        for iterations, converged, residual in zip(ia["iterations"], ia["converged"], ia["residual"], strict=True)
+    )
+    return f"{np.mean(ia['seconds']):.1f} s ({products})"
+
+
+def neighbours(of_user: Explanation[Any], of_item: Explanation[Any], k: int) -> dict[str, Any]:
+    """The ratings of the query's user and of its item, by descending |influence|, for result.json."""
+    return {
+        "num_of_user": len(of_user.influences),
+        "num_of_item": len(of_item.influences),
+        "item_based": of_user.only(slice(k)).frame[list(_RATING_COLUMNS)].to_dict("records"),
+        "user_based": of_item.only(slice(k)).frame[list(_RATING_COLUMNS)].to_dict("records"),
+        "share_of_top_tenth": {"of_user": _share_of_top_tenth(of_user), "of_item": _share_of_top_tenth(of_item)},
+    }
+
+
+def _share_of_top_tenth(explanation: Explanation[Any]) -> float | None:
+    """Of the sum of |influence|, the part of the tenth of the ratings with the largest; None of nothing."""
+    sizes = np.abs(explanation.influences)
+    if not sizes.sum():
+        return None
+    return float(np.sort(sizes)[::-1][: -(-len(sizes) // 10)].sum() / sizes.sum())
+
+
+def rq3_summary(result: Mapping[str, Any]) -> str:
+    """What is explained."""
+    return (
+        f"{result['model'].upper()} predicts {result['prediction']:.2f} for {result['title']} by user "
+        f"{result['user']}, who has {result['num_of_user']} training ratings; the item has {result['num_of_item']}."
+    )
+
+
+def rq3_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The ratings of the same user, or of the same item."""
+    table = pd.DataFrame(rows, columns=list(_RATING_COLUMNS))
+    return table.assign(rating=table.rating.map("{:g}".format), influence=table.influence.map("{:+.3f}".format))

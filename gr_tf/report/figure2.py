@@ -1,0 +1,149 @@
+"""Figure 2 of Lawrence et al. (2021), from tables: what rolling back predicts, against what retraining gives."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from gr_tf.data.sources import published_name
+from gr_tf.errors import InputError
+from gr_tf.evaluation.correlation import pearson
+from gr_tf.report import figures, published
+from gr_tf.report.tables import mean_and_sd
+from gr_tf.runs.run_dir import RunDir
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NAME = "figure2"
+
+
+def write(tables: Sequence[Mapping[str, Any]], run_dir: pathlib.Path, overwrite: bool = False) -> dict[str, Any]:
+    """Writes figure2/figure2.png and figure2/result.json.
+
+    Args:
+        tables: results of removal_table.run; those that differ by their seed only share a panel.
+        run_dir: where the figure's folder goes.
+        overwrite: drop a figure that is there.
+
+    Returns:
+        What result.json holds.
+
+    Raises:
+        InputError: if a table is there twice, or has too few retrainings of GR-1.
+    """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for table in tables:
+        group = groups.setdefault(_all_but_seed(table["settings"]), [])
+        if any(other["settings"]["config"] == table["settings"]["config"] for other in group):
+            raise InputError(f"the table of {table['dataset']}, {table['model']} with the same seed is there twice.")
+        group.append(table)
+    result = {"panels": [_panel(group) for group in groups.values()]}
+    with RunDir.begin(run_dir / NAME, {"made_from": [t["settings"] for t in tables]}, overwrite=overwrite) as stage:
+        figures.save(draw(result), stage.path / f"{NAME}.png")
+        stage.finish(result)
+        return dict(stage.result())
+
+
+def _all_but_seed(settings: Mapping[str, Any]) -> str:
+    """The settings that tables of one panel share, as a key."""
+    shared = {name: value for name, value in settings.items() if not name.endswith("_fingerprint") and name != "k"}
+    return json.dumps(shared | {"config": settings["config"] | {"seed": None}}, sort_keys=True)
+
+
+def _panel(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One panel, of tables that differ by their seed."""
+    table = tables[0]
+    config = table["settings"]["config"]
+    trained = (published_name(table["settings"]["checksums"]), config["model"], config["loss"])
+    return {
+        "dataset": table["dataset"],
+        "model": table["model"],
+        "constraint": config["constraint"],
+        "paper": published.FIGURE_2.get(config["constraint"]) if trained == published.FIGURE_2_TRAINED else None,
+        "seeds": [_retrainings(table) for table in tables],
+    }
+
+
+def _retrainings(table: Mapping[str, Any]) -> dict[str, Any]:
+    """GR-1's retrainings of one table."""
+    rows = pd.DataFrame(table["retrainings"])
+    rows = rows[(rows["method"] == "GR") & (rows["k"] == "1") & rows["p_predicted"].notna()]
+    if len(rows) < 2:
+        raise InputError(f"Figure 2 needs two retrainings of GR-1 or more; {table['dataset']}'s table has {len(rows)}.")
+    before, predicted, retrained = rows["p_before"], rows["p_predicted"], rows["p_after"]
+    return {
+        "seed": table["settings"]["config"]["seed"],
+        "lipschitz": table["lipschitz"],
+        "tc": 100 * float(rows["tc"].mean()),
+        "pearson": dataclasses.asdict(pearson(predicted.tolist(), retrained.tolist())),
+        # The probabilities share what they were before; their changes do not.
+        "pearson_of_change": dataclasses.asdict(pearson((before - predicted).tolist(), (before - retrained).tolist())),
+        "mean_error": float((predicted - retrained).abs().mean()),
+        "mean_change": float((before - retrained).abs().mean()),
+        "p_before": before.tolist(),
+        "p_predicted": predicted.tolist(),
+        "p_retrained": retrained.tolist(),
+    }
+
+
+def draw(result: Mapping[str, Any]) -> "Figure":
+    """The figure, from result.json: the first seed of each panel."""
+
+    def told(seed: Mapping[str, Any]) -> str:
+        r = seed["pearson"]["r"]
+        return "r undefined" if r is None else f"r = {r:.2f}"
+
+    return figures.prediction_scatter(
+        [
+            figures.Scatter(
+                f"{panel['dataset']}, {panel['model']}, {panel['constraint'].replace('_', ' ')}\n"
+                f"{told(seed)}, Lipschitz {seed['lipschitz']:.2f}, n = {seed['pearson']['n']}",
+                seed["p_predicted"],
+                seed["p_retrained"],
+            )
+            for panel in result["panels"]
+            for seed in panel["seeds"][:1]
+        ]
+    )
+
+
+def frame(result: Mapping[str, Any]) -> pd.DataFrame:
+    """The figure's numbers for reading, from result.json."""
+
+    def correlation(panel: Mapping[str, Any], name: str) -> str:
+        seeds = [seed[name] for seed in panel["seeds"] if seed[name]["r"] is not None]
+        if not seeds:
+            return "undefined"
+        if len(seeds) == 1:
+            return "{r:.2f} [{low:.2f}, {high:.2f}]".format(**seeds[0])
+        return mean_and_sd([seed["r"] for seed in seeds], 2)
+
+    def mean(panel: Mapping[str, Any], name: str, decimals: int) -> str:
+        return mean_and_sd([seed[name] for seed in panel["seeds"]], decimals)
+
+    def paper(panel: Mapping[str, Any], place: int) -> str:
+        return "-" if panel["paper"] is None else str(panel["paper"][place])
+
+    return pd.DataFrame(
+        [
+            {
+                "dataset": panel["dataset"],
+                "model": panel["model"],
+                "constraint": panel["constraint"],
+                "Lipschitz": mean(panel, "lipschitz", 2),
+                "paper's": paper(panel, 0),
+                "GR-1 TC%": mean(panel, "tc", 1),
+                "paper's TC%": paper(panel, 1),
+                "mean error of p": mean(panel, "mean_error", 3),
+                "mean change of p": mean(panel, "mean_change", 3),
+                "r": correlation(panel, "pearson"),
+                "r of the changes": correlation(panel, "pearson_of_change"),
+                "seeds": len(panel["seeds"]),
+            }
+            for panel in result["panels"]
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Durability: whole files, checkpoints, journals, run directories, progress, and how TensorFlow is started."""

@@ -1,0 +1,26 @@
+"""Training curves for TensorBoard."""
+
+import pathlib
+from collections.abc import Mapping
+
+from gr_tf.runs.engine import tf
+
+
+class Curves:
+    """Writes numbers by name as TensorBoard scalars, a step at a time; a context."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._writer = tf.summary.create_file_writer(str(folder))
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes the numbers of one step."""
+        with self._writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+        self._writer.flush()
+
+    def __enter__(self) -> "Curves":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()

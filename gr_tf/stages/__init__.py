@@ -1,1 +1,0 @@
-"""The steps of an experiment, each from one folder to the next."""

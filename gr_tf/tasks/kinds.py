@@ -1,0 +1,81 @@
+"""The kinds of data by name, and how a task is made from data or again from its reference."""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from gr_tf.data.dataset import Dataset
+from gr_tf.errors import InputError
+from gr_tf.tasks.ratings import RatingTask
+from gr_tf.tasks.sequences import SequenceTask
+from gr_tf.tasks.task import Task, TaskReference
+from gr_tf.tasks.triples import TripleTask
+
+# A Keras model's task is made in Python only.
+KINDS: dict[str, type[Task[Any]]] = {task.kind: task for task in (TripleTask, RatingTask, SequenceTask)}
+
+
+def read_own(kind: str, dataset: str | None, data_dir: str | pathlib.Path | None, split: Mapping[str, Any]) -> Dataset:
+    """Reads a dataset by name, or data of one's own.
+
+    Args:
+        kind: a key of KINDS.
+        dataset, data_dir: see Task.read.
+        split: settings of the kind's split_class that are not the defaults for one's own data.
+
+    Raises:
+        InputError: if the data cannot be read, or a setting is unknown or out of range.
+    """
+    task = KINDS[kind]
+    return task.read(dataset, data_dir, task.split_class.of_dict({**task.own_split, **split}))
+
+
+def own_config(kind: str, dataset: Dataset, settings: Mapping[str, Any]) -> Any:
+    """The configuration of a training on a dataset: what is not said is the dataset's own, or goes by its size.
+
+    Args:
+        kind: a key of KINDS.
+        dataset: of the kind.
+        settings: of the kind's config_class that are said.
+
+    Raises:
+        InputError: if a setting is unknown or out of range.
+    """
+    task = KINDS[kind]
+    return task.config_class.of_dict({**task.own_settings(dataset, settings), **settings})
+
+
+def reference_of(settings: Mapping[str, Any]) -> TaskReference:
+    """From the settings that a training's folder is known by.
+
+    Raises:
+        InputError: if a setting is unknown or out of range.
+    """
+    kind = KINDS[settings["kind"]]
+    split = settings["split"] and kind.split_class.of_dict(settings["split"])
+    config = kind.config_class.of_dict(settings["config"])
+    name, source, checksum = settings["dataset"], settings["data_dir"], settings["checksum"]
+    return TaskReference(kind.kind, config, name, source, split, checksum, settings.get("initial", ""))
+
+
+def read(reference: TaskReference) -> Dataset:
+    """Reads a task's dataset again, from its folder, the package, or its official address.
+
+    Raises:
+        InputError: if it cannot be read, or is no longer the same.
+    """
+    dataset = KINDS[reference.kind].read(reference.dataset, reference.source, reference.split)
+    if dataset.checksum != reference.checksum:
+        raise InputError(f"{reference.source or reference.dataset}: is not the data that was trained on any more.")
+    return dataset
+
+
+def make(reference: TaskReference) -> Task[Any]:
+    """A task from its reference.
+
+    Raises:
+        InputError: if its data cannot be read, or it had initial values of its own.
+    """
+    if reference.initial:
+        raise InputError("a task with initial values of its own cannot be made from its reference.")
+    return KINDS[reference.kind](read(reference), reference.config)

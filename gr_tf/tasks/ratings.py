@@ -1,0 +1,282 @@
+"""The task of ratings: (user, item), and the stars that are predicted."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gr_tf.data.rating_sources import RATING_DATASETS, load_ratings
+from gr_tf.data.ratings import RatingQuery, Ratings, RatingSet, RatingSplit
+from gr_tf.errors import InputError
+from gr_tf.models.parameters import Parameters
+from gr_tf.models.rating_model import RatingModel
+from gr_tf.runs.engine import tf
+from gr_tf.tasks.drawing import Drawing, Edge
+from gr_tf.tasks.example_losses import Batch, ExampleLosses
+from gr_tf.tasks.rolled_back import RolledBack
+from gr_tf.tasks.task import OPEN, Alternative, Task
+from gr_tf.tasks.test_predictions import ExplainedPrediction
+from gr_tf.training.rating_config import RETRAINING_STEPS, RatingConfig, rating_preset
+from gr_tf.training.rating_steps import RatingSteps
+from gr_tf.training.single_rating_steps import SingleRatingSteps
+from gr_tf.training.steps import Steps
+from gr_tf.types import Ids, Rows, Tensor
+
+# Batches of an epoch of one's own ratings: as many as MovieLens-1M's.
+_OWN_BATCHES = 321
+
+
+class RatingTask(Task[RatingQuery]):
+    """Why this rating?"""
+
+    kind = "ratings"
+    unit = "stars"
+    parts = ("user", "item")
+    exact_dtype = "float64"
+    config_class = RatingConfig
+    split_class = RatingSplit
+    query_class = RatingQuery
+    dataset: RatingSet
+    config: RatingConfig
+    model: RatingModel
+
+    @classmethod
+    def read(cls, dataset: str | None, data_dir: str | pathlib.Path | None, split: RatingSplit) -> RatingSet:
+        """See Task."""
+        return load_ratings(dataset, data_dir, split)
+
+    @classmethod
+    def own_settings(cls, dataset: RatingSet, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """See Task; an epoch of one's own ratings has as many batches as one of MovieLens-1M."""
+        preset = rating_preset(dataset.name, asked.get("model", RatingConfig.model))
+        if dataset.name in RATING_DATASETS:
+            return preset
+        return preset | {"batch_size": max(2, dataset.num_examples // _OWN_BATCHES)}
+
+    def _make_model(self, dtype: str | None) -> RatingModel:
+        return self.config.make_model(self.dataset, dtype)
+
+    def _initial_parameters(self) -> Parameters:
+        return self.model.initial_parameters(self.config.seed)
+
+    @property
+    def continues(self) -> bool:  # type: ignore[override]
+        """Batches train for long: a check goes on from the trained model (Cheng et al. 2019, Section 5.2)."""
+        return self.config.batch_size > 1
+
+    def _make_steps(self) -> Steps:
+        if self.config.batch_size == 1:
+            return SingleRatingSteps(self.dataset, self.model, self.config)
+        return RatingSteps(self.dataset, self.model, self.config)
+
+    @property
+    def length(self) -> int:
+        """Steps."""
+        return self.config.steps
+
+    def length_of(self, epoch: int) -> int:
+        """All steps: the last epoch's parameters are the result."""
+        return self.config.steps
+
+    def check_length(self, epoch: int) -> int:
+        """See Task; a check that goes on from the trained model needs fewer steps than the training."""
+        return RETRAINING_STEPS[self.config.model] if self.continues else self.length_of(epoch)
+
+    def validate(self, parameters: Parameters) -> dict[str, float]:
+        """RMSE on the validation ratings."""
+        told = self._accuracy(parameters, self.dataset.valid)
+        return {} if told is None else {"rmse": told["rmse"]}
+
+    def quality(self, parameters: Parameters) -> dict[str, dict[str, float | None] | None]:
+        """Root mean squared error and mean absolute error, in stars; predictions are not clipped to the scale."""
+        nothing: dict[str, float | None] = {"rmse": None, "mae": None}
+        parts = (("train", self.dataset.train), ("valid", self.dataset.valid), ("test", self.dataset.test))
+        return {name: {**nothing, **(self._accuracy(parameters, part) or {})} for name, part in parts}
+
+    def _accuracy(self, parameters: Parameters, ratings: Ratings) -> dict[str, float] | None:
+        if not len(ratings):
+            return None
+        errors = self.model.predict_pairs(parameters, ratings.pairs).astype(np.float64) - ratings.values
+        return {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}
+
+    def value(self, parameters: Parameters, queries: Sequence[RatingQuery]) -> np.ndarray:
+        """The predicted ratings, in float64 whatever the model's precision."""
+        return self.model.predict_pairs(parameters, _pairs(queries)).astype(np.float64)
+
+    def exact_value(self, parameters: Parameters, queries: Sequence[RatingQuery]) -> np.ndarray:
+        """The predicted ratings, computed in float64."""
+        return self._make_model("float64").predict_pairs(parameters, _pairs(queries))
+
+    def test_predictions(self, parameters: Parameters) -> list[ExplainedPrediction]:
+        """Of the test ratings, in their order; right if within half a star."""
+        test = self.dataset.test
+        values = self.model.predict_pairs(parameters, test.pairs).astype(np.float64)
+        return [
+            ExplainedPrediction(RatingQuery(int(user), int(item)), float(value), (line,), (bool(right),))
+            for line, ((user, item), value, right) in enumerate(
+                zip(test.pairs, values, np.abs(values - test.values) <= 0.5, strict=True)
+            )
+        ]
+
+    def ask(self, parameters: Parameters, parts: Sequence[str]) -> tuple[RatingQuery, tuple[Alternative, ...]]:
+        """See Task: user, and name or title of an item."""
+        self.check_parts(parts)
+        if parts[1] == OPEN and OPEN not in self.dataset.items.ids:
+            raise InputError("a question about a rating names its item: user,item.")
+        return self.dataset.query(parts[0], parts[1]), ()
+
+    def losses(self, dtype: str | None = None) -> "RatingLosses":
+        """See Task."""
+        return RatingLosses(self.model if dtype in (None, self.model.dtype) else self._make_model(dtype), self.dataset)
+
+    def own_losses(self, values: np.ndarray) -> np.ndarray:
+        """Squared errors."""
+        errors: np.ndarray = values - self.dataset.train.values
+        return errors**2
+
+    def rolled_back(self, parameters: Parameters, deltas: np.ndarray) -> RolledBack:
+        """See Task; in float64, so that small influences keep their digits."""
+        if self.config.batch_size > 1:
+            raise InputError("Gradient Rollback of ratings needs a training rating by rating: --batch_size=1.")
+        self.check_deltas(parameters, deltas)
+        return RatingRollback(self._make_model("float64"), parameters, deltas, self.dataset)
+
+    def names_of(self, query: RatingQuery) -> tuple[str, str]:
+        """The user, and the item's title."""
+        return self.dataset.users.names[query.user], self.dataset.title(query.item)
+
+    def row_of(self, query: RatingQuery) -> dict[str, str]:
+        """user, item."""
+        return {"user": self.dataset.users.names[query.user], "item": self.dataset.items.names[query.item]}
+
+    def examples(self, example_ids: Ids, query: RatingQuery) -> pd.DataFrame:
+        """user, title, rating, connection."""
+        frame = self.dataset.names(self.dataset.train.only(example_ids))[["user", "title", "rating"]]
+        users, items = self.dataset.train.pairs[example_ids].T
+        same = np.where(users == query.user, "same user", np.where(items == query.item, "same item", "none"))
+        return frame.assign(connection=same)
+
+    def drawing(self, query: RatingQuery, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:
+        """See Task; an edge goes from a user to an item."""
+        ratings, nodes = self.dataset, {}
+
+        def edge(user: int, item: int, label: str, influence: float | None, example: int | None) -> Edge:
+            start, end = f"user {user}", f"item {item}"
+            nodes.update({start: ratings.users.names[user], end: ratings.title(item)})
+            return Edge(start, end, label, influence, example)
+
+        asked = edge(query.user, query.item, f"{value:.2f}", None, None)
+        chosen = ratings.train.only(example_ids)
+        edges = tuple(
+            edge(int(user), int(item), f"{rating:g}", float(influence), int(example))
+            for (user, item), rating, influence, example in zip(
+                chosen.pairs, chosen.values, influences, example_ids, strict=True
+            )
+        )
+        return Drawing(asked, edges, nodes)
+
+    def embeddings(self, parameters: Parameters) -> Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]]]:
+        """Users and items."""
+        ratings, count = self.dataset, len(self.dataset.users)
+        titles = [ratings.title(item) for item in range(len(ratings.items))]
+        return {
+            "users": (parameters.table[:count], ratings.users.names, ratings.users.names),
+            "items": (parameters.table[count:], ratings.items.names, titles),
+        }
+
+
+class RatingLosses(ExampleLosses):
+    """Squared errors of ratings, without the weight decay; an example is ((user, item), rating)."""
+
+    def __init__(self, model: RatingModel, ratings: RatingSet) -> None:
+        self._model, self._ratings = model, ratings
+        self.train = self._batch(ratings.train)
+        self.layers = ("table", *(f"network_{i}" for i in range(len(model.network_penalty))))
+        self.dtype = model.dtype
+
+    def _batch(self, ratings: Ratings) -> tuple[np.ndarray, ...]:
+        return ratings.pairs, ratings.values.astype(self._model.dtype)
+
+    def validation(self) -> tuple[np.ndarray, ...]:
+        """See ExampleLosses."""
+        return self._batch(self._ratings.valid)
+
+    def query(self, query: RatingQuery) -> tuple[np.ndarray, ...]:
+        """See ExampleLosses; its rating is no part of the question."""
+        return _pairs([query]), np.zeros(1, self.dtype)
+
+    def rows(self, batch: Batch) -> Tensor:
+        """See ExampleLosses."""
+        return batch[0] + np.array([0, self._model.num_users], np.int32)
+
+    def losses(self, rows: Rows, shared: Sequence[Tensor], batch: Batch) -> Tensor:
+        """See ExampleLosses."""
+        return tf.square(self._model.predict(rows[:, 0], rows[:, 1], shared) - batch[1])
+
+    def query_losses(self, rows: Rows, shared: Sequence[Tensor], batch: Batch) -> Tensor:
+        """The predictions, negated: a proponent of a prediction raises it, whatever its true rating."""
+        return -self._model.predict(rows[:, 0], rows[:, 1], shared)
+
+
+class RatingRollback(RolledBack):
+    """The predicted rating without what training ratings did, each to its user's and its item's row.
+
+    What all predictions share is moved by every step, and what Adam's momentum goes on moving between two steps of
+    a row is nobody's. So the differences rank; they are not the stars that a removal changes (BUILD_NOTES, "What
+    is rolled back of a rating").
+    """
+
+    def __init__(self, model: RatingModel, parameters: Parameters, deltas: np.ndarray, ratings: RatingSet) -> None:
+        """
+        Args:
+            model: what was trained; in float64 small differences keep their digits.
+            parameters: the trained ones.
+            deltas: [num_examples, 2, width], of a RollbackStore that saw the same training.
+            ratings: the dataset it was trained on.
+        """
+        self._model, self._ratings, self._deltas = model, ratings, deltas
+        parameters = parameters.astype(model.dtype)
+        self._table = tf.constant(parameters.table)
+        self._network = [tf.constant(array) for array in parameters.shared]
+
+    def without(self, query: RatingQuery, example_ids: Ids) -> tuple[float, np.ndarray]:
+        """See RolledBack."""
+        pair = _pairs([query])
+        before = float(self._predicted(pair, None)[0])
+        return before, self._predicted(np.repeat(pair, len(example_ids), axis=0), example_ids)
+
+    def own(self, example_ids: Ids) -> tuple[np.ndarray, np.ndarray]:
+        """See RolledBack."""
+        pairs = self._ratings.train.pairs[example_ids]
+        return self._predicted(pairs, None), self._predicted(pairs, example_ids)
+
+    def together(self, query: RatingQuery, example_ids: Ids) -> float:
+        """See RolledBack."""
+        pair = _pairs([query])
+        changes = self._changes(np.repeat(pair, len(example_ids), axis=0), example_ids).sum(axis=0, keepdims=True)
+        return float(self._predict(tf.gather(self._table, self._model.rows_of(pair)) - changes)[0])
+
+    def _predicted(self, pairs: np.ndarray, example_ids: Ids | None) -> np.ndarray:
+        """Predictions [n] of pairs [n, 2], each without what one example did; None: with everything."""
+        values = tf.gather(self._table, self._model.rows_of(pairs))
+        if example_ids is not None:
+            values -= self._changes(pairs, example_ids)
+        return self._predict(values)
+
+    def _changes(self, pairs: np.ndarray, example_ids: Ids) -> np.ndarray:
+        """What each of n examples did to the rows of its pair, [n, 2, width]."""
+        own = self._model.rows_of(self._ratings.train.pairs[example_ids])
+        deltas = np.asarray(self._deltas[example_ids], self._model.dtype)
+        return np.where((self._model.rows_of(pairs) == own)[..., None], deltas, 0)
+
+    def _predict(self, values: Rows) -> np.ndarray:
+        """Predictions [n] of users' and items' rows [n, 2, width]."""
+        predicted: np.ndarray = self._model.predict(values[:, 0], values[:, 1], self._network).numpy()
+        return predicted.astype(np.float64)
+
+
+def _pairs(queries: Sequence[RatingQuery]) -> np.ndarray:
+    """[n, 2] int32."""
+    return np.array([(query.user, query.item) for query in queries], np.int32).reshape(-1, 2)

@@ -1,0 +1,321 @@
+"""The task of sequences: a history of choices, and the probability of the next item."""
+
+import dataclasses
+import pathlib
+import types
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gr_tf.data.rating_sources import RATING_DATASETS
+from gr_tf.data.sequence_sources import load_sequences
+from gr_tf.data.sequences import SequenceQuery, Sequences, SequenceSet, SequenceSplit
+from gr_tf.errors import InputError
+from gr_tf.models.parameters import Parameters
+from gr_tf.models.sequence_ranking import NextItemMetrics, next_items
+from gr_tf.models.sequence_recommender import NAMES, SequenceRecommender
+from gr_tf.runs.engine import tf
+from gr_tf.tasks.drawing import Drawing, Edge
+from gr_tf.tasks.example_losses import Batch, ExampleLosses
+from gr_tf.tasks.task import OPEN, Alternative, Task
+from gr_tf.tasks.test_predictions import ExplainedPrediction
+from gr_tf.training.driver import Selection
+from gr_tf.training.sequence_config import PROTOCOLS, SequenceConfig
+from gr_tf.training.sequence_steps import SequenceSteps
+from gr_tf.types import Ids, Rows, Tensor
+
+_NUM_ALTERNATIVES = 5
+_NOTHING_BEFORE = "(nothing before)"
+
+
+class SequenceTask(Task[SequenceQuery]):
+    """Why this next item?"""
+
+    kind = "sequences"
+    unit = "probability"
+    parts = ("user, or the items of a history", "item or ?")
+    has_alternatives = True
+    config_class = SequenceConfig
+    split_class = SequenceSplit
+    own_split = types.MappingProxyType({"order": "auto", "valid_share": 0.1})
+    query_class = SequenceQuery
+    dataset: SequenceSet
+    config: SequenceConfig
+    model: SequenceRecommender
+
+    @classmethod
+    def read(cls, dataset: str | None, data_dir: str | pathlib.Path | None, split: SequenceSplit) -> SequenceSet:
+        """See Task."""
+        return load_sequences(dataset, data_dir, split)
+
+    @classmethod
+    def own_settings(cls, dataset: SequenceSet, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """See Task; the proper protocol, and of one's own data by size."""
+        settings = dict(PROTOCOLS["proper"])
+        if dataset.name not in RATING_DATASETS:
+            settings |= _size_settings(dataset)
+        if not len(dataset.valid):
+            settings["patience"] = None
+        epochs = asked.get("epochs", settings.get("epochs", SequenceConfig.epochs))
+        return settings | {"kept_epochs": tuple(range(2, epochs + 1, 2))}
+
+    def _make_model(self, dtype: str | None) -> SequenceRecommender:
+        return self.config.make_model(self.dataset, dtype)
+
+    def _initial_parameters(self) -> Parameters:
+        return self.model.initial_parameters(self.config.seed)
+
+    def _make_steps(self) -> SequenceSteps:
+        if self.config.patience is not None and not len(self.dataset.valid):
+            raise InputError("patience needs validation sequences: hold some out (valid_share).")
+        return SequenceSteps(self.dataset, self.model, self.config)
+
+    @property
+    def length(self) -> int:
+        """Epochs."""
+        return self.config.epochs
+
+    @property
+    def selection(self) -> Selection:
+        """The best validation MRR, if the configuration has a patience."""
+        return Selection(metric=None if self.config.patience is None else "mrr", patience=self.config.patience)
+
+    @property
+    def kept_epochs(self) -> Collection[int]:
+        """The configuration's."""
+        return self.config.kept_epochs
+
+    def validate(self, parameters: Parameters) -> dict[str, float]:
+        """MRR, Recall@10 and cross-entropy on the validation sequences."""
+        metrics = self.accuracy(parameters, self.dataset.valid)
+        return {} if metrics is None else dataclasses.asdict(metrics)
+
+    def quality(self, parameters: Parameters) -> dict[str, dict[str, float | None] | None]:
+        """MRR, Recall@10 and cross-entropy."""
+        told = {}
+        for name, part in (("valid", self.dataset.valid), ("test", self.dataset.test)):
+            metrics = self.accuracy(parameters, part)
+            told[name] = None if metrics is None else dataclasses.asdict(metrics)
+        return told
+
+    def accuracy(self, parameters: Parameters, sequences: Sequences) -> NextItemMetrics | None:
+        """How well next items are predicted; None if there are none."""
+        return NextItemMetrics.of(next_items(self.model, parameters, sequences)) if len(sequences) else None
+
+    def value(self, parameters: Parameters, queries: Sequence[SequenceQuery]) -> np.ndarray:
+        """p(target | history): the softmax of the logits over all items, without the padding.
+
+        Raises:
+            InputError: if a history is longer than the model's.
+        """
+        probabilities = self._probabilities(parameters, queries)
+        return probabilities[np.arange(len(queries)), [query.target - 1 for query in queries]]
+
+    def _probabilities(self, parameters: Parameters, queries: Sequence[SequenceQuery]) -> np.ndarray:
+        """[n, num_items]."""
+        histories = np.stack([history_of(self.model, query) for query in queries])
+        arrays = [tf.constant(array.astype(self.model.dtype)) for array in parameters.arrays]
+        logits = self.model.logits(tf.gather(arrays[0], histories), arrays[1:])
+        probabilities: np.ndarray = tf.nn.softmax(logits[:, 1:]).numpy()
+        return probabilities.astype(np.float64)
+
+    def _best(self, parameters: Parameters, query: SequenceQuery, count: int) -> list[tuple[int, float]]:
+        """The most probable next items that are not in the history, as targets with their probabilities."""
+        return self._first(self._probabilities(parameters, [query])[0], query, count)
+
+    @staticmethod
+    def _first(probabilities: np.ndarray, query: SequenceQuery, count: int) -> list[tuple[int, float]]:
+        order = np.argsort(-probabilities, kind="stable") + 1
+        new = order[~np.isin(order, query.history)][:count]
+        return [(int(target), float(probabilities[target - 1])) for target in new]
+
+    def top(self, parameters: Parameters, query: SequenceQuery) -> int | None:
+        """See Task; an item of the history is no answer."""
+        return next((target for target, _ in self._best(parameters, query, 1)), None)
+
+    def test_predictions(self, parameters: Parameters) -> list[ExplainedPrediction]:
+        """The best next item of each test history that is not in it, in their order."""
+        test, found = self.dataset.test, []
+        for line, (history, target) in enumerate(zip(test.histories.tolist(), test.targets.tolist(), strict=True)):
+            query = SequenceQuery(tuple(item for item in history if item), target)
+            best = self._best(parameters, query, 1)
+            if best:
+                asked = dataclasses.replace(query, target=best[0][0])
+                found.append(ExplainedPrediction(asked, best[0][1], (line,), (best[0][0] == target,)))
+        return found
+
+    def consensus(self, parameters: Sequence[Parameters]) -> list[SequenceQuery]:
+        """See Task: the next item of the highest mean probability."""
+        found: dict[SequenceQuery, None] = {}
+        for history in self.dataset.test.histories.tolist():
+            query = SequenceQuery(tuple(item for item in history if item), 1)
+            mean = np.mean([self._probabilities(one, [query])[0] for one in parameters], axis=0)
+            found |= {dataclasses.replace(query, target=target): None for target, _ in self._first(mean, query, 1)}
+        return list(found)
+
+    def answer_of(self, query: SequenceQuery) -> int:
+        """The target."""
+        return query.target
+
+    def answer_name(self, answer: int) -> str:
+        """The item's title."""
+        return self.dataset.title(answer)
+
+    def answer_key(self, answer: int) -> str:
+        """The item's name."""
+        return self.dataset.items.names[answer - 1]
+
+    @classmethod
+    def check_parts(cls, parts: Sequence[str]) -> None:
+        """See Task; a history may have any number of items."""
+        if len(parts) < len(cls.parts) or not all(parts):
+            super().check_parts(parts if len(parts) < len(cls.parts) else ())
+
+    def ask(self, parameters: Parameters, parts: Sequence[str]) -> tuple[SequenceQuery, tuple[Alternative, ...]]:
+        """See Task: a user, whose latest choices are the history, or the items of a history; then an item or OPEN."""
+        self.check_parts(parts)
+        data = self.dataset
+        is_open = parts[-1] == OPEN and OPEN not in data.items.ids
+        target = 1 if is_open else data.target_of(parts[-1])
+        if len(parts) == len(self.parts) and parts[0] in data.users.ids:
+            query = data.query_of_user(parts[0], target)
+        else:
+            query = SequenceQuery(tuple(map(data.target_of, parts[:-1])), target)
+        if not is_open:
+            return query, ()
+        best = self._best(parameters, query, _NUM_ALTERNATIVES)
+        if not best:
+            raise InputError(f"({', '.join(parts)}) has nothing left to answer: every item is in the history.")
+        alternatives = tuple(Alternative(self.answer_name(item), probability) for item, probability in best)
+        return dataclasses.replace(query, target=best[0][0]), alternatives
+
+    def losses(self, dtype: str | None = None) -> "SequenceLosses":
+        """See Task."""
+        model = self.model if dtype in (None, self.model.dtype) else self._make_model(dtype)
+        return SequenceLosses(model, self.dataset, self.config.train_embeddings)
+
+    def names_of(self, query: SequenceQuery) -> tuple[str, ...]:
+        """Titles of the history, then of the target."""
+        return tuple(map(self.dataset.title, (*query.history, query.target)))
+
+    def row_of(self, query: SequenceQuery) -> dict[str, str]:
+        """history, the latest item last; item."""
+        return {"history": " ".join(map(self.answer_key, query.history)), "item": self.answer_key(query.target)}
+
+    def examples(self, example_ids: Ids, query: SequenceQuery) -> pd.DataFrame:
+        """user, item (the choice), after (the item before it), before (how many there are), connection."""
+        chosen = self.dataset.train.only(example_ids)
+        frame = self.dataset.train_frame.iloc[example_ids].reset_index(drop=True)
+        before = [self._last(history) for history in chosen.histories]
+        common = np.isin(chosen.histories, query.history).sum(axis=1) if query.history else np.zeros(len(frame), int)
+        connection = [
+            "; ".join(
+                [
+                    *(["same item"] if target == query.target else []),
+                    *(["its item is in the history"] if target in query.history else []),
+                    *([f"{count} items of the history before it"] if count else []),
+                ]
+            )
+            or "none"
+            for target, count in zip(chosen.targets.tolist(), common.tolist(), strict=True)
+        ]
+        told = pd.DataFrame({"user": frame["user"], "item": frame["title"], "after": before, "before": frame["before"]})
+        return told.assign(connection=connection)
+
+    def _last(self, history: Sequence[int] | np.ndarray) -> str:
+        """The title of a history's latest item."""
+        return self.dataset.title(int(history[-1])) if len(history) and history[-1] else _NOTHING_BEFORE
+
+    def drawing(self, query: SequenceQuery, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:
+        """See Task; nodes are items, an edge goes from the item before to the choice."""
+        chosen = self.dataset.train.only(example_ids)
+        nodes: dict[str, str] = {}
+
+        def node(target: int) -> str:
+            name = f"item {target}"
+            nodes[name] = self.dataset.title(target) if target else _NOTHING_BEFORE
+            return name
+
+        asked = Edge(node(query.history[-1] if query.history else 0), node(query.target), f"{value:.2g}")
+        edges = tuple(
+            Edge(
+                node(int(history[-1])),
+                node(int(target)),
+                f"user {self.dataset.users.names[user]}",
+                float(influence),
+                int(example),
+            )
+            for history, target, user, influence, example in zip(
+                chosen.histories, chosen.targets, chosen.users, influences, example_ids, strict=True
+            )
+        )
+        return Drawing(asked, edges, nodes)
+
+    def embeddings(self, parameters: Parameters) -> Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]]]:
+        """Items; the padding's row is left out."""
+        items = self.dataset.items.names
+        return {"items": (parameters.table[1:], items, [self.dataset.title(i + 1) for i in range(len(items))])}
+
+
+def _size_settings(dataset: SequenceSet) -> dict[str, Any]:
+    """Sizes and epochs for one's own data: a training takes a minute or two."""
+    num_examples = dataset.num_examples
+    return {
+        "dim": 32 if num_examples < 50_000 else 128,
+        "hidden": 32 if num_examples < 50_000 else 64,
+        "batch_size": max(16, min(1024, num_examples // 50)),
+        "epochs": 100 if num_examples < 50_000 else 50,
+    }
+
+
+class SequenceLosses(ExampleLosses):
+    """Cross-entropies of next items; an example is (history, target)."""
+
+    def __init__(self, model: SequenceRecommender, sequences: SequenceSet, train_embeddings: bool) -> None:
+        self._model, self._sequences, self._train_embeddings = model, sequences, train_embeddings
+        self.train = self.batch(sequences.train)
+        self.layers = NAMES
+        self.dtype = model.dtype
+
+    @property
+    def trained_layers(self) -> tuple[str, ...]:
+        """Without the embeddings where they stay as they were drawn."""
+        return NAMES if self._train_embeddings else NAMES[1:]
+
+    @staticmethod
+    def batch(sequences: Sequences) -> tuple[np.ndarray, ...]:
+        """Sequences as examples."""
+        return sequences.histories, sequences.targets
+
+    def validation(self) -> tuple[np.ndarray, ...]:
+        """See ExampleLosses."""
+        return self.batch(self._sequences.valid)
+
+    def query(self, query: SequenceQuery) -> tuple[np.ndarray, ...]:
+        """See ExampleLosses.
+
+        Raises:
+            InputError: if the history is longer than the model's.
+        """
+        return history_of(self._model, query)[None], np.array([query.target], np.int32)
+
+    def rows(self, batch: Batch) -> Tensor:
+        """See ExampleLosses."""
+        return batch[0]
+
+    def losses(self, rows: Rows, shared: Sequence[Tensor], batch: Batch) -> Tensor:
+        """See ExampleLosses."""
+        return self._model.losses(rows, shared, batch[1])
+
+
+def history_of(model: SequenceRecommender, query: SequenceQuery) -> np.ndarray:
+    """The query's history as the model reads it: [length], padded in front.
+
+    Raises:
+        InputError: if it is longer than the model's.
+    """
+    if len(query.history) > model.length:
+        raise InputError(f"a history has at most {model.length} items; got {len(query.history)}: leave out the oldest.")
+    return np.array([0] * (model.length - len(query.history)) + list(query.history), np.int32)

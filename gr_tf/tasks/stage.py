@@ -1,0 +1,197 @@
+"""A training on disk: the stage "train" of a run's folder, for every kind of data."""
+
+import dataclasses
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gr_tf.data.dataset import Dataset
+from gr_tf.errors import InputError
+from gr_tf.models.parameters import Parameters
+from gr_tf.runs import files
+from gr_tf.runs.checkpoints import CheckpointFolder
+from gr_tf.runs.curves import Curves
+from gr_tf.runs.machine import peak_memory_bytes
+from gr_tf.runs.progress import progress
+from gr_tf.runs.run_dir import RunDir
+from gr_tf.tasks import kinds
+from gr_tf.tasks.task import Task, TaskReference
+from gr_tf.tasks.trained import Trained
+from gr_tf.training.driver import Epoch, Training
+from gr_tf.training.rollback_store import RollbackStore, load_deltas
+from gr_tf.training.steps import Block
+
+STAGE = "train"
+_PARAMETERS, _ROLLBACK, _STATE = "parameters", "rollback", "state"
+_INITIAL = "initial."
+
+
+def train(
+    task: Task[Any],
+    run_dir: pathlib.Path,
+    *,
+    overwrite: bool = False,
+    replace: bool = False,
+    reuse: bool = False,
+    checkpoint_seconds: float = 30.0,
+) -> RunDir:
+    """Trains, or continues a training that was killed.
+
+    Args:
+        task: what to train.
+        run_dir: the run's folder; the training's is its subfolder "train".
+        overwrite: drop a training that is there.
+        replace: drop it if it has other settings.
+        reuse: return a finished training with the same settings instead of refusing it.
+        checkpoint_seconds: how much a kill may lose.
+
+    Raises:
+        InputError: if the folder cannot be used (see RunDir.begin).
+        TrainingError: if a loss or a parameter is not finite.
+    """
+    task.steps  # noqa: B018  (refuses what cannot be trained, before a folder is there)
+    settings = _settings(task)
+    with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, replace=replace, reuse=reuse) as stage:
+        if not stage.is_finished:
+            _train(stage, task, checkpoint_seconds)
+    return stage
+
+
+def load(run_dir: pathlib.Path, dataset: Dataset | None = None) -> Trained:
+    """Reads the finished training of a run's folder.
+
+    Args:
+        run_dir: the folder.
+        dataset: the one it was trained on, if it is at hand; else it is read again.
+
+    Raises:
+        InputError: if the training is absent or unfinished, an array is truncated or edited, or the dataset is no
+            longer the one it was trained on.
+    """
+    stage = RunDir.finished(run_dir / STAGE, "gr_tf train")
+    reference = reference_of(stage)
+    if dataset is None:
+        dataset = kinds.read(reference)
+    if dataset.checksum != reference.checksum:
+        raise InputError(f"{stage.path} was trained on other data than {dataset.source or dataset.name} has now.")
+    # The manifest's copy of the settings, which the fingerprint covers.
+    arrays, meta = files.read_arrays(stage.path / _PARAMETERS)
+    kind = kinds.KINDS[reference.kind]
+    initial = Parameters.of_arrays(arrays, _INITIAL) if reference.initial else None
+    task = kind(dataset, kind.config_class.of_dict(meta["config"]), initial)
+    folders = [stage.path / name for name in (_PARAMETERS, _ROLLBACK, _STATE) if (stage.path / name).exists()]
+    return Trained(
+        task,
+        Parameters.of_arrays(arrays),
+        meta["epoch"],
+        deltas=load_deltas(stage.path / _ROLLBACK) if (stage.path / _ROLLBACK).exists() else None,
+        kept={epoch: Parameters.of_arrays(arrays, f"kept-{epoch}.") for epoch in meta["kept"]},
+        state=files.read_arrays(stage.path / _STATE)[0] if (stage.path / _STATE).exists() else None,
+        fingerprint=files.fingerprint(*folders),
+        path=stage.path,
+    )
+
+
+def kind_of_run(run_dir: pathlib.Path) -> str:
+    """The kind of data that a run's finished training is of.
+
+    Raises:
+        InputError: if there is none.
+    """
+    stage = run_dir / STAGE
+    if not (stage / "result.json").exists():
+        raise InputError(f"{stage}: has no finished training: name your data with data_dir, or a dataset.")
+    return reference_of(RunDir.finished(stage, "gr_tf train")).kind
+
+
+def reference_of(stage: RunDir) -> TaskReference:
+    """What a training's stage was made of.
+
+    Raises:
+        InputError: if it is no training, or of an earlier gr_tf.
+    """
+    settings = stage.settings
+    kind = kinds.KINDS.get(str(settings.get("kind")))
+    if kind is None:
+        raise InputError(f"{stage.path} is no training of this gr_tf: train again with --overwrite.")
+    return kinds.reference_of(settings)
+
+
+def _settings(task: Task[Any]) -> dict[str, Any]:
+    """The settings that a training's run directory is known by."""
+    reference = task.reference
+    split = None if reference.split is None else dataclasses.asdict(reference.split)
+    told = {"kind": reference.kind, "dataset": reference.dataset, "data_dir": reference.source, "split": split}
+    given = {"initial": reference.initial} if reference.initial else {}
+    return {**told, "checksum": reference.checksum, "config": task.config.to_dict(), **given}
+
+
+def _train(stage: RunDir, task: Task[Any], checkpoint_seconds: float) -> None:
+    rows = task.steps.rows_per_example
+    store = RollbackStore(task.num_examples, task.model.width, task.config.dtype, rows) if rows else None
+    checkpoints = CheckpointFolder(stage.path / "checkpoints", checkpoint_seconds)
+    blocks = task.steps.blocks(task.length)
+    start, done, resumed = time.monotonic(), 0, 0
+    with progress("training", len(blocks)) as bar, Curves(stage.path / "tensorboard") as curves:
+
+        def resume(number: int) -> None:
+            nonlocal done, resumed
+            done = resumed = number
+            bar.pass_over(number)
+
+        def told(block: Block, loss: float, parameters: Callable[[], Parameters]) -> None:
+            nonlocal done
+            done = block.number + 1
+            bar.advance()
+
+        def epoch_told(epoch: Epoch) -> None:
+            values = {"train/loss": epoch.loss, **{f"validation/{k}": v for k, v in epoch.validation.items()}}
+            curves.add(epoch.epoch, values | ({"train/lipschitz": epoch.lipschitz} if epoch.lipschitz else {}))
+
+        training = task.train(
+            store=store,
+            validating=True,
+            kept_epochs=task.kept_epochs,
+            checkpoints=checkpoints,
+            on_resume=resume,
+            on_block=told,
+            on_epoch=epoch_told,
+        )
+        bar.pass_over(len(blocks) - done)
+    # Of the process that finished it: without the steps before a kill, with the compilation.
+    steps = sum(block.count for block in blocks[resumed:done])
+    timing = {"seconds": time.monotonic() - start, "steps": steps, "blocks": done - resumed}
+    _save(stage, task, training, store, timing)
+    checkpoints.clear()
+
+
+def _save(
+    stage: RunDir, task: Task[Any], training: Training, store: RollbackStore | None, timing: dict[str, Any]
+) -> None:
+    """Writes a finished training: parameters, what examples changed, the state to go on from, result.json."""
+    arrays = training.parameters.to_arrays()
+    if task.initial is not None:
+        arrays |= task.initial_parameters.to_arrays(_INITIAL)
+    for epoch, parameters in training.kept.items():
+        arrays |= parameters.to_arrays(f"kept-{epoch}.")
+    meta = {"config": task.config.to_dict(), "epoch": training.epoch, "kept": list(training.kept)}
+    files.write_arrays(stage.path / _PARAMETERS, arrays, meta)
+    if store is not None:
+        store.save(stage.path / _ROLLBACK)
+    if task.continues:
+        files.write_arrays(stage.path / _STATE, training.state())
+    for name, text in task.vocabularies().items():
+        files.write_text(stage.path / f"{name}.txt", text)
+    stage.finish(
+        {
+            "epoch": training.epoch,
+            "epochs": len(training.history),
+            "history": [dataclasses.asdict(epoch) for epoch in training.history],
+            "quality": task.quality(training.parameters),
+            "num_train": task.num_examples,
+            "notes": list(task.dataset.notes),
+            "timing": timing,
+            "peak_memory_bytes": peak_memory_bytes(),
+        }
+    )

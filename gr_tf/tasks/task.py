@@ -1,0 +1,238 @@
+"""A task: one kind of data, and a model of it, in all that differs between kinds."""
+
+import abc
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from gr_tf.errors import InputError
+from gr_tf.models.parameters import Parameters
+from gr_tf.settings import Settings
+from gr_tf.tasks.drawing import Drawing
+from gr_tf.tasks.example_losses import ExampleLosses
+from gr_tf.tasks.rolled_back import RolledBack
+from gr_tf.tasks.test_predictions import ExplainedPrediction
+from gr_tf.tasks.trainable import Trainable
+from gr_tf.types import Ids
+
+Q = TypeVar("Q")
+# In a question: the part that the model is to answer.
+OPEN = "?"
+
+
+@dataclasses.dataclass(frozen=True)
+class Alternative:
+    """One of the answers to a question that leaves its last part open.
+
+    Attributes:
+        name: what people call it.
+        probability: of it.
+    """
+
+    name: str
+    probability: float
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskReference:
+    """What a task can be made from again, anywhere; pickles in kilobytes.
+
+    Attributes:
+        kind: of the data.
+        config: of the training.
+        dataset, source, split: how the dataset is read: its name, folder or file, and what is held out.
+        checksum: of the dataset's contents.
+        initial: SHA-256 of initial values that were given; empty if they are drawn from the configuration's seed.
+    """
+
+    kind: str
+    config: Settings
+    dataset: str
+    source: str | None
+    split: Any
+    checksum: str
+    initial: str = ""
+
+
+class Task(Trainable, Generic[Q]):
+    """A dataset with a model: how it is trained, asked, valued and explained.
+
+    The only place that knows the kind of data. Everything above takes any task. For where its data come from and how
+    it is trained see Trainable.
+
+    Attributes:
+        unit: of a prediction's value.
+        parts: of a question, for people.
+        has_alternatives: whether a question may leave its last part open, and a removal change the best answer.
+        exact_dtype: the precision that small influences are computed in; None: the training's.
+        query_class: of what is asked.
+    """
+
+    unit: ClassVar[str]
+    parts: ClassVar[tuple[str, ...]]
+    has_alternatives: ClassVar[bool] = False
+    query_class: ClassVar[type]
+    exact_dtype: ClassVar[str | None] = None
+
+    @functools.cached_property
+    def reference(self) -> TaskReference:
+        """What the task can be made from again."""
+        initial = ""
+        if self.initial is not None:
+            initial = hashlib.sha256(b"".join(array.tobytes() for array in self.initial.arrays)).hexdigest()
+        data = self.dataset
+        return TaskReference(self.kind, self.config, data.name, data.source, data.split, data.checksum, initial)
+
+    # How good it is.
+
+    @abc.abstractmethod
+    def quality(self, parameters: Parameters) -> dict[str, dict[str, float | None] | None]:
+        """Metrics by split ("valid", "test", perhaps "train"); None of a split that is empty."""
+
+    # What it predicts.
+
+    @abc.abstractmethod
+    def value(self, parameters: Parameters, queries: Sequence[Q]) -> np.ndarray:
+        """The predictions [n] that are explained, in `unit`; the higher, the surer of the query's answer."""
+
+    def exact_value(self, parameters: Parameters, queries: Sequence[Q]) -> np.ndarray:
+        """The same in the precision of small influences."""
+        return self.value(parameters, queries)
+
+    def top(self, parameters: Parameters, query: Q) -> int | None:
+        """The best answer to the query with its answer left open, an id; None: there is none.
+
+        Answers that the training and validation examples know already are out.
+        """
+        return None
+
+    @abc.abstractmethod
+    def test_predictions(self, parameters: Parameters) -> list[ExplainedPrediction]:
+        """The distinct predictions of the test examples."""
+
+    def consensus(self, parameters: Sequence[Parameters]) -> list[Q]:
+        """The distinct questions of the test examples, with the answers that several trainings give together."""
+        return list(dict.fromkeys(told.query for told in self.test_predictions(parameters[0])))
+
+    def answer_of(self, query: Q) -> int | None:
+        """The query's answer, an id as of `top`; None of kinds without alternatives."""
+        return None
+
+    def answer_name(self, answer: int) -> str:
+        """What people call an answer."""
+        return str(answer)
+
+    def answer_key(self, answer: int) -> str:
+        """What the data's files call an answer; unique."""
+        return str(answer)
+
+    @abc.abstractmethod
+    def ask(self, parameters: Parameters, parts: Sequence[str]) -> tuple[Q, tuple[Alternative, ...]]:
+        """The query of a question's parts.
+
+        If its last part is OPEN, that of the best answer, and the best few answers.
+
+        Raises:
+            InputError: if a part is unknown, or nothing is left to answer.
+        """
+
+    @classmethod
+    def check_parts(cls, parts: Sequence[str]) -> None:
+        """Refuses what cannot be a question, before any data are read.
+
+        Raises:
+            InputError: naming what a question is made of.
+        """
+        if len(parts) != len(cls.parts) or not all(parts):
+            told = ",".join(cls.parts)
+            got = ",".join(parts)
+            raise InputError(f"a question is {told}, with quotes around a part that has a comma; got {got!r}.")
+
+    # What it is explained by.
+
+    def related(self, query: Q) -> Ids:
+        """The training examples that share something with a query, ascending."""
+        found: Ids = self.dataset.related(query)
+        return found
+
+    def query_of(self, example_id: int) -> Q:
+        """The query that a training example answers."""
+        asked: Q = self.dataset.query_of(example_id)
+        return asked
+
+    @abc.abstractmethod
+    def losses(self, dtype: str | None = None) -> ExampleLosses:
+        """The losses of the examples as functions of the parameters, in the configuration's or another precision."""
+
+    def own_losses(self, values: np.ndarray) -> np.ndarray:
+        """The losses [num_examples] of the training examples, from the values of the predictions that they answer."""
+        return -np.log(values)
+
+    def rolled_back(self, parameters: Parameters, deltas: np.ndarray) -> RolledBack:
+        """What is predicted without what examples did.
+
+        Args:
+            parameters: the trained ones.
+            deltas: [num_examples, rows, width], of a RollbackStore that saw the same training.
+
+        Raises:
+            InputError: if the deltas are of another shape, or the steps of the kind tell no changes.
+        """
+        raise InputError(f"Gradient Rollback needs trainings that tell what each example changed; not of {self.kind}.")
+
+    def check_deltas(self, parameters: Parameters, deltas: np.ndarray) -> None:
+        """
+        Raises:
+            InputError: if a table or a rollback store is of another shape than the task's.
+        """
+        shape: tuple[int, ...] = (self.model.num_rows, self.model.width)
+        if parameters.table.shape != shape:
+            raise InputError(f"the table must have shape {shape} for this dataset; got {parameters.table.shape}.")
+        shape = (self.num_examples, self.steps.rows_per_example, self.model.width)
+        if deltas.shape != shape:
+            raise InputError(f"the rollback store must have shape {shape} for this dataset; got {deltas.shape}.")
+
+    # How people see it.
+
+    @abc.abstractmethod
+    def names_of(self, query: Q) -> tuple[str, ...]:
+        """What people call the parts of a query, the answer last."""
+
+    @abc.abstractmethod
+    def row_of(self, query: Q) -> dict[str, str]:
+        """The parts of a query as the data's files call them, by the name of the part."""
+
+    @abc.abstractmethod
+    def examples(self, example_ids: Ids, query: Q) -> pd.DataFrame:
+        """Training examples for people: what each is, and its connection with the query."""
+
+    @abc.abstractmethod
+    def drawing(self, query: Q, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:
+        """A query and examples as a graph."""
+
+    def facts(self) -> dict[str, Any]:
+        """Where the model comes from: data, checksums, settings; by name, for people."""
+        data = self.dataset
+        split = {} if data.split is None else {"held out": dataclasses.asdict(data.split)}
+        return {
+            "dataset": data.name,
+            "data": data.source or "ships with gr_tf, or was downloaded",
+            "SHA-256 of the data": data.checksum,
+            **split,
+            **{f"note {i}": note for i, note in enumerate(data.notes, start=1)},
+            "training examples": data.num_examples,
+            "training": self.config.to_dict(),
+        }
+
+    def vocabularies(self) -> dict[str, str]:
+        """The names of the table's rows by kind of row, a name a line, to be written beside the parameters."""
+        return {}
+
+    def embeddings(self, parameters: Parameters) -> Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]]]:
+        """The table by kinds of rows: vectors [n, width], names, and what people call them."""
+        raise InputError(f"a model of {self.kind} has no embeddings to export.")

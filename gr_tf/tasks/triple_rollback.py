@@ -1,0 +1,133 @@
+"""Rolling back what training triples did: the probability of a tail without each."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gr_tf.data.triples import Query, TripleSet
+from gr_tf.models.factor_model import FactorModel
+from gr_tf.models.prediction import tail_probabilities
+from gr_tf.runs.engine import tf
+from gr_tf.tasks.rolled_back import RolledBack
+from gr_tf.types import Ids, Rows, Tensor
+
+# Numbers of the rolled-back scores that are computed at once.
+_CHUNK_NUMBERS = 1 << 24
+
+
+class TripleRollback(RolledBack):
+    """p(tail | head, relation) of one trained model without what training triples did to their three rows."""
+
+    def __init__(self, model: FactorModel, table: np.ndarray, deltas: np.ndarray, triples: TripleSet) -> None:
+        """
+        Args:
+            model: what was trained.
+            table: [num_rows, width], its parameters.
+            deltas: [num_examples, 3, width] of the same epoch, in memory or mapped from disk.
+            triples: the dataset it was trained on.
+        """
+        self._model, self._deltas, self._triples = model, deltas, triples
+        self._table = tf.constant(table)
+        # Columns of the scores are the entities that may be predicted.
+        self._columns = model.columns
+        self._column_of = np.full(model.num_entities, -1, np.int32)
+        self._column_of[self._columns] = np.arange(len(self._columns))
+        self._chunk = max(1, _CHUNK_NUMBERS // (len(self._columns) * model.numbers_per_score))
+        changes = tf.TensorSpec([None, 3, model.width], self._table.dtype)
+        triple, many = tf.TensorSpec([3], tf.int32), tf.TensorSpec([None, 3], tf.int32)
+        self._rolled_back = tf.function(self._before_and_without, input_signature=[triple, many, changes])
+        self._own = tf.function(self._before_and_after, input_signature=[many, changes])
+
+    def without(self, query: Query, example_ids: Ids) -> tuple[float, np.ndarray]:
+        """See RolledBack.
+
+        Raises:
+            InputError: if the tail cannot be predicted.
+        """
+        self._triples.check_predictable([query.tail])
+        asked = tf.constant([query.head, query.relation, query.tail], tf.int32)
+        before, parts = np.nan, []
+        for first in range(0, len(example_ids), self._chunk):
+            chosen = example_ids[first : first + self._chunk]
+            value, after = self._rolled_back(asked, self._triples.train[chosen], self._deltas[chosen])
+            before = float(value)
+            parts.append(after.numpy())
+        if not parts:
+            before = float(tail_probabilities(self._model, self._table, [query])[0])
+        return before, np.concatenate([np.zeros(0, self._table.dtype.as_numpy_dtype), *parts])
+
+    def together(self, query: Query, example_ids: Ids) -> float:
+        """See RolledBack."""
+        table = self._table.numpy().copy()
+        deltas = np.asarray(self._deltas[example_ids])
+        np.subtract.at(table, self._model.rows_of(self._triples.train[example_ids]), deltas)
+        return float(tail_probabilities(self._model, table, [query])[0])
+
+    def own(self, example_ids: Ids) -> tuple[np.ndarray, np.ndarray]:
+        """See RolledBack.
+
+        Raises:
+            InputError: if a tail cannot be predicted.
+        """
+        examples = self._triples.train[example_ids]
+        self._triples.check_predictable(np.unique(examples[:, 2]).tolist())
+        parts: Sequence[tuple[Tensor, Tensor]] = [
+            self._own(examples[first : first + self._chunk], self._deltas[example_ids[first : first + self._chunk]])
+            for first in range(0, len(examples), self._chunk)
+        ]
+        before, after = (np.concatenate([np.zeros(0), *(part[i].numpy() for part in parts)]) for i in range(2))
+        return before, after
+
+    def _before_and_after(self, examples: Tensor, deltas: Rows) -> tuple[Tensor, Tensor]:
+        """p of the tail of each of n examples before, and with it rolled back: [n] and [n]."""
+        model, table = self._model, self._table
+        heads, relations, tails = tf.unstack(examples, axis=1)
+        scores = model.scores(
+            tf.gather(table, heads),
+            tf.gather(table, relations + model.num_entities),
+            tf.gather(table, self._columns),
+        )
+        places = tf.gather(self._column_of, tails)
+        before = tf.gather(tf.nn.softmax(scores), places, batch_dims=1)
+        return before, self._probabilities_without(examples, examples, deltas)
+
+    def _before_and_without(self, asked: Tensor, examples: Tensor, deltas: Rows) -> tuple[Tensor, Tensor]:
+        """p(tail | head, relation) before, and with each of n examples rolled back.
+
+        Args:
+            asked: [3] ids: head, relation, tail.
+            examples: [n, 3] ids.
+            deltas: [n, 3, width].
+
+        Returns:
+            A scalar and [n].
+        """
+        model, table = self._model, self._table
+        head, relation, tail = tf.unstack(asked)
+        rows = tf.gather(table, self._columns)
+        before = model.scores_of_one(table[head], table[relation + model.num_entities], rows)
+        every = tf.tile(asked[None], [tf.shape(examples)[0], 1])
+        after = self._probabilities_without(every, examples, deltas)
+        return tf.nn.softmax(before)[tf.gather(self._column_of, tail)], after
+
+    def _probabilities_without(self, asked: Tensor, examples: Tensor, deltas: Rows) -> Tensor:
+        """p(tail | head, relation) [n] of asked [n, 3], each with one of examples [n, 3] rolled back."""
+        model, table = self._model, self._table
+        head, relation, tail = tf.unstack(asked, axis=1)
+        heads, relations, tails = tf.unstack(examples, axis=1)
+
+        def where(hit: Tensor, delta: Rows) -> Rows:
+            return tf.where(hit[:, None], delta, tf.zeros_like(delta))
+
+        head_rows = tf.gather(table, head) - where(heads == head, deltas[:, 0]) - where(tails == head, deltas[:, 2])
+        relation_rows = tf.gather(table, relation + model.num_entities) - where(relations == relation, deltas[:, 1])
+        scores = model.scores(head_rows, relation_rows, tf.gather(table, self._columns))
+        # The example's own entities may be candidates too; each lost its change.
+        for entities, delta in ((heads, deltas[:, 0]), (tails, deltas[:, 2])):
+            lost = model.lost_score(head_rows, relation_rows, tf.gather(table, entities), delta)
+            columns = tf.gather(self._column_of, entities)
+            rows = tf.cast(tf.where(columns >= 0)[:, 0], tf.int32)
+            places = tf.stack([rows, tf.gather(columns, rows)], axis=1)
+            scores = tf.tensor_scatter_nd_sub(scores, places, tf.gather(lost, rows))
+        own = tf.gather(scores, tf.gather(self._column_of, tail), batch_dims=1)
+        return tf.exp(own - tf.reduce_logsumexp(scores, axis=1))

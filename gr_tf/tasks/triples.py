@@ -1,0 +1,314 @@
+"""The task of a knowledge graph: (head, relation, ?), and the probability of a tail."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gr_tf.data.known_tails import KnownTails, known_from_train_and_valid
+from gr_tf.data.negatives import BLOCK_SIZE, draw_candidates
+from gr_tf.data.sources import load_triples, published_name
+from gr_tf.data.triple_split import TripleSplit
+from gr_tf.data.triples import Query, TripleSet
+from gr_tf.errors import InputError
+from gr_tf.models.factor_model import FactorModel
+from gr_tf.models.parameters import Parameters
+from gr_tf.models.prediction import NO_TAIL, mean_probabilities, predict_best, predict_top, tail_probabilities
+from gr_tf.models.ranking import RankingMetrics, filtered_ranks
+from gr_tf.runs.engine import tf
+from gr_tf.tasks.drawing import Drawing, Edge
+from gr_tf.tasks.example_losses import Batch, ExampleLosses
+from gr_tf.tasks.rolled_back import RolledBack
+from gr_tf.tasks.task import OPEN, Alternative, Task
+from gr_tf.tasks.test_predictions import ExplainedPrediction
+from gr_tf.tasks.triple_rollback import TripleRollback
+from gr_tf.training.driver import Selection
+from gr_tf.training.losses import LOSSES, softmax_loss
+from gr_tf.training.triple_config import PRESETS, TripleConfig
+from gr_tf.training.triple_steps import TripleSteps
+from gr_tf.types import Ids, Rows, Tensor
+
+_NUM_ALTERNATIVES = 5
+# Training steps of one's own graph, about, and at most so many epochs.
+_OWN_STEPS, _OWN_EPOCHS = 500_000, 50
+
+
+class TripleTask(Task[Query]):
+    """Why this tail?"""
+
+    kind = "triples"
+    unit = "probability"
+    parts = ("head", "relation", "tail or ?")
+    has_alternatives = True
+    config_class = TripleConfig
+    split_class = TripleSplit
+    query_class = Query
+    seeds = ("seed", "negatives_seed")
+    dataset: TripleSet
+    config: TripleConfig
+    model: FactorModel
+    steps: TripleSteps
+
+    @classmethod
+    def read(cls, dataset: str | None, data_dir: str | pathlib.Path | None, split: TripleSplit) -> TripleSet:
+        """See Task."""
+        return load_triples(dataset, data_dir, split)
+
+    @classmethod
+    def own_settings(cls, dataset: TripleSet, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """See Task; a paper's dataset has the paper's settings, whatever it is called."""
+        published = published_name(dataset.checksums)
+        if published is not None:
+            return PRESETS[published]
+        num_entities, num_examples = len(dataset.entities), dataset.num_examples
+        return {
+            "dim": 10 if num_entities < 50 else 50,
+            "num_negatives": max(1, min(num_entities - 1, 50)),
+            "epochs": max(1, min(_OWN_EPOCHS, _OWN_STEPS // num_examples)),
+            "dtype": "float64" if num_examples < 20_000 else "float32",
+        }
+
+    def _make_model(self, dtype: str | None) -> FactorModel:
+        return self.config.make_model(self.dataset)
+
+    def _initial_parameters(self) -> Parameters:
+        return self.model.initial_parameters(self.config.seed, self.config.dtype)
+
+    def _make_steps(self) -> TripleSteps:
+        return TripleSteps(self.dataset, self.model, self.config)
+
+    @property
+    def length(self) -> int:
+        """Epochs."""
+        return self.config.epochs
+
+    def first_learning_rate(self, removed: Ids) -> float:
+        """See Task; the released program's rule depends on what is removed."""
+        return self.config.initial_learning_rate(removed)
+
+    @property
+    def selection(self) -> Selection:
+        """The best validation MRR."""
+        return Selection(metric="mrr")
+
+    @functools.cached_property
+    def known(self) -> KnownTails:
+        """The filter of filtered ranking."""
+        return known_from_train_and_valid(self.dataset)
+
+    def validate(self, parameters: Parameters) -> dict[str, float]:
+        """The filtered MRR on the validation triples."""
+        return {"mrr": self._ranking(parameters, self.dataset.valid).mrr}
+
+    def quality(self, parameters: Parameters) -> dict[str, dict[str, float | None] | None]:
+        """Filtered MRR and Hits@k."""
+        return {
+            name: dataclasses.asdict(self._ranking(parameters, part)) if len(part) else None
+            for name, part in (("valid", self.dataset.valid), ("test", self.dataset.test))
+        }
+
+    def _ranking(self, parameters: Parameters, triples: np.ndarray) -> RankingMetrics:
+        return RankingMetrics.of(filtered_ranks(self.model, parameters.table, triples, self.known))
+
+    def value(self, parameters: Parameters, queries: Sequence[Query]) -> np.ndarray:
+        """p(tail | head, relation), over all tails that may be predicted, known ones included."""
+        return tail_probabilities(self.model, parameters.table, queries)
+
+    def top(self, parameters: Parameters, query: Query) -> int | None:
+        """See Task; the smallest id of equals."""
+        heads, relations = np.array([query.head]), np.array([query.relation])
+        tail = int(predict_top(self.model, parameters.table, self.known, heads, relations).tails[0])
+        return None if tail == NO_TAIL else tail
+
+    def test_predictions(self, parameters: Parameters) -> list[ExplainedPrediction]:
+        """The distinct filtered top-1 predictions of the test rows, in file order.
+
+        Rows for which every entity is a known tail have no prediction; they are left out, and can be counted as
+        len(dataset.test) less all `test_lines`.
+        """
+        heads, relations, golds = self.dataset.test.T
+        best = predict_top(self.model, parameters.table, self.known, heads, relations)
+        found: dict[Query, ExplainedPrediction] = {}
+        for i in np.flatnonzero(best.tails != NO_TAIL):
+            query = Query(int(heads[i]), int(relations[i]), int(best.tails[i]))
+            seen = found.get(query, ExplainedPrediction(query, float(best.probabilities[i]), (), ()))
+            found[query] = dataclasses.replace(
+                seen,
+                test_lines=(*seen.test_lines, int(self.dataset.test_lines[i])),
+                correct=(*seen.correct, bool(golds[i] == query.tail)),
+            )
+        return list(found.values())
+
+    def consensus(self, parameters: Sequence[Parameters]) -> list[Query]:
+        """See Task: of each (head, relation, ?), the tail of the highest mean probability; known ones are out."""
+        asked = np.unique(self.dataset.test[:, :2], axis=0)
+        heads, relations = asked.T
+        probabilities = mean_probabilities(self.model, [one.table for one in parameters], heads, relations)
+        probabilities[self.known.mask(heads, relations)] = -1
+        tails = probabilities.argmax(axis=1)
+        possible = probabilities.max(axis=1) >= 0
+        return [Query(int(h), int(r), int(t)) for (h, r), t, ok in zip(asked, tails, possible, strict=True) if ok]
+
+    def answer_of(self, query: Query) -> int:
+        """The tail."""
+        return query.tail
+
+    def answer_name(self, answer: int) -> str:
+        """See Task."""
+        return self.dataset.label(self.dataset.entities.names[answer])
+
+    def answer_key(self, answer: int) -> str:
+        """See Task."""
+        return self.dataset.entities.names[answer]
+
+    def ask(self, parameters: Parameters, parts: Sequence[str]) -> tuple[Query, tuple[Alternative, ...]]:
+        """See Task: head, relation, and tail or OPEN; names or labels."""
+        self.check_parts(parts)
+        triples = self.dataset
+        head = triples.entities.id_of(parts[0], triples.labels)
+        relation = triples.relations.id_of(parts[1], triples.labels)
+        if parts[2] != OPEN:
+            return Query(head, relation, triples.entities.id_of(parts[2], triples.labels)), ()
+        best = predict_best(self.model, parameters.table, self.known, head, relation, _NUM_ALTERNATIVES)
+        if not len(best.tails):
+            raise InputError(f"({parts[0]}, {parts[1]}, ?) has nothing left to predict: every entity is a known tail.")
+        alternatives = tuple(
+            Alternative(self.answer_name(tail), float(probability))
+            for tail, probability in zip(best.tails, best.probabilities, strict=True)
+        )
+        return Query(head, relation, int(best.tails[0])), alternatives
+
+    def losses(self, dtype: str | None = None) -> "TripleLosses":
+        """See Task."""
+        return TripleLosses(self.model, self.dataset, self.config, dtype or self.config.dtype)
+
+    def rolled_back(self, parameters: Parameters, deltas: np.ndarray) -> RolledBack:
+        """See Task."""
+        self.check_deltas(parameters, deltas)
+        return TripleRollback(self.model, parameters.table, deltas, self.dataset)
+
+    def names_of(self, query: Query) -> tuple[str, str, str]:
+        """Labels of head, relation, tail."""
+        head, relation, tail = map(self.dataset.label, self.dataset.names_of(query))
+        return head, relation, tail
+
+    def row_of(self, query: Query) -> dict[str, str]:
+        """head, relation, tail."""
+        return dict(zip(("head", "relation", "tail"), self.dataset.names_of(query), strict=True))
+
+    def examples(self, example_ids: Ids, query: Query) -> pd.DataFrame:
+        """head, relation, tail, connection."""
+        frame = self.dataset.train_frame.iloc[example_ids].reset_index(drop=True).map(self.dataset.label)
+        triples = self.dataset.train[example_ids].tolist()
+        return frame.assign(connection=[self._connection(query, triple) for triple in triples])
+
+    def _connection(self, query: Query, triple: Sequence[int]) -> str:
+        """What a training triple shares with a query, for people.
+
+        "same head" and so on speak of the same place; an entity in another place is named with its place.
+        """
+        head, relation, tail = triple
+        compared = (("head", head, query.head), ("relation", relation, query.relation), ("tail", tail, query.tail))
+        same = [place for place, own, asked in compared if own == asked]
+        parts = [f"same {' and '.join(same)}"] if same else []
+        for place, own, asked, other in (
+            ("tail", tail, query.head, query.tail),
+            ("head", head, query.tail, query.head),
+        ):
+            if own == asked != other:
+                parts.append(f"{self.answer_name(own)} as its {place}")
+        return "; ".join(parts) or "none"
+
+    def drawing(self, query: Query, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:
+        """See Task; nodes are entities, edges triples."""
+        triples = self.dataset
+        head, relation, tail = triples.names_of(query)
+        names = triples.names(triples.train[example_ids])
+        edges = tuple(
+            Edge(start, end, triples.label(by), float(influence), int(example))
+            for (start, by, end), influence, example in zip(
+                names.itertuples(index=False, name=None), influences, example_ids, strict=True
+            )
+        )
+        nodes = {head, tail, *names["head"], *names["tail"]}
+        asked = Edge(head, tail, triples.label(relation))
+        return Drawing(asked, edges, {node: triples.label(node) for node in sorted(nodes)})
+
+    def facts(self) -> dict[str, Any]:
+        """See Task; the checksum of each file too."""
+        files = {f"SHA-256 of {name}": checksum for name, checksum in self.dataset.checksums.items()}
+        return {**super().facts(), **files}
+
+    def vocabularies(self) -> dict[str, str]:
+        """Entities and relations."""
+        kinds = (("entities", self.dataset.entities), ("relations", self.dataset.relations))
+        return {kind: "".join(f"{name}\n" for name in names.names) for kind, names in kinds}
+
+    def embeddings(self, parameters: Parameters) -> Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]]]:
+        """Entities and relations."""
+        count = len(self.dataset.entities)
+        kinds = (
+            ("entities", parameters.table[:count], self.dataset.entities),
+            ("relations", parameters.table[count:], self.dataset.relations),
+        )
+        return {
+            kind: (vectors, names.names, list(map(self.dataset.label, names.names))) for kind, vectors, names in kinds
+        }
+
+
+class TripleLosses(ExampleLosses):
+    """Losses of triples among their candidates; an example is ((head, relation), candidates), the tail first.
+
+    A training triple's candidates are those of its steps, the same in every epoch; a query's are all
+    entities that may be predicted.
+    """
+
+    def __init__(self, model: FactorModel, triples: TripleSet, config: TripleConfig, dtype: str) -> None:
+        self._model, self._triples, self._config = model, triples, config
+        self._loss = LOSSES[config.loss]
+        self.layers = ("table",)
+        self.dtype = dtype
+
+    @functools.cached_property
+    def train(self) -> tuple[np.ndarray, ...]:  # type: ignore[override]
+        """The training triples."""
+        return self.with_candidates(self._triples.train)
+
+    def validation(self) -> tuple[np.ndarray, ...]:
+        """See ExampleLosses; candidates as in training."""
+        return self.with_candidates(self._triples.valid)
+
+    def with_candidates(self, triples: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Triples [n, 3] as examples, with candidates drawn as in training."""
+        config, num_entities = self._config, self._model.num_entities
+        drawn = [
+            draw_candidates(triples, first, num_entities, config.num_negatives, config.negatives_seed)
+            for first in range(0, len(triples), BLOCK_SIZE)
+        ]
+        return triples[:, :2], np.concatenate(drawn)
+
+    def query(self, query: Query) -> tuple[np.ndarray, ...]:
+        """See ExampleLosses.
+
+        Raises:
+            InputError: if the tail cannot be predicted.
+        """
+        self._triples.check_predictable([query.tail])
+        candidates = np.append([query.tail], np.setdiff1d(self._model.columns, [query.tail])).astype(np.int32)[None]
+        return np.array([[query.head, query.relation]], np.int32), candidates
+
+    def rows(self, batch: Batch) -> Tensor:
+        """See ExampleLosses."""
+        return tf.concat([batch[0] + np.array([0, self._model.num_entities], np.int32), batch[1]], axis=1)
+
+    def losses(self, rows: Rows, shared: Sequence[Tensor], batch: Batch) -> Tensor:
+        """See ExampleLosses."""
+        return self._loss(self._model.score(rows[:, :1], rows[:, 1:2], rows[:, 2:]))
+
+    def query_losses(self, rows: Rows, shared: Sequence[Tensor], batch: Batch) -> Tensor:
+        """Minus the log-probabilities of the tails, whatever the training's loss."""
+        return softmax_loss(self._model.score(rows[:, :1], rows[:, 1:2], rows[:, 2:]))

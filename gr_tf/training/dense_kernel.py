@@ -1,0 +1,120 @@
+"""Steps that compute the whole table, in one compiled loop: fastest for small graphs."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from gr_tf.models.factor_model import FactorModel
+from gr_tf.runs.engine import tf
+from gr_tf.training.constraints import constraint_of
+from gr_tf.training.losses import LOSSES
+from gr_tf.training.optimizers import Optimizer, Slots
+from gr_tf.training.triple_kernel import StepTrace, changes
+from gr_tf.types import Tensor
+
+
+class DenseState(NamedTuple):
+    """What a step reads and writes.
+
+    Attributes:
+        table: [num_rows, width].
+        slots: the optimizer's, each [num_rows, width].
+        step: scalar, steps done, in the table's dtype.
+        learning_rate: scalar.
+    """
+
+    table: Tensor
+    slots: Slots
+    step: Tensor
+    learning_rate: Tensor
+
+
+class DenseKernel:
+    """Any optimizer and any constraint, applied to every row at every step."""
+
+    name = "dense"
+
+    def __init__(
+        self, model: FactorModel, loss_name: str, optimizer: Optimizer, dtype: str, constraint_name: str = "none"
+    ) -> None:
+        self._optimizer = optimizer
+        self._dtype = dtype
+        self._block = _compiled_block(model, loss_name, optimizer, dtype, constraint_name)
+
+    def plan(self, rows: np.ndarray) -> Tensor:
+        """See TripleKernel."""
+        return tf.constant(rows)
+
+    def start(self, table: np.ndarray, learning_rate: float) -> DenseState:
+        """See TripleKernel."""
+        tensor = tf.constant(table)
+        slots = self._optimizer.initial_slots(tensor)
+        return DenseState(tensor, slots, tf.constant(0, self._dtype), tf.constant(learning_rate, self._dtype))
+
+    def run(self, state: DenseState, plan: Tensor, order: Tensor, count: Tensor) -> tuple[DenseState, StepTrace]:
+        """See TripleKernel."""
+        new, trace = self._block(state, plan, order, count)
+        return new, trace
+
+    def table(self, state: DenseState) -> np.ndarray:
+        """See TripleKernel."""
+        table: np.ndarray = state.table.numpy()
+        return table
+
+    def to_arrays(self, state: DenseState) -> dict[str, np.ndarray]:
+        """See TripleKernel."""
+        arrays = {"table": state.table.numpy(), "step": state.step.numpy()}
+        return arrays | {f"slot_{i}": slot.numpy() for i, slot in enumerate(state.slots)}
+
+    def restore(self, arrays: dict[str, np.ndarray], learning_rate: float) -> DenseState:
+        """See TripleKernel."""
+        state = self.start(arrays["table"], learning_rate)
+        slots = tuple(tf.constant(arrays[f"slot_{i}"]) for i in range(len(state.slots)))
+        return state._replace(slots=slots, step=tf.constant(arrays["step"]))
+
+
+@functools.cache
+def _compiled_block(
+    model: FactorModel, loss_name: str, optimizer: Optimizer, dtype: str, constraint_name: str
+) -> Tensor:
+    """The function that trains on a block of steps, traced once; see TripleKernel.run."""
+    loss = LOSSES[loss_name]
+    project = constraint_of(constraint_name)
+
+    def do_step(state: DenseState, rows: Tensor) -> tuple[DenseState, StepTrace]:
+        before = tf.gather(state.table, rows)
+        with tf.GradientTape() as tape:
+            tape.watch(before)
+            value = loss(model.score(before[0], before[1], before[2:]))
+        # Rows that repeat in a step have their gradients summed before the optimizer sees them.
+        gradient = tf.tensor_scatter_nd_add(tf.zeros_like(state.table), rows[:, None], tape.gradient(value, before))
+        table, slots = optimizer.apply(state.table, state.slots, gradient, state.step, state.learning_rate)
+        table = project(table)
+        deltas = changes(before[:3], tf.gather(table, rows[:3]), rows[0] == rows[2])
+        lipschitz = tf.reduce_max(model.score_gradient_norms(before[0], before[1], before[2]))
+        return state._replace(table=table, slots=slots, step=state.step + 1), StepTrace(deltas, value, lipschitz)
+
+    def run(state: DenseState, rows: Tensor, order: Tensor, count: Tensor) -> tuple[DenseState, StepTrace]:
+        size = tf.shape(rows)[0]
+        trace = StepTrace(
+            deltas=tf.zeros([size, 3, model.width], dtype),
+            losses=tf.zeros([size], dtype),
+            lipschitz=tf.zeros([size], dtype),
+        )
+
+        def body(i: Tensor, state: DenseState, trace: StepTrace) -> tuple[Tensor, DenseState, StepTrace]:
+            # Gathers, not slices: XLA takes what feeds a slice's bounds for constants of the
+            # graph, and would compile anew for every other order.
+            place = tf.gather(order, i)
+            state, done = do_step(state, tf.gather(rows, place))
+            written = (
+                tf.tensor_scatter_nd_update(whole, [[place]], part[None])
+                for whole, part in zip(trace, done, strict=True)
+            )
+            return i + 1, state, StepTrace(*written)
+
+        _, state, trace = tf.while_loop(lambda i, *_: i < count, body, (tf.constant(0), state, trace))
+        return state, trace
+
+    return tf.function(run, jit_compile=True)

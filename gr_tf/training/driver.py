@@ -1,0 +1,314 @@
+"""The one training loop: epochs, resuming, removal, finite checks, selection of an epoch, observers."""
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gr_tf.errors import TrainingError
+from gr_tf.models.parameters import Parameters
+from gr_tf.runs.checkpoints import CheckpointFolder
+from gr_tf.training.steps import Block, DeltaObserver, Steps
+from gr_tf.types import Ids, State
+
+# Of the validation metrics by name, higher or lower is better, as the task says.
+Validate = Callable[[Parameters], Mapping[str, float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Epoch:
+    """What one epoch gave.
+
+    Attributes:
+        epoch: counted from 1.
+        loss: mean over the losses of its steps, each before the step; NaN if none was done.
+        lipschitz: the empirical Lipschitz constant since the first epoch; 0 where the steps do not tell.
+        validation: metrics of the parameters after it; empty without `validate`.
+    """
+
+    epoch: int
+    loss: float
+    lipschitz: float
+    validation: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Training:
+    """A finished training.
+
+    Attributes:
+        parameters: after the selected epoch.
+        epoch: the selected one: the best by validation (the earlier of equals), or the last.
+        history: one entry per epoch done.
+        kept: parameters by epoch, of those asked for, up to the selected one.
+        state: after the last step, as arrays, made when it is asked for.
+    """
+
+    parameters: Parameters
+    epoch: int
+    history: tuple[Epoch, ...]
+    kept: Mapping[int, Parameters]
+    state: Callable[[], dict[str, np.ndarray]] = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Prefix:
+    """How the training on all examples stood at the start of some blocks of its first epoch.
+
+    A training that removes only later examples comes by the same states, bit for bit.
+
+    Attributes:
+        states: by block: the arrays of Steps.to_arrays, the sum of losses, their number, and the Lipschitz constant.
+    """
+
+    states: Mapping[int, tuple[dict[str, np.ndarray], float, int, float]]
+
+    def before(self, block: int) -> int | None:
+        """The last recorded block that is not behind `block`."""
+        return max((recorded for recorded in self.states if recorded <= block), default=None)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which epoch's parameters are the result.
+
+    Attributes:
+        metric: of the validation, the higher the better; None: the last epoch's.
+        patience: end after so many epochs without a better one; None: do all of them.
+    """
+
+    metric: str | None = None
+    patience: int | None = None
+
+
+@dataclasses.dataclass
+class _Progress:
+    """Everything that the next step depends on, and the result so far."""
+
+    state: State
+    block: int = 0
+    loss_sum: float = 0.0
+    num_losses: int = 0
+    lipschitz: float = 0.0
+    history: list[Epoch] = dataclasses.field(default_factory=list)
+    last: Parameters | None = None
+    best_epoch: int = 0
+    best: Parameters | None = None
+    best_deltas: np.ndarray | None = None
+    kept: dict[int, Parameters] = dataclasses.field(default_factory=dict)
+
+    def to_arrays(self, steps: Steps, store: DeltaObserver | None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """For a checkpoint: arrays and a meta value."""
+        arrays = steps.to_arrays(self.state)
+        if store is not None:
+            arrays["deltas"] = store.to_numpy()
+        if self.best_deltas is not None:
+            arrays["best_deltas"] = self.best_deltas
+        if self.best is not None:
+            arrays |= self.best.to_arrays("best.")
+        for epoch, parameters in self.kept.items():
+            arrays |= parameters.to_arrays(f"kept-{epoch}.")
+        names = ("block", "loss_sum", "num_losses", "lipschitz", "best_epoch")
+        meta: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return arrays, {
+            **meta,
+            "history": [dataclasses.asdict(epoch) for epoch in self.history],
+            "has_best": self.best is not None,
+            "kept": list(self.kept),
+        }
+
+    @classmethod
+    def of_arrays(cls, state: State, arrays: Mapping[str, np.ndarray], meta: dict[str, Any]) -> "_Progress":
+        """From `to_arrays`."""
+        history = [Epoch(**told) for told in meta.pop("history")]
+        best = Parameters.of_arrays(arrays, "best.") if meta.pop("has_best") else None
+        kept = {epoch: Parameters.of_arrays(arrays, f"kept-{epoch}.") for epoch in meta.pop("kept")}
+        return cls(state, history=history, best=best, best_deltas=arrays.get("best_deltas"), kept=kept, **meta)
+
+    def result(self, steps: Steps) -> Training:
+        """The training, finished."""
+        epoch, parameters = self.best_epoch, self.best
+        if parameters is None:
+            assert self.last is not None
+            epoch, parameters = self.history[-1].epoch, self.last
+        kept = {one: of_epoch for one, of_epoch in self.kept.items() if one <= epoch}
+        state = self.state
+        return Training(parameters, epoch, tuple(self.history), kept, lambda: steps.to_arrays(state))
+
+
+def train(
+    steps: Steps,
+    parameters: Parameters,
+    kept: np.ndarray,
+    length: int,
+    *,
+    seed: int = 0,
+    start: dict[str, np.ndarray] | None = None,
+    prefix: Prefix | None = None,
+    store: DeltaObserver | None = None,
+    validate: Validate | None = None,
+    selection: Selection | None = None,
+    kept_epochs: Collection[int] = (),
+    checkpoints: CheckpointFolder | None = None,
+    on_resume: Callable[[int], object] | None = None,
+    on_block: Callable[[Block, float, Callable[[], Parameters]], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
+) -> Training:
+    """Trains, once; the result depends on the arguments only, bit for bit.
+
+    May be called from several threads at a time with the same steps. (TensorFlow computes outside Python's lock.)
+
+    Args:
+        steps: of the task.
+        parameters: the initial values.
+        kept: bool [num_examples], whether an example is trained on; everything else stays as it was. Without any
+            example left, nothing but a weight decay moves the parameters.
+        length: in the unit of the configuration: epochs, or steps.
+        seed: of the order of the examples, if it has one.
+        start: the state of another training, to go on from instead of the initial values.
+        prefix: from `record_prefix`; what it has of the training is not done again.
+        store: cleared, receives the changes of the examples' rows, and holds those of the selected epoch at the end.
+        validate: asked after each epoch.
+        selection: of the epoch; default: the last.
+        kept_epochs: whose parameters are wanted too.
+        checkpoints: where to continue from and to leave work done.
+        on_resume: told how many blocks a checkpoint has done already.
+        on_block: told each block, its mean loss, and a function that gives the parameters after it.
+        on_epoch: told what each epoch gave.
+
+    Raises:
+        ValueError: if `prefix` comes with what it cannot provide: a store or checkpoints; or the steps cannot go on
+            from `start`.
+        InputError: if a checkpoint is damaged.
+        TrainingError: if a loss or a parameter is not finite, naming step and example.
+    """
+    if prefix is not None and (store is not None or checkpoints is not None):
+        raise ValueError("a training with a store or checkpoints starts at its first step, not from a prefix.")
+    if start is not None and not steps.can_go_on:
+        raise ValueError("these steps are counted from the initial values; they cannot go on from another training.")
+    selection = selection or Selection()
+    removed = np.flatnonzero(~kept)
+    blocks = steps.blocks(length)
+    progress = _resumed(steps, removed, seed, store, checkpoints)
+    if progress is None:
+        progress = _started(steps, parameters, removed, seed, start, prefix)
+        if store is not None:
+            store.clear()
+    if on_resume is not None:
+        on_resume(progress.block)
+    while not _is_over(progress, blocks, selection):
+        block = blocks[progress.block]
+        mean = _do(steps, progress, block, kept, store)
+        if on_block is not None:
+            on_block(block, mean, lambda: steps.parameters(progress.state))
+        if block.ends is not None:
+            is_last = progress.block == len(blocks)
+            _end_epoch(steps, progress, block, store, validate, selection, kept_epochs, is_last)
+            if on_epoch is not None:
+                on_epoch(progress.history[-1])
+        if checkpoints is not None and checkpoints.due() and not _is_over(progress, blocks, selection):
+            checkpoints.save(*progress.to_arrays(steps, store))
+    if store is not None and progress.best_deltas is not None:
+        store.assign(progress.best_deltas)
+    return progress.result(steps)
+
+
+def record_prefix(steps: Steps, parameters: Parameters, kept: np.ndarray, length: int, every: int) -> Prefix:
+    """Trains the first epoch on all examples and records every `every`-th block's start but the first's."""
+    states = {}
+    progress = _Progress(steps.start(parameters, np.zeros(0, np.int64), 0))
+    for block in steps.blocks(length):
+        if block.number and block.number % every == 0:
+            arrays = {name: array.copy() for name, array in steps.to_arrays(progress.state).items()}
+            states[block.number] = arrays, progress.loss_sum, progress.num_losses, progress.lipschitz
+        _do(steps, progress, block, kept, None)
+        if block.ends is not None:
+            break
+    return Prefix(states)
+
+
+def _resumed(
+    steps: Steps, removed: Ids, seed: int, store: DeltaObserver | None, checkpoints: CheckpointFolder | None
+) -> _Progress | None:
+    """A training as its newest checkpoint has it, the store included; None if there is none."""
+    newest = None if checkpoints is None else checkpoints.newest()
+    if newest is None:
+        return None
+    arrays, meta = newest
+    if store is not None:
+        store.assign(arrays["deltas"])
+    return _Progress.of_arrays(steps.restore(arrays, removed, seed), arrays, meta)
+
+
+def _started(
+    steps: Steps,
+    parameters: Parameters,
+    removed: Ids,
+    seed: int,
+    start: dict[str, np.ndarray] | None,
+    prefix: Prefix | None,
+) -> _Progress:
+    """A training before its first step, or at the last recorded block before which nothing is removed."""
+    recorded = None
+    if prefix is not None and len(removed):
+        recorded = prefix.before(steps.first_block_with(removed))
+    if prefix is not None and recorded is not None:
+        arrays, loss_sum, num_losses, lipschitz = prefix.states[recorded]
+        return _Progress(steps.restore(arrays, removed, seed), recorded, loss_sum, num_losses, lipschitz)
+    state = steps.start(parameters, removed, seed) if start is None else steps.restore(start, removed, seed)
+    return _Progress(state)
+
+
+def _is_over(progress: _Progress, blocks: Sequence[Block], selection: Selection) -> bool:
+    if progress.block == len(blocks):
+        return True
+    waited = len(progress.history) - progress.best_epoch
+    return selection.patience is not None and waited >= selection.patience
+
+
+def _do(steps: Steps, progress: _Progress, block: Block, kept: np.ndarray, store: DeltaObserver | None) -> float:
+    """Does a block and books its losses and changes; returns its mean loss."""
+    progress.state, trace = steps.run(progress.state, block, kept)
+    losses = trace.losses
+    # A skipped step's loss is zero; so finite losses mean that all steps went well.
+    if not np.isfinite(losses).all():
+        place = int(np.flatnonzero(~np.isfinite(losses))[0])
+        where = steps.told(progress.state, block, place)
+        raise TrainingError(f"the loss is {losses[place]} at {where}; a lower learning rate may help.")
+    total = float(losses.sum(dtype=np.float64))
+    progress.loss_sum += total
+    progress.num_losses += trace.num_losses
+    progress.lipschitz = max(progress.lipschitz, trace.lipschitz)
+    if store is not None and trace.deltas is not None:
+        store.add(trace.deltas)
+    progress.block += 1
+    return total / trace.num_losses if trace.num_losses else float("nan")
+
+
+def _end_epoch(
+    steps: Steps,
+    progress: _Progress,
+    block: Block,
+    store: DeltaObserver | None,
+    validate: Validate | None,
+    selection: Selection,
+    kept_epochs: Collection[int],
+    is_last: bool,
+) -> None:
+    assert block.ends is not None
+    parameters = progress.last = steps.parameters(progress.state)
+    if not parameters.are_finite:
+        raise TrainingError(f"parameters are not finite after epoch {block.ends}; a lower learning rate may help.")
+    validation = {} if validate is None else dict(validate(parameters))
+    if selection.metric is not None and selection.metric in validation:
+        so_far = max((told.validation[selection.metric] for told in progress.history), default=-np.inf)
+        if validation[selection.metric] > so_far:
+            progress.best_epoch, progress.best = block.ends, parameters
+            # The last epoch's changes are in the store already.
+            progress.best_deltas = None if is_last or store is None else store.to_numpy()
+    if block.ends in kept_epochs:
+        progress.kept[block.ends] = parameters
+    mean = progress.loss_sum / progress.num_losses if progress.num_losses else float("nan")
+    progress.history.append(Epoch(block.ends, mean, progress.lipschitz, validation))
+    progress.loss_sum, progress.num_losses = 0.0, 0

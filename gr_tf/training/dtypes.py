@@ -1,0 +1,3 @@
+"""The precisions that models are trained in."""
+
+DTYPES = ("float64", "float32")

@@ -1,0 +1,80 @@
+"""Gradient Rollback's store: what each training triple did to its three rows, or each rating to its two.
+
+Lawrence et al. (2021), Equation 3: 3 * h * |D| numbers.
+"""
+
+import pathlib
+
+import numpy as np
+
+from gr_tf.errors import InputError, TrainingError
+from gr_tf.runs import files
+from gr_tf.runs.engine import tf
+
+_ARRAY = "deltas"
+
+
+class RollbackStore:
+    """Accumulated row changes of every training example, in a variable.
+
+    Row [i, 0] is what example i did to its head's row, [i, 1] to its relation's, [i, 2] to its
+    tail's. Where head and tail are the same entity, the change stands under head only. A rating has
+    two rows, its user's and its item's.
+    """
+
+    def __init__(self, num_examples: int, width: int, dtype: str, rows: int = 3) -> None:
+        """
+        Args:
+            num_examples: of the dataset.
+            width: numbers in a row.
+            dtype: of the training.
+            rows: of an example, 3 of a triple, 2 of a rating.
+        """
+        self._deltas = tf.Variable(tf.zeros([num_examples, rows, width], dtype), name="rollback")
+
+    def add(self, deltas: "tf.IndexedSlices") -> None:
+        """Adds the changes of one block of steps.
+
+        Args:
+            deltas: values [block, rows, width]; indices [block], example ids.
+
+        Raises:
+            InputError: if the examples of the training have other rows.
+            TrainingError: if a value is not finite, naming the example id.
+        """
+        kept, told = self._deltas.shape[1:], deltas.values.shape[1:]
+        if kept != told:
+            raise InputError(f"the store is for examples of {kept[0]} rows of {kept[1]} numbers; got {list(told)}.")
+        finite = tf.reduce_all(tf.math.is_finite(deltas.values), axis=[1, 2])
+        if not tf.reduce_all(finite):
+            example_id = int(deltas.indices[tf.argmin(tf.cast(finite, tf.int32))])
+            raise TrainingError(f"the change made by example {example_id} is not finite.")
+        self._deltas.scatter_add(deltas)
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._deltas.assign(tf.zeros_like(self._deltas))
+
+    def to_numpy(self) -> np.ndarray:
+        """A copy of the deltas, [num_examples, rows, width]."""
+        return np.array(self._deltas.numpy())
+
+    def assign(self, deltas: np.ndarray) -> None:
+        """Replaces the deltas, [num_examples, rows, width]."""
+        self._deltas.assign(deltas)
+
+    def save(self, folder: pathlib.Path) -> None:
+        """Writes the deltas as a new folder that `load_deltas` maps into memory."""
+        files.write_arrays(folder, {_ARRAY: self._deltas.numpy()})
+
+
+def load_deltas(folder: pathlib.Path) -> np.ndarray:
+    """The deltas [num_examples, rows, width] that `RollbackStore.save` wrote, left on disk.
+
+    Raises:
+        InputError: if the folder is not a rollback store, or its array was truncated or edited.
+    """
+    arrays, _ = files.read_arrays(folder, memory_map=True)
+    if _ARRAY not in arrays:
+        raise InputError(f"{folder}: not a rollback store: it has no array {_ARRAY!r}.")
+    return arrays[_ARRAY]

@@ -1,0 +1,137 @@
+"""What a kind of data brings to the training driver: its compiled steps, in blocks."""
+
+import abc
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from gr_tf.errors import InputError
+from gr_tf.models.parameters import Parameters
+from gr_tf.runs.engine import tf
+from gr_tf.types import Ids, State
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """Some consecutive steps of a training, done in one call of a compiled graph.
+
+    Attributes:
+        number: its place in the training.
+        first: its first step, counted from 0.
+        count: how many steps it has.
+        ends: the epoch that ends with it, counted from 1; None: none does.
+    """
+
+    number: int
+    first: int
+    count: int
+    ends: int | None
+
+
+class Trace(NamedTuple):
+    """What the steps of a block did.
+
+    Attributes:
+        losses: one for each step of the block, 0 where a step was skipped.
+        deltas: tf.IndexedSlices, values [n, rows, width]: how the steps on examples [n] changed the rows of these
+            examples; None where the steps do not tell.
+        num_losses: how many of the losses count.
+        lipschitz: the largest norm of the score's derivative.
+    """
+
+    losses: np.ndarray
+    deltas: "tf.IndexedSlices | None"
+    num_losses: int
+    lipschitz: float = 0.0
+
+
+class Steps(abc.ABC):
+    """The compiled steps of one task: its model, its data, its optimizer.
+
+    A state is what the next step depends on. It may be changed in place: only the newest is valid. Many trainings
+    may go on at a time, each with its own state.
+
+    Attributes:
+        rows_per_example: of the changes that `run` tells; 0: it tells none.
+        can_go_on: whether a training may start from the last state of another one.
+    """
+
+    rows_per_example: int = 0
+    can_go_on: bool = True
+
+    @abc.abstractmethod
+    def blocks(self, length: int) -> Sequence[Block]:
+        """The blocks of a whole training; length is in the unit of the configuration: epochs, or steps."""
+
+    @abc.abstractmethod
+    def start(self, parameters: Parameters, removed: Ids, seed: int) -> State:
+        """The state before the first step.
+
+        Args:
+            parameters: the initial values.
+            removed: example ids that the training goes without.
+            seed: of the order of the examples, if it has one.
+        """
+
+    @abc.abstractmethod
+    def run(self, state: State, block: Block, kept: np.ndarray) -> tuple[State, Trace]:
+        """Does the steps of a block.
+
+        Args:
+            state: from `start`, `run` or `restore`.
+            block: one of `blocks`.
+            kept: bool [num_examples], whether an example is trained on.
+        """
+
+    @abc.abstractmethod
+    def parameters(self, state: State) -> Parameters:
+        """The parameters after the last step done."""
+
+    @abc.abstractmethod
+    def to_arrays(self, state: State) -> dict[str, np.ndarray]:
+        """The state for a checkpoint."""
+
+    @abc.abstractmethod
+    def restore(self, arrays: dict[str, np.ndarray], removed: Ids, seed: int) -> State:
+        """The state that `to_arrays` gave."""
+
+    @abc.abstractmethod
+    def told(self, state: State, block: Block, place: int) -> str:
+        """Which step and which example or batch a loss of a block is of, for an error's message.
+
+        Args:
+            state: of the training.
+            block: the block.
+            place: of the loss in the block.
+        """
+
+    def first_block_with(self, removed: Ids) -> int:
+        """A block of the first epoch before which a training without these examples is the one with all of them."""
+        return 0
+
+
+class DeltaObserver(Protocol):
+    """Accumulates what training examples changed; see training.rollback_store."""
+
+    def add(self, deltas: "tf.IndexedSlices") -> None:
+        """Takes the changes of one block: values [block, rows, width], indices example ids."""
+
+    def clear(self) -> None:
+        """Forgets everything accumulated so far."""
+
+    def to_numpy(self) -> np.ndarray:
+        """Everything accumulated so far."""
+
+    def assign(self, deltas: np.ndarray) -> None:
+        """Replaces everything accumulated so far."""
+
+
+def check_length(length: int, most: int, unit: str) -> None:
+    """
+    Raises:
+        InputError: if a training's length is none from 1 to `most`.
+    """
+    if not 1 <= length <= most:
+        raise InputError(f"{unit} must be from 1 to the configuration's {most}; got {length}.")

@@ -1,0 +1,144 @@
+"""The settings of one training on triples."""
+
+import dataclasses
+import types
+from typing import Any
+
+import numpy as np
+
+from gr_tf.data.triples import TripleSet
+from gr_tf.errors import InputError
+from gr_tf.models.factor_model import FactorModel
+from gr_tf.models.knowledge_graph_models import MODELS
+from gr_tf.settings import LONG_SEED, RATE, Range, Settings
+from gr_tf.training.constraints import CONSTRAINTS
+from gr_tf.training.dtypes import DTYPES
+from gr_tf.training.losses import LOSSES
+from gr_tf.training.optimizers import Adam, Optimizer, Sgd
+
+OPTIMIZERS = ("adam", "sgd")
+# How steps are computed: the whole table, or the rows they touch (BUILD_NOTES, "Row Adam").
+STEPS = ("auto", "dense", "rows")
+RELEASED_DECAY_RATE = 0.96
+
+# How the learning rate develops (BUILD_NOTES, "Learning rate of the authors' run").
+LEARNING_RATE_RULES = {
+    "constant": "the same in every step: what the authors' runs amount to",
+    "decay": "times 0.96^(step/1000), as the paper's text has it",
+    "released": "constant, but 0.96^(k/1000) lower when the first k training triples are removed",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TripleConfig(Settings):
+    """One training run; the defaults are those of Nations (Lawrence et al. 2021).
+
+    Attributes:
+        model: how a triple is scored.
+        loss: over the candidates of a step.
+        dim: number of factors of a row.
+        num_negatives: random candidates of a step beside the true tail.
+        epochs: passes over the training triples, in file order, one triple a step.
+        optimizer: adam, or sgd as in the paper's theory.
+        learning_rate: of the optimizer.
+        learning_rate_rule: constant: the same in every step, as the authors' runs; decay: times
+            0.96^(step/1000), as the paper's text; released: constant, but 0.96^(k/1000) lower when the first k
+            training triples are removed.
+        float32_hyperparameters: round Adam's betas and learning rate to float32, as in the authors' run.
+        dtype: precision.
+        constraint: on the norms of the rows, after every step; needs dense steps.
+        steps: compute the whole table (dense), the rows that a step touches (rows), or whichever is faster (auto).
+        seed: of the initial values.
+        negatives_seed: of the random candidates; 0 is the authors' own draw.
+    """
+
+    model: str = "distmult"
+    loss: str = "softmax"
+    dim: int = 10
+    num_negatives: int = 13
+    epochs: int = 10
+    optimizer: str = "adam"
+    learning_rate: float = 0.003
+    learning_rate_rule: str = "constant"
+    float32_hyperparameters: bool = False
+    dtype: str = "float64"
+    constraint: str = "none"
+    steps: str = "auto"
+    seed: int = 0
+    negatives_seed: int = 0
+
+    choices = types.MappingProxyType(
+        {
+            "model": MODELS,
+            "loss": LOSSES,
+            "optimizer": OPTIMIZERS,
+            "constraint": CONSTRAINTS,
+            "steps": STEPS,
+            "learning_rate_rule": LEARNING_RATE_RULES,
+            "dtype": DTYPES,
+        }
+    )
+    ranges = types.MappingProxyType(
+        {
+            "dim": Range(1, 1 << 14),
+            "num_negatives": Range(1, 1 << 16),
+            "epochs": Range(1, 1 << 20),
+            "seed": LONG_SEED,
+            "negatives_seed": LONG_SEED,
+            "learning_rate": RATE,
+        }
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.constraint != "none" and self.steps == "rows":
+            raise InputError(f"constraint {self.constraint!r} moves every row at every step: it needs steps 'dense'.")
+        if self.optimizer == "sgd" and self.steps == "rows":
+            raise InputError("steps 'rows' is for optimizer 'adam'.")
+        if self.optimizer == "sgd" and self.learning_rate_rule == "decay":
+            raise InputError("learning_rate_rule 'decay' is for optimizer 'adam'.")
+
+    def make_model(self, triples: TripleSet) -> FactorModel:
+        """The model of this configuration for the vocabulary of a dataset."""
+        return MODELS[self.model](len(triples.entities), len(triples.relations), self.dim, triples.candidates)
+
+    def make_optimizer(self) -> Optimizer:
+        """The optimizer of this configuration."""
+        if self.optimizer == "sgd":
+            return Sgd()
+        adam = Adam(decay_rate=RELEASED_DECAY_RATE if self.learning_rate_rule == "decay" else 1.0)
+        return adam.with_float32_hyperparameters() if self.float32_hyperparameters else adam
+
+    def initial_learning_rate(self, removed: np.ndarray) -> float:
+        """The rate of the first step of a run that skips the example ids `removed`.
+
+        The authors' program evaluated its decaying rate once, at the first step it did.
+        """
+        number = np.float32 if self.float32_hyperparameters else np.float64
+        rate = number(self.learning_rate)
+        if self.learning_rate_rule == "released":
+            leading = first_kept(removed)
+            rate *= number(RELEASED_DECAY_RATE) ** (number(leading) / number(1000))
+        return float(rate)
+
+
+# What differs from Nations' settings, by dataset (spec of Lawrence et al. 2021; precision is ours).
+PRESETS: dict[str, dict[str, Any]] = {
+    "nations": {},
+    "fb15k237": {"dim": 100, "num_negatives": 500, "epochs": 1, "dtype": "float32"},
+    "movielens": {
+        "dim": 200,
+        "num_negatives": 500,
+        "epochs": 1,
+        "dtype": "float32",
+        "loss": "sigmoid",
+        "learning_rate": 0.001,  # BUILD_NOTES, "MovieLens' learning rate"
+    },
+}
+
+
+def first_kept(removed: np.ndarray) -> int:
+    """The smallest example id that is not removed."""
+    ordered = np.unique(removed)
+    gaps = np.flatnonzero(ordered != np.arange(len(ordered)))
+    return int(gaps[0]) if len(gaps) else len(ordered)
