@@ -17,8 +17,8 @@ DATASET = flags.DEFINE_string(
 DATA_DIR = flags.DEFINE_string(
     "data_dir",
     None,
-    "Folder or file of the data: train, valid, test (.txt, .tsv, .csv, .parquet) of triples; ratings or sequences (.csv, "
-    ".tsv, .parquet), or sequences.txt; or the files of a release.",
+    "Folder or file of the data: train, valid, test (.txt, .tsv, .csv, .parquet) of triples; ratings or sequences "
+    "(.csv, .tsv, .parquet), or sequences.txt; or the files of a release.",
 )
 
 

@@ -15,18 +15,7 @@ from tests.conftest import rating_lines, write_graph
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """An unpacked wheel."""
     folder = tmp_path_factory.mktemp("wheel")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "-w",
-        str(folder),
-    ]
+    options = ["-q", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(folder)]
     # In a copy, because setuptools leaves a folder "build" where it works.
     source = folder / "source"
     tracked = subprocess.run(
@@ -40,7 +29,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         if (ROOT / name).exists():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
-    done = subprocess.run([*command, str(source)], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pip", "wheel", *options, str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (path,) = folder.glob("*.whl")
     with zipfile.ZipFile(path) as packed:
