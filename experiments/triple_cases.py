@@ -128,8 +128,11 @@ def _retraining(jobs: int) -> float:
     """Seconds of 60 retrainings."""
     task = _nations()
     task.train(length=1)
-    like = {"task": task.reference, "length": 10, "seed": task.config.seed, "measure": "value"}
-    asked = [Retraining(removed=(i,), **like) for i in range(60)]  # type: ignore[arg-type]
+    queries, seed = (task.query_of(0),), task.config.seed
+    asked = [
+        Retraining(task=task.reference, removed=(i,), length=10, seed=seed, measure="value", queries=queries)
+        for i in range(60)
+    ]
     return fastest(lambda: list(retrain(asked, jobs, known=[task])))
 
 

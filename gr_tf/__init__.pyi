@@ -8,7 +8,7 @@ from .attribution.embedding_fia import EmbeddingFia
 from .attribution.ensemble import Ensemble
 from .attribution.fia import Fia
 from .attribution.fia_settings import FiaSettings
-from .attribution.gradients import GradientSimilarity, TripleGradients, TripleInfluence
+from .attribution.gradients import Gradients, GradientSimilarity
 from .attribution.influence_analysis import InfluenceAnalysis
 from .attribution.methods import METHODS, explainer, methods_of, register
 from .attribution.neighborhood import Neighborhood
@@ -18,6 +18,7 @@ from .attribution.saved import load_explanation, save_explanation
 from .attribution.suspicion import suspicion
 from .attribution.tracin import TracIn, TracInExplainer
 from .attribution.tracin_ideal import tracin_ideal
+from .attribution.triple_influence import TripleInfluence
 from .data.rating_sources import load_ratings
 from .data.ratings import RatingQuery, RatingSet, RatingSplit
 from .data.sequence_sources import load_sequences
@@ -57,6 +58,7 @@ __all__ = [
     "FiaSettings",
     "GradientRollback",
     "GradientSimilarity",
+    "Gradients",
     "InfluenceAnalysis",
     "Influences",
     "InputError",
@@ -84,7 +86,6 @@ __all__ = [
     "Trained",
     "TrainingError",
     "TripleConfig",
-    "TripleGradients",
     "TripleInfluence",
     "TripleSet",
     "TripleSplit",

@@ -16,7 +16,7 @@ _ATTRIBUTE = re.compile(r"^    (\w+(?:, \w+)*): (.*?)(?=^    \w+(?:, \w+)*: |\Z)
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Which numbers a setting may have.
+    """The numbers that a setting may have.
 
     Attributes:
         low, high: the smallest and the largest; None: any.
@@ -28,7 +28,7 @@ class Range:
     above: bool = False
 
     def has(self, value: float) -> bool:
-        """Whether a value is in the range; NaN and infinity are in none."""
+        """Whether a value is in the range; NaN and infinity never are."""
         inside = value > self.low if self.above else value >= self.low
         return inside and value < float("inf") and (self.high is None or value <= self.high)
 
@@ -51,7 +51,7 @@ class Settings:
     Attributes are told to people (--help) by that docstring, so that nothing is said twice.
     """
 
-    # Names of flags that are not the settings' own.
+    # The names of the flags that are not named as their setting.
     flag_names: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
     choices: ClassVar[Mapping[str, Collection[str]]] = types.MappingProxyType({})
     ranges: ClassVar[Mapping[str, Range]] = types.MappingProxyType({})
@@ -67,13 +67,13 @@ class Settings:
                 raise InputError(f"{name} must be {allowed}; got {value}.")
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The settings as JSON values."""
         told = dataclasses.asdict(self)
         return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
 
     @classmethod
     def of_dict(cls: type[S], told: Mapping[str, Any]) -> S:
-        """From `to_dict`.
+        """Makes settings from what `to_dict` gave.
 
         Raises:
             InputError: if a setting is unknown or out of range.
@@ -83,7 +83,7 @@ class Settings:
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """Of the settings."""
+        """The names of the settings."""
         return tuple(field.name for field in dataclasses.fields(cls))
 
     @classmethod
@@ -95,7 +95,7 @@ class Settings:
     def check_names(cls, names: Iterable[str]) -> None:
         """
         Raises:
-            InputError: if a name is none of a setting.
+            InputError: if a name is not a setting's.
         """
         unknown = set(names) - set(cls.names())
         if unknown:

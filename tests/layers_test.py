@@ -20,10 +20,12 @@ EXCEPTIONS = {
     "attribution/criage.py",
     "attribution/embedding_fia.py",
     "attribution/fia.py",
+    "attribution/fia_blocks.py",
     "attribution/influence_analysis.py",
     "attribution/replay.py",
     "attribution/training_loss.py",
     "attribution/trajectory.py",
+    "attribution/triple_influence.py",
     "evaluation/stability.py",
 }
 ABOVE = sorted(

@@ -1,4 +1,4 @@
-"""What every explainer takes and gives."""
+"""The contract of explainers: what each takes and gives, and what is derived from it."""
 
 import abc
 import dataclasses
@@ -15,7 +15,7 @@ from gr_tf.tasks.task import Task
 from gr_tf.types import Ids
 
 Q = TypeVar("Q")
-# Of which self-influences are computed together.
+# Examples whose self-influences are computed together.
 _EXAMPLES_AT_ONCE = 512
 
 
@@ -24,13 +24,13 @@ class Influences:
     """What a method says of the examples that it considers for one query.
 
     Attributes:
-        example_ids: [n], ascending: those that the method considers.
+        example_ids: [n], ascending: the examples that the method considers.
         values: [n] float64; positive means that the example supports the prediction.
         prediction: the value that is explained.
-        without: [n], the prediction without each example, as far as the method estimates it; None: it does not.
+        without: [n], the estimated prediction without each example; None if the method does not estimate it.
         systems: how each of the method's systems was solved.
         standard_errors: [n], of values that are means over several trainings; else None.
-        num_trainings: that the values are means over.
+        num_trainings: how many trainings the values are means over.
     """
 
     example_ids: Ids
@@ -56,10 +56,10 @@ class Explanation(Generic[Q]):
         example_ids: [k].
         influences: [k], descending; positive means that the example supports the prediction.
         prediction: the value that is explained.
-        without: [k], the prediction without each example, as far as the method estimates it; NaN where it does not.
+        without: [k], the estimated prediction without each example; NaN where the method does not estimate it.
         systems: how each of the method's systems was solved.
         standard_errors: [k], of influences that are means over several trainings; else None.
-        num_trainings: that the influences are means over.
+        num_trainings: how many trainings the influences are means over.
         dataset: of the examples.
     """
 
@@ -75,7 +75,7 @@ class Explanation(Generic[Q]):
 
     @classmethod
     def ranked(cls, query: Q, found: Influences, dataset: Dataset) -> "Explanation[Q]":
-        """By descending influence, equals by example id."""
+        """Ranks by descending influence, and equal influences by example id."""
         without = np.full(len(found.values), np.nan) if found.without is None else found.without
         whole = cls(
             query,
@@ -129,12 +129,12 @@ class Explanation(Generic[Q]):
         )
 
     def opponents(self) -> "Explanation[Q]":
-        """Those of negative influence, the most negative first."""
+        """The examples of negative influence, the most negative first."""
         reverse = self.only(np.arange(len(self.influences))[::-1])
         return reverse.only(reverse.influences < 0)
 
     def by_size(self) -> "Explanation[Q]":
-        """The same by descending |influence|, equals by example id."""
+        """The same, by descending |influence|, and equals by example id."""
         return self.only(np.lexsort((self.example_ids, -np.abs(self.influences))))
 
     @property
@@ -157,7 +157,7 @@ class Explanation(Generic[Q]):
 
 
 def checked_k(k: int) -> int:
-    """k, if so many examples can be asked for.
+    """k, if it is a number of examples that can be asked for.
 
     Raises:
         InputError: if it is below 1.
@@ -180,7 +180,7 @@ class Explainer(abc.ABC, Generic[Q]):
 
     @abc.abstractmethod
     def influences(self, queries: Sequence[Q]) -> list[Influences]:
-        """What each of some queries owes to the examples that the method considers for it.
+        """How much the examples that the method considers for a query support its prediction, for each of some queries.
 
         Raises:
             InputError: if a query cannot be explained, naming it.
@@ -235,7 +235,7 @@ class Explainer(abc.ABC, Generic[Q]):
         return np.asarray(before - without, np.float64)
 
     def own_values(self, example_ids: Ids) -> tuple[np.ndarray, np.ndarray]:
-        """The predictions [n] that training examples answer, and [n] less what each is said to do for its own."""
+        """The predictions [n] of examples' own queries, and [n] the same less each example's influence on its own."""
         before, own = np.zeros(len(example_ids)), np.zeros(len(example_ids))
         for first in range(0, len(example_ids), _EXAMPLES_AT_ONCE):
             part = example_ids[first : first + _EXAMPLES_AT_ONCE]
@@ -247,7 +247,7 @@ class Explainer(abc.ABC, Generic[Q]):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Why all influences of the explainer are to be doubted, a line each."""
+        """Reasons to doubt all influences of the explainer, a line each."""
         return ()
 
 

@@ -1,8 +1,8 @@
 """Complete rollback: Gradient Rollback that also undoes what a triple did to its negatives.
 
 Equation 3 of Lawrence et al. (2021) keeps the changes of a triple's own three rows. Its steps also pushed the
-rows of its random candidates, which are the same in every epoch; these are undone here too. (Adam's momentum
-moves all other rows as well, which is no one triple's doing.)
+rows of its random candidates, which are the same in every epoch; here these changes are undone too. (Adam's
+momentum moves all other rows as well; no single triple causes that.)
 """
 
 from collections.abc import Sequence
@@ -65,7 +65,8 @@ class CompleteRollback(Explainer[Query]):
     def _probabilities(self, tables: np.ndarray, queries: Sequence[Query]) -> np.ndarray:
         """p(tail | head, relation) [n, num_queries] under each of n tables [n, num_rows, width]."""
         model = self._model
-        heads, relations, tails = np.array([[query.head, query.relation, query.tail] for query in queries]).T
+        asked = np.array([(query.head, query.relation, query.tail) for query in queries], np.int64).reshape(-1, 3)
+        heads, relations, tails = asked.T
         head_rows, relation_rows = tables[:, heads], tables[:, relations + model.num_entities]
         scores = model.scores(head_rows, relation_rows, tables[:, model.columns])
         own = model.score(head_rows, relation_rows, tables[:, tails])

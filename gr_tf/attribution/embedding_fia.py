@@ -33,7 +33,7 @@ class EmbeddingFia(Explainer[Examples]):
     def __init__(self, trained: Trained, *, damping: float = 1e-6) -> None:
         """
         Args:
-            trained: of a KerasTask whose model's output is a number an example.
+            trained: of a KerasTask whose model gives one number an example.
             damping: added to the Hessian's diagonal.
 
         Raises:
@@ -53,7 +53,10 @@ class EmbeddingFia(Explainer[Examples]):
         if unknown:
             raise InputError(f"embedding layer {unknown[0]!r} is not trainable: nothing explains through it.")
         self._places = [ids.index(id(layer.embeddings)) for layer in self._layers]
+        self._weights = [tf.constant(array) for array in trained.parameters.shared]
         self._looked_up = self._lookups(self._train)
+        self._compiled_output = tf.function(self._output_gradient, reduce_retracing=True)
+        self._compiled_derivatives = tf.function(self._derivatives, reduce_retracing=True)
 
     def influences(self, queries: Sequence[Examples]) -> list[Influences]:
         """See Explainer: the estimated fall of the query's output without each example.
@@ -74,9 +77,13 @@ class EmbeddingFia(Explainer[Examples]):
         example_ids = np.flatnonzero(related)
         if not len(example_ids):
             raise InputError("no training example looks up what the query does: nothing explains.")
-        output, gradient = self._output_gradient(query, rows)
-        batch = self._train.only(example_ids).arrays
-        hessian, gradients = self._derivatives(batch, rows)
+        of_layers = [tf.constant(of_layer) for of_layer in rows]
+        outputs, of_output = self._compiled_output(_tensors(query), of_layers)
+        if int(tf.size(outputs)) != 1:
+            raise InputError(f"the model's output must be one number an example; got shape {outputs.shape}.")
+        output, gradient = float(tf.reshape(outputs, [])), of_output.numpy().astype(np.float64)
+        derivatives = self._compiled_derivatives(_tensors(self._train.only(example_ids)), of_layers)
+        hessian, gradients = (found.numpy().astype(np.float64) for found in derivatives)
         count, total = len(example_ids), len(self._train)
         # The penalty as strong beside R_t as it was in training (BUILD_NOTES, "Weight decay in FIA's Hessian").
         penalty = 2 * self._l2 * total / count * np.eye(len(hessian))
@@ -97,46 +104,44 @@ class EmbeddingFia(Explainer[Examples]):
             found.append(np.concatenate([ids.reshape(len(examples), -1) for ids in looked_up], axis=1))
         return found
 
-    def _weights(self, rows: Sequence[np.ndarray], theta: Tensor) -> list[Tensor]:
-        """All weights, with theta [n] in the place of the rows."""
-        weights = [tf.constant(np.asarray(variable)) for variable in self._model.trainable_variables]
-        first = 0
-        for place, of_layer in zip(self._places, rows, strict=True):
-            size = len(of_layer) * weights[place].shape[1]
-            part = tf.reshape(theta[first : first + size], [len(of_layer), -1])
+    def _with(self, rows: Sequence[Tensor], theta: Tensor) -> list[Tensor]:
+        """All weights, with theta [m] in the place of the rows."""
+        weights, first = list(self._weights), 0
+        for place, of_layer in zip(self._places, rows):  # noqa: B905  (autograph)
+            size = tf.size(of_layer) * weights[place].shape[1]
+            part = tf.reshape(theta[first : first + size], [-1, weights[place].shape[1]])
             weights[place] = tf.tensor_scatter_nd_update(weights[place], of_layer[:, None], part)
             first += size
         return weights
 
-    def _theta(self, rows: Sequence[np.ndarray]) -> Tensor:
-        """The rows as one vector."""
-        parts = [
-            np.asarray(self._model.trainable_variables[place])[of_layer].ravel()
-            for place, of_layer in zip(self._places, rows, strict=True)
-        ]
-        return tf.constant(np.concatenate(parts))
+    def _theta(self, rows: Sequence[Tensor]) -> Tensor:
+        """The rows as one vector [m]."""
+        parts = zip(self._places, rows)  # noqa: B905  (autograph)
+        return tf.concat([tf.reshape(tf.gather(self._weights[i], of_layer), [-1]) for i, of_layer in parts], axis=0)
 
-    def _output_gradient(self, query: Examples, rows: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
+    def _output_gradient(self, batch: Sequence[Tensor], rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The outputs of a batch, and the gradient [m] of their sum by theta."""
         theta = self._theta(rows)
         with tf.GradientTape() as tape:
             tape.watch(theta)
-            output = self._losses.outputs(self._weights(rows, theta), query.arrays)
-        if int(tf.size(output)) != 1:
-            raise InputError(f"the model's output must be one number an example; got shape {output.shape}.")
-        return float(tf.reshape(output, [])), tape.gradient(output, theta).numpy().astype(np.float64)
+            outputs = self._losses.outputs(self._with(rows, theta), batch)
+        return outputs, tape.gradient(outputs, theta)
 
-    def _derivatives(self, batch: Sequence[np.ndarray], rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def _derivatives(self, batch: Sequence[Tensor], rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Of the losses [n] of a batch by theta [m]: the Hessian of their sum [m, m], and each gradient [n, m]."""
         theta = self._theta(rows)
         with tf.GradientTape() as outer:
             outer.watch(theta)
             with tf.GradientTape(persistent=True) as inner:
                 inner.watch(theta)
-                losses = self._losses.losses(None, self._weights(rows, theta), batch)
+                losses = self._losses.losses(None, self._with(rows, theta), batch)
                 total = tf.reduce_sum(losses)
             gradient = inner.gradient(total, theta)
-        hessian = outer.jacobian(gradient, theta)
-        return hessian.numpy().astype(np.float64), inner.jacobian(losses, theta).numpy().astype(np.float64)
+        return outer.jacobian(gradient, theta), inner.jacobian(losses, theta)
+
+
+def _tensors(examples: Examples) -> tuple[Tensor, ...]:
+    return tuple(map(tf.constant, examples.arrays))
 
 
 @contextlib.contextmanager

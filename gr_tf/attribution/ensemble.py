@@ -1,7 +1,7 @@
-"""What several trainings agree on: influences averaged over seeds, with their standard error.
+"""Ensembles of explainers: influences averaged over trainings, with their standard errors.
 
-One training's leave-one-out effects are mostly its own chance; what an example does on average over trainings is
-what can be explained (BUILD_NOTES, "Ground truth").
+The leave-one-out effects in one training are mostly chance. What can be explained is what an example does on average
+over trainings (BUILD_NOTES, "Ground truth").
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class Ensemble(Explainer[Any]):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Each of the explainers' warnings, and of how many trainings it is."""
+        """The explainers' warnings, each with the number of trainings that give it."""
         told = [warning for explainer in self._explainers for warning in explainer.warnings]
         count = len(self._explainers)
         return tuple(f"{one} ({told.count(one)} of {count} trainings)" for one in dict.fromkeys(told))

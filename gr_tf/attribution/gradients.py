@@ -1,22 +1,19 @@
-"""Explicit gradients of a small graph's model, and the explainers that compare them.
+"""Explicit gradients of all examples' losses, and the explainers that compare them.
 
-Similarity of gradients, by dot product (TracIn's at one checkpoint) or cosine (Hanawa et al. 2021), and influence
-functions (Koh and Liang 2017): removing z moves the parameters by H^-1 grad loss(z) / n, so that p falls by
-
-    grad (-log p) . H^-1 . grad loss(z) * p / n,   H = 1/n * sum over training of Hessian loss,
-
-with all parameters, or with those of the query's three rows alone (as FIA does for ratings).
+The similarity of an example's gradient to the query's, by the dot product (TracIn's at one checkpoint) or the cosine
+(Hanawa et al. 2021, "Evaluation of Similarity-based Explanations").
 """
 
 import functools
 import weakref
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from gr_tf.attribution.base import Explainer, Influences
-from gr_tf.attribution.hessian import check_damping, explicit_hessian, hessian_vector_product
+from gr_tf.attribution.example_gradients import batch_parts, example_gradients
+from gr_tf.attribution.hessian import explicit_hessian, hessian_vector_product
 from gr_tf.attribution.methods import Cost, register
 from gr_tf.errors import InputError
 from gr_tf.runs.engine import tf
@@ -25,122 +22,147 @@ from gr_tf.tasks.trained import Trained
 from gr_tf.types import Tensor
 
 SIMILARITIES = ("dot", "cosine")
-BLOCKS = ("all", "query")
+# Examples whose gradients are computed together.
+_CHUNK = 64
+# From the parameters and a batch to the gradients that example_gradients gives.
+Compute: TypeAlias = Callable[[Sequence[Tensor], Sequence[Tensor]], list[Tensor]]
 
 
-def _cost(task: Task[Any]) -> Cost:
+def gradients_cost(task: Task[Any]) -> Cost:
     """All gradients in one matrix, and as large a one while it is made."""
-    return Cost(16.0 * task.num_examples * task.model.num_rows * task.model.width)
+    losses, arrays = task.losses(), task.initial_parameters.arrays
+    sizes = [array.size for layer, array in zip(losses.layers, arrays, strict=True) if layer in losses.trained_layers]
+    return Cost(16.0 * task.num_examples * sum(sizes))
 
 
-def _hessian_cost(task: Task[Any]) -> Cost:
-    """The gradients, the Hessian column by column, and its eigenvalues."""
-    size = task.model.num_rows * task.model.width
-    touched = task.num_examples * (task.config.num_negatives + 3) * task.model.width
-    # Measured on two cores, sizes 400 to 2,100, to some 10%: 20 ns for each number that a product reads.
-    return Cost(_cost(task).memory + 64.0 * size**2 + 32.0 * touched, 1 + size * touched * 2e-8 + 1e-9 * size**3)
+class Gradients:
+    """Gradients of training losses and of predictions with respect to all parameters that training moves.
 
-
-class TripleGradients:
-    """Gradients of training losses and of predictions with respect to the whole table, in float64.
+    A gradient is a flat vector: the table, row by row, then each shared array. All is in float64; of a Keras model, in
+    the model's own precision.
 
     Attributes:
         task: whose.
+        losses: of the task's examples.
         parameters: where.
-        train: [num_examples, num_rows * width], of the training losses, among the candidates of training.
+        train: [num_examples, size], of the training losses; of triples, among the candidates of the training.
     """
 
     def __init__(self, trained: Trained) -> None:
-        self.task, self.parameters = trained.task, trained.parameters.astype("float64")
-        self.table = self.parameters.table
-        self.losses = trained.task.losses("float64")
-        self.train = self._gradients(self.losses.train, self.losses.losses)
+        self.task, self.losses = trained.task, trained.task.losses("float64")
+        self.parameters = trained.parameters.astype(self.losses.dtype)
+        self._arrays = [tf.constant(array) for array in self.parameters.arrays]
+        self._is_trained = [layer in self.losses.trained_layers for layer in self.losses.layers]
+        self._of_losses, self._of_query_losses = (
+            functools.partial(example_gradients, self.losses, function)
+            for function in (self.losses.losses, self.losses.query_losses)
+        )
+        if self.parameters.shared:
+            # Outside a graph, vectorized_map traces its function at each call.
+            self._of_losses, self._of_query_losses = map(tf.function, (self._of_losses, self._of_query_losses))
+        self.train = self._gradients(self.losses.train, self._of_losses)
 
-    def of(self, queries: Sequence[Any]) -> np.ndarray:
-        """[num_queries, num_rows * width], of -log p(tail | head, relation).
+    @functools.cached_property
+    def norms(self) -> np.ndarray:
+        """[num_examples], the lengths of `train`."""
+        norms: np.ndarray = np.linalg.norm(self.train, axis=1)
+        return norms
+
+    def of(self, query: Any) -> np.ndarray:
+        """[size], of what the query's proponents lower (see ExampleLosses.query_losses).
 
         Raises:
-            InputError: if a tail cannot be predicted.
+            InputError: if what is asked cannot be predicted.
         """
-        parts = zip(*map(self.losses.query, queries), strict=True)
-        return self._gradients(tuple(np.concatenate(arrays) for arrays in parts), self.losses.query_losses)
-
-    def _gradients(self, batch: tuple[np.ndarray, ...], losses: Any) -> np.ndarray:
-        ids = np.asarray(self.losses.rows(batch))
-        rows = tf.constant(self.table[ids])
-        with tf.GradientTape() as tape:
-            tape.watch(rows)
-            total = tf.reduce_sum(losses(rows, (), batch))
-        gradients = np.zeros((len(ids), *self.table.shape))
-        np.add.at(gradients, (np.arange(len(ids))[:, None], ids), tape.gradient(total, rows).numpy())
-        return gradients.reshape(len(ids), -1)
+        # A mean, because a query of a Keras model may be several examples.
+        gradient: np.ndarray = self._gradients(self.losses.query(query), self._of_query_losses).mean(axis=0)
+        return gradient
 
     @functools.cached_property
     def hessian(self) -> np.ndarray:
-        """[num_rows * width, num_rows * width], of the mean training loss."""
-        losses, batch, shape = self.losses, self.losses.train, self.table.shape
-        table, ids = tf.constant(self.table), losses.rows(batch)
+        """[size, size], of the mean training loss, of a model whose parameters are all in its table."""
+        losses, batch, (table,) = self.losses, self.losses.train, self._arrays
+        ids = losses.rows(batch)
 
-        def mean_loss(block: Tensor) -> Tensor:
+        def mean_loss(block: Sequence[Tensor]) -> Tensor:
             return tf.reduce_mean(losses.losses(tf.gather(block[0], ids), (), batch))
 
         @tf.function
         def product(vector: Tensor) -> Tensor:
-            (turned,) = hessian_vector_product(mean_loss, [table], [tf.reshape(vector, shape)])
+            (turned,) = hessian_vector_product(mean_loss, [table], [tf.reshape(vector, table.shape)])
             return tf.reshape(turned, [-1])
 
-        return explicit_hessian(product, self.table.size)
+        return explicit_hessian(product, self.parameters.table.size)
+
+    def _gradients(self, batch: Sequence[np.ndarray], compute: Compute) -> np.ndarray:
+        """[n, size], of n examples."""
+        count = len(batch[0])
+        parts = [self._flat(part, compute) for part in batch_parts(batch, _CHUNK)]
+        return np.concatenate(parts)[:count]
+
+    def _flat(self, batch: Sequence[Tensor], compute: Compute) -> np.ndarray:
+        of_rows, *of_shared = compute(self._arrays, batch)
+        count, flat = len(of_rows), []
+        if self._is_trained[0]:
+            of_table = np.zeros((count, *self._arrays[0].shape))
+            # An example may look up a row several times.
+            np.add.at(of_table, (np.arange(count)[:, None], np.asarray(self.losses.rows(batch))), of_rows.numpy())
+            flat.append(of_table)
+        flat += [np.asarray(of_one) for of_one, counts in zip(of_shared, self._is_trained[1:], strict=True) if counts]
+        return np.concatenate([part.reshape(count, -1) for part in flat], axis=1).astype(np.float64)
 
 
-_MADE: "weakref.WeakKeyDictionary[Trained, TripleGradients]" = weakref.WeakKeyDictionary()
+_MADE: "weakref.WeakKeyDictionary[Trained, Gradients]" = weakref.WeakKeyDictionary()
 
 
-def gradients_of(trained: Trained) -> TripleGradients:
+def gradients_of(trained: Trained) -> Gradients:
     """The gradients of a trained model; several methods share them, and their Hessian, while the model is in use."""
     if trained not in _MADE:
-        _MADE[trained] = TripleGradients(trained)
+        _MADE[trained] = Gradients(trained)
     return _MADE[trained]
 
 
 class GradientSimilarity(Explainer[Any]):
-    """By the similarity of an example's gradient to the query's: what a step on it does to the query's loss."""
+    """Ranks all training examples by the similarity of their gradient to the query's.
 
-    def __init__(self, trained: Trained, similarity: str = "cosine", gradients: TripleGradients | None = None) -> None:
+    A step on an example lowers what the query's proponents lower if the two gradients point the same way.
+    """
+
+    def __init__(self, trained: Trained, similarity: str = "cosine") -> None:
         """
         Args:
             trained: the model.
             similarity: one of SIMILARITIES.
-            gradients: of the model, if they are at hand.
 
         Raises:
-            InputError: if the similarity is none.
+            InputError: if there is no such similarity.
         """
         if similarity not in SIMILARITIES:
             raise InputError(f"similarity must be one of {', '.join(SIMILARITIES)}; got {similarity!r}.")
         self.task, self._similarity = trained.task, similarity
-        self.gradients = gradients or gradients_of(trained)
+        self._gradients = gradients_of(trained)
 
     def influences(self, queries: Sequence[Any]) -> list[Influences]:
         """See Explainer."""
-        found = []
+        gradients, found = self._gradients, []
         for query in queries:
-            (asked,) = self.gradients.of([query])
-            values = self.gradients.train @ asked
+            asked = gradients.of(query)
+            values = gradients.train @ asked
             if self._similarity == "cosine":
-                norms = np.linalg.norm(self.gradients.train, axis=1) * np.linalg.norm(asked)
+                norms = gradients.norms * np.linalg.norm(asked)
                 values = np.divide(values, norms, out=np.zeros_like(values), where=norms > 0)
-            prediction = float(self.task.value(self.gradients.parameters, [query])[0])
+            prediction = float(self.task.exact_value(gradients.parameters, [query])[0])
             found.append(Influences(np.arange(len(values)), values, prediction))
         return found
 
 
 @register(
     "cosine",
-    kinds=("triples",),
+    kinds=("triples", "ratings", "sequences", "keras"),
     needs="gradients",
     unit="none; it ranks",
-    title="the cosine of the triple's gradient and the question's; for small graphs",
-    cost=_cost,
+    title="the cosine of the example's gradient and the question's; for small data",
+    cost=gradients_cost,
     instead="--method=tracin",
 )
 def cosine(trained: Trained) -> GradientSimilarity:
@@ -150,97 +172,13 @@ def cosine(trained: Trained) -> GradientSimilarity:
 
 @register(
     "dot",
-    kinds=("triples",),
+    kinds=("triples", "ratings", "sequences", "keras"),
     needs="gradients",
     unit="none; it ranks",
-    title="the dot product of the triple's gradient and the question's; for small graphs",
-    cost=_cost,
+    title="the dot product of the example's gradient and the question's; for small data",
+    cost=gradients_cost,
     instead="--method=tracin",
 )
 def dot(trained: Trained) -> GradientSimilarity:
     """Gradient similarity by the dot product."""
     return GradientSimilarity(trained, "dot")
-
-
-@register(
-    "influence",
-    kinds=("triples",),
-    needs="hessian",
-    unit="probability",
-    title="influence functions with all parameters; for small graphs",
-    cost=_hessian_cost,
-    instead="--method=gr",
-)
-class TripleInfluence(Explainer[Any]):
-    """By influence functions.
-
-    Attributes:
-        negative_eigenvalues: share of the whole Hessian's that stay below 0 with the damping: no minimum is near,
-            and influences may have the wrong sign.
-    """
-
-    def __init__(
-        self,
-        trained: Trained,
-        *,
-        block: str = "all",
-        damping: float = 0.01,
-        gradients: TripleGradients | None = None,
-    ) -> None:
-        """
-        Args:
-            trained: the model.
-            block: one of BLOCKS: all parameters, or the rows of the query's head, relation and tail.
-            damping: added to the Hessian's diagonal.
-            gradients: of the model, if they are at hand.
-
-        Raises:
-            InputError: if a setting is out of range, or the damped Hessian is singular.
-        """
-        if block not in BLOCKS:
-            raise InputError(f"block must be one of {', '.join(BLOCKS)}; got {block!r}.")
-        check_damping(damping)
-        self.task = trained.task
-        self.gradients = gradients = gradients or gradients_of(trained)
-        self._hessian = gradients.hessian + damping * np.eye(gradients.table.size)
-        eigenvalues, vectors = np.linalg.eigh(self._hessian)
-        self.negative_eigenvalues = float((eigenvalues < 0).mean())
-        _refuse_singular(eigenvalues, "the damped Hessian")
-        self._inverse = (vectors / eigenvalues) @ vectors.T if block == "all" else None
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Of negative curvature."""
-        if not self.negative_eigenvalues:
-            return ()
-        return ("negative curvature: influences may be wrong, even in sign",)
-
-    def influences(self, queries: Sequence[Any]) -> list[Influences]:
-        """See Explainer."""
-        found = []
-        for query in queries:
-            prediction = float(self.task.value(self.gradients.parameters, [query])[0])
-            values = self._fall_of_log(query) * prediction / self.task.num_examples
-            found.append(Influences(np.arange(len(values)), values, prediction))
-        return found
-
-    def _fall_of_log(self, query: Any) -> np.ndarray:
-        """num_examples times the fall [num_examples] of log p without each example."""
-        (asked,), train = self.gradients.of([query]), self.gradients.train
-        if self._inverse is not None:
-            fall: np.ndarray = train @ (self._inverse @ asked)
-            return fall
-        model = self.task.model
-        rows = model.rows_of(np.array([query.head, query.relation, query.tail]))
-        places = (np.unique(rows)[:, None] * model.width + np.arange(model.width)).reshape(-1)
-        own_block = self._hessian[np.ix_(places, places)]
-        _refuse_singular(np.linalg.eigvalsh(own_block), f"the damped Hessian block of {query}")
-        fall = train[:, places] @ np.linalg.solve(own_block, asked[places])
-        return fall
-
-
-def _refuse_singular(eigenvalues: np.ndarray, what: str) -> None:
-    sizes = np.abs(eigenvalues)
-    # As numpy.linalg.matrix_rank's.
-    if sizes.min() <= len(sizes) * np.finfo(np.float64).eps * sizes.max():
-        raise InputError(f"{what} is singular: more damping may help.")

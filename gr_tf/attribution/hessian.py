@@ -2,7 +2,7 @@
 
 Koh and Liang (2017), "Understanding Black-box Predictions via Influence Functions": H x = b with H the
 Hessian of a training loss, which need not be positive definite away from a minimum. Nothing is clamped:
-every solution says how far it is from solving, and whether it met a direction of negative curvature.
+every solution says how large its residual is, and whether it met a direction of negative curvature.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ import numpy as np
 
 from gr_tf.errors import InputError
 from gr_tf.runs.engine import tf
+from gr_tf.types import Tensor
 
 SOLVERS = {
     "direct": "the explicit block, by its eigenvalues",
@@ -50,7 +51,7 @@ class Diagnostics:
 
     @property
     def warnings(self) -> list[str]:
-        """Why influences that rest on the solution are to be doubted."""
+        """Reasons to doubt influences that are computed from the solution."""
         return [
             *(["negative curvature: influences may be wrong, even in sign"] if self.negative_curvature else []),
             *([] if self.converged else [f"not solved: relative residual {self.residual:.2g}"]),
@@ -58,7 +59,7 @@ class Diagnostics:
 
 
 def check_damping(damping: float) -> None:
-    """Refuses what cannot be added to a diagonal.
+    """Checks what is added to a diagonal.
 
     Raises:
         InputError: if it is negative or not finite.
@@ -68,8 +69,8 @@ def check_damping(damping: float) -> None:
 
 
 def hessian_vector_product(
-    loss: Callable[[Sequence[Any]], Any], block: Sequence[Any], vectors: Sequence[Any]
-) -> list[Any]:
+    loss: Callable[[Sequence[Tensor]], Tensor], block: Sequence[Tensor], vectors: Sequence[Tensor]
+) -> list[Tensor]:
     """The Hessian of a loss with respect to a block of parameters, times a vector: reverse over reverse.
 
     The gradient of (gradient . vector): Pearlmutter (1994), "Fast Exact Multiplication by the Hessian",
@@ -94,7 +95,7 @@ def hessian_vector_product(
     return list(outer.gradient(gradients, block, output_gradients=vectors, unconnected_gradients=zero))
 
 
-def explicit_hessian(product: Callable[[Any], Any], size: int, dtype: str = "float64") -> np.ndarray:
+def explicit_hessian(product: Callable[[Tensor], Tensor], size: int, dtype: str = "float64") -> np.ndarray:
     """The matrix [size, size] of a map of vectors [size], column by column."""
     columns = [np.asarray(product(tf.one_hot(i, size, dtype=dtype))) for i in range(size)]
     return np.stack(columns, axis=1)
@@ -141,13 +142,13 @@ def solve_direct(hessians: np.ndarray, rhs: np.ndarray, damping: float) -> tuple
 
 
 def conjugate_gradients(
-    product: Callable[..., Any],
+    product: Callable[..., Tensor],
     rhs: np.ndarray,
     damping: float,
     *,
     tolerance: float = 1e-10,
     max_iterations: int = 1_000,
-    data: Sequence[Any] = (),
+    data: Sequence[Tensor] = (),
 ) -> tuple[np.ndarray, Diagnostics]:
     """Solves (H + damping I) x = b by conjugate gradients, in one graph.
 
@@ -160,7 +161,7 @@ def conjugate_gradients(
         rhs: [n].
         damping: at least 0.
         tolerance: of ||r|| / ||b||.
-        max_iterations: at most so many.
+        max_iterations: after which the solver stops.
         data: tensors that the product depends on.
     """
     solution, residual, iterations, negative = _compiled_conjugate_gradients()(
@@ -188,8 +189,13 @@ def _compiled_conjugate_gradients() -> Any:
 
 
 def _conjugate_gradients(
-    product: Callable[..., Any], rhs: Any, damping: Any, tolerance: Any, max_iterations: Any, data: Any
-) -> Any:
+    product: Callable[..., Tensor],
+    rhs: Tensor,
+    damping: Tensor,
+    tolerance: Tensor,
+    max_iterations: Tensor,
+    data: Sequence[Tensor],
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """See conjugate_gradients: x, ||H x - b|| / ||b||, iterations, negative curvature."""
     solution, residual, direction = tf.zeros_like(rhs), rhs, rhs
     squared = tf.tensordot(rhs, rhs, 1)
@@ -213,7 +219,7 @@ def _conjugate_gradients(
     return solution, tf.math.divide_no_nan(tf.norm(remaining), tf.norm(rhs)), iterations, negative
 
 
-def newton_cg(product: Callable[[Any], Any], rhs: np.ndarray, damping: float) -> tuple[np.ndarray, Diagnostics]:
+def newton_cg(product: Callable[[Tensor], Tensor], rhs: np.ndarray, damping: float) -> tuple[np.ndarray, Diagnostics]:
     """Minimizes x.Hx/2 - b.x by SciPy's Newton-CG as the authors call it: from x = b, to avextol 1e-3.
 
     Their tolerance is absolute, so that a small b counts as solved at once: see the residual.

@@ -24,11 +24,11 @@ Make = Callable[..., Explainer[Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What a method takes on a task, about.
+    """About what a method needs for a task.
 
     Attributes:
         memory: bytes.
-        seconds: of one core, before the first answer; None: not worth telling.
+        seconds: time of one core before the first answer; None if it is short.
     """
 
     memory: float
@@ -44,12 +44,12 @@ class Method:
         kinds: of data that it serves.
         needs: of a training: "deltas" (what each example changed), "checkpoints" (kept epochs, if there are any),
             "gradients", "hessian", "steps" (that can be replayed), "nothing".
-        unit: of an influence: what a positive one of 1 means.
-        title: a sentence for people, after the method's name.
+        unit: of an influence.
+        title: what the method is, for people who have read its name.
         estimates: whether an influence estimates how much the prediction falls without the example.
         make: see Make.
-        cost: of a task; None: small whatever the data.
-        instead: what would do where it is too large, such as a flag and its value.
+        cost: of a task; None: it is small whatever the data.
+        instead: what to use where the method is too large for the data: a flag and its value.
         check: refuses tasks of its kinds that it does not serve, with an InputError.
         settings: its default settings, which `make` takes as an argument of this name; None: it has none.
     """
@@ -68,7 +68,7 @@ class Method:
 
 
 METHODS: dict[str, dict[str, Method]] = {}
-# The most patience that is taken for granted.
+# A method that takes longer is refused.
 MOST_SECONDS = 600
 
 
@@ -98,7 +98,7 @@ def register(
     return registered
 
 
-# The first is what is asked where nothing else is said.
+# The default methods.
 _FIRST = {"triples": "gr", "ratings": "fia", "sequences": "tracin", "keras": "tracin"}
 
 
@@ -114,9 +114,11 @@ def method_of(kind: str, name: str | None) -> Method:
     """The method of a name; None: the default.
 
     Raises:
-        InputError: if there is none of this name for the kind.
+        InputError: if there is no such kind, or no method of this name for it.
     """
     methods = methods_of(kind)
+    if not methods:
+        raise InputError(f"no method serves {kind}; the kinds of data that are served are {', '.join(METHODS)}.")
     if name is None:
         return next(iter(methods.values()))
     if name not in methods:
@@ -125,7 +127,7 @@ def method_of(kind: str, name: str | None) -> Method:
 
 
 def check_task(method: Method, task: Task[Any]) -> None:
-    """Refuses a method that does not serve a task or is too large for it, before anything is trained or explained.
+    """Refuses a method that does not serve a task or is too large for it; asked before anything is trained.
 
     Raises:
         InputError: naming what it serves; see also check_size.
@@ -138,7 +140,7 @@ def check_size(method: Method, task: Task[Any]) -> None:
     """Refuses a method that is too large for a task.
 
     Raises:
-        InputError: naming the limit, the estimate, and what would do.
+        InputError: naming the limit, the estimate, and what to use instead.
     """
     if method.cost is None:
         return
@@ -171,7 +173,7 @@ def explainer(trained: Trained, name: str | None = None, **settings: Any) -> Exp
 
 
 def available_memory() -> float:
-    """Bytes that may still be used, about."""
+    """About how many bytes of memory are free."""
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             for line in file:

@@ -9,9 +9,9 @@ Computed for all examples at once by reverse differentiation through the whole t
 2015 for hyperparameters, Hara et al. 2019 for SGD), Adam's means and its count of steps included. Memory is that
 of one segment's states and of one state a segment (see attribution.trajectory).
 
-In the first epoch Adam's mean square is still near 0, a step's size hangs on the sign of its gradient, and the
-derivative is huge and no guide to what happens without the step: leave that epoch out, with first_epoch=2, to
-predict retrainings (BUILD_NOTES, "Ground truth").
+In the first epoch Adam's mean square is still near 0, a step's size depends on little but the sign of its gradient,
+and the derivative is huge and does not tell what happens without the step. By default, that epoch is left out
+(BUILD_NOTES, "Ground truth").
 """
 
 import functools
@@ -30,6 +30,7 @@ from gr_tf.models.parameters import Parameters
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.trained import Trained
 from gr_tf.training.optimizers import Adam
+from gr_tf.types import Rows, Tensor
 
 # Numbers of the adjoints of the queries that go back together.
 _ADJOINT_NUMBERS = 1 << 20
@@ -38,10 +39,10 @@ _ADJOINT_NUMBERS = 1 << 20
 class _Adjoint(NamedTuple):
     """Derivatives of n predictions with respect to a state: [num_rows, n, width] each, and [n]."""
 
-    table: Any
-    mean: Any
-    square: Any
-    step: Any
+    table: Tensor
+    mean: Tensor
+    square: Tensor
+    step: Tensor
 
 
 @register(
@@ -124,7 +125,7 @@ class Replay(Explainer[Query]):
         return found
 
 
-def _probability_gradients(model: FactorModel, table: Any, queries: Sequence[Query]) -> Any:
+def _probability_gradients(model: FactorModel, table: Tensor, queries: Sequence[Query]) -> Tensor:
     """[num_rows, n, width]: the derivatives of the probabilities of n queries' tails."""
     asked = np.array([[query.head, query.relation, query.tail] for query in queries])
     tables = tf.Variable(tf.tile(table[None], [len(asked), 1, 1]))
@@ -143,7 +144,9 @@ def _compiled_backward(model: FactorModel, loss_name: str, optimizer: Adam, dtyp
     """The function that takes an adjoint back over some steps, and what each step did: effects [size, n]."""
     beta1, beta2, epsilon = optimizer.beta1, optimizer.beta2, optimizer.epsilon
 
-    def back(adjoint: _Adjoint, before: tuple[Any, Any, Any], places: Any, step: Any, learning_rate: Any) -> Any:
+    def back(
+        adjoint: _Adjoint, before: Sequence[Tensor], places: Tensor, step: Tensor, learning_rate: Tensor
+    ) -> tuple[_Adjoint, Tensor]:
         table, mean, square = before
         rows = tf.gather(table, places)[:, None]
         gradient = table_gradient(model, loss_name, table, places)
@@ -172,7 +175,7 @@ def _compiled_backward(model: FactorModel, loss_name: str, optimizer: Adam, dtyp
         of_table = tf.tensor_scatter_nd_add(adjoint.table, places[:, None], turned)
         return _Adjoint(of_table, beta1 * of_mean, beta2 * of_square, of_step), effects
 
-    def _hessian_products(rows: Any, directions: Any) -> Any:
+    def _hessian_products(rows: Rows, directions: Tensor) -> Tensor:
         """The Hessian of the loss in its rows [k, 1, width], times each of n directions [k, n, width]."""
         tiled = tf.broadcast_to(rows, tf.shape(directions))
         with tf.GradientTape() as tape:
@@ -180,11 +183,13 @@ def _compiled_backward(model: FactorModel, loss_name: str, optimizer: Adam, dtyp
             along = tf.reduce_sum(row_gradients(model, loss_name, tiled) * directions)
         return tape.gradient(along, tiled)
 
-    def run(states: Any, first_step: Any, learning_rate: Any, rows: Any, adjoint: _Adjoint) -> tuple[_Adjoint, Any]:
+    def run(
+        states: Sequence[Tensor], first_step: Tensor, learning_rate: Tensor, rows: Tensor, adjoint: _Adjoint
+    ) -> tuple[_Adjoint, Tensor]:
         size = tf.shape(rows)[0]
         effects = tf.zeros([size, tf.shape(adjoint.step)[0]], dtype)
 
-        def body(i: Any, adjoint: _Adjoint, effects: Any) -> Any:
+        def body(i: Tensor, adjoint: _Adjoint, effects: Tensor) -> tuple[Tensor, _Adjoint, Tensor]:
             before = tuple(tf.gather(part, i) for part in states)
             step = first_step + tf.cast(i, dtype)
             adjoint, done = back(adjoint, before, tf.gather(rows, i), step, learning_rate)

@@ -17,12 +17,17 @@ def save_explanation(explanation: Explanation[Any], folder: pathlib.Path) -> Non
     """Writes an explanation as a new folder of arrays with their checksums; replaces one that is there.
 
     Raises:
-        InputError: if it cannot be written.
+        InputError: if it cannot be written, or the query is not made of whole numbers (a Keras model's).
     """
+    query = dataclasses.asdict(explanation.query)
+    if any(not isinstance(part, int | list | tuple) for part in query.values()):
+        raise InputError(
+            f"an explanation of {explanation.dataset.name} cannot be saved: its query is no row of numbers."
+        )
     arrays = {name: getattr(explanation, name) for name in _ARRAYS if getattr(explanation, name) is not None}
     meta = {
         "checksum": explanation.dataset.checksum,
-        "query": dataclasses.asdict(explanation.query),
+        "query": query,
         "prediction": explanation.prediction,
         "systems": [dataclasses.asdict(system) for system in explanation.systems],
         "num_trainings": explanation.num_trainings,

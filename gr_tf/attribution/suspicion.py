@@ -1,7 +1,7 @@
 """Which training examples look like mistakes: scores [num_examples], high for the suspicious.
 
 By self-influence (Koh and Liang 2017; Pruthi et al. 2020, Section 4: a mislabeled example is what mostly
-lowers its own loss), by harm to the validation examples, or by loss, what one would do without attribution.
+lowers its own loss), by harm to the validation examples, or by loss, which needs no attribution.
 """
 
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ _BY_LOSSES = {
 
 
 def ways_of(kind: str) -> Mapping[str, str]:
-    """What examples of a kind of data can be ranked by, and what it is.
+    """The ways to rank the examples of a kind of data, by name, with what each is.
 
-    Beside those that every kind has, the kind's first method, if it estimates a prediction without an example: how much
-    larger the example's own loss would be.
+    Every kind has three. Where the kind's default method estimates a prediction without an example, there is a fourth:
+    how much larger the example's own loss would be without it.
     """
     method = method_of(kind, None)
     text = f"self-influence by {method.title.partition(':')[0]}: how much larger its own loss would be without it"

@@ -10,12 +10,13 @@ the products with all z are directional derivatives, from one forward-mode pass 
 examples; no gradient of a training example is ever kept.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from gr_tf.attribution.base import Explainer, Influences
+from gr_tf.attribution.example_gradients import batch_parts, example_gradients
 from gr_tf.attribution.methods import Cost, register
 from gr_tf.errors import InputError
 from gr_tf.runs.engine import tf
@@ -24,7 +25,7 @@ from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Checkpoint, Trained
 from gr_tf.types import Ids, Rows, Tensor
 
-# Examples of one compiled call.
+# Examples of one compiled call; and of one that computes each example's gradient.
 _CHUNK = 1024
 _EXPLICIT_CHUNK = 64
 _ZERO = "zero"  # tf.UnconnectedGradients.ZERO
@@ -82,7 +83,7 @@ class TracIn:
         total = np.zeros(len(self._losses.train[0]))
         for arrays, learning_rate in self._checkpoints:
             direction = self._direction(arrays, test, weights, on_losses)
-            along = [self._along(arrays, direction, part).numpy() for part in _parts(self._losses.train, _CHUNK)]
+            along = [self._along(arrays, direction, part).numpy() for part in batch_parts(self._losses.train, _CHUNK)]
             total += learning_rate * np.concatenate(along)[: len(total)].astype(np.float64)
         return _finite(total, "influence")
 
@@ -95,14 +96,14 @@ class TracIn:
         """TracInCP [num_train] of every training example on itself: sums of eta_i * ||grad loss(w_i, z)||^2."""
         total = np.zeros(len(self._losses.train[0]))
         for arrays, learning_rate in self._checkpoints:
-            norms = [self._norms(arrays, part).numpy() for part in _parts(self._losses.train, _EXPLICIT_CHUNK)]
+            norms = [self._norms(arrays, part).numpy() for part in batch_parts(self._losses.train, _EXPLICIT_CHUNK)]
             total += learning_rate * np.concatenate(norms)[: len(total)].astype(np.float64)
         return _finite(total, "self-influence")
 
     def training_losses(self) -> np.ndarray:
         """The loss [num_train] of every training example at the last checkpoint."""
         arrays, _ = self._checkpoints[-1]
-        values = [self._values(arrays, part).numpy() for part in _parts(self._losses.train, _CHUNK)]
+        values = [self._values(arrays, part).numpy() for part in batch_parts(self._losses.train, _CHUNK)]
         return _finite(np.concatenate(values)[: len(self._losses.train[0])].astype(np.float64), "loss")
 
     def _loss_values(self, arrays: Sequence[Tensor], batch: Batch) -> Tensor:
@@ -113,7 +114,7 @@ class TracIn:
     ) -> list[Tensor]:
         """The gradient of the weighted loss, as arrays; 0 for layers that do not count."""
         direction = [tf.zeros_like(array) for array in arrays]
-        for part, weight in zip(_parts(test, _CHUNK), _parts([weights], _CHUNK, fill=0), strict=True):
+        for part, weight in zip(batch_parts(test, _CHUNK), batch_parts([weights], _CHUNK, fill=0), strict=True):
             gradient = self._gradient(arrays, part, tf.cast(weight[0], self._losses.dtype), on_losses)
             direction = [total + of_part for total, of_part in zip(direction, gradient, strict=True)]
         return [
@@ -144,7 +145,7 @@ class TracIn:
     def _squared_norms(self, arrays: Sequence[Tensor], batch: Batch) -> Tensor:
         """||gradient||^2 [n] of each loss; only the rows that an example touches, each once."""
         ids = self._losses.rows(batch)
-        of_rows, *of_shared = self._gradients(arrays, batch)
+        of_rows, *of_shared = example_gradients(self._losses, self._losses.losses, arrays, batch)
         total = tf.zeros_like(of_rows[:, 0, 0])
         if self._counts[0]:
             total += _squared_norms_of_sums(ids, of_rows)
@@ -153,27 +154,13 @@ class TracIn:
                 total += tf.reduce_sum(tf.square(tf.reshape(gradient, [tf.shape(gradient)[0], -1])), axis=1)
         return total
 
-    def _gradients(self, arrays: Sequence[Tensor], batch: Batch) -> list[Tensor]:
-        """The gradient of each loss: of its rows [n, k, width], and of each shared array [n, ...]."""
-
-        def of_one(example: Sequence[Any]) -> list[Tensor]:
-            alone = [array[None] for array in example]
-            rows, shared = tf.gather(arrays[0], self._losses.rows(alone)), list(arrays[1:])
-            with tf.GradientTape() as tape:
-                tape.watch([rows, shared])
-                loss = self._losses.losses(rows, shared, alone)[0]
-            of_rows, of_shared = tape.gradient(loss, [rows, shared], unconnected_gradients=_ZERO)
-            return [of_rows[0], *of_shared]
-
-        return list(tf.vectorized_map(of_one, tuple(batch)))
-
 
 def _tracin_cost(task: Task[Any]) -> Cost:
-    """A chunk of examples with all rows that each looks up, their derivatives, and the query's rows and gradients."""
-    if task.kind != "triples":
-        return Cost(0)
-    touched, rows = task.config.num_negatives + 3, task.model.num_rows
-    return Cost(8.0 * task.model.width * (4 * touched * _CHUNK + 8 * rows) + 4.0 * task.num_examples * touched)
+    """A chunk of examples with all rows that each looks up, their derivatives, and the query's gradient."""
+    parameters, lookups = task.initial_parameters, task.losses().lookups
+    size = sum(array.size for array in parameters.arrays)
+    chunk = 4.0 * _CHUNK * lookups * parameters.table.shape[1]
+    return Cost(8 * (chunk + 8 * size) + 4.0 * task.num_examples * lookups)
 
 
 @register(
@@ -236,20 +223,3 @@ def _finite(values: np.ndarray, what: str) -> np.ndarray:
     if len(bad):
         raise InputError(f"the {what} of training example {bad[0]} is not finite, nor of {len(bad) - 1} others.")
     return values
-
-
-def _parts(batch: Sequence[np.ndarray], size: int, fill: float | None = None) -> Iterator[tuple[Tensor, ...]]:
-    """A batch in parts of one size, so that one graph serves all.
-
-    The last is filled up with `fill`, or with examples of the first. A small batch has parts of a smaller size, a
-    power of two: an example may look up every row of a large table.
-    """
-    count = len(batch[0])
-    size = min(size, 1 << max(0, count - 1).bit_length())
-    for first in range(0, count, size):
-        places = np.arange(first, first + size)
-        missing = places >= count
-        part = [array[np.where(missing, 0, places)] for array in batch]
-        if fill is not None:
-            part = [np.where(missing, fill, array) for array in part]
-        yield tuple(tf.constant(array) for array in part)

@@ -5,13 +5,13 @@ loss(w_t, z') - loss(w_{t+1}, z').
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from gr_tf.runs.engine import tf
-from gr_tf.tasks.example_losses import ExampleLosses
+from gr_tf.tasks.example_losses import Batch, ExampleLosses
 from gr_tf.tasks.trained import Checkpoint
+from gr_tf.types import Tensor
 
 
 def tracin_ideal(losses: ExampleLosses, start: Checkpoint, order: np.ndarray, test: Sequence[np.ndarray]) -> np.ndarray:
@@ -31,7 +31,7 @@ def tracin_ideal(losses: ExampleLosses, start: Checkpoint, order: np.ndarray, te
     arrays = [tf.Variable(array.astype(losses.dtype)) for array in start.parameters.arrays]
 
     @tf.function(reduce_retracing=True)
-    def step(example: Any) -> None:
+    def step(example: Batch) -> None:
         with tf.GradientTape() as tape:
             rows = tf.gather(arrays[0], losses.rows(example))
             loss = losses.losses(rows, [tf.convert_to_tensor(array) for array in arrays[1:]], example)[0]
@@ -40,7 +40,7 @@ def tracin_ideal(losses: ExampleLosses, start: Checkpoint, order: np.ndarray, te
             array.assign_sub(start.learning_rate * tf.convert_to_tensor(gradient))
 
     @tf.function(reduce_retracing=True)
-    def watched(example: Any) -> Any:
+    def watched(example: Batch) -> Tensor:
         rows = tf.gather(arrays[0], losses.rows(example))
         return losses.query_losses(rows, [tf.convert_to_tensor(array) for array in arrays[1:]], example)[0]
 

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from gr_tf.data.ratings import RatingSet
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
+from gr_tf.types import Rows, Tensor
 
 # Ratings of one compiled call.
 _CHUNK = 1 << 15
@@ -54,7 +54,7 @@ class TrainingLoss:
         self.product = functools.partial(self._product, of_table=True)
         self.network_product = self._product_of_network
 
-    def _product_of_network(self, vector: Any) -> Any:
+    def _product_of_network(self, vector: Tensor) -> Tensor:
         whole = tf.concat([tf.zeros([self.num_table], vector.dtype), vector], axis=0)
         return self._product(whole, of_table=False)[self.num_table :]
 
@@ -76,7 +76,7 @@ class TrainingLoss:
         gradient: np.ndarray = self._flatten(of_table, of_network).numpy()
         return gradient
 
-    def _cut(self, rows: np.ndarray, values: np.ndarray) -> tuple[Any, Any, Any]:
+    def _cut(self, rows: np.ndarray, values: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """Rows [chunks, 2 * size], values and weights [chunks, size]; the last is padded with weight 0."""
         size = min(_CHUNK, len(values))
         count = -(-len(values) // size)
@@ -89,7 +89,7 @@ class TrainingLoss:
             tf.constant(weights.reshape(count, size), self._model.dtype),
         )
 
-    def _product(self, vector: Any, of_table: bool) -> Any:
+    def _product(self, vector: Tensor, of_table: bool) -> Tensor:
         along_table, along_network = self._unflatten(vector)
         table = tf.zeros_like(along_table)
         network = [tf.zeros_like(array) for array in along_network]
@@ -107,10 +107,12 @@ class TrainingLoss:
             network = [total + part for total, part in zip(network, of_network)]  # noqa: B905  (autograph)
         return self._flatten(table, network) / self._num_ratings + self._penalty * vector
 
-    def _chunk_product(self, rows: Any, along_rows: Any, along_network: Any, values: Any, weights: Any) -> Any:
+    def _chunk_product(
+        self, rows: Rows, along_rows: Rows, along_network: Sequence[Tensor], values: Tensor, weights: Tensor
+    ) -> tuple[Rows, list[Tensor]]:
         """Of the sum of squared errors of a chunk, with respect to its rows and the network."""
 
-        def loss(block: Sequence[Any]) -> Any:
+        def loss(block: Sequence[Tensor]) -> Tensor:
             predicted = self._model.predict(block[0], block[1], block[2:])
             return tf.reduce_sum(weights * tf.square(predicted - values))
 
@@ -119,7 +121,7 @@ class TrainingLoss:
         )
         return tf.concat([of_users, of_items], axis=0), of_network
 
-    def _derivatives(self, vector: Any, rows: Any) -> Any:
+    def _derivatives(self, vector: Tensor, rows: Tensor) -> Tensor:
         along_table, along_network = self._unflatten(vector)
         primals = [tf.gather(self._table, rows[0]), tf.gather(self._table, rows[1]), *self._network]
         tangents = [tf.gather(along_table, rows[0]), tf.gather(along_table, rows[1]), *along_network]
@@ -127,11 +129,11 @@ class TrainingLoss:
             predicted = self._model.predict(primals[0], primals[1], primals[2:])
         return accumulator.jvp(predicted)
 
-    def _unflatten(self, vector: Any) -> tuple[Any, list[Any]]:
+    def _unflatten(self, vector: Tensor) -> tuple[Tensor, list[Tensor]]:
         sizes = [self.num_table, *(int(np.prod(shape)) for shape in self._shapes)]
         table, *network = tf.split(vector, sizes)
         shaped = [tf.reshape(array, shape) for array, shape in zip(network, self._shapes, strict=True)]
         return tf.reshape(table, [self._model.num_rows, self._model.width]), shaped
 
-    def _flatten(self, table: Any, network: Sequence[Any]) -> Any:
+    def _flatten(self, table: Tensor, network: Sequence[Tensor]) -> Tensor:
         return tf.concat([tf.reshape(array, [-1]) for array in (table, *network)], axis=0)

@@ -1,10 +1,10 @@
 """The states of a training, step by step, in bounded memory.
 
-Kept at the start of every segment, from the training itself, and computed again within it.
+The training keeps the state before every segment of steps; the states within a segment are computed again from it.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from gr_tf.tasks.task import Task
 from gr_tf.training.dense_kernel import DenseKernel, DenseState
 from gr_tf.training.losses import LOSSES
 from gr_tf.training.optimizers import Adam
-from gr_tf.types import Tensor
+from gr_tf.types import Rows, Tensor
 
 
 class Segment(NamedTuple):
@@ -27,8 +27,8 @@ class Segment(NamedTuple):
     Attributes:
         epoch: counted from 0.
         first: the example of the first step; the steps are those of consecutive examples.
-        size: how many.
-        state: before the first.
+        size: how many steps.
+        state: before the first step.
     """
 
     epoch: int
@@ -83,17 +83,17 @@ class Trajectory:
     def _block_plan(self, first: int) -> Tensor:
         return self.task.steps.block_plan(first)  # type: ignore[attr-defined]
 
-    def rows(self, segment: Segment) -> Any:
+    def rows(self, segment: Segment) -> Tensor:
         """The table rows [size, k] of the segment's steps: head, relation, candidates."""
         block = segment.first // BLOCK_SIZE * BLOCK_SIZE
         return tf.gather(self._block_plan(block), np.arange(segment.size) + segment.first - block)
 
-    def states(self, segment: Segment) -> tuple[Any, Any, Any]:
+    def states(self, segment: Segment) -> tuple[Tensor, Tensor, Tensor]:
         """Table, mean and square, [size + 1, num_rows, width] each: before each of the steps, and after the last."""
         return self._forward(segment.state, self.rows(segment))
 
 
-def row_gradients(model: FactorModel, loss_name: str, rows: Any) -> Any:
+def row_gradients(model: FactorModel, loss_name: str, rows: Rows) -> Rows:
     """The gradients of n losses with respect to their rows [k, n, width]: head, relation, candidates."""
     loss = LOSSES[loss_name]
     with tf.GradientTape() as tape:
@@ -103,7 +103,7 @@ def row_gradients(model: FactorModel, loss_name: str, rows: Any) -> Any:
     return tape.gradient(value, rows)
 
 
-def table_gradient(model: FactorModel, loss_name: str, table: Any, places: Any) -> Any:
+def table_gradient(model: FactorModel, loss_name: str, table: Tensor, places: Tensor) -> Tensor:
     """The gradient [num_rows, width] of the loss of one step, whose rows are at `places` [k]."""
     of_rows = row_gradients(model, loss_name, tf.gather(table, places)[:, None])[:, 0]
     return tf.tensor_scatter_nd_add(tf.zeros_like(table), places[:, None], of_rows)
@@ -113,16 +113,18 @@ def table_gradient(model: FactorModel, loss_name: str, table: Any, places: Any) 
 def _compiled_forward(model: FactorModel, loss_name: str, optimizer: Adam, dtype: str) -> Any:
     """The function behind Trajectory.states."""
 
-    def run(state: DenseState, rows: Any) -> tuple[Any, Any, Any]:
+    def run(state: DenseState, rows: Tensor) -> Sequence[Tensor]:
         size = tf.shape(rows)[0]
         kept = tuple(tf.zeros([size + 1, model.num_rows, model.width], dtype) for _ in range(3))
 
-        def keep(kept: Any, i: Any, parts: Any) -> Any:
+        def keep(kept: Sequence[Tensor], i: Tensor, parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
             return tuple(
                 tf.tensor_scatter_nd_update(whole, [[i]], part[None]) for whole, part in zip(kept, parts, strict=True)
             )
 
-        def body(i: Any, table: Any, slots: Any, step: Any, kept: Any) -> Any:
+        def body(
+            i: Tensor, table: Tensor, slots: tuple[Tensor, ...], step: Tensor, kept: Sequence[Tensor]
+        ) -> tuple[Any, ...]:
             kept = keep(kept, i, (table, *slots))
             gradient = table_gradient(model, loss_name, table, tf.gather(rows, i))
             table, slots = optimizer.apply(table, slots, gradient, step, state.learning_rate)
@@ -137,7 +139,7 @@ def _compiled_forward(model: FactorModel, loss_name: str, optimizer: Adam, dtype
 
 
 def replay_cost(task: Task[Any]) -> Cost:
-    """What keeping and going through all states of a training takes."""
+    """What it costs to keep the states of a training and to go through all of them."""
     model, config = task.model, task.config
     numbers, num_steps = model.num_rows * model.width, task.num_examples * config.epochs
     touched = (config.num_negatives + 3) * model.width

@@ -43,8 +43,10 @@ def main() -> None:
     names = [name.lower() for name in removal_flags.METHODS.value or ["nh", method_of(kind, None).name]]
     methods = [method_of(kind, name) for name in names]
     parse_ks(removal_flags.K_LIST.value)
-    _, run_dir = open_flags.open_trained(kind, methods)
-    count = removal_flags.NUM_QUERIES.value
+    trained, run_dir = open_flags.open_trained(kind, methods)
+    count, length = removal_flags.NUM_QUERIES.value, RETRAINING_STEPS.value
+    if length is None and trained.task.continues:
+        length = trained.task.check_length(trained.epoch)
     stage = removal.evaluate_run(
         run_dir,
         methods=names,
@@ -54,7 +56,7 @@ def main() -> None:
         query_seed=removal_flags.QUERY_SEED.value,
         right_if=removal_flags.RIGHT_IF_FLAG.value,
         nh_seed=removal_flags.NH_SEED.value,
-        length=RETRAINING_STEPS.value,
+        length=length,
         overwrite=run_flags.OVERWRITE.value,
         reuse=True,
     )

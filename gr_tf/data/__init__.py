@@ -1,1 +1,1 @@
-"""Files, vocabularies, example ids."""
+"""Data: readers of files, vocabularies, datasets with example ids."""

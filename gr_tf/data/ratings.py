@@ -40,7 +40,7 @@ class Ratings:
         return len(self.values)
 
     def only(self, chosen: np.ndarray) -> "Ratings":
-        """Some of them, by places or by a mask."""
+        """Some of the ratings, by places or by a mask."""
         return Ratings(self.pairs[chosen], self.values[chosen])
 
 

@@ -66,7 +66,7 @@ class Sequences:
         return len(self.targets)
 
     def only(self, chosen: np.ndarray | slice) -> "Sequences":
-        """Some of them, by places, a mask or a slice."""
+        """Some of the sequences, by places, a mask or a slice."""
         return Sequences(self.histories[chosen], self.targets[chosen], self.users[chosen])
 
 

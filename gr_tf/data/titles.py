@@ -1,4 +1,4 @@
-"""Items by what people call them."""
+"""Titles of items."""
 
 import re
 from collections.abc import Mapping

@@ -31,7 +31,7 @@ class Vocabulary:
 
     @functools.cached_property
     def ids(self) -> dict[str, int]:
-        """Name to id."""
+        """The ids by name."""
         return {name: i for i, name in enumerate(self.names)}
 
     def id_of(self, name: str, labels: Mapping[str, str] = types.MappingProxyType({})) -> int:

@@ -1,1 +1,1 @@
-"""What a model computes from its parameters."""
+"""Models: what each computes from its parameters."""

@@ -9,7 +9,7 @@ from gr_tf.models.parameters import Parameters
 from gr_tf.runs.engine import tf
 from gr_tf.types import Ids, Rows, Tensor
 
-# Numbers of the rows that are scored together by a model that is no product of vectors.
+# How many numbers a model that is not bilinear holds in memory at a time while it scores.
 _NUMBERS_AT_ONCE = 1 << 24
 
 
@@ -36,12 +36,12 @@ class FactorModel(abc.ABC):
 
     @property
     def num_rows(self) -> int:
-        """Rows of the table."""
+        """The number of rows of the table."""
         return self.num_entities + self.num_relations
 
     @property
     def width(self) -> int:
-        """Numbers in a row."""
+        """The length of a row."""
         return self.dim
 
     @property
@@ -95,13 +95,13 @@ class FactorModel(abc.ABC):
         return self.score(heads[..., None, :], relations[..., None, :], tails)
 
     def lost_score(self, heads: Rows, relations: Rows, tails: Rows, deltas: Rows) -> Tensor:
-        """What triples' scores lose when deltas [n, width] are taken from their tails' rows -> [n]."""
+        """How much the scores of triples fall when deltas [n, width] are subtracted from their tails' rows -> [n]."""
         return self.score(heads, relations, tails) - self.score(heads, relations, tails - deltas)
 
     def candidate_gradients(
         self, head: Rows, relation: Rows, candidates: Rows, errors: Tensor
     ) -> tuple[Rows, Rows, Rows]:
-        """Derivatives of one step's scores.
+        """Differentiates the scores of one step.
 
         Args:
             head, relation: [width].

@@ -42,7 +42,7 @@ class NeuralCF(RatingModel):
 
     @property
     def _inputs(self) -> tuple[int, ...]:
-        """Of each layer."""
+        """The number of inputs of each layer."""
         return 2 * self.dim, self.dim, self.dim // 2 + self.dim
 
     def initial_parameters(self, seed: int) -> Parameters:

@@ -31,12 +31,12 @@ class Parameters:
         return cls(arrays[0], tuple(arrays[1:]))
 
     def astype(self, dtype: str) -> "Parameters":
-        """The same in another precision."""
+        """The same parameters in another precision."""
         return Parameters.of([array.astype(dtype) for array in self.arrays])
 
     @property
     def are_finite(self) -> bool:
-        """Whether every number is."""
+        """Whether every number is finite."""
         return all(np.isfinite(array).all() for array in self.arrays)
 
     def to_arrays(self, prefix: str = "") -> dict[str, np.ndarray]:

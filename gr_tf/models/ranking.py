@@ -1,7 +1,6 @@
 """Filtered ranking of the gold tails.
 
-Bordes et al. (2013), Section 4.1. It stands with the models because training selects its
-epoch by it.
+Bordes et al. (2013), Section 4.1. This is among the models because training selects its epoch by it.
 """
 
 import dataclasses
@@ -28,7 +27,7 @@ class RankingMetrics:
 
     @classmethod
     def of(cls, ranks: np.ndarray) -> "RankingMetrics":
-        """From ranks [n], the best being 1."""
+        """The means over ranks [n], the best being 1."""
         return cls(
             mrr=float(np.mean(1 / ranks)),
             hits_at_1=hits_at_k(ranks, 1),

@@ -41,7 +41,7 @@ class RatingModel(abc.ABC):
 
     @property
     def num_rows(self) -> int:
-        """Rows of the table."""
+        """The number of rows of the table."""
         return self.num_users + self.num_items
 
     def rows_of(self, pairs: np.ndarray) -> np.ndarray:

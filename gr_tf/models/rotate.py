@@ -17,8 +17,8 @@ from gr_tf.types import Rows, Tensor
 class RotatE(FactorModel):
     """score(s, r, o) = -||s * e^(i r) - o||, the sum over factors of the complex numbers' absolute values.
 
-    An entity's row is the real parts, then the imaginary parts; a relation's is the angles, then dim numbers that
-    nothing reads.
+    An entity's row is the real parts, then the imaginary parts. A relation's row is the angles, then dim zeros that
+    are not used.
     """
 
     @property
@@ -27,7 +27,7 @@ class RotatE(FactorModel):
         return 2 * self.dim
 
     def initial_parameters(self, seed: int, dtype: str) -> Parameters:
-        """As of every model, but a relation's angles are uniform in a whole turn."""
+        """Initial values as of every model, except that the angles of relations are uniform over a whole turn."""
         table = super().initial_parameters(seed, "float64").table
         table[self.num_entities :] *= np.pi / 0.05
         table[self.num_entities :, self.dim :] = 0

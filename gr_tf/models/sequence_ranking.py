@@ -1,4 +1,4 @@
-"""How well next items are predicted. It stands with the models because training stops by it."""
+"""How well next items are predicted. This is among the models because training stops by it."""
 
 import dataclasses
 
@@ -41,7 +41,7 @@ class NextItemMetrics:
 
     @classmethod
     def of(cls, items: NextItems) -> "NextItemMetrics":
-        """Of at least one sequence."""
+        """The means over at least one sequence."""
         return cls(
             mrr=float(np.mean(1 / items.ranks)),
             recall_at_10=float(np.mean(items.ranks <= 10)),

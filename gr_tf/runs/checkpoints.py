@@ -1,4 +1,4 @@
-"""Checkpoints of unfinished work: the newest whole one, found again after a kill."""
+"""Checkpoints of unfinished work; after a kill the newest whole one is found again."""
 
 import pathlib
 import shutil
@@ -31,7 +31,7 @@ class CheckpointFolder:
         return time.monotonic() - self._last >= self._every_seconds
 
     def save(self, arrays: Mapping[str, np.ndarray], meta: Any) -> None:
-        """Writes a checkpoint, then drops the older ones."""
+        """Writes a checkpoint, then deletes the older ones."""
         older = self._numbers()
         files.write_arrays(self._path(max(older, default=0) + 1), arrays, meta)
         for number in older:
@@ -48,7 +48,7 @@ class CheckpointFolder:
         return files.read_arrays(self._path(max(numbers))) if numbers else None
 
     def clear(self) -> None:
-        """Drops everything; the work is finished and saved elsewhere."""
+        """Deletes all checkpoints, when the work is finished and saved elsewhere."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _path(self, number: int) -> pathlib.Path:

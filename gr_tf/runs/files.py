@@ -140,7 +140,7 @@ def fingerprint(*folders: pathlib.Path) -> str:
 
 
 def sweep_temporaries(folder: pathlib.Path) -> None:
-    """Drops what a killed process was still writing, anywhere below a folder."""
+    """Deletes what a killed process was still writing, anywhere below a folder."""
     for path in list(folder.rglob(f"{TEMPORARY}*")):
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 

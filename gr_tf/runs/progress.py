@@ -21,7 +21,7 @@ class Progress:
         self._lock = threading.Lock()
 
     def pass_over(self, count: int) -> None:
-        """Tells that `count` pieces need no work: an earlier process did them, or they turned out not to be needed."""
+        """Counts pieces as done that need no work: an earlier process did them, or they turned out not to be needed."""
         with self._lock:
             self._initial += count
             self._done += count
@@ -29,7 +29,7 @@ class Progress:
                 self._bar.initial, self._bar.n = self._initial, self._done
 
     def advance(self) -> None:
-        """Tells that one more piece is done."""
+        """Counts one more piece as done."""
         with self._lock:
             self._done += 1
             now = time.monotonic()
@@ -43,7 +43,7 @@ class Progress:
                 print(text, file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Ends the bar."""
+        """Closes the bar."""
         if self._bar is not None:
             self._bar.close()
 

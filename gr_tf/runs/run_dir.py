@@ -53,16 +53,16 @@ class RunDir:
         Args:
             path: the folder: new, empty, or a stage's.
             settings: what is asked for: JSON values.
-            overwrite: drop what the stage had written.
-            replace: drop it if it was asked with other settings.
+            overwrite: delete what the stage had written.
+            replace: delete it if it was begun with other settings.
             reuse: return a finished stage instead of refusing it; see `is_finished`.
 
         Raises:
             InputError: if the folder has other files in it, the stage is finished (without
-                `reuse`) or was asked with other settings (without `replace`), or another process works on it.
+                `reuse`) or was begun with other settings (without `replace`), or another process works on it.
         """
         if path.is_dir() and not (path / RUN).exists() and any(map(_is_foreign, path.iterdir())):
-            raise InputError(f"{path} has files but no {RUN}: it is no run's folder and is left alone.")
+            raise InputError(f"{path} has files but no {RUN}: gr_tf did not make this folder, and leaves it untouched.")
         path.mkdir(parents=True, exist_ok=True)
         run_dir = cls(path, settings)
         run_dir._lock()
@@ -95,7 +95,7 @@ class RunDir:
         return (self.path / RESULT).exists()
 
     def result(self) -> Any:
-        """What `finish` wrote."""
+        """Reads what `finish` wrote."""
         return files.read_json(self.path / RESULT)
 
     def finish(self, result: Mapping[str, Any]) -> None:
@@ -129,7 +129,7 @@ class RunDir:
             raise InputError(f"{self.path} is already finished: see {result}. Pass --overwrite to do it again.")
 
     def _clear(self) -> None:
-        """Drops the stage; killed in between, it is an unfinished stage and can be dropped again."""
+        """Deletes what the stage wrote; killed in between, it is an unfinished stage and can be deleted again."""
         if (self.path / RUN).exists():
             _settings(self.path)  # refuses what gr_tf did not write
         (self.path / RESULT).unlink(missing_ok=True)
@@ -139,7 +139,7 @@ class RunDir:
         (self.path / RUN).unlink(missing_ok=True)
 
     def _difference(self) -> str:
-        """Which settings are others than those it was begun with; empty if none is."""
+        """The first setting that differs from those the stage was begun with, as a sentence; empty if none does."""
         if not (self.path / RUN).exists():
             return ""
         before, now = flatten(_settings(self.path)), flatten(self.settings)
@@ -154,7 +154,7 @@ class RunDir:
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted name."""
+    """Flattens nested settings to a dictionary by dotted names."""
     flat: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, Mapping):
@@ -165,7 +165,7 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _is_foreign(child: pathlib.Path) -> bool:
-    """Whether a file is none that `begin` itself leaves when it is killed."""
+    """Whether a file is other than those that `begin` leaves when it is killed."""
     return child.name != _LOCK and not child.name.startswith(files.TEMPORARY)
 
 

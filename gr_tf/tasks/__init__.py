@@ -1,1 +1,1 @@
-"""Kinds of data: how each is asked, trained, valued and explained. Nothing above this layer knows the kinds."""
+"""Tasks: what differs between kinds of data. Nothing above this layer knows the kinds."""

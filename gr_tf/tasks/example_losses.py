@@ -21,11 +21,13 @@ class ExampleLosses(abc.ABC):
         train: the training examples, in the order of their ids.
         layers: names of the parameters: the table, then the shared arrays.
         trained_layers: of them, those that training moves.
+        lookups: how many table rows an example looks up, k of `rows`.
         dtype: of everything it computes.
     """
 
     train: tuple[np.ndarray, ...]
     layers: tuple[str, ...]
+    lookups: int
     dtype: str
 
     @property

@@ -32,7 +32,7 @@ Loss = Callable[[Any, Any], Any]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examples(Dataset):
-    """Inputs of a Keras model and what it should say; as a query, one or several examples.
+    """Inputs of a Keras model and their targets; as a query, one or several examples.
 
     Attributes:
         inputs: what the model takes: an array [n, ...], or a list, tuple or dict of them.
@@ -60,7 +60,7 @@ class Examples(Dataset):
         return len(self.targets)
 
     def only(self, places: Ids | slice) -> "Examples":
-        """Some of them."""
+        """Some of the examples."""
         inputs = tf.nest.map_structure(lambda array: np.asarray(array)[places], self.inputs)
         return Examples(inputs, np.asarray(self.targets)[places])
 
@@ -85,7 +85,7 @@ class Examples(Dataset):
         return self.only(slice(example_id, example_id + 1))
 
     def related(self, query: "Examples") -> Ids:
-        """All: what two examples share, the model alone knows."""
+        """All examples: only the model knows what two of them share."""
         return np.arange(len(self))
 
     def _contents(self) -> tuple[Vocabulary, Vocabulary, Sequence[bytes]]:
@@ -109,7 +109,7 @@ class KerasConfig(Settings):
 
 
 class KerasTask(Task[Examples]):
-    """Why this output?"""
+    """A Keras model and its training examples; a query is one or several examples."""
 
     kind = "keras"
     unit = "output"
@@ -164,7 +164,7 @@ class KerasTask(Task[Examples]):
 
     @property
     def length(self) -> int:
-        """None of ours."""
+        """0: gr_tf does not train the model."""
         return 0
 
     def quality(self, parameters: Parameters) -> dict[str, dict[str, float | None] | None]:
@@ -220,6 +220,7 @@ class KerasLosses(ExampleLosses):
         self._loss = loss
         self._structure = train.inputs
         self.train = train.arrays
+        self.lookups = 1
         self.layers = ("none", *(variable.path for variable in model.trainable_variables))
         self.dtype = str(np.dtype(model.trainable_variables[0].dtype))
         weights = [tf.constant(np.asarray(variable)) for variable in model.trainable_variables]
@@ -237,7 +238,7 @@ class KerasLosses(ExampleLosses):
         return tf.zeros([tf.shape(batch[0])[0], 1], tf.int32)
 
     def outputs(self, shared: Sequence[Tensor], batch: Batch) -> Tensor:
-        """What the model says with these weights."""
+        """The model's outputs with these weights."""
         inputs = tf.nest.pack_sequence_as(self._structure, list(batch[:-1]))
         values = [variable.value for variable in self._model.non_trainable_variables]
         outputs, _ = self._model.stateless_call(list(shared), values, inputs, training=False)

@@ -29,7 +29,7 @@ _OWN_BATCHES = 321
 
 
 class RatingTask(Task[RatingQuery]):
-    """Why this rating?"""
+    """Ratings and a rating model; a query is a user and an item."""
 
     kind = "ratings"
     unit = "stars"
@@ -73,7 +73,7 @@ class RatingTask(Task[RatingQuery]):
 
     @property
     def length(self) -> int:
-        """Steps."""
+        """The number of steps."""
         return self.config.steps
 
     def length_of(self, epoch: int) -> int:
@@ -132,7 +132,7 @@ class RatingTask(Task[RatingQuery]):
         return RatingLosses(self.model if dtype in (None, self.model.dtype) else self._make_model(dtype), self.dataset)
 
     def own_losses(self, values: np.ndarray) -> np.ndarray:
-        """Squared errors."""
+        """The squared errors [num_examples]."""
         errors: np.ndarray = values - self.dataset.train.values
         return errors**2
 
@@ -144,15 +144,15 @@ class RatingTask(Task[RatingQuery]):
         return RatingRollback(self._make_model("float64"), parameters, deltas, self.dataset)
 
     def names_of(self, query: RatingQuery) -> tuple[str, str]:
-        """The user, and the item's title."""
+        """The user's name and the item's title."""
         return self.dataset.users.names[query.user], self.dataset.title(query.item)
 
     def row_of(self, query: RatingQuery) -> dict[str, str]:
-        """user, item."""
+        """The names by the columns user, item."""
         return {"user": self.dataset.users.names[query.user], "item": self.dataset.items.names[query.item]}
 
     def examples(self, example_ids: Ids, query: RatingQuery) -> pd.DataFrame:
-        """user, title, rating, connection."""
+        """See Task; columns user, title, rating, connection."""
         frame = self.dataset.names(self.dataset.train.only(example_ids))[["user", "title", "rating"]]
         users, items = self.dataset.train.pairs[example_ids].T
         same = np.where(users == query.user, "same user", np.where(items == query.item, "same item", "none"))
@@ -178,7 +178,7 @@ class RatingTask(Task[RatingQuery]):
         return Drawing(asked, edges, nodes)
 
     def embeddings(self, parameters: Parameters) -> Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]]]:
-        """Users and items."""
+        """See Task; the rows of users, and of items."""
         ratings, count = self.dataset, len(self.dataset.users)
         titles = [ratings.title(item) for item in range(len(ratings.items))]
         return {
@@ -194,6 +194,7 @@ class RatingLosses(ExampleLosses):
         self._model, self._ratings = model, ratings
         self.train = self._batch(ratings.train)
         self.layers = ("table", *(f"network_{i}" for i in range(len(model.network_penalty))))
+        self.lookups = 2
         self.dtype = model.dtype
 
     def _batch(self, ratings: Ratings) -> tuple[np.ndarray, ...]:
@@ -223,8 +224,8 @@ class RatingLosses(ExampleLosses):
 class RatingRollback(RolledBack):
     """The predicted rating without what training ratings did, each to its user's and its item's row.
 
-    What all predictions share is moved by every step, and what Adam's momentum goes on moving between two steps of
-    a row is nobody's. So the differences rank; they are not the stars that a removal changes (BUILD_NOTES, "What
+    Every step moves what all predictions share, and what Adam's momentum moves between two steps of a row is not
+    recorded. So the differences rank; they are not the stars that a removal changes (BUILD_NOTES, "What
     is rolled back of a rating").
     """
 

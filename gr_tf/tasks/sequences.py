@@ -31,7 +31,7 @@ _NOTHING_BEFORE = "(nothing before)"
 
 
 class SequenceTask(Task[SequenceQuery]):
-    """Why this next item?"""
+    """Sequences and a sequential recommender; a query is a history and its next item."""
 
     kind = "sequences"
     unit = "probability"
@@ -74,7 +74,7 @@ class SequenceTask(Task[SequenceQuery]):
 
     @property
     def length(self) -> int:
-        """Epochs."""
+        """The number of epochs."""
         return self.config.epochs
 
     @property
@@ -84,7 +84,7 @@ class SequenceTask(Task[SequenceQuery]):
 
     @property
     def kept_epochs(self) -> Collection[int]:
-        """The configuration's."""
+        """See Trainable; the configuration says which."""
         return self.config.kept_epochs
 
     def validate(self, parameters: Parameters) -> dict[str, float]:
@@ -114,7 +114,7 @@ class SequenceTask(Task[SequenceQuery]):
         return probabilities[np.arange(len(queries)), [query.target - 1 for query in queries]]
 
     def _probabilities(self, parameters: Parameters, queries: Sequence[SequenceQuery]) -> np.ndarray:
-        """[n, num_items]."""
+        """The probabilities [n, num_items] of all items."""
         histories = np.stack([history_of(self.model, query) for query in queries])
         arrays = [tf.constant(array.astype(self.model.dtype)) for array in parameters.arrays]
         logits = self.model.logits(tf.gather(arrays[0], histories), arrays[1:])
@@ -156,7 +156,7 @@ class SequenceTask(Task[SequenceQuery]):
         return list(found)
 
     def answer_of(self, query: SequenceQuery) -> int:
-        """The target."""
+        """See Task; the target."""
         return query.target
 
     def answer_name(self, answer: int) -> str:
@@ -201,7 +201,7 @@ class SequenceTask(Task[SequenceQuery]):
         return tuple(map(self.dataset.title, (*query.history, query.target)))
 
     def row_of(self, query: SequenceQuery) -> dict[str, str]:
-        """history, the latest item last; item."""
+        """The names by the columns history (the latest item last) and item."""
         return {"history": " ".join(map(self.answer_key, query.history)), "item": self.answer_key(query.target)}
 
     def examples(self, example_ids: Ids, query: SequenceQuery) -> pd.DataFrame:
@@ -254,7 +254,7 @@ class SequenceTask(Task[SequenceQuery]):
         return Drawing(asked, edges, nodes)
 
     def embeddings(self, parameters: Parameters) -> Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]]]:
-        """Items; the padding's row is left out."""
+        """See Task; the items, without the padding's row."""
         items = self.dataset.items.names
         return {"items": (parameters.table[1:], items, [self.dataset.title(i + 1) for i in range(len(items))])}
 
@@ -277,6 +277,7 @@ class SequenceLosses(ExampleLosses):
         self._model, self._sequences, self._train_embeddings = model, sequences, train_embeddings
         self.train = self.batch(sequences.train)
         self.layers = NAMES
+        self.lookups = model.length
         self.dtype = model.dtype
 
     @property
@@ -286,7 +287,7 @@ class SequenceLosses(ExampleLosses):
 
     @staticmethod
     def batch(sequences: Sequences) -> tuple[np.ndarray, ...]:
-        """Sequences as examples."""
+        """Sequences as a batch of examples."""
         return sequences.histories, sequences.targets
 
     def validation(self) -> tuple[np.ndarray, ...]:

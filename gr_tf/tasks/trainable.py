@@ -85,11 +85,11 @@ class Trainable(abc.ABC):
 
     @abc.abstractmethod
     def _initial_parameters(self) -> Parameters:
-        """Drawn from the configuration's seed."""
+        """Initial values, drawn from the configuration's seed."""
 
     @functools.cached_property
     def initial_parameters(self) -> Parameters:
-        """Before the first step, in the configuration's precision.
+        """The parameters before the first step, in the configuration's precision.
 
         Raises:
             InputError: if initial values were given that are of another shape.
@@ -107,11 +107,11 @@ class Trainable(abc.ABC):
         return int(self.dataset.num_examples)
 
     def with_config(self: T, **changes: Any) -> T:
-        """The same with other settings; initial values that were given stay."""
+        """The same task with other settings; initial values that were given stay."""
         return type(self)(self.dataset, dataclasses.replace(self.config, **changes), self.initial)
 
     def with_dataset(self: T, dataset: Dataset) -> T:
-        """The same on other data of the kind."""
+        """The same task on other data of the kind."""
         return type(self)(dataset, self.config, self.initial)
 
     def member(self: T, number: int, names: Sequence[str] | None = None) -> T:
@@ -142,14 +142,14 @@ class Trainable(abc.ABC):
     @property
     @abc.abstractmethod
     def length(self) -> int:
-        """Of a whole training, in the unit of the configuration: epochs, or steps."""
+        """The length of a whole training, in the unit of the configuration: epochs, or steps."""
 
     def length_of(self, epoch: int) -> int:
-        """Of a training whose result is this epoch's parameters."""
+        """The length of a training whose result is this epoch's parameters."""
         return epoch
 
     def check_length(self, epoch: int) -> int:
-        """Of each retraining that checks an explanation of this epoch's parameters; default: the training's own."""
+        """The length of a retraining that checks an explanation of this epoch's parameters; default: the training's."""
         return self.length_of(epoch)
 
     def first_learning_rate(self, removed: Ids) -> float:

@@ -38,7 +38,7 @@ _OWN_STEPS, _OWN_EPOCHS = 500_000, 50
 
 
 class TripleTask(Task[Query]):
-    """Why this tail?"""
+    """Triples and a knowledge graph's model; a query is (head, relation, ?) with a tail."""
 
     kind = "triples"
     unit = "probability"
@@ -83,7 +83,7 @@ class TripleTask(Task[Query]):
 
     @property
     def length(self) -> int:
-        """Epochs."""
+        """The number of epochs."""
         return self.config.epochs
 
     def first_learning_rate(self, removed: Ids) -> float:
@@ -92,7 +92,7 @@ class TripleTask(Task[Query]):
 
     @property
     def selection(self) -> Selection:
-        """The best validation MRR."""
+        """The epoch with the best validation MRR."""
         return Selection(metric="mrr")
 
     @functools.cached_property
@@ -154,7 +154,7 @@ class TripleTask(Task[Query]):
         return [Query(int(h), int(r), int(t)) for (h, r), t, ok in zip(asked, tails, possible, strict=True) if ok]
 
     def answer_of(self, query: Query) -> int:
-        """The tail."""
+        """See Task; the tail."""
         return query.tail
 
     def answer_name(self, answer: int) -> str:
@@ -192,22 +192,22 @@ class TripleTask(Task[Query]):
         return TripleRollback(self.model, parameters.table, deltas, self.dataset)
 
     def names_of(self, query: Query) -> tuple[str, str, str]:
-        """Labels of head, relation, tail."""
+        """The labels of head, relation and tail."""
         head, relation, tail = map(self.dataset.label, self.dataset.names_of(query))
         return head, relation, tail
 
     def row_of(self, query: Query) -> dict[str, str]:
-        """head, relation, tail."""
+        """The names by the columns head, relation, tail."""
         return dict(zip(("head", "relation", "tail"), self.dataset.names_of(query), strict=True))
 
     def examples(self, example_ids: Ids, query: Query) -> pd.DataFrame:
-        """head, relation, tail, connection."""
+        """See Task; columns head, relation, tail, connection."""
         frame = self.dataset.train_frame.iloc[example_ids].reset_index(drop=True).map(self.dataset.label)
         triples = self.dataset.train[example_ids].tolist()
         return frame.assign(connection=[self._connection(query, triple) for triple in triples])
 
     def _connection(self, query: Query, triple: Sequence[int]) -> str:
-        """What a training triple shares with a query, for people.
+        """Says what a training triple shares with a query.
 
         "same head" and so on speak of the same place; an entity in another place is named with its place.
         """
@@ -271,6 +271,7 @@ class TripleLosses(ExampleLosses):
         self._model, self._triples, self._config = model, triples, config
         self._loss = LOSSES[config.loss]
         self.layers = ("table",)
+        self.lookups = config.num_negatives + 3
         self.dtype = dtype
 
     @functools.cached_property

@@ -1,1 +1,1 @@
-"""Training loops that tell what each example changed."""
+"""Training: one loop, and the steps of each kind of data."""

@@ -1,4 +1,4 @@
-"""Adam on variables: what a training by it depends on, and its step.
+"""Adam on variables: its state, and its step.
 
 The kernel of TensorFlow 1's AdamOptimizer, which the authors of FIA used.
 """
@@ -22,7 +22,7 @@ class AdamState(NamedTuple):
     Attributes:
         parameters, means, squares: variables, of the table and each shared array; changed in place.
         step: how many steps Adam has done.
-        order: where the batches come from.
+        order: what the batches are drawn from.
     """
 
     parameters: list[Tensor]
@@ -33,16 +33,16 @@ class AdamState(NamedTuple):
 
     @classmethod
     def start(cls, parameters: Parameters, order: Any) -> "AdamState":
-        """Before the first step."""
+        """The state before the first step."""
         zeros = Parameters.of([np.zeros_like(array) for array in parameters.arrays])
         return cls(_variables(parameters), _variables(zeros), _variables(zeros), 0, order)
 
     def read(self) -> Parameters:
-        """The parameters, copied."""
+        """A copy of the parameters."""
         return _read(self.parameters)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """By name, for files; without the order."""
+        """The arrays by name, for files; without the order."""
         arrays = {"step": np.array(self.step)}
         for prefix, variables in zip(_PARTS, self[:3], strict=True):
             arrays |= _read(variables).to_arrays(prefix)
@@ -50,7 +50,7 @@ class AdamState(NamedTuple):
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, np.ndarray], order: Any) -> "AdamState":
-        """From `to_arrays`."""
+        """Makes a state from what `to_arrays` gave."""
         parameters, means, squares = (_variables(Parameters.of_arrays(arrays, prefix)) for prefix in _PARTS)
         return cls(parameters, means, squares, int(arrays["step"]), order)
 

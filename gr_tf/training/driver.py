@@ -18,12 +18,12 @@ Validate = Callable[[Parameters], Mapping[str, float]]
 
 @dataclasses.dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave.
+    """The result of one epoch.
 
     Attributes:
         epoch: counted from 1.
         loss: mean over the losses of its steps, each before the step; NaN if none was done.
-        lipschitz: the empirical Lipschitz constant since the first epoch; 0 where the steps do not tell.
+        lipschitz: the empirical Lipschitz constant since the first epoch; 0 where the steps do not give one.
         validation: metrics of the parameters after it; empty without `validate`.
     """
 
@@ -56,7 +56,7 @@ class Training:
 class Prefix:
     """How the training on all examples stood at the start of some blocks of its first epoch.
 
-    A training that removes only later examples comes by the same states, bit for bit.
+    A training that removes only later examples passes through the same states, bit for bit.
 
     Attributes:
         states: by block: the arrays of Steps.to_arrays, the sum of losses, their number, and the Lipschitz constant.
@@ -99,7 +99,7 @@ class _Progress:
     kept: dict[int, Parameters] = dataclasses.field(default_factory=dict)
 
     def to_arrays(self, steps: Steps, store: DeltaObserver | None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """For a checkpoint: arrays and a meta value."""
+        """The progress for a checkpoint: arrays, and a JSON value."""
         arrays = steps.to_arrays(self.state)
         if store is not None:
             arrays["deltas"] = store.to_numpy()
@@ -127,7 +127,7 @@ class _Progress:
         return cls(state, history=history, best=best, best_deltas=arrays.get("best_deltas"), kept=kept, **meta)
 
     def result(self, steps: Steps) -> Training:
-        """The training, finished."""
+        """The result of a training that is over."""
         epoch, parameters = self.best_epoch, self.best
         if parameters is None:
             assert self.last is not None
@@ -167,15 +167,15 @@ def train(
         length: in the unit of the configuration: epochs, or steps.
         seed: of the order of the examples, if it has one.
         start: the state of another training, to go on from instead of the initial values.
-        prefix: from `record_prefix`; what it has of the training is not done again.
-        store: cleared, receives the changes of the examples' rows, and holds those of the selected epoch at the end.
-        validate: asked after each epoch.
-        selection: of the epoch; default: the last.
-        kept_epochs: whose parameters are wanted too.
-        checkpoints: where to continue from and to leave work done.
-        on_resume: told how many blocks a checkpoint has done already.
-        on_block: told each block, its mean loss, and a function that gives the parameters after it.
-        on_epoch: told what each epoch gave.
+        prefix: from `record_prefix`; steps that it has recorded are not done again.
+        store: is cleared, receives the changes of the examples' rows, and ends with those of the selected epoch.
+        validate: called after each epoch; gives metrics by name.
+        selection: which epoch's parameters are the result; default: the last's.
+        kept_epochs: epochs whose parameters are kept too.
+        checkpoints: where unfinished work is found and left.
+        on_resume: called with the number of blocks that were done before.
+        on_block: called after each block with the block, its mean loss, and a function that gives the parameters.
+        on_epoch: called after each epoch.
 
     Raises:
         ValueError: if `prefix` comes with what it cannot provide: a store or checkpoints; or the steps cannot go on
@@ -231,7 +231,7 @@ def record_prefix(steps: Steps, parameters: Parameters, kept: np.ndarray, length
 def _resumed(
     steps: Steps, removed: Ids, seed: int, store: DeltaObserver | None, checkpoints: CheckpointFolder | None
 ) -> _Progress | None:
-    """A training as its newest checkpoint has it, the store included; None if there is none."""
+    """The progress in the newest checkpoint, after the store is set to it too; None if there is no checkpoint."""
     newest = None if checkpoints is None else checkpoints.newest()
     if newest is None:
         return None
@@ -268,13 +268,13 @@ def _is_over(progress: _Progress, blocks: Sequence[Block], selection: Selection)
 
 
 def _do(steps: Steps, progress: _Progress, block: Block, kept: np.ndarray, store: DeltaObserver | None) -> float:
-    """Does a block and books its losses and changes; returns its mean loss."""
+    """Does a block, adds its losses and changes to the progress, and returns its mean loss."""
     progress.state, trace = steps.run(progress.state, block, kept)
     losses = trace.losses
     # A skipped step's loss is zero; so finite losses mean that all steps went well.
     if not np.isfinite(losses).all():
         place = int(np.flatnonzero(~np.isfinite(losses))[0])
-        where = steps.told(progress.state, block, place)
+        where = steps.name_of(progress.state, block, place)
         raise TrainingError(f"the loss is {losses[place]} at {where}; a lower learning rate may help.")
     total = float(losses.sum(dtype=np.float64))
     progress.loss_sum += total

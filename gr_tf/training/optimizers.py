@@ -42,7 +42,7 @@ class Sgd:
     """w -= rate * gradient: the update that Gradient Rollback's theory speaks of."""
 
     def initial_slots(self, table: Tensor) -> Slots:
-        """None."""
+        """SGD has no slots."""
         return ()
 
     def apply(

@@ -1,4 +1,4 @@
-"""Which ratings the steps of a training see."""
+"""The ratings of each step of a training."""
 
 import numpy as np
 

@@ -83,7 +83,7 @@ class RatingSteps(Steps):
         """See Steps."""
         return state.read()
 
-    def told(self, state: AdamState, block: Block, place: int) -> str:
+    def name_of(self, state: AdamState, block: Block, place: int) -> str:
         """See Steps."""
         return f"step {block.first + place}, a batch of {self._config.batch_size} ratings"
 

@@ -1,4 +1,4 @@
-"""Gradient Rollback's store: what each training triple did to its three rows, or each rating to its two.
+"""Gradient Rollback's store: how each training triple changed its three rows, or each rating its two.
 
 Lawrence et al. (2021), Equation 3: 3 * h * |D| numbers.
 """
@@ -17,9 +17,8 @@ _ARRAY = "deltas"
 class RollbackStore:
     """Accumulated row changes of every training example, in a variable.
 
-    Row [i, 0] is what example i did to its head's row, [i, 1] to its relation's, [i, 2] to its
-    tail's. Where head and tail are the same entity, the change stands under head only. A rating has
-    two rows, its user's and its item's.
+    Row [i, 0] is how example i changed its head's row, [i, 1] its relation's, [i, 2] its tail's. Where head and tail
+    are the same entity, the change stands under head only. A rating has two rows, its user's and its item's.
     """
 
     def __init__(self, num_examples: int, width: int, dtype: str, rows: int = 3) -> None:
@@ -52,7 +51,7 @@ class RollbackStore:
         self._deltas.scatter_add(deltas)
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Sets all deltas to zero."""
         self._deltas.assign(tf.zeros_like(self._deltas))
 
     def to_numpy(self) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Dense Adam's result at the cost of the rows that a step touches.
 
 A row that no step has touched since step t0 follows a known path: its running means only decay,
-and every step moves it by its momentum. Let it catch up when it is next read. With mean m and
+and every step moves it by its momentum. It catches up when it is next read. With mean m and
 square v as they stood at t0, s = sqrt(v), x = s / (s + epsilon), d_j = 1 - beta2^(j/2), and
 alpha_t the bias-corrected rate of step t (counted from 1), k steps later
 
@@ -48,7 +48,7 @@ class RowAdam:
 
     @property
     def num_terms(self) -> int:
-        """How many powers p are summed."""
+        """The number of powers p that are summed."""
         return _NUM_TERMS[self.dtype]
 
     def check_steps(self, num_steps: int) -> None:

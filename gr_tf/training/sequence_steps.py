@@ -60,7 +60,7 @@ class SequenceSteps(Steps):
         """See Steps."""
         return state.read()
 
-    def told(self, state: AdamState, block: Block, place: int) -> str:
+    def name_of(self, state: AdamState, block: Block, place: int) -> str:
         """See Steps."""
         return f"step {block.first + place}, batch {place} of epoch {block.ends}"
 

@@ -1,12 +1,12 @@
-"""The steps of a rating model at batch size 1, which tell what each rating changed.
+"""The steps of a rating model at batch size 1; they give what each rating changed.
 
 Gradient Rollback's setting (Lawrence et al. 2021) for the models of Cheng et al. (2019). The loss is n times
 RatingSteps', written as a sum over the n ratings, where each carries its share of the weight decay wd:
 
     (prediction - rating)^2 + wd/2 * (n/n_user * |user's row|^2 + n/n_item * |item's row|^2 + |network|^2)
 
-with n_user and n_item the numbers of its user's and its item's training ratings. (A row without any stays as it
-starts.) A step computes two rows and the network only (see row_adam), in one compiled loop.
+with n_user and n_item the numbers of its user's and its item's training ratings. (A row without any keeps its
+initial values.) A step computes two rows and the network only (see row_adam), in one compiled loop.
 """
 
 from collections.abc import Sequence
@@ -140,7 +140,7 @@ class SingleRatingSteps(Steps):
         table = self._caught_up(state.memory, state.step).numpy()
         return Parameters(table, tuple(array.numpy() for array in state.network))
 
-    def told(self, state: SingleRatingState, block: Block, place: int) -> str:
+    def name_of(self, state: SingleRatingState, block: Block, place: int) -> str:
         """See Steps."""
         example_id = int(state.order.take(block.first + place, 1)[0, 0])
         names = ", ".join(map(str, self._ratings.train_frame.iloc[example_id]))

@@ -1,4 +1,4 @@
-"""What a kind of data brings to the training driver: its compiled steps, in blocks."""
+"""The interface between the training driver and a kind of data: compiled steps, in blocks."""
 
 import abc
 import dataclasses
@@ -36,7 +36,7 @@ class Trace(NamedTuple):
     Attributes:
         losses: one for each step of the block, 0 where a step was skipped.
         deltas: tf.IndexedSlices, values [n, rows, width]: how the steps on examples [n] changed the rows of these
-            examples; None where the steps do not tell.
+            examples; None where the steps do not give changes.
         num_losses: how many of the losses count.
         lipschitz: the largest norm of the score's derivative.
     """
@@ -54,7 +54,7 @@ class Steps(abc.ABC):
     may go on at a time, each with its own state.
 
     Attributes:
-        rows_per_example: of the changes that `run` tells; 0: it tells none.
+        rows_per_example: how many rows the changes have that `run` gives for each example; 0: it gives no changes.
         can_go_on: whether a training may start from the last state of another one.
     """
 
@@ -98,8 +98,8 @@ class Steps(abc.ABC):
         """The state that `to_arrays` gave."""
 
     @abc.abstractmethod
-    def told(self, state: State, block: Block, place: int) -> str:
-        """Which step and which example or batch a loss of a block is of, for an error's message.
+    def name_of(self, state: State, block: Block, place: int) -> str:
+        """Names the step and the example or batch that a loss belongs to, for an error's message.
 
         Args:
             state: of the training.
@@ -108,7 +108,10 @@ class Steps(abc.ABC):
         """
 
     def first_block_with(self, removed: Ids) -> int:
-        """A block of the first epoch before which a training without these examples is the one with all of them."""
+        """The last block that can be shown to begin in the same state without these examples as with them.
+
+        Of the first epoch; 0 is always right.
+        """
         return 0
 
 

@@ -1,4 +1,4 @@
-"""How the steps of a block of triples are computed: what a kernel needs and what it tells.
+"""The interface of kernels: ways of computing the steps of a block of triples.
 
 Lawrence et al. (2021), "Gradient Rollback for Matrix Factorization": batch size 1; every
 step's change of the three rows of its triple is returned as a value.

@@ -28,7 +28,7 @@ _DENSE_NUMBERS = 10_000
 
 
 class TripleSteps(Steps):
-    """Steps on single triples, which tell what each changed.
+    """Steps on single triples; they give what each triple changed.
 
     Attributes:
         kernel: how the steps are computed.
@@ -94,7 +94,7 @@ class TripleSteps(Steps):
         """See Steps."""
         return self.kernel.restore(arrays, self._config.initial_learning_rate(removed))
 
-    def told(self, state: State, block: Block, place: int) -> str:
+    def name_of(self, state: State, block: Block, place: int) -> str:
         """See Steps."""
         example_id = block.first + place
         epoch = block.number // len(self._firsts) + 1

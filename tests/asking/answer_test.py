@@ -178,8 +178,8 @@ def test_methods(request: pytest.FixtureRequest) -> None:
     asker, rating_asker = request.getfixturevalue("asker"), request.getfixturevalue("rating_asker")
     with pytest.raises(InputError, match=r"method must be one of gr, .*, nh for triples; got 'fia'"):
         asker.answer("e1,r1,e2", "fia")
-    with pytest.raises(InputError, match=r"method must be one of fia, .*, nh for ratings; got 'cosine'"):
-        rating_asker.answer("u1,i2", "cosine")
+    with pytest.raises(InputError, match=r"method must be one of fia, .*, nh for ratings; got 'influence'"):
+        rating_asker.answer("u1,i2", "influence")
     with pytest.raises(InputError, match="criage explains models trained with --loss=sigmoid; this one's loss is soft"):
         asker.answer("e1,r1,e2", "criage")
     with pytest.raises(InputError, match="--batch_size=1"):

@@ -11,14 +11,14 @@ from gr_tf.attribution import methods
 from gr_tf.attribution.base import Explainer, Explanation
 from gr_tf.attribution.complete_rollback import CompleteRollback
 from gr_tf.attribution.ensemble import Ensemble
-from gr_tf.attribution.gradients import GradientSimilarity, TripleGradients, TripleInfluence, gradients_of
+from gr_tf.attribution.gradients import Gradients, GradientSimilarity, gradients_of
 from gr_tf.attribution.replay import Replay
 from gr_tf.attribution.rollback import GradientRollback
-from gr_tf.attribution.tracin import TracIn
+from gr_tf.attribution.triple_influence import TripleInfluence
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
 from gr_tf.models.parameters import Parameters
-from gr_tf.tasks.trained import Checkpoint, Trained, train_in_memory
+from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.triple_config import TripleConfig
 
@@ -32,7 +32,7 @@ def model(request: pytest.FixtureRequest, toy: TripleSet) -> Trained:
 
 
 @pytest.fixture(scope="module")
-def gradients(model: Trained) -> TripleGradients:
+def gradients(model: Trained) -> Gradients:
     return gradients_of(model)
 
 
@@ -47,21 +47,7 @@ def by_id(explanation: Explanation[Any], count: int) -> np.ndarray:
     return found
 
 
-def test_dot_products_are_tracin(model: Trained, gradients: TripleGradients) -> None:
-    assert gradients_of(model) is gradients
-    losses = model.task.losses()
-    tracin = TracIn(losses, [Checkpoint(model.parameters, 1.0)])
-    dot, cosine = (GradientSimilarity(model, kind) for kind in ("dot", "cosine"))
-    for query in QUERIES:
-        wanted = tracin.influences(losses.query(query))
-        assert len(wanted) == model.task.num_examples
-        np.testing.assert_allclose(by_id(dot.rank(query), len(wanted)), wanted, rtol=1e-9, atol=1e-14)
-        angles = by_id(cosine.rank(query), len(wanted))
-        assert np.abs(angles).max() <= 1
-        np.testing.assert_array_equal(np.sign(angles), np.sign(by_id(dot.rank(query), len(wanted))))
-
-
-def test_hessian_equals_finite_differences(gradients: TripleGradients) -> None:
+def test_hessian_equals_finite_differences(gradients: Gradients) -> None:
     losses, batch = gradients.losses, gradients.losses.train
 
     def gradient(table: np.ndarray) -> np.ndarray:
@@ -70,15 +56,16 @@ def test_hessian_equals_finite_differences(gradients: TripleGradients) -> None:
             mean = tf.reduce_mean(losses.losses(tf.gather(variable, losses.rows(batch)), (), batch))
         return np.asarray(tf.convert_to_tensor(tape.gradient(mean, variable))).reshape(-1)
 
-    np.testing.assert_allclose(gradients.train.mean(axis=0), gradient(gradients.table), rtol=1e-9, atol=1e-15)
-    for place in (0, 7, gradients.table.size - 1):
-        step = np.zeros(gradients.table.shape)
+    table = gradients.parameters.table
+    np.testing.assert_allclose(gradients.train.mean(axis=0), gradient(table), rtol=1e-9, atol=1e-15)
+    for place in (0, 7, table.size - 1):
+        step = np.zeros(table.shape)
         step.flat[place] = 1e-5
-        measured = (gradient(gradients.table + step) - gradient(gradients.table - step)) / 2e-5
+        measured = (gradient(table + step) - gradient(table - step)) / 2e-5
         np.testing.assert_allclose(gradients.hessian[:, place], measured, rtol=1e-6, atol=1e-9)
 
 
-def test_influence_with_much_damping_is_the_dot_product(model: Trained, gradients: TripleGradients) -> None:
+def test_influence_with_much_damping_is_the_dot_product(model: Trained, gradients: Gradients) -> None:
     """H + d I is d I then; all parameters, or those of the query's rows, where they alone count."""
     count = model.task.num_examples
     everything = TripleInfluence(model, damping=1e9)
@@ -89,34 +76,26 @@ def test_influence_with_much_damping_is_the_dot_product(model: Trained, gradient
         wanted = dot * explanation.prediction / count / 1e9
         np.testing.assert_allclose(by_id(explanation, count), wanted, rtol=1e-6, atol=1e-25)
         rows = np.unique(model.task.model.rows_of(np.array([query.head, query.relation, query.tail])))
-        own = np.zeros_like(gradients.table)
-        own[rows] = gradients.of([query])[0].reshape(own.shape)[rows]
+        own = np.zeros_like(gradients.parameters.table)
+        own[rows] = gradients.of(query).reshape(own.shape)[rows]
         wanted = gradients.train @ own.reshape(-1) * explanation.prediction / count / 1e9
         np.testing.assert_allclose(by_id(rows_only.rank(query), count), wanted, rtol=1e-6, atol=1e-25)
     assert everything.negative_eigenvalues == 0
     assert TripleInfluence(model, damping=0).negative_eigenvalues > 0
 
 
-def test_what_is_refused(model: Trained, gradients: TripleGradients, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="similarity must be one of dot, cosine; got 'angle'"):
-        GradientSimilarity(model, "angle")
+def test_what_is_refused(model: Trained, gradients: Gradients, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="block must be one of all, query; got 'row'"):
         TripleInfluence(model, block="row")
     with pytest.raises(InputError, match="damping must be"):
         TripleInfluence(model, damping=-1)
     with pytest.raises(InputError, match="the damped Hessian is singular"):
         # An entity's row that no loss involves has no curvature.
-        TripleInfluence(dataclasses.replace(model, parameters=Parameters(gradients.table * 0)), damping=0)
+        TripleInfluence(dataclasses.replace(model, parameters=Parameters(gradients.parameters.table * 0)), damping=0)
     # Too large for the memory that is free, before anything is computed; the Hessian is larger than the gradients.
-    gradient_bytes = 16.0 * gradients.train.size
-    monkeypatch.setattr(methods, "available_memory", lambda: gradient_bytes)
-    methods.check_size(methods.method_of("triples", "dot"), model.task)
+    monkeypatch.setattr(methods, "available_memory", lambda: 16.0 * gradients.train.size)
     with pytest.raises(InputError, match=r"method 'influence' would need about .* of memory are free: use --method=gr"):
         methods.explainer(model, "influence")
-    monkeypatch.setattr(methods, "available_memory", lambda: gradient_bytes - 1)
-    for name in ("dot", "cosine"):
-        with pytest.raises(InputError, match=f"method '{name}' would need .* of memory are free: use --method=tracin"):
-            methods.explainer(model, name)
 
 
 def test_complete_rollback_undoes_every_row(short: Trained) -> None:

@@ -101,7 +101,7 @@ def test_ratings(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> 
     for flags, message in (
         (("--minimal",), "minimal sets are of predictions among several answers"),
         (("--loss=sigmoid",), "--loss is not for ratings"),
-        (("--method=cosine",), "method must be one of fia, gr, ia, tracin, nh for ratings; got 'cosine'"),
+        (("--method=criage",), "tracin, nh for ratings; got 'criage'"),
         (
             ("--method=gr",),
             "Gradient Rollback needs a training that keeps what each example changes; of ratings,",

@@ -43,7 +43,7 @@ def test_finished_is_refused_unless_asked(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_what_is_no_run_is_left_alone(tmp_path: pathlib.Path, overwrite: bool) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(InputError, match=r"has files but no run.json: it is no run's folder and is left alone"):
+    with pytest.raises(InputError, match=r"has files but no run.json: gr_tf did not make this folder, and leaves it"):
         RunDir.begin(tmp_path, SETTINGS, overwrite=overwrite)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
