@@ -29,6 +29,7 @@ for module in (rating_flags, run_flags):
     flags.adopt_module_key_flags(module)
 
 NAME = "rq1"
+DEFAULTS = {"decay": "published"}
 SELECTIONS = {
     "random": "random test ratings",
     "fewest": "those with the fewest related ratings, as the authors' NCF run on MovieLens",
@@ -123,4 +124,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    common.start(main)
+    common.start(main, DEFAULTS)

@@ -31,7 +31,7 @@ for module in (rating_flags, run_flags):
     flags.adopt_module_key_flags(module)
 
 NAME = "rq2"
-DEFAULTS = {"dataset": "movielens-1m", "training_steps": 5_000}
+DEFAULTS = {"dataset": "movielens-1m", "training_steps": 5_000, "decay": "published"}
 _TIMED_FOR_IA = (8, 16, 64)
 
 _DIMS = flags.DEFINE_list("dims", ["8", "16", "32", "64", "128", "256"], "Numbers of factors.")

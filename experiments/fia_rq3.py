@@ -27,7 +27,7 @@ for module in (k_flag, rating_flags, run_flags):
     flags.adopt_module_key_flags(module)
 
 NAME = "rq3"
-DEFAULTS = {"k": 6}
+DEFAULTS = {"k": 6, "decay": "published"}
 _PUBLISHED_USER_RATINGS = 53
 
 _USER = flags.DEFINE_string(

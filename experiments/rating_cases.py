@@ -62,7 +62,7 @@ def _single_training(model: str, *, tracking: bool = True) -> float:
 def _explaining(model: str, solver: str = "direct", *, in_a_batch: bool = False) -> float:
     """Milliseconds a test point, all its related ratings scored."""
     trained = train_in_memory(_task(model))
-    fia = Fia(trained, FiaSettings(solver=solver))
+    fia = Fia(trained, FiaSettings(solver=solver, decay="published"))
     pairs = np.random.default_rng(0).permutation(trained.task.dataset.test.pairs)[: _NUM_POINTS if in_a_batch else 10]
     queries = [RatingQuery(int(user), int(item)) for user, item in pairs]
     fia.rank(queries[0])

@@ -11,7 +11,7 @@ import numpy as np
 
 from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.methods import register
-from gr_tf.attribution.trajectory import Trajectory, replay_cost
+from gr_tf.attribution.trajectory import Trajectory, check_replayable, replay_cost
 from gr_tf.data.triples import Query
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.trained import Trained
@@ -27,7 +27,8 @@ _TABLE_NUMBERS = 1 << 22
     unit="probability",
     title="Gradient Rollback that also undoes what the triple did to its negatives; for small graphs",
     cost=replay_cost,
-    instead="--method=gr",
+    check=check_replayable,
+    instead="gr",
 )
 class CompleteRollback(Explainer[Query]):
     """Ranks all training triples of a training with Adam and dense steps; see Trajectory for the arguments."""

@@ -38,7 +38,8 @@ _NETWORK_TOLERANCE, _NETWORK_ITERATIONS = 1e-6, 200
     unit="stars",
     estimates=True,
     title="FIA: the fall of the predicted rating by influence functions, in stars",
-    settings=FiaSettings(decay="trained"),
+    default_for=("ratings",),
+    settings=FiaSettings(),
 )
 class Fia(Explainer[RatingQuery]):
     """Ranks the training ratings of the query's user and of its item; computed in float64."""
@@ -52,7 +53,7 @@ class Fia(Explainer[RatingQuery]):
         """
         self.task = trained.task
         self._ratings = ratings = self.task.dataset
-        self._settings = settings = settings or FiaSettings(decay="trained")
+        self._settings = settings = settings or FiaSettings()
         self._model = model = self.task.config.make_model(ratings, "float64")
         decay, parameters = self.task.config.weight_decay, trained.parameters.astype("float64")
         self._blocks = Blocks(model, parameters, ratings, decay, scaled=settings.decay == "trained")

@@ -28,7 +28,7 @@ class FiaSettings(Settings):
 
     damping: float = 1e-6
     solver: str = "direct"
-    decay: str = "published"
+    decay: str = "trained"
     penalty_in_gradient: bool = True
 
     choices = types.MappingProxyType({"solver": SOLVERS, "decay": DECAYS})

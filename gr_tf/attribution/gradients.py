@@ -156,29 +156,13 @@ class GradientSimilarity(Explainer[Any]):
         return found
 
 
-@register(
-    "cosine",
-    kinds=("triples", "ratings", "sequences", "keras"),
-    needs="gradients",
-    unit="none; it ranks",
-    title="the cosine of the example's gradient and the question's; for small data",
-    cost=gradients_cost,
-    instead="--method=tracin",
-)
-def cosine(trained: Trained) -> GradientSimilarity:
-    """Gradient similarity by the cosine."""
-    return GradientSimilarity(trained, "cosine")
-
-
-@register(
-    "dot",
-    kinds=("triples", "ratings", "sequences", "keras"),
-    needs="gradients",
-    unit="none; it ranks",
-    title="the dot product of the example's gradient and the question's; for small data",
-    cost=gradients_cost,
-    instead="--method=tracin",
-)
-def dot(trained: Trained) -> GradientSimilarity:
-    """Gradient similarity by the dot product."""
-    return GradientSimilarity(trained, "dot")
+for _name, _what in {"cosine": "cosine", "dot": "dot product"}.items():
+    register(
+        _name,
+        kinds=("triples", "ratings", "sequences", "keras"),
+        needs="gradients",
+        unit="none; it ranks",
+        title=f"the {_what} of the example's gradient and the question's; for small data",
+        cost=gradients_cost,
+        instead="tracin",
+    )(functools.partial(GradientSimilarity, similarity=_name))

@@ -36,7 +36,7 @@ def _cost(task: Task[RatingQuery]) -> Cost:
     estimates=True,
     title="IA: influence functions over all parameters, the baseline of FIA; a thousand times slower",
     cost=_cost,
-    instead="--method=fia",
+    instead="fia",
 )
 class InfluenceAnalysis(Explainer[RatingQuery]):
     """Ranks the training ratings of the query's user and item, or all of them."""

@@ -8,7 +8,7 @@ import dataclasses
 import importlib
 import os
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gr_tf import attribution
@@ -49,7 +49,8 @@ class Method:
         estimates: whether an influence estimates how much the prediction falls without the example.
         make: see Make.
         cost: of a task; None: it is small whatever the data.
-        instead: what to use where the method is too large for the data: a flag and its value.
+        instead: the method to use where this one is too large for the data, or does not serve the task.
+        default_for: the kinds for which it is the default.
         check: refuses tasks of its kinds that it does not serve, with an InputError.
         settings: its default settings, which `make` takes as an argument of this name; None: it has none.
     """
@@ -62,7 +63,8 @@ class Method:
     make: Make
     estimates: bool = False
     cost: Callable[[Task[Any]], Cost] | None = None
-    instead: str = "--method=nh"
+    instead: str = "nh"
+    default_for: tuple[str, ...] = ()
     check: Callable[[Task[Any]], None] = lambda task: None
     settings: Settings | None = None
 
@@ -72,24 +74,17 @@ METHODS: dict[str, dict[str, Method]] = {}
 MOST_SECONDS = 600
 
 
-def register(
-    name: str,
-    *,
-    kinds: Sequence[str],
-    needs: str,
-    unit: str,
-    title: str,
-    estimates: bool = False,
-    cost: Callable[[Task[Any]], Cost] | None = None,
-    instead: str = "--method=nh",
-    check: Callable[[Task[Any]], None] = lambda task: None,
-    settings: Settings | None = None,
-) -> Callable[[Make], Make]:
-    """Puts what follows, an Explainer class or a function that makes one, into METHODS; see Method."""
+def register(name: str, **entry: Any) -> Callable[[Make], Make]:
+    """Puts what follows, an Explainer class or a function that makes one, into METHODS.
+
+    Args:
+        name: of the method.
+        entry: the other attributes of Method.
+    """
 
     def registered(make: Make) -> Make:
-        method = Method(name, tuple(kinds), needs, unit, title, make, estimates, cost, instead, check, settings)
-        for kind in kinds:
+        method = Method(name, make=make, **entry)
+        for kind in method.kinds:
             if name in METHODS.setdefault(kind, {}):
                 raise ValueError(f"method {name!r} is registered twice for {kind}.")
             METHODS[kind][name] = method
@@ -98,16 +93,14 @@ def register(
     return registered
 
 
-# The default methods.
-_FIRST = {"triples": "gr", "ratings": "fia", "sequences": "tracin", "keras": "tracin"}
-
-
 def methods_of(kind: str) -> Mapping[str, Method]:
-    """The methods for a kind of data by name; the first is the default."""
+    """The methods for a kind of data by name: the default first, then in alphabetical order, and NH last."""
     _load_all()
     found = METHODS.get(kind, {})
-    first = _FIRST.get(kind)
-    return {name: found[name] for name in sorted(found, key=lambda name: (name != first, name == "nh", name))}
+    return {
+        name: found[name]
+        for name in sorted(found, key=lambda name: (kind not in found[name].default_for, name == "nh", name))
+    }
 
 
 def method_of(kind: str, name: str | None) -> Method:
@@ -144,15 +137,16 @@ def check_size(method: Method, task: Task[Any]) -> None:
     """
     if method.cost is None:
         return
+    advice = f": use --method={method.instead}" if method.instead in methods_of(task.kind) else ""
     cost, free = method.cost(task), available_memory()
     told = f"method {method.name!r} would need about {_bytes(cost.memory)}"
     if cost.seconds is not None:
         told += f" and {_duration(cost.seconds)}"
     told += f" on this data ({task.num_examples:,} examples)"
     if cost.memory > free:
-        raise InputError(f"{told}; {_bytes(free)} of memory are free: use {method.instead}.")
+        raise InputError(f"{told}; {_bytes(free)} of memory are free{advice}.")
     if cost.seconds is not None and cost.seconds > MOST_SECONDS:
-        raise InputError(f"{told}; the limit is {_duration(MOST_SECONDS)}: use {method.instead}.")
+        raise InputError(f"{told}; the limit is {_duration(MOST_SECONDS)}{advice}.")
 
 
 def explainer(trained: Trained, name: str | None = None, **settings: Any) -> Explainer[Any]:

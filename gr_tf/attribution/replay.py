@@ -22,7 +22,7 @@ import numpy as np
 
 from gr_tf.attribution.base import Explainer, Influences, in_parts
 from gr_tf.attribution.methods import register
-from gr_tf.attribution.trajectory import Trajectory, replay_cost, row_gradients, table_gradient
+from gr_tf.attribution.trajectory import Trajectory, check_replayable, replay_cost, row_gradients, table_gradient
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
 from gr_tf.models.factor_model import FactorModel
@@ -53,7 +53,8 @@ class _Adjoint(NamedTuple):
     title="the derivative of the probability by the triple's steps after the first epoch, through the rest of the "
     "training; for small graphs",
     cost=replay_cost,
-    instead="--method=gr",
+    check=check_replayable,
+    instead="gr",
 )
 class Replay(Explainer[Query]):
     """Ranks all training triples of a training with Adam and dense steps."""
@@ -89,11 +90,10 @@ class Replay(Explainer[Query]):
         values: np.ndarray = self.by_epoch(queries).sum(axis=0)
         everyone = np.arange(self.task.num_examples)
         parameters = Parameters(self.table)
-        found = []
-        for query, row in zip(queries, values, strict=True):
-            prediction = float(self.task.value(parameters, [query])[0])
-            found.append(Influences(everyone, row, prediction, prediction - row))
-        return found
+        return [
+            Influences(everyone, row, float(self.task.value(parameters, [query])[0]))
+            for query, row in zip(queries, values, strict=True)
+        ]
 
     def by_epoch(self, queries: Sequence[Query]) -> np.ndarray:
         """The parts [epochs, num_queries, num_examples] of `influences` that are due to each epoch's steps.

@@ -32,6 +32,7 @@ def _check(task: Task[Any]) -> None:
     needs="deltas",
     unit="probability",
     estimates=True,
+    default_for=("triples",),
     title="Gradient Rollback: the fall of the probability if what the triple did is undone",
 )
 @register(

@@ -170,6 +170,7 @@ def _tracin_cost(task: Task[Any]) -> Cost:
     unit="log-probability or stars, per unit of training; it ranks",
     title="TracIn: the example's pull on the prediction at the kept epochs, or at the trained parameters",
     cost=_tracin_cost,
+    default_for=("sequences", "keras"),
 )
 class TracInExplainer(Explainer[Any]):
     """Ranks all training examples by TracInCP on a prediction: a log-probability, stars, or a Keras model's loss.

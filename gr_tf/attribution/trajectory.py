@@ -37,6 +37,17 @@ class Segment(NamedTuple):
     state: DenseState
 
 
+def check_replayable(task: Task[Any]) -> None:
+    """Refuses trainings whose states cannot be computed again.
+
+    Raises:
+        InputError: if the task is of another optimizer, or of steps by rows, or has a constraint.
+    """
+    dense, adam = isinstance(task.steps.kernel, DenseKernel), isinstance(task.config.make_optimizer(), Adam)  # type: ignore[attr-defined]
+    if not dense or not adam or task.config.constraint != "none":
+        raise InputError("replaying a training needs optimizer 'adam', dense steps and no constraint.")
+
+
 class Trajectory:
     """A training of triples with Adam and dense steps, bit for bit as by `task.train`.
 
@@ -52,16 +63,15 @@ class Trajectory:
         table: the trained parameters, a tensor [num_rows, width].
 
     Raises:
-        InputError: if the task is of another optimizer, or of steps by rows, or has a constraint.
+        InputError: see check_replayable.
     """
 
     def __init__(self, task: Task[Any], epochs: int | None = None, segment: int = 256) -> None:
-        config, optimizer, kernel = task.config, task.config.make_optimizer(), task.steps.kernel  # type: ignore[attr-defined]
-        if not isinstance(kernel, DenseKernel) or not isinstance(optimizer, Adam) or config.constraint != "none":
-            raise InputError("replaying a training needs optimizer 'adam', dense steps and no constraint.")
-        self.task, self._kernel = task, kernel
-        self.optimizer = optimizer
-        self._forward = _compiled_forward(task.model, config.loss, optimizer, config.dtype)
+        check_replayable(task)
+        config = task.config
+        self.task, self._kernel = task, task.steps.kernel  # type: ignore[attr-defined]
+        self.optimizer = config.make_optimizer()
+        self._forward = _compiled_forward(task.model, config.loss, self.optimizer, config.dtype)
         self.epochs = config.epochs if epochs is None else epochs
         self.segments = list(self._train(segment))
 

@@ -42,7 +42,7 @@ def _cost(task: Task[Any]) -> Cost:
     unit="probability",
     title="influence functions with all parameters; for small graphs",
     cost=_cost,
-    instead="--method=gr",
+    instead="gr",
 )
 class TripleInfluence(Explainer[Query]):
     """Ranks all training triples by influence functions.

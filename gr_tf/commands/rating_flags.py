@@ -44,5 +44,5 @@ def load_task(**instead: Any) -> RatingTask:
 
 
 def fia_settings() -> dict[str, Any]:
-    """FiaSettings' arguments that the flags name; the others are the paper's."""
+    """FiaSettings' arguments that the flags name."""
     return config_flags.asked(FiaSettings)

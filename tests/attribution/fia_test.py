@@ -39,7 +39,7 @@ def rated(trained: Trained) -> RatingQuery:
 
 
 def fia_of(trained: Trained, *, network: bool = False, **settings: Any) -> Fia:
-    return Fia(trained, FiaSettings(**settings), network=network)
+    return Fia(trained, FiaSettings(**({"decay": "published"} | settings)), network=network)
 
 
 def without_decay(trained: Trained) -> Trained:
