@@ -73,6 +73,15 @@ def test_all_is_derived_from_the_score(model: FactorModel) -> None:
     np.testing.assert_allclose(np.sort(model.score_gradient_norms(*three)), np.sort(norms), rtol=1e-12)
 
 
+def test_simple_is_the_mean_of_two_products() -> None:
+    """Kazemi and Poole (2018), Section 4: of the triple, and of its inverse."""
+    model = MODELS["simple"](2, 1, 3)
+    head, relation, tail = np.random.default_rng(0).normal(size=(3, 6))
+    own = (head[:3] * relation[:3] * tail[3:]).sum()
+    inverse = (tail[:3] * relation[3:] * head[3:]).sum()
+    assert model.score(head, relation, tail).numpy() == pytest.approx((own + inverse) / 2, rel=1e-12)
+
+
 def test_top_prediction_skips_known_tails(table: np.ndarray) -> None:
     head, relation = np.array([1]), np.array([2])
     scores = MODEL.score_all_tails(table, head, relation).numpy()[0]
