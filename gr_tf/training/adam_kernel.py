@@ -1,18 +1,20 @@
-"""Adam on variables: its state, and its step.
+"""Adam on variables: its state, its step, and what steps by it have in common.
 
 The kernel of TensorFlow 1's AdamOptimizer, which the authors of FIA used.
 """
 
-from collections.abc import Mapping, Sequence
+import abc
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs.engine import tf
-from gr_tf.types import Tensor
+from gr_tf.training.steps import Steps
+from gr_tf.types import Ids, Tensor
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
+# Of the names of arrays in files: parameters, means, squares.
 _PARTS = ("", "mean.", "square.")
 
 
@@ -31,28 +33,34 @@ class AdamState(NamedTuple):
     step: int
     order: Any
 
-    @classmethod
-    def start(cls, parameters: Parameters, order: Any) -> "AdamState":
-        """The state before the first step."""
+
+class AdamSteps(Steps):
+    """Steps of Adam on variables; a subclass says what batches are drawn from, and does them."""
+
+    @abc.abstractmethod
+    def order(self, seed: int) -> Any:
+        """What the batches of a training are drawn from; the same whatever is removed."""
+
+    def start(self, parameters: Parameters, removed: Ids, seed: int) -> AdamState:
+        """See Steps."""
         zeros = Parameters.of([np.zeros_like(array) for array in parameters.arrays])
-        return cls(_variables(parameters), _variables(zeros), _variables(zeros), 0, order)
+        return AdamState(*map(_variables, (parameters, zeros, zeros)), 0, self.order(seed))
 
-    def read(self) -> Parameters:
-        """A copy of the parameters."""
-        return _read(self.parameters)
+    def restore(self, arrays: dict[str, np.ndarray], removed: Ids, seed: int) -> AdamState:
+        """See Steps."""
+        parts = (_variables(Parameters.of_arrays(arrays, prefix)) for prefix in _PARTS)
+        return AdamState(*parts, int(arrays["step"]), self.order(seed))
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """The arrays by name, for files; without the order."""
-        arrays = {"step": np.array(self.step)}
-        for prefix, variables in zip(_PARTS, self[:3], strict=True):
+    def to_arrays(self, state: AdamState) -> dict[str, np.ndarray]:
+        """See Steps; without the order."""
+        arrays = {"step": np.array(state.step)}
+        for prefix, variables in zip(_PARTS, state[:3], strict=True):
             arrays |= _read(variables).to_arrays(prefix)
         return arrays
 
-    @classmethod
-    def of_arrays(cls, arrays: Mapping[str, np.ndarray], order: Any) -> "AdamState":
-        """Makes a state from what `to_arrays` gave."""
-        parameters, means, squares = (_variables(Parameters.of_arrays(arrays, prefix)) for prefix in _PARTS)
-        return cls(parameters, means, squares, int(arrays["step"]), order)
+    def parameters(self, state: AdamState) -> Parameters:
+        """See Steps."""
+        return _read(state.parameters)
 
 
 def adam_step(
@@ -77,5 +85,5 @@ def _variables(parameters: Parameters) -> list[Tensor]:
     return [tf.Variable(array) for array in parameters.arrays]
 
 
-def _read(variables: Sequence[Tensor]) -> Parameters:
+def _read(variables: list[Tensor]) -> Parameters:
     return Parameters.of([variable.numpy() for variable in variables])

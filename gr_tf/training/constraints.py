@@ -11,14 +11,10 @@ from gr_tf.types import Rows
 
 Constraint = Callable[[Rows], Rows]
 
-CONSTRAINTS = ("none", "unit_norm", "max_norm_2", "max_norm_3")
-
-
-def constraint_of(name: str) -> Constraint:
-    """The projection of a table [num_rows, width] by its name in CONSTRAINTS."""
-    if name == "none":
-        return lambda table: table
-    if name == "unit_norm":
-        return lambda table: tf.math.l2_normalize(table, axis=-1)
-    largest = float(name.removeprefix("max_norm_"))
-    return lambda table: tf.clip_by_norm(table, largest, axes=[-1])
+# Projections of a table [num_rows, width] by name.
+CONSTRAINTS: dict[str, Constraint] = {
+    "none": lambda table: table,
+    "unit_norm": lambda table: tf.math.l2_normalize(table, axis=-1),
+    "max_norm_2": lambda table: tf.clip_by_norm(table, 2.0, axes=[-1]),
+    "max_norm_3": lambda table: tf.clip_by_norm(table, 3.0, axes=[-1]),
+}

@@ -1,4 +1,8 @@
-"""Steps that compute the whole table, in one compiled loop: fastest for small graphs."""
+"""Steps of triples that compute the whole table, in one compiled loop: fastest for small graphs.
+
+Lawrence et al. (2021), "Gradient Rollback for Matrix Factorization": batch size 1; every step's change of the three
+rows of its triple is returned as a value.
+"""
 
 import functools
 from typing import NamedTuple
@@ -7,11 +11,38 @@ import numpy as np
 
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.runs.engine import tf
-from gr_tf.training.constraints import constraint_of
+from gr_tf.training.constraints import CONSTRAINTS
 from gr_tf.training.losses import LOSSES
 from gr_tf.training.optimizers import Optimizer, Slots
-from gr_tf.training.triple_kernel import StepTrace, changes
-from gr_tf.types import Tensor
+from gr_tf.types import Rows, Tensor
+
+
+class StepTrace(NamedTuple):
+    """What the steps of a block did; zero where a step was skipped.
+
+    Attributes:
+        deltas: [block, 3, width], (row after) - (row before) of head, relation and tail. Where head and tail are one
+            row, its change stands under head and the tail's is zero, so that the deltas of a triple always sum to its
+            effect.
+        losses: [block].
+        lipschitz: [block], the largest norm of the score's derivative for the step's triple.
+    """
+
+    deltas: Tensor
+    losses: Tensor
+    lipschitz: Tensor
+
+
+def changes(before: Rows, after: Rows, is_loop: Tensor) -> Rows:
+    """What a step did to its triple's rows, as StepTrace.deltas has it.
+
+    Args:
+        before, after: [3, width], rows of head, relation and tail.
+        is_loop: scalar bool, whether head and tail are one row.
+    """
+    deltas = after - before
+    once = 1 - tf.cast(is_loop, deltas.dtype)
+    return deltas * tf.stack([tf.ones_like(once), tf.ones_like(once), once])[:, None]
 
 
 class DenseState(NamedTuple):
@@ -31,7 +62,14 @@ class DenseState(NamedTuple):
 
 
 class DenseKernel:
-    """Any optimizer and any constraint, applied to every row at every step."""
+    """Any optimizer and any constraint, applied to every row at every step.
+
+    There is one state per training, and many trainings may go on at a time. A state is what the next step depends on.
+    It may be changed in place: only the newest is valid.
+
+    Attributes:
+        name: of the way to compute steps, as in training.triple_config.STEPS.
+    """
 
     name = "dense"
 
@@ -43,32 +81,42 @@ class DenseKernel:
         self._block = _compiled_block(model, loss_name, optimizer, dtype, constraint_name)
 
     def plan(self, rows: np.ndarray) -> Tensor:
-        """See TripleKernel."""
+        """Device inputs of a block, which depend on its triples and negatives only.
+
+        Args:
+            rows: [block, 2 + num_candidates] int32: the table rows of head, relation and candidates (gold tail first)
+                of each step.
+        """
         return tf.constant(rows)
 
     def start(self, table: np.ndarray, learning_rate: float) -> DenseState:
-        """See TripleKernel."""
+        """The state before the first step, from a table [num_rows, width] and the first step's learning rate."""
         tensor = tf.constant(table)
         slots = self._optimizer.initial_slots(tensor)
         return DenseState(tensor, slots, tf.constant(0, self._dtype), tf.constant(learning_rate, self._dtype))
 
     def run(self, state: DenseState, plan: Tensor, order: Tensor, count: Tensor) -> tuple[DenseState, StepTrace]:
-        """See TripleKernel."""
-        new, trace = self._block(state, plan, order, count)
-        return new, trace
+        """Does the steps order[:count] of a block, in that order.
+
+        Args:
+            state: from `start`, `run` or `restore`.
+            plan: from `plan`.
+            order: [block] int32, places in the block.
+            count: scalar int32.
+        """
+        return self._block(state, plan, order, count)
 
     def table(self, state: DenseState) -> np.ndarray:
-        """See TripleKernel."""
-        table: np.ndarray = state.table.numpy()
-        return table
+        """The parameters [num_rows, width] after the last step done."""
+        return state.table.numpy()
 
     def to_arrays(self, state: DenseState) -> dict[str, np.ndarray]:
-        """See TripleKernel."""
+        """The state for a checkpoint."""
         arrays = {"table": state.table.numpy(), "step": state.step.numpy()}
         return arrays | {f"slot_{i}": slot.numpy() for i, slot in enumerate(state.slots)}
 
     def restore(self, arrays: dict[str, np.ndarray], learning_rate: float) -> DenseState:
-        """See TripleKernel."""
+        """The state that `to_arrays` gave."""
         state = self.start(arrays["table"], learning_rate)
         slots = tuple(tf.constant(arrays[f"slot_{i}"]) for i in range(len(state.slots)))
         return state._replace(slots=slots, step=tf.constant(arrays["step"]))
@@ -78,9 +126,9 @@ class DenseKernel:
 def _compiled_block(
     model: FactorModel, loss_name: str, optimizer: Optimizer, dtype: str, constraint_name: str
 ) -> Tensor:
-    """The function that trains on a block of steps, traced once; see TripleKernel.run."""
+    """The function that trains on a block of steps, traced once; see DenseKernel.run."""
     loss = LOSSES[loss_name]
-    project = constraint_of(constraint_name)
+    project = CONSTRAINTS[constraint_name]
 
     def do_step(state: DenseState, rows: Tensor) -> tuple[DenseState, StepTrace]:
         before = tf.gather(state.table, rows)

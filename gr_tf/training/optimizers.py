@@ -1,7 +1,10 @@
-"""Optimizer steps as pure functions: a step's change is a value."""
+"""Optimizer steps as pure functions: a step's change is a value.
+
+Optimizers are frozen dataclasses, so that one compiled graph serves equal ones.
+"""
 
 import dataclasses
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 
@@ -10,31 +13,6 @@ from gr_tf.types import Tensor
 
 # What an optimizer keeps per parameter, each [num_rows, width].
 Slots = tuple[Tensor, ...]
-
-
-class Optimizer(Protocol):
-    """A step as a pure function; hashable, so that one compiled graph serves equal optimizers."""
-
-    def __hash__(self) -> int:
-        """Equal settings have equal hashes."""
-
-    def initial_slots(self, table: Tensor) -> Slots:
-        """Slots before the first step, for a table [num_rows, width]."""
-
-    def apply(
-        self, table: Tensor, slots: Slots, gradient: Tensor, step: Tensor, learning_rate: Tensor
-    ) -> tuple[Tensor, Slots]:
-        """One step.
-
-        Args:
-            table, gradient: [num_rows, width].
-            slots: each [num_rows, width].
-            step: scalar, the number of steps done before this one, in the table's dtype.
-            learning_rate: scalar.
-
-        Returns:
-            The new table and slots.
-        """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +26,7 @@ class Sgd:
     def apply(
         self, table: Tensor, slots: Slots, gradient: Tensor, step: Tensor, learning_rate: Tensor
     ) -> tuple[Tensor, Slots]:
-        """One step; see Optimizer."""
+        """One step; see Adam."""
         return table - learning_rate * gradient, slots
 
 
@@ -76,7 +54,7 @@ class Adam:
         return dataclasses.replace(self, beta1=float(np.float32(self.beta1)), beta2=float(np.float32(self.beta2)))
 
     def initial_slots(self, table: Tensor) -> Slots:
-        """Both means are zero."""
+        """Slots before the first step, for a table [num_rows, width]: both means are zero."""
         return tf.zeros_like(table), tf.zeros_like(table)
 
     def rate(self, step: Tensor, learning_rate: Tensor) -> Tensor:
@@ -89,9 +67,22 @@ class Adam:
     def apply(
         self, table: Tensor, slots: Slots, gradient: Tensor, step: Tensor, learning_rate: Tensor
     ) -> tuple[Tensor, Slots]:
-        """One step; see Optimizer. The slots are the running means of the gradient and of its square."""
+        """One step.
+
+        Args:
+            table, gradient: [num_rows, width].
+            slots: the running means of the gradient and of its square, [num_rows, width] each.
+            step: scalar, the number of steps done before this one, in the table's dtype.
+            learning_rate: scalar.
+
+        Returns:
+            The new table and slots.
+        """
         mean, square = slots
         rate = self.rate(step, learning_rate)
         mean = self.beta1 * mean + (1 - self.beta1) * gradient
         square = self.beta2 * square + (1 - self.beta2) * gradient * gradient
         return table - rate * mean / (tf.sqrt(square) + self.epsilon), (mean, square)
+
+
+Optimizer: TypeAlias = Sgd | Adam

@@ -10,13 +10,12 @@ import numpy as np
 
 from gr_tf.data.ratings import RatingSet
 from gr_tf.errors import InputError
-from gr_tf.models.parameters import Parameters
 from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
-from gr_tf.training.adam_kernel import AdamState, adam_step
+from gr_tf.training.adam_kernel import AdamState, AdamSteps, adam_step
 from gr_tf.training.rating_batches import RatingBatches
 from gr_tf.training.rating_config import RatingConfig
-from gr_tf.training.steps import Block, Steps, Trace
+from gr_tf.training.steps import Block, Trace
 from gr_tf.types import Ids, Rows, Tensor
 
 # Steps of a block.
@@ -25,7 +24,7 @@ BLOCK_STEPS = 250
 _RATINGS_AT_ONCE = 1 << 21
 
 
-class RatingSteps(Steps):
+class RatingSteps(AdamSteps):
     """Steps on batches of ratings; a removed rating counts for nothing in its batch."""
 
     def __init__(self, ratings: RatingSet, model: RatingModel, config: RatingConfig) -> None:
@@ -67,21 +66,9 @@ class RatingSteps(Steps):
             found.append(Block(len(found), first, count, epochs if epochs > first // each else None))
         return found
 
-    def start(self, parameters: Parameters, removed: Ids, seed: int) -> AdamState:
-        """See Steps: the same seed gives the same batches, whatever is removed."""
-        return AdamState.start(parameters, RatingBatches(self._num_examples, self._config.batch_size, seed))
-
-    def restore(self, arrays: dict[str, np.ndarray], removed: Ids, seed: int) -> AdamState:
-        """See Steps."""
-        return AdamState.of_arrays(arrays, RatingBatches(self._num_examples, self._config.batch_size, seed))
-
-    def to_arrays(self, state: AdamState) -> dict[str, np.ndarray]:
-        """See Steps."""
-        return state.to_arrays()
-
-    def parameters(self, state: AdamState) -> Parameters:
-        """See Steps."""
-        return state.read()
+    def order(self, seed: int) -> RatingBatches:
+        """See AdamSteps."""
+        return RatingBatches(self._num_examples, self._config.batch_size, seed)
 
     def name_of(self, state: AdamState, block: Block, place: int) -> str:
         """See Steps."""
@@ -108,15 +95,9 @@ class RatingSteps(Steps):
         return tf.constant(rows), tf.constant(self._values.take(examples)), tf.constant(weights)
 
     def _batch_gradients(self, rows: Rows, network: Sequence[Tensor], values: Tensor, weights: Tensor) -> Tensor:
-        """The mean squared error of a batch, and its gradients.
+        """The mean squared error of a batch, and its gradients by rows and by each array of the network.
 
-        Args:
-            rows: [2 * batch, width], user rows, then item rows.
-            network: the shared arrays.
-            values, weights: [batch].
-
-        Returns:
-            The error, and the gradients of `rows` and of each array.
+        The rows [2 * batch, width] are the users', then the items'.
         """
         size = self._config.batch_size
         with tf.GradientTape() as tape:
@@ -137,14 +118,11 @@ class RatingSteps(Steps):
         first: Tensor,
         count: Tensor,
     ) -> Tensor:
-        """Does the steps [first, first + count) on variables; returns their errors [at_once].
+        """Does `count` steps on variables, see AdamState, after Adam's `first`; returns their errors [at_once].
 
         Args:
-            parameters, means, squares: variables: the table, then the network.
             all_rows: [at_once, 2 * batch], user rows, then item rows.
             values, weights: [at_once, batch].
-            first: Adam's count before the block.
-            count: steps to do.
         """
         dtype = self._config.dtype
         errors = tf.TensorArray(dtype, size=self._at_once)

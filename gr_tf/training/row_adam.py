@@ -126,3 +126,8 @@ class RowAdam:
         if self.adam.decay_rate != 1:
             values *= tf.exp((steps - within) * (math.log(self.adam.decay_rate) / self.adam.decay_steps))[:, None]
         return values
+
+
+def split_memory(memory: Rows, width: int) -> tuple[Rows, Rows, Rows, Tensor]:
+    """Weight, mean, square [n, width] and last touch [n] of rows of a memory [n, 3 * width + 1]."""
+    return memory[:, :width], memory[:, width : 2 * width], memory[:, 2 * width : 3 * width], memory[:, 3 * width]

@@ -12,9 +12,9 @@ import numpy as np
 
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.runs.engine import tf
+from gr_tf.training.dense_kernel import StepTrace, changes
 from gr_tf.training.losses import LOSSES
-from gr_tf.training.row_adam import RowAdam
-from gr_tf.training.triple_kernel import StepTrace, changes
+from gr_tf.training.row_adam import RowAdam, split_memory
 from gr_tf.types import Tensor
 
 
@@ -60,15 +60,10 @@ class RowKernel:
     name = "rows"
 
     def __init__(self, model: FactorModel, loss_name: str, optimizer: RowAdam, num_steps: int) -> None:
-        """
-        Args:
-            model: the model.
-            loss_name: a key of LOSSES.
-            optimizer: the optimizer.
-            num_steps: steps of a whole training, at most.
+        """For at most so many steps of a whole training.
 
         Raises:
-            InputError: if the steps are too many to be counted in the dtype.
+            InputError: if they are too many to be counted in the dtype.
         """
         optimizer.check_steps(num_steps)
         self._model = model
@@ -78,7 +73,7 @@ class RowKernel:
         self._tables = _tables(model, optimizer)
 
     def plan(self, rows: np.ndarray) -> RowPlan:
-        """See TripleKernel."""
+        """See DenseKernel."""
         heads, relations, candidates = rows[:, :1], rows[:, 1:2], rows[:, 2:]
         last = candidates.shape[1] - 1
         ordered = np.sort(candidates, axis=1)
@@ -98,46 +93,33 @@ class RowKernel:
             axis=1,
         )
         places = np.stack([head_writes, np.full(len(rows), last + 2), gold, gold], axis=1)
-        return RowPlan(
-            tf.constant(reads.astype(np.int32)),
-            tf.constant(writes.astype(np.int32)),
-            tf.constant(places.astype(np.int32)),
-            min(_at_least(_longest_run(repeats)), last),
-        )
+        arrays = (tf.constant(array.astype(np.int32)) for array in (reads, writes, places))
+        # The next power of two from 8 on: blocks of one dataset should share one compiled graph.
+        most_repeated = max(8, 1 << (_longest_run(repeats) - 1).bit_length())
+        return RowPlan(*arrays, min(most_repeated, last))
 
     def start(self, table: np.ndarray, learning_rate: float) -> RowState:
-        """See TripleKernel."""
-        memory = np.zeros((self._model.num_rows + 1, 3 * self._model.width + 1), self.optimizer.dtype)
-        memory[:-1, : self._model.width] = table
+        """See DenseKernel."""
+        memory = np.pad(table, ((0, 1), (0, 2 * self._model.width + 1)))
         return self._state(memory, 0.0, learning_rate)
 
     def run(self, state: RowState, plan: RowPlan, order: Tensor, count: Tensor) -> tuple[RowState, StepTrace]:
-        """See TripleKernel."""
+        """See DenseKernel."""
         step, trace = self._block(
-            state.memory.handle,
-            state.step,
-            state.learning_rate,
-            state.future,
-            plan.reads,
-            plan.writes,
-            plan.places,
-            order,
-            count,
-            most_repeated=plan.most_repeated,
+            state.memory.handle, *state[1:], *plan[:3], order, count, most_repeated=plan.most_repeated
         )
         return state._replace(step=step), StepTrace(*trace)
 
     def table(self, state: RowState) -> np.ndarray:
-        """See TripleKernel."""
-        table: np.ndarray = self._tables(state.memory.handle, state.step, state.future).numpy()
-        return table
+        """See DenseKernel."""
+        return self._tables(state.memory.handle, state.step, state.future).numpy()
 
     def to_arrays(self, state: RowState) -> dict[str, np.ndarray]:
-        """See TripleKernel."""
+        """See DenseKernel."""
         return {"memory": state.memory.numpy(), "step": state.step.numpy()}
 
     def restore(self, arrays: dict[str, np.ndarray], learning_rate: float) -> RowState:
-        """See TripleKernel."""
+        """See DenseKernel."""
         return self._state(arrays["memory"], float(arrays["step"]), learning_rate)
 
     def _state(self, memory: np.ndarray, step: float, learning_rate: float) -> RowState:
@@ -157,11 +139,6 @@ def _longest_run(repeats: np.ndarray) -> int:
     return longest
 
 
-def _at_least(count: int) -> int:
-    """The next power of two from 8 on: blocks of one dataset should share one compiled graph."""
-    return max(8, 1 << (count - 1).bit_length())
-
-
 @functools.cache
 def _tables(model: FactorModel, optimizer: RowAdam) -> Tensor:
     """The function (memory handle, step, future) -> [num_rows, width], every row caught up."""
@@ -169,14 +146,14 @@ def _tables(model: FactorModel, optimizer: RowAdam) -> Tensor:
     def run(handle: Tensor, step: Tensor, future: Tensor) -> Tensor:
         memory = tf.raw_ops.ReadVariableOp(resource=handle, dtype=optimizer.dtype)
         memory = tf.ensure_shape(memory, [model.num_rows + 1, 3 * model.width + 1])[:-1]
-        return optimizer.catch_up(*_split(memory, model.width), step, future)[0]
+        return optimizer.catch_up(*split_memory(memory, model.width), step, future)[0]
 
     return tf.function(run)
 
 
 @functools.cache
 def _block(model: FactorModel, loss_name: str, optimizer: RowAdam) -> Tensor:
-    """The function that trains on a block of steps; see TripleKernel.run."""
+    """The function that trains on a block of steps; see DenseKernel.run."""
     width, dtype = model.width, optimizer.dtype
 
     def run(
@@ -214,11 +191,6 @@ def _block(model: FactorModel, loss_name: str, optimizer: RowAdam) -> Tensor:
     return tf.function(run)
 
 
-def _split(memory: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Weight, mean, square [n, width] and last touch [n] of rows of the memory."""
-    return memory[:, :width], memory[:, width : 2 * width], memory[:, 2 * width : 3 * width], memory[:, 3 * width]
-
-
 @functools.cache
 def arithmetic(model: FactorModel, loss_name: str, optimizer: RowAdam, most_repeated: int) -> Tensor:
     """The compiled function from the rows a step reads to the rows it writes.
@@ -238,11 +210,12 @@ def arithmetic(model: FactorModel, loss_name: str, optimizer: RowAdam, most_repe
     def run(
         rows: Tensor, ids: Tensor, places: Tensor, step: Tensor, learning_rate: Tensor, future: Tensor
     ) -> tuple[Tensor, Tensor]:
-        before, mean, square = optimizer.catch_up(*_split(rows, width), step, future)
+        before, mean, square = optimizer.catch_up(*split_memory(rows, width), step, future)
         candidates, head, relation = before[:-2], before[-2], before[-1]
         tail = tf.gather(candidates, places[3])
-        # The losses want the gold candidate first; the order of the others is nothing to them.
-        gold_first = _swapped_with_first(places[3], tf.shape(candidates)[0])
+        # The losses want the gold candidate first; the order of the others is nothing to them. A swap is its inverse.
+        every = tf.range(tf.shape(candidates)[0])
+        gold_first = tf.where(every == 0, places[3], tf.where(every == places[3], 0, every))
         scores = tf.gather(model.score(head, relation, candidates), gold_first)
         with tf.GradientTape() as loss_tape:
             loss_tape.watch(scores)
@@ -268,9 +241,3 @@ def arithmetic(model: FactorModel, loss_name: str, optimizer: RowAdam, most_repe
         return tf.concat([after, mean, square, touched], axis=1), told
 
     return tf.function(run, jit_compile=True)
-
-
-def _swapped_with_first(gold: Tensor, count: Tensor) -> Tensor:
-    """The places 0 .. count - 1 with 0 and `gold` swapped; its own inverse."""
-    places = tf.range(count)
-    return tf.where(places == 0, gold, tf.where(places == gold, 0, places))

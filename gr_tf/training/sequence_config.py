@@ -6,7 +6,7 @@ from typing import Any
 
 from gr_tf.data.sequences import SequenceSet
 from gr_tf.errors import InputError
-from gr_tf.models.sequence_recommender import NAMES, SequenceRecommender
+from gr_tf.models.sequence_recommender import SequenceRecommender
 from gr_tf.settings import RATE, SEED, Range, Settings
 from gr_tf.training.dtypes import DTYPES
 
@@ -82,8 +82,3 @@ class SequenceConfig(Settings):
         """The model of this configuration for a dataset, in its own or another precision."""
         length = sequences.train.histories.shape[1]
         return SequenceRecommender(len(sequences.items), self.dim, self.hidden, length, dtype or self.dtype)
-
-    @property
-    def trained_layers(self) -> tuple[str, ...]:
-        """The parameters that training moves."""
-        return NAMES if self.train_embeddings else NAMES[1:]

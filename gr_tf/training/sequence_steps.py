@@ -9,16 +9,15 @@ import numpy as np
 
 from gr_tf.data.sequences import SequenceSet
 from gr_tf.errors import InputError
-from gr_tf.models.parameters import Parameters
 from gr_tf.models.sequence_recommender import SequenceRecommender
 from gr_tf.runs.engine import tf
-from gr_tf.training.adam_kernel import AdamState, adam_step
+from gr_tf.training.adam_kernel import AdamState, AdamSteps, adam_step
 from gr_tf.training.sequence_config import SequenceConfig
-from gr_tf.training.steps import Block, Steps, Trace, check_length
-from gr_tf.types import Ids, Tensor
+from gr_tf.training.steps import Block, Trace, check_length
+from gr_tf.types import Tensor
 
 
-class SequenceSteps(Steps):
+class SequenceSteps(AdamSteps):
     """Steps on batches of sequences; a removed sequence counts for nothing in its batch."""
 
     def __init__(self, sequences: SequenceSet, model: SequenceRecommender, config: SequenceConfig) -> None:
@@ -44,21 +43,9 @@ class SequenceSteps(Steps):
         check_length(length, self._config.epochs, "epochs")
         return [Block(epoch, epoch * self._batches, self._batches, epoch + 1) for epoch in range(length)]
 
-    def start(self, parameters: Parameters, removed: Ids, seed: int) -> AdamState:
-        """See Steps."""
-        return AdamState.start(parameters, seed)
-
-    def restore(self, arrays: dict[str, np.ndarray], removed: Ids, seed: int) -> AdamState:
-        """See Steps."""
-        return AdamState.of_arrays(arrays, seed)
-
-    def to_arrays(self, state: AdamState) -> dict[str, np.ndarray]:
-        """See Steps."""
-        return state.to_arrays()
-
-    def parameters(self, state: AdamState) -> Parameters:
-        """See Steps."""
-        return state.read()
+    def order(self, seed: int) -> int:
+        """The seed itself: each epoch has an order of its own."""
+        return seed
 
     def name_of(self, state: AdamState, block: Block, place: int) -> str:
         """See Steps."""
@@ -68,11 +55,11 @@ class SequenceSteps(Steps):
         """See Steps; the losses are the batches' mean cross-entropies, before their steps."""
         # The last weight is that of what fills up the last batch.
         weights = tf.constant(np.append(kept, False).astype(self._config.dtype))
-        order = tf.constant(self._order(state.order, block.number))
+        order = tf.constant(self._drawn(state.order, block.number))
         losses = self._run_epoch(*state[:3], order, weights, tf.constant(state.step))
         return state._replace(step=state.step + block.count), Trace(losses.numpy(), None, block.count)
 
-    def _order(self, seed: int, epoch: int) -> np.ndarray:
+    def _drawn(self, seed: int, epoch: int) -> np.ndarray:
         """Example ids [batches, batch_size] of an epoch; num_examples fills up the last batch."""
         count, size = self._num_examples, self._config.batch_size
         order = np.arange(count, dtype=np.int32)
@@ -84,13 +71,11 @@ class SequenceSteps(Steps):
     def _epoch(
         self, parameters: Tensor, means: Tensor, squares: Tensor, order: Tensor, all_weights: Tensor, first: Tensor
     ) -> Tensor:
-        """Does an epoch's steps on variables; returns their losses [batches].
+        """Does an epoch's steps on variables, see AdamState, after `first` others; returns their losses [batches].
 
         Args:
-            parameters, means, squares: variables, by NAMES.
-            order: [batches, batch].
+            order: [batches, batch] example ids.
             all_weights: [num_examples + 1].
-            first: steps done before.
         """
         dtype = self._config.dtype
         num_examples = self._num_examples

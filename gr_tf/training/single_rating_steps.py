@@ -21,7 +21,7 @@ from gr_tf.runs.engine import tf
 from gr_tf.training.optimizers import Adam
 from gr_tf.training.rating_batches import RatingBatches
 from gr_tf.training.rating_config import RatingConfig
-from gr_tf.training.row_adam import RowAdam
+from gr_tf.training.row_adam import RowAdam, split_memory
 from gr_tf.training.steps import Block, Steps, Trace, check_length
 from gr_tf.types import Ids, Tensor
 
@@ -60,11 +60,6 @@ class SingleRatingSteps(Steps):
 
     def __init__(self, ratings: RatingSet, model: RatingModel, config: RatingConfig) -> None:
         """
-        Args:
-            ratings: the dataset.
-            model: of the configuration.
-            config: the settings, with batch_size 1.
-
         Raises:
             InputError: if the steps are too many to be counted in the dtype.
         """
@@ -99,9 +94,7 @@ class SingleRatingSteps(Steps):
 
     def start(self, parameters: Parameters, removed: Ids, seed: int) -> SingleRatingState:
         """See Steps."""
-        width = self._model.width
-        memory = np.zeros((self._model.num_rows, 3 * width + 1), self._config.dtype)
-        memory[:, :width] = parameters.table
+        memory = np.pad(parameters.table, ((0, 0), (0, 2 * self._model.width + 1)))
         network = [tf.constant(array) for array in parameters.shared]
         slots = [_ADAM.initial_slots(array) for array in network]
         order = RatingBatches(self._ratings.num_examples, 1, seed)
@@ -111,8 +104,7 @@ class SingleRatingSteps(Steps):
         """See Steps."""
         arrays = {"step": state.step.numpy(), "memory": state.memory.numpy()}
         for i, (array, slots) in enumerate(zip(state.network, state.slots, strict=True)):
-            arrays |= {f"network_{i}": array.numpy()}
-            arrays |= {f"slot_{i}_{j}": slot.numpy() for j, slot in enumerate(slots)}
+            arrays |= {f"network_{i}": array.numpy(), f"slot_{i}_0": slots[0].numpy(), f"slot_{i}_1": slots[1].numpy()}
         return arrays
 
     def restore(self, arrays: dict[str, np.ndarray], removed: Ids, seed: int) -> SingleRatingState:
@@ -130,10 +122,9 @@ class SingleRatingSteps(Steps):
         weights = kept[places].astype(self._config.dtype)
         plan = (self._rows[places], self._decays[self._rows[places]], self._values[places], weights)
         new, errors, deltas = self._block(tuple(state[:4]), *map(tf.constant, plan), tf.constant(block.count))
-        step, memory, network, slots = new
         changed = tf.IndexedSlices(deltas[: block.count], tf.constant(examples))
-        moved = SingleRatingState(step, memory, network, slots, state.order)
-        return moved, Trace(errors.numpy()[: block.count], changed, block.count)
+        trace = Trace(errors.numpy()[: block.count], changed, block.count)
+        return SingleRatingState(*new, state.order), trace
 
     def parameters(self, state: SingleRatingState) -> Parameters:
         """See Steps."""
@@ -147,23 +138,16 @@ class SingleRatingSteps(Steps):
         return f"step {block.first + place}, training rating {example_id} ({names})"
 
     def _all_rows(self, memory: Tensor, step: Tensor) -> Tensor:
-        return self._adam.catch_up(*self._split(memory), step, self._future)[0]
-
-    def _split(self, memory: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Values, means, squares [n, width] and last touch [n] of rows of the memory."""
-        *parts, touched = tf.split(memory, [self._model.width] * 3 + [1], axis=1)
-        return *parts, touched[:, 0]
+        return self._adam.catch_up(*split_memory(memory, self._model.width), step, self._future)[0]
 
     def _run_block(
         self, state: Tensor, rows: Tensor, decays: Tensor, values: Tensor, weights: Tensor, count: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Does the first `count` steps of a block.
+        """Does the first `count` steps of a block on a state without its order.
 
         Args:
-            state: all but the order of a SingleRatingState.
             rows, decays: [block, 2], and the weight decay of each.
             values, weights: [block].
-            count: scalar.
 
         Returns:
             The new state, the squared errors [block], and the changes of the rows [block, 2, width].
@@ -196,19 +180,12 @@ class SingleRatingSteps(Steps):
     def _step(
         self, step: Tensor, rows: Tensor, network: Tensor, slots: Tensor, decay: Tensor, value: Tensor, weight: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """One step.
-
-        Args:
-            step: steps done before.
-            rows: [2, 3 * width + 1], of the memory, the user's, then the item's.
-            network, slots: the shared arrays, and Adam's of them.
-            decay: [2], of the rows.
-            value, weight: of the rating.
+        """One step, after `step` others, on rows [2, 3 * width + 1] of the memory: the user's, then the item's.
 
         Returns:
             The new rows, network and slots; and the squared error with the changes, zero at weight zero.
         """
-        before, mean, square = self._adam.catch_up(*self._split(rows), step, self._future)
+        before, mean, square = self._adam.catch_up(*split_memory(rows, self._model.width), step, self._future)
         with tf.GradientTape() as tape:
             tape.watch([before, network])
             error = tf.square(self._model.predict(before[:1], before[1:], network)[0] - value)

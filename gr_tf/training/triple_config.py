@@ -1,6 +1,7 @@
 """The settings of one training on triples."""
 
 import dataclasses
+import itertools
 import types
 from typing import Any
 
@@ -22,11 +23,7 @@ STEPS = ("auto", "dense", "rows")
 RELEASED_DECAY_RATE = 0.96
 
 # How the learning rate develops (BUILD_NOTES, "Learning rate of the authors' run").
-LEARNING_RATE_RULES = {
-    "constant": "the same in every step: what the authors' runs amount to",
-    "decay": "times 0.96^(step/1000), as the paper's text has it",
-    "released": "constant, but 0.96^(k/1000) lower when the first k training triples are removed",
-}
+LEARNING_RATE_RULES = ("constant", "decay", "released")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,8 +114,7 @@ class TripleConfig(Settings):
         number = np.float32 if self.float32_hyperparameters else np.float64
         rate = number(self.learning_rate)
         if self.learning_rate_rule == "released":
-            leading = first_kept(removed)
-            rate *= number(RELEASED_DECAY_RATE) ** (number(leading) / number(1000))
+            rate *= number(RELEASED_DECAY_RATE) ** (number(first_kept(removed)) / number(1000))
         return float(rate)
 
 
@@ -139,6 +135,5 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 def first_kept(removed: np.ndarray) -> int:
     """The smallest example id that is not removed."""
-    ordered = np.unique(removed)
-    gaps = np.flatnonzero(ordered != np.arange(len(ordered)))
-    return int(gaps[0]) if len(gaps) else len(ordered)
+    gone = set(removed.tolist())
+    return next(example_id for example_id in itertools.count() if example_id not in gone)

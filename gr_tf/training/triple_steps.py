@@ -18,7 +18,6 @@ from gr_tf.training.row_adam import RowAdam
 from gr_tf.training.row_kernel import RowKernel
 from gr_tf.training.steps import Block, Steps, Trace, check_length
 from gr_tf.training.triple_config import TripleConfig
-from gr_tf.training.triple_kernel import TripleKernel
 from gr_tf.types import Ids, State, Tensor
 
 # Blocks are drawn again in every epoch, unless all of them together are smaller than this.
@@ -106,7 +105,7 @@ class TripleSteps(Steps):
         return int(removed.min()) // BLOCK_SIZE
 
     def block_plan(self, first: int) -> Tensor:
-        """Device inputs (see TripleKernel.plan) of the block from step `first` on."""
+        """Device inputs (see DenseKernel.plan) of the block from step `first` on."""
         if first in self._kept_plans:
             return self._kept_plans[first]
         config, triples = self._config, self._triples
@@ -122,7 +121,7 @@ class TripleSteps(Steps):
         return plan
 
 
-def _make_kernel(model: FactorModel, config: TripleConfig, num_examples: int) -> TripleKernel:
+def _make_kernel(model: FactorModel, config: TripleConfig, num_examples: int) -> DenseKernel | RowKernel:
     """The kernel that a configuration asks for, or that is faster for its size."""
     optimizer = config.make_optimizer()
     if isinstance(optimizer, Adam) and config.steps != "dense" and config.constraint == "none":
