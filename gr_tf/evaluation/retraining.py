@@ -156,7 +156,7 @@ class Trainers:
         *,
         prefix: Prefix | None = None,
         checkpoints: CheckpointFolder | None = None,
-        on_resume: Callable[[int], object] | None = None,
+        on_resume: Callable[[int], object] = lambda blocks: None,
         on_block: Callable[[], object] = lambda: None,
     ) -> Outcome:
         """Does a retraining.

@@ -149,8 +149,7 @@ class FactorModel(abc.ABC):
         scores = self.scores_in_parts(head_rows, relation_rows, table[: self.num_entities])
         if self.candidates is None:
             return scores
-        possible = np.zeros(self.num_entities, bool)
-        possible[list(self.candidates)] = True
+        possible = np.isin(np.arange(self.num_entities), self.candidates)
         return tf.where(possible, scores, tf.constant(-np.inf, scores.dtype))
 
     def scores_in_parts(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:

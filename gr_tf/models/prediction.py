@@ -30,53 +30,21 @@ class TopPrediction:
 
 
 def predict_top(model: FactorModel, table: Tensor, known: KnownTails, heads: Ids, relations: Ids) -> TopPrediction:
-    """The best-scored tail of each (head, relation, ?) that is not known already.
-
-    Args:
-        model: the model.
-        table: [num_rows, width].
-        known: the filter.
-        heads, relations: [n] ids.
-    """
-    parts = [
-        _predict_top(model, table, known, heads[first : first + _CHUNK], relations[first : first + _CHUNK])
-        for first in range(0, len(heads), _CHUNK)
-    ]
-    return TopPrediction(np.concatenate([p.tails for p in parts]), np.concatenate([p.probabilities for p in parts]))
-
-
-def _predict_top(model: FactorModel, table: Tensor, known: KnownTails, heads: Ids, relations: Ids) -> TopPrediction:
-    scores = model.score_all_tails(table, heads, relations)
-    mask = known.mask(heads, relations)
-    open_scores = np.where(mask, -np.inf, scores.numpy())
-    tails = open_scores.argmax(axis=1)
-    probabilities = tf.nn.softmax(scores).numpy()[np.arange(len(tails)), tails]
-    full = np.isneginf(open_scores).all(axis=1)
-    return TopPrediction(np.where(full, NO_TAIL, tails), np.where(full, np.nan, probabilities))
-
-
-def predict_best(
-    model: FactorModel, table: Tensor, known: KnownTails, head: int, relation: int, count: int
-) -> TopPrediction:
-    """The `count` best-scored tails of (head, relation, ?) that are not known already, or as many as there are."""
-    heads, relations = np.array([head]), np.array([relation])
-    scores = model.score_all_tails(table, heads, relations)
-    mask = known.mask(heads, relations)[0]
-    order = np.argsort(-scores.numpy()[0], kind="stable")
-    tails = order[~mask[order] & np.isfinite(scores.numpy()[0][order])][:count]
-    return TopPrediction(tails, tf.nn.softmax(scores).numpy()[0, tails])
+    """The best-scored tail of each of n (head, relation, ?) that is not known already."""
+    tails, probabilities = np.full(len(heads), NO_TAIL), np.full(len(heads), np.nan)
+    for first in range(0, len(heads), _CHUNK):
+        part = slice(first, first + _CHUNK)
+        scores = model.score_all_tails(table, heads[part], relations[part])
+        open_scores = np.where(known.mask(heads[part], relations[part]), -np.inf, scores.numpy())
+        best = open_scores.argmax(axis=1)
+        shares = tf.nn.softmax(scores).numpy()[np.arange(len(best)), best]
+        full = np.isneginf(open_scores).all(axis=1)
+        tails[part], probabilities[part] = np.where(full, NO_TAIL, best), np.where(full, np.nan, shares)
+    return TopPrediction(tails, probabilities)
 
 
 def tail_probabilities(model: FactorModel, table: Tensor, queries: Sequence[Query]) -> np.ndarray:
     """p(tail | head, relation) [n] of queries: the softmax of the scores over all entities."""
-    heads, relations, tails = np.array([[query.head, query.relation, query.tail] for query in queries]).T
+    heads, relations, tails = np.array(list(map(dataclasses.astuple, queries))).T
     scores = model.score_all_tails(table, heads, relations)
-    probabilities: np.ndarray = tf.nn.softmax(scores).numpy()
-    return probabilities[np.arange(len(queries)), tails]
-
-
-def mean_probabilities(model: FactorModel, tables: Sequence[Tensor], heads: Ids, relations: Ids) -> np.ndarray:
-    """p(. | head, relation) [n, num_entities], the mean over the tables of several trainings."""
-    parts = [tf.nn.softmax(model.score_all_tails(table, heads, relations)).numpy() for table in tables]
-    mean: np.ndarray = np.mean(parts, axis=0)
-    return mean
+    return tf.nn.softmax(scores).numpy()[np.arange(len(queries)), tails]

@@ -10,15 +10,14 @@ import numpy as np
 from gr_tf.data.known_tails import KnownTails
 from gr_tf.models.factor_model import FactorModel
 
-# What rank a gold tail has whose score others share, in PyKEEN's terms: before all of
-# them, behind all of them, or in their middle.
-TIE_RULES = ("realistic", "optimistic", "pessimistic")
+# What a gold tail ranks behind of those that share its score, by PyKEEN's names: half of them, none, or all.
+TIE_RULES = {"realistic": 0.5, "optimistic": 0.0, "pessimistic": 1.0}
 _CHUNK = 512
 
 
 @dataclasses.dataclass(frozen=True)
 class RankingMetrics:
-    """Means over the ranked triples."""
+    """Means over the ranked triples: of the reciprocal rank, and the shares of ranks that are at most k."""
 
     mrr: float
     hits_at_1: float
@@ -28,49 +27,32 @@ class RankingMetrics:
     @classmethod
     def of(cls, ranks: np.ndarray) -> "RankingMetrics":
         """The means over ranks [n], the best being 1."""
-        return cls(
-            mrr=float(np.mean(1 / ranks)),
-            hits_at_1=hits_at_k(ranks, 1),
-            hits_at_3=hits_at_k(ranks, 3),
-            hits_at_10=hits_at_k(ranks, 10),
-        )
-
-
-def hits_at_k(ranks: np.ndarray, k: int) -> float:
-    """Share of ranks that are at most k."""
-    return float(np.mean(ranks <= k))
+        return cls(float(np.mean(1 / ranks)), *(float(np.mean(ranks <= k)) for k in (1, 3, 10)))
 
 
 def filtered_ranks(
     model: FactorModel, table: np.ndarray, triples: np.ndarray, known: KnownTails, ties: str = "realistic"
 ) -> np.ndarray:
-    """Ranks of the gold tails among the tails that are not known.
+    """Ranks of the gold tails of triples [n, 3] among the tails that are not known; the gold one always competes.
 
     Args:
-        model: the model.
         table: [num_rows, width].
-        triples: [n, 3] ids.
-        known: the filter; the gold tail itself always competes.
-        ties: one of TIE_RULES.
+        ties: a key of TIE_RULES.
 
     Returns:
         [n] float64, the best being 1; half ranks can occur under "realistic".
     """
     if ties not in TIE_RULES:
         raise ValueError(f"ties must be one of {', '.join(TIE_RULES)}; got {ties!r}.")
-    ranks = [
-        _ranks(model, table, triples[first : first + _CHUNK], known, ties) for first in range(0, len(triples), _CHUNK)
-    ]
-    return np.concatenate(ranks)
-
-
-def _ranks(model: FactorModel, table: np.ndarray, triples: np.ndarray, known: KnownTails, ties: str) -> np.ndarray:
-    heads, relations, golds = triples.T
-    scores = model.score_all_tails(table, heads, relations).numpy()
-    gold_scores = scores[np.arange(len(golds)), golds][:, None]
-    competes = ~known.mask(heads, relations)
-    competes[np.arange(len(golds)), golds] = False
-    better = (competes & (scores > gold_scores)).sum(axis=1)
-    equal = (competes & (scores == gold_scores)).sum(axis=1)
-    share = {"realistic": 0.5, "optimistic": 0.0, "pessimistic": 1.0}[ties]
-    return 1 + better + share * equal
+    ranks = np.empty(len(triples))
+    for first in range(0, len(triples), _CHUNK):
+        heads, relations, golds = triples[first : first + _CHUNK].T
+        scores = model.score_all_tails(table, heads, relations).numpy()
+        own = np.arange(len(golds)), golds
+        gold_scores = scores[own][:, None]
+        competes = ~known.mask(heads, relations)
+        competes[own] = False
+        better = (competes & (scores > gold_scores)).sum(axis=1)
+        equal = (competes & (scores == gold_scores)).sum(axis=1)
+        ranks[first : first + _CHUNK] = 1 + better + TIE_RULES[ties] * equal
+    return ranks

@@ -79,7 +79,4 @@ class RatingModel(abc.ABC):
 
 def truncated_normal(shape: Sequence[int], inputs: int, seed: Sequence[int]) -> np.ndarray:
     """Normal draws of standard deviation 1/sqrt(inputs), those beyond two of them drawn again; float64."""
-    drawn: np.ndarray = tf.random.stateless_truncated_normal(
-        shape, seed, stddev=1 / math.sqrt(inputs), dtype=tf.float64
-    ).numpy()
-    return drawn
+    return tf.random.stateless_truncated_normal(shape, seed, stddev=1 / math.sqrt(inputs), dtype=tf.float64).numpy()

@@ -12,19 +12,6 @@ from gr_tf.runs.engine import tf
 _CHUNK = 1024
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class NextItems:
-    """How sequences' true next items are predicted.
-
-    Attributes:
-        ranks: [n] among all items, float64, the best being 1; in the middle of those of equal logit.
-        losses: [n] cross-entropies, as in training.
-    """
-
-    ranks: np.ndarray
-    losses: np.ndarray
-
-
 @dataclasses.dataclass(frozen=True)
 class NextItemMetrics:
     """Means over sequences.
@@ -40,21 +27,28 @@ class NextItemMetrics:
     cross_entropy: float
 
     @classmethod
-    def of(cls, items: NextItems) -> "NextItemMetrics":
-        """The means over at least one sequence."""
+    def of(cls, ranks: np.ndarray, losses: np.ndarray) -> "NextItemMetrics":
+        """The means over at least one sequence; see `ranks_and_losses`."""
         return cls(
-            mrr=float(np.mean(1 / items.ranks)),
-            recall_at_10=float(np.mean(items.ranks <= 10)),
-            cross_entropy=float(np.mean(items.losses, dtype=np.float64)),
+            mrr=float(np.mean(1 / ranks)),
+            recall_at_10=float(np.mean(ranks <= 10)),
+            cross_entropy=float(np.mean(losses, dtype=np.float64)),
         )
 
 
-def next_items(model: SequenceRecommender, parameters: Parameters, sequences: Sequences) -> NextItems:
-    """How the targets of sequences are predicted."""
+def ranks_and_losses(
+    model: SequenceRecommender, parameters: Parameters, sequences: Sequences
+) -> tuple[np.ndarray, np.ndarray]:
+    """How the true next items of n sequences are predicted.
+
+    Returns:
+        The ranks [n] among all items, float64, the best being 1, in the middle of those of equal logit; and the
+        cross-entropies [n], as in training.
+    """
     arrays = [tf.constant(array.astype(model.dtype)) for array in parameters.arrays]
-    parts = [
-        model.ranks_and_losses(arrays, tf.constant(part.histories), tf.constant(part.targets))
-        for part in (sequences.only(slice(first, first + _CHUNK)) for first in range(0, len(sequences), _CHUNK))
-    ]
-    ranks, losses = (np.concatenate([np.zeros(0), *(part[i].numpy() for part in parts)]) for i in range(2))
-    return NextItems(ranks, losses)
+    ranks, losses = np.empty(len(sequences)), np.empty(len(sequences))
+    for first in range(0, len(sequences), _CHUNK):
+        part = slice(first, first + _CHUNK)
+        batch = map(tf.constant, (sequences.histories[part], sequences.targets[part]))
+        ranks[part], losses[part] = model.ranks_and_losses(arrays, *batch)
+    return ranks, losses

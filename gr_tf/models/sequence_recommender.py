@@ -24,19 +24,16 @@ class SequenceRecommender:
     Items are numbered from 1; 0 is padding, whose embedding starts at zero.
 
     Attributes:
+        num_items: in the vocabulary.
+        dim: of the embeddings.
+        hidden: units of the LSTM.
+        length: of a history.
+        dtype: of everything it computes.
         ranks_and_losses: see models.sequence_ranking: (parameters by NAMES, histories [n, length], targets [n])
             -> [n] and [n].
     """
 
     def __init__(self, num_items: int, dim: int, hidden: int, length: int, dtype: str = "float32") -> None:
-        """
-        Args:
-            num_items: in the vocabulary.
-            dim: of the embeddings.
-            hidden: units of the LSTM.
-            length: of a history.
-            dtype: of everything it computes.
-        """
         self.num_items = num_items
         self.dim = dim
         self.hidden = hidden

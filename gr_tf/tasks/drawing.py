@@ -1,7 +1,11 @@
 """An explanation as a graph."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from gr_tf.types import Ids
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,3 +39,16 @@ class Drawing:
     query: Edge
     edges: tuple[Edge, ...]
     nodes: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        query: tuple[str, str, str],
+        examples: Iterable[tuple[str, str, str]],
+        example_ids: Ids,
+        influences: np.ndarray,
+        nodes: Mapping[str, str],
+    ) -> "Drawing":
+        """From (start, end, label) of the query and of each example."""
+        edges = zip(examples, influences.tolist(), example_ids.tolist(), strict=True)
+        return cls(Edge(*query), tuple(Edge(*ends, influence, example) for ends, influence, example in edges), nodes)

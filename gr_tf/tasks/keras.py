@@ -133,14 +133,11 @@ class KerasTask(Task[Examples]):
         """
         if not keras_model.trainable_variables:
             raise InputError("the model has no trainable weights: build it, by calling it on some inputs.")
-        self.keras_model, self._losses = keras_model, KerasLosses(keras_model, train, loss)
-        super().__init__(train, config or KerasConfig())
-
-    def _make_model(self, dtype: str | None) -> Any:
-        return self.keras_model
+        self.model, self._losses = keras_model, KerasLosses(keras_model, train, loss)
+        self.dataset, self.config, self.initial = train, config or KerasConfig(), None
 
     def _initial_parameters(self) -> Parameters:
-        return self.parameters_of([np.asarray(variable) for variable in self.keras_model.trainable_variables])
+        return self.parameters_of([np.asarray(variable) for variable in self.model.trainable_variables])
 
     @staticmethod
     def parameters_of(weights: Sequence[np.ndarray]) -> Parameters:
@@ -154,7 +151,7 @@ class KerasTask(Task[Examples]):
             InputError: if they are of other shapes than the model's.
         """
         shapes = [np.shape(array) for array in weights]
-        own = [tuple(variable.shape) for variable in self.keras_model.trainable_variables]
+        own = [tuple(variable.shape) for variable in self.model.trainable_variables]
         if shapes != own:
             raise InputError(f"a checkpoint's weights have shapes {shapes}; the model's are {own}.")
         return self.parameters_of(weights)
@@ -167,10 +164,14 @@ class KerasTask(Task[Examples]):
         """0: gr_tf does not train the model."""
         return 0
 
-    def quality(self, parameters: Parameters) -> dict[str, dict[str, float | None] | None]:
-        """The mean loss on the training examples."""
-        losses = self._losses.losses(None, list(map(tf.constant, parameters.shared)), self.dataset.arrays)
-        return {"train": {"loss": float(tf.reduce_mean(losses))}}
+    def accuracy(self, parameters: Parameters, examples: Examples) -> dict[str, float] | None:
+        """The mean loss."""
+        losses = self._losses.losses(None, list(map(tf.constant, parameters.shared)), examples.arrays)
+        return {"loss": float(tf.reduce_mean(losses))}
+
+    def quality(self, parameters: Parameters) -> dict[str, Any]:
+        """Of the training examples; gr_tf knows no others."""
+        return {"train": self.accuracy(parameters, self.dataset)}
 
     def value(self, parameters: Parameters, queries: Sequence[Examples]) -> np.ndarray:
         """The output, of a query of one example whose output is a number; else the query's mean loss."""
@@ -216,10 +217,8 @@ class KerasLosses(ExampleLosses):
     """The losses of a Keras model's examples as functions of its trainable weights."""
 
     def __init__(self, model: Any, train: Examples, loss: Loss) -> None:
-        self._model = model
-        self._loss = loss
-        self._structure = train.inputs
-        self.train = train.arrays
+        super().__init__(train)
+        self._model, self._loss, self.train = model, loss, train.arrays
         self.lookups = 1
         self.layers = ("none", *(variable.path for variable in model.trainable_variables))
         self.dtype = str(np.dtype(model.trainable_variables[0].dtype))
@@ -228,6 +227,14 @@ class KerasLosses(ExampleLosses):
         of_two = self.losses(None, weights, [np.repeat(array[:1], 2, axis=0) for array in self.train])
         if of_two.shape != (2,):
             raise InputError(f"the loss must give a number an example, [n]; got shape {of_two.shape} for two.")
+
+    def validation(self) -> tuple[np.ndarray, ...]:
+        """None: gr_tf knows no others."""
+        return self.batch(self.dataset.only(slice(0)))
+
+    def batch(self, examples: Examples) -> tuple[np.ndarray, ...]:
+        """See ExampleLosses."""
+        return examples.arrays
 
     def query(self, query: Examples) -> tuple[np.ndarray, ...]:
         """See ExampleLosses; several examples if the query has several."""
@@ -239,7 +246,7 @@ class KerasLosses(ExampleLosses):
 
     def outputs(self, shared: Sequence[Tensor], batch: Batch) -> Tensor:
         """The model's outputs with these weights."""
-        inputs = tf.nest.pack_sequence_as(self._structure, list(batch[:-1]))
+        inputs = tf.nest.pack_sequence_as(self.dataset.inputs, list(batch[:-1]))
         values = [variable.value for variable in self._model.non_trainable_variables]
         outputs, _ = self._model.stateless_call(list(shared), values, inputs, training=False)
         return outputs

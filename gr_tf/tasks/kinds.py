@@ -45,19 +45,6 @@ def own_config(kind: str, dataset: Dataset, settings: Mapping[str, Any]) -> Any:
     return task.config_class.of_dict({**task.own_settings(dataset, settings), **settings})
 
 
-def reference_of(settings: Mapping[str, Any]) -> TaskReference:
-    """From the settings that a training's folder is known by.
-
-    Raises:
-        InputError: if a setting is unknown or out of range.
-    """
-    kind = KINDS[settings["kind"]]
-    split = settings["split"] and kind.split_class.of_dict(settings["split"])
-    config = kind.config_class.of_dict(settings["config"])
-    name, source, checksum = settings["dataset"], settings["data_dir"], settings["checksum"]
-    return TaskReference(kind.kind, config, name, source, split, checksum, settings.get("initial", ""))
-
-
 def read(reference: TaskReference) -> Dataset:
     """Reads a task's dataset again, from its folder, the package, or its official address.
 

@@ -13,10 +13,9 @@ from gr_tf.errors import InputError
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
-from gr_tf.tasks.drawing import Drawing, Edge
+from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
-from gr_tf.tasks.rolled_back import RolledBack
-from gr_tf.tasks.task import OPEN, Alternative, Task
+from gr_tf.tasks.task import OPEN, Alternative, RolledBack, Task
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.training.rating_config import RETRAINING_STEPS, RatingConfig, rating_preset
 from gr_tf.training.rating_steps import RatingSteps
@@ -38,6 +37,7 @@ class RatingTask(Task[RatingQuery]):
     config_class = RatingConfig
     split_class = RatingSplit
     query_class = RatingQuery
+    validated = ("rmse",)
     dataset: RatingSet
     config: RatingConfig
     model: RatingModel
@@ -54,12 +54,6 @@ class RatingTask(Task[RatingQuery]):
         if dataset.name in RATING_DATASETS:
             return preset
         return preset | {"batch_size": max(2, dataset.num_examples // _OWN_BATCHES)}
-
-    def _make_model(self, dtype: str | None) -> RatingModel:
-        return self.config.make_model(self.dataset, dtype)
-
-    def _initial_parameters(self) -> Parameters:
-        return self.model.initial_parameters(self.config.seed)
 
     @property
     def continues(self) -> bool:  # type: ignore[override]
@@ -84,30 +78,21 @@ class RatingTask(Task[RatingQuery]):
         """See Task; a check that goes on from the trained model needs fewer steps than the training."""
         return RETRAINING_STEPS[self.config.model] if self.continues else self.length_of(epoch)
 
-    def validate(self, parameters: Parameters) -> dict[str, float]:
-        """RMSE on the validation ratings."""
-        told = self._accuracy(parameters, self.dataset.valid)
-        return {} if told is None else {"rmse": told["rmse"]}
+    def quality(self, parameters: Parameters) -> dict[str, Any]:
+        """See Task; of the training ratings too; each metric of an empty split is None."""
+        told = {"train": self.accuracy(parameters, self.dataset.train), **super().quality(parameters)}
+        return {name: metrics or {"rmse": None, "mae": None} for name, metrics in told.items()}
 
-    def quality(self, parameters: Parameters) -> dict[str, dict[str, float | None] | None]:
+    def accuracy(self, parameters: Parameters, examples: Ratings) -> dict[str, float] | None:
         """Root mean squared error and mean absolute error, in stars; predictions are not clipped to the scale."""
-        nothing: dict[str, float | None] = {"rmse": None, "mae": None}
-        parts = (("train", self.dataset.train), ("valid", self.dataset.valid), ("test", self.dataset.test))
-        return {name: {**nothing, **(self._accuracy(parameters, part) or {})} for name, part in parts}
-
-    def _accuracy(self, parameters: Parameters, ratings: Ratings) -> dict[str, float] | None:
-        if not len(ratings):
+        if not len(examples):
             return None
-        errors = self.model.predict_pairs(parameters, ratings.pairs).astype(np.float64) - ratings.values
+        errors = self.model.predict_pairs(parameters, examples.pairs).astype(np.float64) - examples.values
         return {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}
 
     def value(self, parameters: Parameters, queries: Sequence[RatingQuery]) -> np.ndarray:
         """The predicted ratings, in float64 whatever the model's precision."""
         return self.model.predict_pairs(parameters, _pairs(queries)).astype(np.float64)
-
-    def exact_value(self, parameters: Parameters, queries: Sequence[RatingQuery]) -> np.ndarray:
-        """The predicted ratings, computed in float64."""
-        return self._make_model("float64").predict_pairs(parameters, _pairs(queries))
 
     def test_predictions(self, parameters: Parameters) -> list[ExplainedPrediction]:
         """Of the test ratings, in their order; right if within half a star."""
@@ -129,19 +114,18 @@ class RatingTask(Task[RatingQuery]):
 
     def losses(self, dtype: str | None = None) -> "RatingLosses":
         """See Task."""
-        return RatingLosses(self.model if dtype in (None, self.model.dtype) else self._make_model(dtype), self.dataset)
+        return RatingLosses(self.model_in(dtype), self.dataset)
 
     def own_losses(self, values: np.ndarray) -> np.ndarray:
         """The squared errors [num_examples]."""
-        errors: np.ndarray = values - self.dataset.train.values
-        return errors**2
+        return (values - self.dataset.train.values) ** 2
 
     def rolled_back(self, parameters: Parameters, deltas: np.ndarray) -> RolledBack:
         """See Task; in float64, so that small influences keep their digits."""
         if self.config.batch_size > 1:
             raise InputError("Gradient Rollback of ratings needs a training rating by rating: --batch_size=1.")
         self.check_deltas(parameters, deltas)
-        return RatingRollback(self._make_model("float64"), parameters, deltas, self.dataset)
+        return RatingRollback(self.model_in("float64"), parameters, deltas, self.dataset)
 
     def names_of(self, query: RatingQuery) -> tuple[str, str]:
         """The user's name and the item's title."""
@@ -160,22 +144,14 @@ class RatingTask(Task[RatingQuery]):
 
     def drawing(self, query: RatingQuery, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:
         """See Task; an edge goes from a user to an item."""
-        ratings, nodes = self.dataset, {}
-
-        def edge(user: int, item: int, label: str, influence: float | None, example: int | None) -> Edge:
-            start, end = f"user {user}", f"item {item}"
-            nodes.update({start: ratings.users.names[user], end: ratings.title(item)})
-            return Edge(start, end, label, influence, example)
-
-        asked = edge(query.user, query.item, f"{value:.2f}", None, None)
-        chosen = ratings.train.only(example_ids)
-        edges = tuple(
-            edge(int(user), int(item), f"{rating:g}", float(influence), int(example))
-            for (user, item), rating, influence, example in zip(
-                chosen.pairs, chosen.values, influences, example_ids, strict=True
-            )
-        )
-        return Drawing(asked, edges, nodes)
+        ratings, chosen = self.dataset, self.dataset.train.only(example_ids)
+        pairs = [(query.user, query.item), *chosen.pairs.tolist()]
+        labels = [f"{value:.2f}", *(f"{rating:g}" for rating in chosen.values)]
+        nodes: dict[str, str] = {}
+        for user, item in pairs:
+            nodes |= {f"user {user}": ratings.users.names[user], f"item {item}": ratings.title(item)}
+        asked, *edges = [(f"user {u}", f"item {i}", label) for (u, i), label in zip(pairs, labels, strict=True)]
+        return Drawing.of(asked, edges, example_ids, influences, nodes)
 
     def embeddings(self, parameters: Parameters) -> Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]]]:
         """See Task; the rows of users, and of items."""
@@ -191,18 +167,15 @@ class RatingLosses(ExampleLosses):
     """Squared errors of ratings, without the weight decay; an example is ((user, item), rating)."""
 
     def __init__(self, model: RatingModel, ratings: RatingSet) -> None:
-        self._model, self._ratings = model, ratings
-        self.train = self._batch(ratings.train)
+        super().__init__(ratings)
+        self._model = model
         self.layers = ("table", *(f"network_{i}" for i in range(len(model.network_penalty))))
         self.lookups = 2
         self.dtype = model.dtype
 
-    def _batch(self, ratings: Ratings) -> tuple[np.ndarray, ...]:
-        return ratings.pairs, ratings.values.astype(self._model.dtype)
-
-    def validation(self) -> tuple[np.ndarray, ...]:
+    def batch(self, examples: Ratings) -> tuple[np.ndarray, ...]:
         """See ExampleLosses."""
-        return self._batch(self._ratings.valid)
+        return examples.pairs, examples.values.astype(self._model.dtype)
 
     def query(self, query: RatingQuery) -> tuple[np.ndarray, ...]:
         """See ExampleLosses; its rating is no part of the question."""
@@ -230,13 +203,7 @@ class RatingRollback(RolledBack):
     """
 
     def __init__(self, model: RatingModel, parameters: Parameters, deltas: np.ndarray, ratings: RatingSet) -> None:
-        """
-        Args:
-            model: what was trained; in float64 small differences keep their digits.
-            parameters: the trained ones.
-            deltas: [num_examples, 2, width], of a RollbackStore that saw the same training.
-            ratings: the dataset it was trained on.
-        """
+        """In the model's precision: float64 keeps the digits of small differences."""
         self._model, self._ratings, self._deltas = model, ratings, deltas
         parameters = parameters.astype(model.dtype)
         self._table = tf.constant(parameters.table)
@@ -274,8 +241,7 @@ class RatingRollback(RolledBack):
 
     def _predict(self, values: Rows) -> np.ndarray:
         """Predictions [n] of users' and items' rows [n, 2, width]."""
-        predicted: np.ndarray = self._model.predict(values[:, 0], values[:, 1], self._network).numpy()
-        return predicted.astype(np.float64)
+        return self._model.predict(values[:, 0], values[:, 1], self._network).numpy().astype(np.float64)
 
 
 def _pairs(queries: Sequence[RatingQuery]) -> np.ndarray:

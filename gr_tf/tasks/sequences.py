@@ -1,6 +1,7 @@
 """The task of sequences: a history of choices, and the probability of the next item."""
 
 import dataclasses
+import itertools
 import pathlib
 import types
 from collections.abc import Collection, Mapping, Sequence
@@ -14,10 +15,10 @@ from gr_tf.data.sequence_sources import load_sequences
 from gr_tf.data.sequences import SequenceQuery, Sequences, SequenceSet, SequenceSplit
 from gr_tf.errors import InputError
 from gr_tf.models.parameters import Parameters
-from gr_tf.models.sequence_ranking import NextItemMetrics, next_items
+from gr_tf.models.sequence_ranking import NextItemMetrics, ranks_and_losses
 from gr_tf.models.sequence_recommender import NAMES, SequenceRecommender
 from gr_tf.runs.engine import tf
-from gr_tf.tasks.drawing import Drawing, Edge
+from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
 from gr_tf.tasks.task import OPEN, Alternative, Task
 from gr_tf.tasks.test_predictions import ExplainedPrediction
@@ -26,7 +27,6 @@ from gr_tf.training.sequence_config import PROTOCOLS, SequenceConfig
 from gr_tf.training.sequence_steps import SequenceSteps
 from gr_tf.types import Ids, Rows, Tensor
 
-_NUM_ALTERNATIVES = 5
 _NOTHING_BEFORE = "(nothing before)"
 
 
@@ -37,10 +37,12 @@ class SequenceTask(Task[SequenceQuery]):
     unit = "probability"
     parts = ("user, or the items of a history", "item or ?")
     has_alternatives = True
+    answer_field = "target"
     config_class = SequenceConfig
     split_class = SequenceSplit
     own_split = types.MappingProxyType({"order": "auto", "valid_share": 0.1})
     query_class = SequenceQuery
+    validated = ("mrr", "recall_at_10", "cross_entropy")
     dataset: SequenceSet
     config: SequenceConfig
     model: SequenceRecommender
@@ -61,21 +63,10 @@ class SequenceTask(Task[SequenceQuery]):
         epochs = asked.get("epochs", settings.get("epochs", SequenceConfig.epochs))
         return settings | {"kept_epochs": tuple(range(2, epochs + 1, 2))}
 
-    def _make_model(self, dtype: str | None) -> SequenceRecommender:
-        return self.config.make_model(self.dataset, dtype)
-
-    def _initial_parameters(self) -> Parameters:
-        return self.model.initial_parameters(self.config.seed)
-
     def _make_steps(self) -> SequenceSteps:
         if self.config.patience is not None and not len(self.dataset.valid):
             raise InputError("patience needs validation sequences: hold some out (valid_share).")
         return SequenceSteps(self.dataset, self.model, self.config)
-
-    @property
-    def length(self) -> int:
-        """The number of epochs."""
-        return self.config.epochs
 
     @property
     def selection(self) -> Selection:
@@ -87,22 +78,11 @@ class SequenceTask(Task[SequenceQuery]):
         """See Trainable; the configuration says which."""
         return self.config.kept_epochs
 
-    def validate(self, parameters: Parameters) -> dict[str, float]:
-        """MRR, Recall@10 and cross-entropy on the validation sequences."""
-        metrics = self.accuracy(parameters, self.dataset.valid)
-        return {} if metrics is None else dataclasses.asdict(metrics)
-
-    def quality(self, parameters: Parameters) -> dict[str, dict[str, float | None] | None]:
+    def accuracy(self, parameters: Parameters, examples: Sequences) -> dict[str, float] | None:
         """MRR, Recall@10 and cross-entropy."""
-        told = {}
-        for name, part in (("valid", self.dataset.valid), ("test", self.dataset.test)):
-            metrics = self.accuracy(parameters, part)
-            told[name] = None if metrics is None else dataclasses.asdict(metrics)
-        return told
-
-    def accuracy(self, parameters: Parameters, sequences: Sequences) -> NextItemMetrics | None:
-        """How well next items are predicted; None if there are none."""
-        return NextItemMetrics.of(next_items(self.model, parameters, sequences)) if len(sequences) else None
+        if not len(examples):
+            return None
+        return dataclasses.asdict(NextItemMetrics.of(*ranks_and_losses(self.model, parameters, examples)))
 
     def value(self, parameters: Parameters, queries: Sequence[SequenceQuery]) -> np.ndarray:
         """p(target | history): the softmax of the logits over all items, without the padding.
@@ -118,11 +98,10 @@ class SequenceTask(Task[SequenceQuery]):
         histories = np.stack([history_of(self.model, query) for query in queries])
         arrays = [tf.constant(array.astype(self.model.dtype)) for array in parameters.arrays]
         logits = self.model.logits(tf.gather(arrays[0], histories), arrays[1:])
-        probabilities: np.ndarray = tf.nn.softmax(logits[:, 1:]).numpy()
-        return probabilities.astype(np.float64)
+        return tf.nn.softmax(logits[:, 1:]).numpy().astype(np.float64)
 
-    def _best(self, parameters: Parameters, query: SequenceQuery, count: int) -> list[tuple[int, float]]:
-        """The most probable next items that are not in the history, as targets with their probabilities."""
+    def best(self, parameters: Parameters, query: SequenceQuery, count: int) -> list[tuple[int, float]]:
+        """See Task; an item of the history is no answer."""
         return self._first(self._probabilities(parameters, [query])[0], query, count)
 
     @staticmethod
@@ -131,19 +110,14 @@ class SequenceTask(Task[SequenceQuery]):
         new = order[~np.isin(order, query.history)][:count]
         return [(int(target), float(probabilities[target - 1])) for target in new]
 
-    def top(self, parameters: Parameters, query: SequenceQuery) -> int | None:
-        """See Task; an item of the history is no answer."""
-        return next((target for target, _ in self._best(parameters, query, 1)), None)
-
     def test_predictions(self, parameters: Parameters) -> list[ExplainedPrediction]:
         """The best next item of each test history that is not in it, in their order."""
         test, found = self.dataset.test, []
         for line, (history, target) in enumerate(zip(test.histories.tolist(), test.targets.tolist(), strict=True)):
             query = SequenceQuery(tuple(item for item in history if item), target)
-            best = self._best(parameters, query, 1)
-            if best:
-                asked = dataclasses.replace(query, target=best[0][0])
-                found.append(ExplainedPrediction(asked, best[0][1], (line,), (best[0][0] == target,)))
+            for best, probability in self.best(parameters, query, 1):
+                asked = self.with_answer(query, best)
+                found.append(ExplainedPrediction(asked, probability, (line,), (best == target,)))
         return found
 
     def consensus(self, parameters: Sequence[Parameters]) -> list[SequenceQuery]:
@@ -152,12 +126,8 @@ class SequenceTask(Task[SequenceQuery]):
         for history in self.dataset.test.histories.tolist():
             query = SequenceQuery(tuple(item for item in history if item), 1)
             mean = np.mean([self._probabilities(one, [query])[0] for one in parameters], axis=0)
-            found |= {dataclasses.replace(query, target=target): None for target, _ in self._first(mean, query, 1)}
+            found |= {self.with_answer(query, target): None for target, _ in self._first(mean, query, 1)}
         return list(found)
-
-    def answer_of(self, query: SequenceQuery) -> int:
-        """See Task; the target."""
-        return query.target
 
     def answer_name(self, answer: int) -> str:
         """The item's title."""
@@ -183,18 +153,11 @@ class SequenceTask(Task[SequenceQuery]):
             query = data.query_of_user(parts[0], target)
         else:
             query = SequenceQuery(tuple(map(data.target_of, parts[:-1])), target)
-        if not is_open:
-            return query, ()
-        best = self._best(parameters, query, _NUM_ALTERNATIVES)
-        if not best:
-            raise InputError(f"({', '.join(parts)}) has nothing left to answer: every item is in the history.")
-        alternatives = tuple(Alternative(self.answer_name(item), probability) for item, probability in best)
-        return dataclasses.replace(query, target=best[0][0]), alternatives
+        return self._opened(parameters, query, parts, "every item is in the history") if is_open else (query, ())
 
     def losses(self, dtype: str | None = None) -> "SequenceLosses":
         """See Task."""
-        model = self.model if dtype in (None, self.model.dtype) else self._make_model(dtype)
-        return SequenceLosses(model, self.dataset, self.config.train_embeddings)
+        return SequenceLosses(self.model_in(dtype), self.dataset, self.config.train_embeddings)
 
     def names_of(self, query: SequenceQuery) -> tuple[str, ...]:
         """Titles of the history, then of the target."""
@@ -208,50 +171,37 @@ class SequenceTask(Task[SequenceQuery]):
         """user, item (the choice), after (the item before it), before (how many there are), connection."""
         chosen = self.dataset.train.only(example_ids)
         frame = self.dataset.train_frame.iloc[example_ids].reset_index(drop=True)
-        before = [self._last(history) for history in chosen.histories]
-        common = np.isin(chosen.histories, query.history).sum(axis=1) if query.history else np.zeros(len(frame), int)
-        connection = [
-            "; ".join(
-                [
-                    *(["same item"] if target == query.target else []),
-                    *(["its item is in the history"] if target in query.history else []),
-                    *([f"{count} items of the history before it"] if count else []),
-                ]
-            )
-            or "none"
+        common = np.isin(chosen.histories, query.history).sum(axis=1)
+        shared = [
+            {
+                "same item": target == query.target,
+                "its item is in the history": target in query.history,
+                f"{count} items of the history before it": count,
+            }
             for target, count in zip(chosen.targets.tolist(), common.tolist(), strict=True)
         ]
-        told = pd.DataFrame({"user": frame["user"], "item": frame["title"], "after": before, "before": frame["before"]})
-        return told.assign(connection=connection)
+        return pd.DataFrame(
+            {
+                "user": frame["user"],
+                "item": frame["title"],
+                "after": [self._title(before) for before in chosen.histories[:, -1].tolist()],
+                "before": frame["before"],
+                "connection": ["; ".join(text for text, holds in one.items() if holds) or "none" for one in shared],
+            }
+        )
 
-    def _last(self, history: Sequence[int] | np.ndarray) -> str:
-        """The title of a history's latest item."""
-        return self.dataset.title(int(history[-1])) if len(history) and history[-1] else _NOTHING_BEFORE
+    def _title(self, target: int) -> str:
+        return self.dataset.title(target) if target else _NOTHING_BEFORE
 
     def drawing(self, query: SequenceQuery, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:
         """See Task; nodes are items, an edge goes from the item before to the choice."""
         chosen = self.dataset.train.only(example_ids)
-        nodes: dict[str, str] = {}
-
-        def node(target: int) -> str:
-            name = f"item {target}"
-            nodes[name] = self.dataset.title(target) if target else _NOTHING_BEFORE
-            return name
-
-        asked = Edge(node(query.history[-1] if query.history else 0), node(query.target), f"{value:.2g}")
-        edges = tuple(
-            Edge(
-                node(int(history[-1])),
-                node(int(target)),
-                f"user {self.dataset.users.names[user]}",
-                float(influence),
-                int(example),
-            )
-            for history, target, user, influence, example in zip(
-                chosen.histories, chosen.targets, chosen.users, influences, example_ids, strict=True
-            )
-        )
-        return Drawing(asked, edges, nodes)
+        befores = [query.history[-1] if query.history else 0, *chosen.histories[:, -1].tolist()]
+        ends = list(zip(befores, [query.target, *chosen.targets.tolist()], strict=True))
+        labels = [f"{value:.2g}", *(f"user {self.dataset.users.names[user]}" for user in chosen.users)]
+        asked, *edges = [(f"item {start}", f"item {end}", by) for (start, end), by in zip(ends, labels, strict=True)]
+        nodes = {f"item {target}": self._title(target) for target in itertools.chain(*ends)}
+        return Drawing.of(asked, edges, example_ids, influences, nodes)
 
     def embeddings(self, parameters: Parameters) -> Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]]]:
         """See Task; the items, without the padding's row."""
@@ -274,8 +224,8 @@ class SequenceLosses(ExampleLosses):
     """Cross-entropies of next items; an example is (history, target)."""
 
     def __init__(self, model: SequenceRecommender, sequences: SequenceSet, train_embeddings: bool) -> None:
-        self._model, self._sequences, self._train_embeddings = model, sequences, train_embeddings
-        self.train = self.batch(sequences.train)
+        super().__init__(sequences)
+        self._model, self._train_embeddings = model, train_embeddings
         self.layers = NAMES
         self.lookups = model.length
         self.dtype = model.dtype
@@ -286,13 +236,9 @@ class SequenceLosses(ExampleLosses):
         return NAMES if self._train_embeddings else NAMES[1:]
 
     @staticmethod
-    def batch(sequences: Sequences) -> tuple[np.ndarray, ...]:
-        """Sequences as a batch of examples."""
-        return sequences.histories, sequences.targets
-
-    def validation(self) -> tuple[np.ndarray, ...]:
+    def batch(examples: Sequences) -> tuple[np.ndarray, ...]:
         """See ExampleLosses."""
-        return self.batch(self._sequences.valid)
+        return examples.histories, examples.targets
 
     def query(self, query: SequenceQuery) -> tuple[np.ndarray, ...]:
         """See ExampleLosses.

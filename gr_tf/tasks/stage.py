@@ -80,15 +80,15 @@ def load(run_dir: pathlib.Path, dataset: Dataset | None = None) -> Trained:
     kind = kinds.KINDS[reference.kind]
     initial = Parameters.of_arrays(arrays, _INITIAL) if reference.initial else None
     task = kind(dataset, kind.config_class.of_dict(meta["config"]), initial)
-    folders = [stage.path / name for name in (_PARAMETERS, _ROLLBACK, _STATE) if (stage.path / name).exists()]
+    folders = {name: stage.path / name for name in (_PARAMETERS, _ROLLBACK, _STATE) if (stage.path / name).exists()}
     return Trained(
         task,
         Parameters.of_arrays(arrays),
         meta["epoch"],
-        deltas=load_deltas(stage.path / _ROLLBACK) if (stage.path / _ROLLBACK).exists() else None,
+        deltas=load_deltas(folders[_ROLLBACK]) if _ROLLBACK in folders else None,
         kept={epoch: Parameters.of_arrays(arrays, f"kept-{epoch}.") for epoch in meta["kept"]},
-        state=files.read_arrays(stage.path / _STATE)[0] if (stage.path / _STATE).exists() else None,
-        fingerprint=files.fingerprint(*folders),
+        state=files.read_arrays(folders[_STATE])[0] if _STATE in folders else None,
+        fingerprint=files.fingerprint(*folders.values()),
         path=stage.path,
     )
 
@@ -109,19 +109,22 @@ def reference_of(stage: RunDir) -> TaskReference:
     """What a training's stage was made of.
 
     Raises:
-        InputError: if it is no training, or of an earlier gr_tf.
+        InputError: if it is no training, or of an earlier gr_tf, or a setting is unknown or out of range.
     """
-    settings = stage.settings
-    kind = kinds.KINDS.get(str(settings.get("kind")))
+    told = stage.settings
+    kind = kinds.KINDS.get(str(told.get("kind")))
     if kind is None:
         raise InputError(f"{stage.path} is no training of this gr_tf: train again with --overwrite.")
-    return kinds.reference_of(settings)
+    split = told["split"] and kind.split_class.of_dict(told["split"])
+    config = kind.config_class.of_dict(told["config"])
+    dataset, source, checksum = told["dataset"], told["data_dir"], told["checksum"]
+    return TaskReference(kind.kind, config, dataset, source, split, checksum, told.get("initial", ""))
 
 
 def _settings(task: Task[Any]) -> dict[str, Any]:
-    """The settings that a training's run directory is known by."""
+    """The settings that a training's run directory is known by; see `reference_of`."""
     reference = task.reference
-    split = None if reference.split is None else dataclasses.asdict(reference.split)
+    split = reference.split and dataclasses.asdict(reference.split)
     told = {"kind": reference.kind, "dataset": reference.dataset, "data_dir": reference.source, "split": split}
     given = {"initial": reference.initial} if reference.initial else {}
     return {**told, "checksum": reference.checksum, "config": task.config.to_dict(), **given}
@@ -132,17 +135,12 @@ def _train(stage: RunDir, task: Task[Any], checkpoint_seconds: float) -> None:
     store = RollbackStore(task.num_examples, task.model.width, task.config.dtype, rows) if rows else None
     checkpoints = CheckpointFolder(stage.path / "checkpoints", checkpoint_seconds)
     blocks = task.steps.blocks(task.length)
-    start, done, resumed = time.monotonic(), 0, 0
+    start = time.monotonic()
+    done: list[Block] = []  # by this process: without the steps before a kill, with the compilation
     with progress("training", len(blocks)) as bar, Curves(stage.path / "tensorboard") as curves:
 
-        def resume(number: int) -> None:
-            nonlocal done, resumed
-            done = resumed = number
-            bar.pass_over(number)
-
         def told(block: Block, loss: float, parameters: Callable[[], Parameters]) -> None:
-            nonlocal done
-            done = block.number + 1
+            done.append(block)
             bar.advance()
 
         def epoch_told(epoch: Epoch) -> None:
@@ -154,14 +152,13 @@ def _train(stage: RunDir, task: Task[Any], checkpoint_seconds: float) -> None:
             validating=True,
             kept_epochs=task.kept_epochs,
             checkpoints=checkpoints,
-            on_resume=resume,
+            on_resume=bar.pass_over,
             on_block=told,
             on_epoch=epoch_told,
         )
-        bar.pass_over(len(blocks) - done)
-    # Of the process that finished it: without the steps before a kill, with the compilation.
-    steps = sum(block.count for block in blocks[resumed:done])
-    timing = {"seconds": time.monotonic() - start, "steps": steps, "blocks": done - resumed}
+        bar.pass_over(len(blocks) - 1 - done[-1].number)
+    steps = sum(block.count for block in done)
+    timing = {"seconds": time.monotonic() - start, "steps": steps, "blocks": len(done)}
     _save(stage, task, training, store, timing)
     checkpoints.clear()
 

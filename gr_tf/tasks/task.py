@@ -15,7 +15,6 @@ from gr_tf.models.parameters import Parameters
 from gr_tf.settings import Settings
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import ExampleLosses
-from gr_tf.tasks.rolled_back import RolledBack
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.tasks.trainable import Trainable
 from gr_tf.types import Ids
@@ -23,6 +22,7 @@ from gr_tf.types import Ids
 Q = TypeVar("Q")
 # In a question: the part that the model is to answer.
 OPEN = "?"
+_NUM_ALTERNATIVES = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +59,22 @@ class TaskReference:
     initial: str = ""
 
 
+class RolledBack(abc.ABC):
+    """Predictions of one trained model without what training examples did (Lawrence et al. 2021, Equation 4)."""
+
+    @abc.abstractmethod
+    def without(self, query: Any, example_ids: Ids) -> tuple[float, np.ndarray]:
+        """The value of a query, and [n] the same with each of n examples rolled back."""
+
+    @abc.abstractmethod
+    def own(self, example_ids: Ids) -> tuple[np.ndarray, np.ndarray]:
+        """The values [n] of the examples' own queries, and [n] the same with each example itself rolled back."""
+
+    @abc.abstractmethod
+    def together(self, query: Any, example_ids: Ids) -> float:
+        """The value of a query with all that some examples did rolled back at once."""
+
+
 class Task(Trainable, Generic[Q]):
     """A dataset with a model: how it is trained, asked, valued and explained.
 
@@ -69,6 +85,7 @@ class Task(Trainable, Generic[Q]):
         unit: of a prediction's value.
         parts: of a question, for people.
         has_alternatives: whether a question may leave its last part open, and a removal change the best answer.
+        answer_field: of a query: its answer, where there are alternatives.
         exact_dtype: the precision that small influences are computed in; None: the training's.
         query_class: of what is asked.
     """
@@ -76,6 +93,7 @@ class Task(Trainable, Generic[Q]):
     unit: ClassVar[str]
     parts: ClassVar[tuple[str, ...]]
     has_alternatives: ClassVar[bool] = False
+    answer_field: ClassVar[str]
     query_class: ClassVar[type]
     exact_dtype: ClassVar[str | None] = None
 
@@ -90,9 +108,9 @@ class Task(Trainable, Generic[Q]):
 
     # How good it is.
 
-    @abc.abstractmethod
-    def quality(self, parameters: Parameters) -> dict[str, dict[str, float | None] | None]:
+    def quality(self, parameters: Parameters) -> dict[str, Any]:
         """Metrics by split ("valid", "test", perhaps "train"); None of a split that is empty."""
+        return {name: self.accuracy(parameters, getattr(self.dataset, name)) for name in ("valid", "test")}
 
     # What it predicts.
 
@@ -102,14 +120,24 @@ class Task(Trainable, Generic[Q]):
 
     def exact_value(self, parameters: Parameters, queries: Sequence[Q]) -> np.ndarray:
         """The same in the precision of small influences."""
-        return self.value(parameters, queries)
+        task = self if self.exact_dtype is None else self.with_config(dtype=self.exact_dtype)
+        return task.value(parameters, queries)
+
+    def best(self, parameters: Parameters, query: Q, count: int) -> list[tuple[int, float]]:
+        """The best answers to the query with its answer left open: ids with their probabilities, the best first.
+
+        They are `count`, or as many as there are; the smaller id is first of equals. Answers that are known already
+        are out. Kinds without alternatives have none.
+        """
+        return []
 
     def top(self, parameters: Parameters, query: Q) -> int | None:
-        """The best answer to the query with its answer left open, an id; None: there is none.
+        """The best answer to the query with its answer left open, an id; None: there is none."""
+        return next((answer for answer, _ in self.best(parameters, query, 1)), None)
 
-        Answers that the training and validation examples know already are out.
-        """
-        return None
+    def with_answer(self, query: Any, answer: int) -> Q:
+        """The same question with another answer."""
+        return dataclasses.replace(query, **{self.answer_field: answer})
 
     @abc.abstractmethod
     def test_predictions(self, parameters: Parameters) -> list[ExplainedPrediction]:
@@ -121,7 +149,7 @@ class Task(Trainable, Generic[Q]):
 
     def answer_of(self, query: Q) -> int | None:
         """The query's answer, an id as of `top`; None of kinds without alternatives."""
-        return None
+        return getattr(query, self.answer_field) if self.has_alternatives else None
 
     def answer_name(self, answer: int) -> str:
         """What people call an answer."""
@@ -141,6 +169,20 @@ class Task(Trainable, Generic[Q]):
             InputError: if a part is unknown, or nothing is left to answer.
         """
 
+    def _opened(
+        self, parameters: Parameters, query: Q, parts: Sequence[str], known: str
+    ) -> tuple[Q, tuple[Alternative, ...]]:
+        """The query with the best answer, and the best few answers.
+
+        Raises:
+            InputError: if nothing is left to answer: `known` says where every answer is.
+        """
+        best = self.best(parameters, query, _NUM_ALTERNATIVES)
+        if not best:
+            raise InputError(f"({', '.join(parts)}) has nothing left to answer: {known}.")
+        alternatives = tuple(Alternative(self.answer_name(answer), probability) for answer, probability in best)
+        return self.with_answer(query, best[0][0]), alternatives
+
     @classmethod
     def check_parts(cls, parts: Sequence[str]) -> None:
         """Refuses what cannot be a question, before any data are read.
@@ -157,13 +199,11 @@ class Task(Trainable, Generic[Q]):
 
     def related(self, query: Q) -> Ids:
         """The training examples that share something with a query, ascending."""
-        found: Ids = self.dataset.related(query)
-        return found
+        return self.dataset.related(query)
 
     def query_of(self, example_id: int) -> Q:
         """The query that a training example answers."""
-        asked: Q = self.dataset.query_of(example_id)
-        return asked
+        return self.dataset.query_of(example_id)
 
     @abc.abstractmethod
     def losses(self, dtype: str | None = None) -> ExampleLosses:
@@ -190,12 +230,13 @@ class Task(Trainable, Generic[Q]):
         Raises:
             InputError: if a table or a rollback store is of another shape than the task's.
         """
-        shape: tuple[int, ...] = (self.model.num_rows, self.model.width)
-        if parameters.table.shape != shape:
-            raise InputError(f"the table must have shape {shape} for this dataset; got {parameters.table.shape}.")
-        shape = (self.num_examples, self.steps.rows_per_example, self.model.width)
-        if deltas.shape != shape:
-            raise InputError(f"the rollback store must have shape {shape} for this dataset; got {deltas.shape}.")
+        width = self.model.width
+        for what, array, shape in (
+            ("table", parameters.table, (self.model.num_rows, width)),
+            ("rollback store", deltas, (self.num_examples, self.steps.rows_per_example, width)),
+        ):
+            if array.shape != shape:
+                raise InputError(f"the {what} must have shape {shape} for this dataset; got {array.shape}.")
 
     # How people see it.
 

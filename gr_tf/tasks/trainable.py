@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import pathlib
 import types
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -13,11 +13,10 @@ import numpy as np
 from gr_tf.data.dataset import Dataset
 from gr_tf.errors import InputError
 from gr_tf.models.parameters import Parameters
-from gr_tf.runs.checkpoints import CheckpointFolder
 from gr_tf.settings import Settings
 from gr_tf.training import driver
-from gr_tf.training.driver import Epoch, Prefix, Selection, Training
-from gr_tf.training.steps import Block, DeltaObserver, Steps
+from gr_tf.training.driver import Selection, Training
+from gr_tf.training.steps import Steps
 from gr_tf.types import Ids
 
 T = TypeVar("T", bound="Trainable")
@@ -32,6 +31,7 @@ class Trainable(abc.ABC):
         split_class: of the settings of how the data are read and held out.
         own_split: of these, what differs from the defaults for one's own data.
         seeds: those settings that are seeds.
+        validated: those metrics that are told after each epoch of a training that validates.
         continues: whether a check goes on from the trained model instead of training anew.
         dataset, config, model: as named.
         initial: initial values that were given; None: drawn from the configuration's seed.
@@ -42,6 +42,7 @@ class Trainable(abc.ABC):
     split_class: ClassVar[type[Settings]]
     own_split: ClassVar[Mapping[str, Any]] = types.MappingProxyType({})
     seeds: ClassVar[tuple[str, ...]] = ("seed",)
+    validated: ClassVar[tuple[str, ...]] = ()
     continues: bool = False
     dataset: Any
     config: Any
@@ -49,7 +50,7 @@ class Trainable(abc.ABC):
 
     def __init__(self, dataset: Dataset, config: Settings, initial: Parameters | None = None) -> None:
         self.dataset, self.config, self.initial = dataset, config, initial
-        self.model = self._make_model(None)
+        self.model = self.config.make_model(dataset)
 
     # Where it comes from.
 
@@ -79,13 +80,13 @@ class Trainable(abc.ABC):
 
     # What it is.
 
-    @abc.abstractmethod
-    def _make_model(self, dtype: str | None) -> Any:
-        """The model in the configuration's or another precision."""
+    def model_in(self, dtype: str | None) -> Any:
+        """The model in a precision; None: the configuration's."""
+        return self.model if dtype in (None, self.config.dtype) else self.with_config(dtype=dtype).model
 
-    @abc.abstractmethod
     def _initial_parameters(self) -> Parameters:
         """Initial values, drawn from the configuration's seed."""
+        return self.model.initial_parameters(self.config.seed)
 
     @functools.cached_property
     def initial_parameters(self) -> Parameters:
@@ -96,7 +97,7 @@ class Trainable(abc.ABC):
         """
         if self.initial is None:
             return self._initial_parameters()
-        own, given = (self._initial_parameters(), self.initial)
+        own, given = self._initial_parameters(), self.initial
         if [array.shape for array in own.arrays] != [array.shape for array in given.arrays]:
             raise InputError(f"the initial table must have shape {own.table.shape}; got {given.table.shape}.")
         return given.astype(self.config.dtype)
@@ -140,9 +141,9 @@ class Trainable(abc.ABC):
         return self._make_steps()
 
     @property
-    @abc.abstractmethod
     def length(self) -> int:
         """The length of a whole training, in the unit of the configuration: epochs, or steps."""
+        return int(self.config.epochs)
 
     def length_of(self, epoch: int) -> int:
         """The length of a training whose result is this epoch's parameters."""
@@ -166,9 +167,14 @@ class Trainable(abc.ABC):
         """After which epochs the parameters are kept for methods that look at several times of a training."""
         return ()
 
+    @abc.abstractmethod
+    def accuracy(self, parameters: Parameters, examples: Any) -> dict[str, float] | None:
+        """Metrics of a split's examples by name; None if there are none."""
+
     def validate(self, parameters: Parameters) -> dict[str, float]:
-        """Metrics on the validation examples; empty if there are none."""
-        return {}
+        """The metrics on the validation examples that an epoch is told and selected by; empty if there are none."""
+        told = self.accuracy(parameters, self.dataset.valid) or {}
+        return {name: value for name, value in told.items() if name in self.validated}
 
     def train(
         self,
@@ -176,15 +182,8 @@ class Trainable(abc.ABC):
         removed: Ids | Sequence[int] = (),
         length: int | None = None,
         seed: int | None = None,
-        start: dict[str, np.ndarray] | None = None,
-        prefix: Prefix | None = None,
-        store: DeltaObserver | None = None,
         validating: bool = False,
-        kept_epochs: Collection[int] = (),
-        checkpoints: CheckpointFolder | None = None,
-        on_resume: Callable[[int], object] | None = None,
-        on_block: Callable[[Block, float, Callable[[], Parameters]], object] | None = None,
-        on_epoch: Callable[[Epoch], object] | None = None,
+        **others: Any,
     ) -> Training:
         """Trains; see training.driver.train.
 
@@ -193,7 +192,7 @@ class Trainable(abc.ABC):
             length: default: the configuration's.
             seed: of the order of the examples; default: the configuration's.
             validating: validate after each epoch, and select the best.
-            start, prefix, store, kept_epochs, checkpoints, on_resume, on_block, on_epoch: see the driver.
+            others: start, prefix, store, kept_epochs, checkpoints, on_resume, on_block, on_epoch: see the driver.
 
         Raises:
             InputError: if an example id or the length is out of range, or a checkpoint is damaged.
@@ -205,14 +204,7 @@ class Trainable(abc.ABC):
             self.dataset.kept(np.asarray(removed, np.int64)),
             self.length if length is None else length,
             seed=self.config.seed if seed is None else seed,
-            start=start,
-            prefix=prefix,
-            store=store,
             validate=self.validate if validating else None,
             selection=self.selection if validating else None,
-            kept_epochs=kept_epochs,
-            checkpoints=checkpoints,
-            on_resume=on_resume,
-            on_block=on_block,
-            on_epoch=on_epoch,
+            **others,
         )

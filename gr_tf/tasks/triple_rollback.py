@@ -1,6 +1,6 @@
 """Rolling back what training triples did: the probability of a tail without each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from gr_tf.data.triples import Query, TripleSet
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.prediction import tail_probabilities
 from gr_tf.runs.engine import tf
-from gr_tf.tasks.rolled_back import RolledBack
+from gr_tf.tasks.task import RolledBack
 from gr_tf.types import Ids, Rows, Tensor
 
 # Numbers of the rolled-back scores that are computed at once.
@@ -19,12 +19,9 @@ class TripleRollback(RolledBack):
     """p(tail | head, relation) of one trained model without what training triples did to their three rows."""
 
     def __init__(self, model: FactorModel, table: np.ndarray, deltas: np.ndarray, triples: TripleSet) -> None:
-        """
-        Args:
-            model: what was trained.
-            table: [num_rows, width], its parameters.
-            deltas: [num_examples, 3, width] of the same epoch, in memory or mapped from disk.
-            triples: the dataset it was trained on.
+        """From the trained table [num_rows, width], and what the triples changed until the same epoch.
+
+        The deltas [num_examples, 3, width] may be in memory or mapped from disk.
         """
         self._model, self._deltas, self._triples = model, deltas, triples
         self._table = tf.constant(table)
@@ -45,16 +42,17 @@ class TripleRollback(RolledBack):
             InputError: if the tail cannot be predicted.
         """
         self._triples.check_predictable([query.tail])
+        if not len(example_ids):
+            return float(tail_probabilities(self._model, self._table, [query])[0]), np.zeros(0)
         asked = tf.constant([query.head, query.relation, query.tail], tf.int32)
-        before, parts = np.nan, []
+        before, after = zip(*(self._rolled_back(asked, *part) for part in self._parts(example_ids)), strict=True)
+        return float(before[-1]), np.concatenate(after)
+
+    def _parts(self, example_ids: Ids) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Training triples and what they changed, in parts that fit into memory."""
         for first in range(0, len(example_ids), self._chunk):
             chosen = example_ids[first : first + self._chunk]
-            value, after = self._rolled_back(asked, self._triples.train[chosen], self._deltas[chosen])
-            before = float(value)
-            parts.append(after.numpy())
-        if not parts:
-            before = float(tail_probabilities(self._model, self._table, [query])[0])
-        return before, np.concatenate([np.zeros(0, self._table.dtype.as_numpy_dtype), *parts])
+            yield self._triples.train[chosen], self._deltas[chosen]
 
     def together(self, query: Query, example_ids: Ids) -> float:
         """See RolledBack."""
@@ -69,13 +67,9 @@ class TripleRollback(RolledBack):
         Raises:
             InputError: if a tail cannot be predicted.
         """
-        examples = self._triples.train[example_ids]
-        self._triples.check_predictable(np.unique(examples[:, 2]).tolist())
-        parts: Sequence[tuple[Tensor, Tensor]] = [
-            self._own(examples[first : first + self._chunk], self._deltas[example_ids[first : first + self._chunk]])
-            for first in range(0, len(examples), self._chunk)
-        ]
-        before, after = (np.concatenate([np.zeros(0), *(part[i].numpy() for part in parts)]) for i in range(2))
+        self._triples.check_predictable(np.unique(self._triples.train[example_ids, 2]).tolist())
+        parts = [self._own(*part) for part in self._parts(example_ids)]
+        before, after = (np.concatenate([np.zeros(0), *(part[i] for part in parts)]) for i in range(2))
         return before, after
 
     def _before_and_after(self, examples: Tensor, deltas: Rows) -> tuple[Tensor, Tensor]:
@@ -92,16 +86,7 @@ class TripleRollback(RolledBack):
         return before, self._probabilities_without(examples, examples, deltas)
 
     def _before_and_without(self, asked: Tensor, examples: Tensor, deltas: Rows) -> tuple[Tensor, Tensor]:
-        """p(tail | head, relation) before, and with each of n examples rolled back.
-
-        Args:
-            asked: [3] ids: head, relation, tail.
-            examples: [n, 3] ids.
-            deltas: [n, 3, width].
-
-        Returns:
-            A scalar and [n].
-        """
+        """p(tail | head, relation) of asked [3] before, and with each of n examples rolled back: a scalar and [n]."""
         model, table = self._model, self._table
         head, relation, tail = tf.unstack(asked)
         rows = tf.gather(table, self._columns)

@@ -13,17 +13,15 @@ from gr_tf.data.known_tails import KnownTails, known_from_train_and_valid
 from gr_tf.data.negatives import BLOCK_SIZE, draw_candidates
 from gr_tf.data.sources import load_triples, published_name
 from gr_tf.data.triple_split import TripleSplit
-from gr_tf.data.triples import Query, TripleSet
-from gr_tf.errors import InputError
+from gr_tf.data.triples import COLUMNS, Query, TripleSet
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.parameters import Parameters
-from gr_tf.models.prediction import NO_TAIL, mean_probabilities, predict_best, predict_top, tail_probabilities
+from gr_tf.models.prediction import NO_TAIL, predict_top, tail_probabilities
 from gr_tf.models.ranking import RankingMetrics, filtered_ranks
 from gr_tf.runs.engine import tf
-from gr_tf.tasks.drawing import Drawing, Edge
+from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
-from gr_tf.tasks.rolled_back import RolledBack
-from gr_tf.tasks.task import OPEN, Alternative, Task
+from gr_tf.tasks.task import OPEN, Alternative, RolledBack, Task
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.tasks.triple_rollback import TripleRollback
 from gr_tf.training.driver import Selection
@@ -32,7 +30,6 @@ from gr_tf.training.triple_config import PRESETS, TripleConfig
 from gr_tf.training.triple_steps import TripleSteps
 from gr_tf.types import Ids, Rows, Tensor
 
-_NUM_ALTERNATIVES = 5
 # Training steps of one's own graph, about, and at most so many epochs.
 _OWN_STEPS, _OWN_EPOCHS = 500_000, 50
 
@@ -44,10 +41,12 @@ class TripleTask(Task[Query]):
     unit = "probability"
     parts = ("head", "relation", "tail or ?")
     has_alternatives = True
+    answer_field = "tail"
     config_class = TripleConfig
     split_class = TripleSplit
     query_class = Query
     seeds = ("seed", "negatives_seed")
+    validated = ("mrr",)
     dataset: TripleSet
     config: TripleConfig
     model: FactorModel
@@ -72,19 +71,11 @@ class TripleTask(Task[Query]):
             "dtype": "float64" if num_examples < 20_000 else "float32",
         }
 
-    def _make_model(self, dtype: str | None) -> FactorModel:
-        return self.config.make_model(self.dataset)
-
     def _initial_parameters(self) -> Parameters:
         return self.model.initial_parameters(self.config.seed, self.config.dtype)
 
     def _make_steps(self) -> TripleSteps:
         return TripleSteps(self.dataset, self.model, self.config)
-
-    @property
-    def length(self) -> int:
-        """The number of epochs."""
-        return self.config.epochs
 
     def first_learning_rate(self, removed: Ids) -> float:
         """See Task; the released program's rule depends on what is removed."""
@@ -100,29 +91,24 @@ class TripleTask(Task[Query]):
         """The filter of filtered ranking."""
         return known_from_train_and_valid(self.dataset)
 
-    def validate(self, parameters: Parameters) -> dict[str, float]:
-        """The filtered MRR on the validation triples."""
-        return {"mrr": self._ranking(parameters, self.dataset.valid).mrr}
-
-    def quality(self, parameters: Parameters) -> dict[str, dict[str, float | None] | None]:
-        """Filtered MRR and Hits@k."""
-        return {
-            name: dataclasses.asdict(self._ranking(parameters, part)) if len(part) else None
-            for name, part in (("valid", self.dataset.valid), ("test", self.dataset.test))
-        }
-
-    def _ranking(self, parameters: Parameters, triples: np.ndarray) -> RankingMetrics:
-        return RankingMetrics.of(filtered_ranks(self.model, parameters.table, triples, self.known))
+    def accuracy(self, parameters: Parameters, examples: np.ndarray) -> dict[str, float] | None:
+        """Filtered MRR and Hits@k of triples [n, 3]."""
+        if not len(examples):
+            return None
+        return dataclasses.asdict(RankingMetrics.of(filtered_ranks(self.model, parameters.table, examples, self.known)))
 
     def value(self, parameters: Parameters, queries: Sequence[Query]) -> np.ndarray:
         """p(tail | head, relation), over all tails that may be predicted, known ones included."""
         return tail_probabilities(self.model, parameters.table, queries)
 
-    def top(self, parameters: Parameters, query: Query) -> int | None:
-        """See Task; the smallest id of equals."""
+    def best(self, parameters: Parameters, query: Query, count: int) -> list[tuple[int, float]]:
+        """See Task; tails that training and validation know are out, their probability is not."""
         heads, relations = np.array([query.head]), np.array([query.relation])
-        tail = int(predict_top(self.model, parameters.table, self.known, heads, relations).tails[0])
-        return None if tail == NO_TAIL else tail
+        scores = self.model.score_all_tails(parameters.table, heads, relations)
+        open_scores = np.where(self.known.mask(heads, relations), -np.inf, scores.numpy())[0]
+        order = np.argsort(-open_scores, kind="stable")[:count]
+        tails = order[~np.isneginf(open_scores[order])]
+        return list(zip(tails.tolist(), tf.nn.softmax(scores).numpy()[0, tails].tolist(), strict=True))
 
     def test_predictions(self, parameters: Parameters) -> list[ExplainedPrediction]:
         """The distinct filtered top-1 predictions of the test rows, in file order.
@@ -147,15 +133,12 @@ class TripleTask(Task[Query]):
         """See Task: of each (head, relation, ?), the tail of the highest mean probability; known ones are out."""
         asked = np.unique(self.dataset.test[:, :2], axis=0)
         heads, relations = asked.T
-        probabilities = mean_probabilities(self.model, [one.table for one in parameters], heads, relations)
+        each = [tf.nn.softmax(self.model.score_all_tails(one.table, heads, relations)).numpy() for one in parameters]
+        probabilities = np.mean(each, axis=0)
         probabilities[self.known.mask(heads, relations)] = -1
         tails = probabilities.argmax(axis=1)
         possible = probabilities.max(axis=1) >= 0
         return [Query(int(h), int(r), int(t)) for (h, r), t, ok in zip(asked, tails, possible, strict=True) if ok]
-
-    def answer_of(self, query: Query) -> int:
-        """See Task; the tail."""
-        return query.tail
 
     def answer_name(self, answer: int) -> str:
         """See Task."""
@@ -171,16 +154,9 @@ class TripleTask(Task[Query]):
         triples = self.dataset
         head = triples.entities.id_of(parts[0], triples.labels)
         relation = triples.relations.id_of(parts[1], triples.labels)
-        if parts[2] != OPEN:
-            return Query(head, relation, triples.entities.id_of(parts[2], triples.labels)), ()
-        best = predict_best(self.model, parameters.table, self.known, head, relation, _NUM_ALTERNATIVES)
-        if not len(best.tails):
-            raise InputError(f"({parts[0]}, {parts[1]}, ?) has nothing left to predict: every entity is a known tail.")
-        alternatives = tuple(
-            Alternative(self.answer_name(tail), float(probability))
-            for tail, probability in zip(best.tails, best.probabilities, strict=True)
-        )
-        return Query(head, relation, int(best.tails[0])), alternatives
+        if parts[2] == OPEN:
+            return self._opened(parameters, Query(head, relation, 0), parts, "every entity is a known tail")
+        return Query(head, relation, triples.entities.id_of(parts[2], triples.labels)), ()
 
     def losses(self, dtype: str | None = None) -> "TripleLosses":
         """See Task."""
@@ -191,14 +167,13 @@ class TripleTask(Task[Query]):
         self.check_deltas(parameters, deltas)
         return TripleRollback(self.model, parameters.table, deltas, self.dataset)
 
-    def names_of(self, query: Query) -> tuple[str, str, str]:
+    def names_of(self, query: Query) -> tuple[str, ...]:
         """The labels of head, relation and tail."""
-        head, relation, tail = map(self.dataset.label, self.dataset.names_of(query))
-        return head, relation, tail
+        return tuple(map(self.dataset.label, self.dataset.names_of(query)))
 
     def row_of(self, query: Query) -> dict[str, str]:
         """The names by the columns head, relation, tail."""
-        return dict(zip(("head", "relation", "tail"), self.dataset.names_of(query), strict=True))
+        return dict(zip(COLUMNS, self.dataset.names_of(query), strict=True))
 
     def examples(self, example_ids: Ids, query: Query) -> pd.DataFrame:
         """See Task; columns head, relation, tail, connection."""
@@ -211,16 +186,13 @@ class TripleTask(Task[Query]):
 
         "same head" and so on speak of the same place; an entity in another place is named with its place.
         """
-        head, relation, tail = triple
-        compared = (("head", head, query.head), ("relation", relation, query.relation), ("tail", tail, query.tail))
-        same = [place for place, own, asked in compared if own == asked]
+        head, _, tail = triple
+        same = [place for place, own in zip(COLUMNS, triple, strict=True) if own == getattr(query, place)]
         parts = [f"same {' and '.join(same)}"] if same else []
-        for place, own, asked, other in (
-            ("tail", tail, query.head, query.tail),
-            ("head", head, query.tail, query.head),
-        ):
-            if own == asked != other:
-                parts.append(f"{self.answer_name(own)} as its {place}")
+        if tail == query.head != query.tail:
+            parts.append(f"{self.answer_name(tail)} as its tail")
+        if head == query.tail != query.head:
+            parts.append(f"{self.answer_name(head)} as its head")
         return "; ".join(parts) or "none"
 
     def drawing(self, query: Query, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:
@@ -228,15 +200,9 @@ class TripleTask(Task[Query]):
         triples = self.dataset
         head, relation, tail = triples.names_of(query)
         names = triples.names(triples.train[example_ids])
-        edges = tuple(
-            Edge(start, end, triples.label(by), float(influence), int(example))
-            for (start, by, end), influence, example in zip(
-                names.itertuples(index=False, name=None), influences, example_ids, strict=True
-            )
-        )
-        nodes = {head, tail, *names["head"], *names["tail"]}
-        asked = Edge(head, tail, triples.label(relation))
-        return Drawing(asked, edges, {node: triples.label(node) for node in sorted(nodes)})
+        edges = zip(names["head"], names["tail"], names["relation"].map(triples.label), strict=True)
+        nodes = {node: triples.label(node) for node in sorted({head, tail, *names["head"], *names["tail"]})}
+        return Drawing.of((head, tail, triples.label(relation)), edges, example_ids, influences, nodes)
 
     def facts(self) -> dict[str, Any]:
         """See Task; the checksum of each file too."""
@@ -250,13 +216,11 @@ class TripleTask(Task[Query]):
 
     def embeddings(self, parameters: Parameters) -> Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]]]:
         """Entities and relations."""
-        count = len(self.dataset.entities)
-        kinds = (
-            ("entities", parameters.table[:count], self.dataset.entities),
-            ("relations", parameters.table[count:], self.dataset.relations),
-        )
+        named = {"entities": self.dataset.entities.names, "relations": self.dataset.relations.names}
+        parts = np.split(parameters.table, [self.model.num_entities])
         return {
-            kind: (vectors, names.names, list(map(self.dataset.label, names.names))) for kind, vectors, names in kinds
+            kind: (vectors, names, list(map(self.dataset.label, names)))
+            for (kind, names), vectors in zip(named.items(), parts, strict=True)
         }
 
 
@@ -268,29 +232,21 @@ class TripleLosses(ExampleLosses):
     """
 
     def __init__(self, model: FactorModel, triples: TripleSet, config: TripleConfig, dtype: str) -> None:
-        self._model, self._triples, self._config = model, triples, config
+        super().__init__(triples)
+        self._model, self._config = model, config
         self._loss = LOSSES[config.loss]
         self.layers = ("table",)
         self.lookups = config.num_negatives + 3
         self.dtype = dtype
 
-    @functools.cached_property
-    def train(self) -> tuple[np.ndarray, ...]:  # type: ignore[override]
-        """The training triples."""
-        return self.with_candidates(self._triples.train)
-
-    def validation(self) -> tuple[np.ndarray, ...]:
-        """See ExampleLosses; candidates as in training."""
-        return self.with_candidates(self._triples.valid)
-
-    def with_candidates(self, triples: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Triples [n, 3] as examples, with candidates drawn as in training."""
+    def batch(self, examples: np.ndarray) -> tuple[np.ndarray, ...]:
+        """See ExampleLosses; of triples [n, 3], with candidates drawn as in training."""
         config, num_entities = self._config, self._model.num_entities
         drawn = [
-            draw_candidates(triples, first, num_entities, config.num_negatives, config.negatives_seed)
-            for first in range(0, len(triples), BLOCK_SIZE)
+            draw_candidates(examples, first, num_entities, config.num_negatives, config.negatives_seed)
+            for first in range(0, len(examples), BLOCK_SIZE)
         ]
-        return triples[:, :2], np.concatenate(drawn)
+        return examples[:, :2], np.concatenate(drawn)
 
     def query(self, query: Query) -> tuple[np.ndarray, ...]:
         """See ExampleLosses.
@@ -298,7 +254,7 @@ class TripleLosses(ExampleLosses):
         Raises:
             InputError: if the tail cannot be predicted.
         """
-        self._triples.check_predictable([query.tail])
+        self.dataset.check_predictable([query.tail])
         candidates = np.append([query.tail], np.setdiff1d(self._model.columns, [query.tail])).astype(np.int32)[None]
         return np.array([[query.head, query.relation]], np.int32), candidates
 

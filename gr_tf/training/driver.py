@@ -9,7 +9,8 @@ import numpy as np
 from gr_tf.errors import TrainingError
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs.checkpoints import CheckpointFolder
-from gr_tf.training.steps import Block, DeltaObserver, Steps
+from gr_tf.training.rollback_store import RollbackStore
+from gr_tf.training.steps import Block, Steps
 from gr_tf.types import Ids, State
 
 # Of the validation metrics by name, higher or lower is better, as the task says.
@@ -59,14 +60,11 @@ class Prefix:
     A training that removes only later examples passes through the same states, bit for bit.
 
     Attributes:
-        states: by block: the arrays of Steps.to_arrays, the sum of losses, their number, and the Lipschitz constant.
+        states: the arrays of Steps.to_arrays each, and the block's number, the sum of losses, their number, and the
+            Lipschitz constant; in the order of the blocks.
     """
 
-    states: Mapping[int, tuple[dict[str, np.ndarray], float, int, float]]
-
-    def before(self, block: int) -> int | None:
-        """The last recorded block that is not behind `block`."""
-        return max((recorded for recorded in self.states if recorded <= block), default=None)
+    states: Sequence[tuple[dict[str, np.ndarray], tuple[int, float, int, float]]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,13 +90,12 @@ class _Progress:
     num_losses: int = 0
     lipschitz: float = 0.0
     history: list[Epoch] = dataclasses.field(default_factory=list)
-    last: Parameters | None = None
     best_epoch: int = 0
     best: Parameters | None = None
     best_deltas: np.ndarray | None = None
     kept: dict[int, Parameters] = dataclasses.field(default_factory=dict)
 
-    def to_arrays(self, steps: Steps, store: DeltaObserver | None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    def to_arrays(self, steps: Steps, store: RollbackStore | None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """The progress for a checkpoint: arrays, and a JSON value."""
         arrays = steps.to_arrays(self.state)
         if store is not None:
@@ -110,13 +107,9 @@ class _Progress:
         for epoch, parameters in self.kept.items():
             arrays |= parameters.to_arrays(f"kept-{epoch}.")
         names = ("block", "loss_sum", "num_losses", "lipschitz", "best_epoch")
-        meta: dict[str, Any] = {name: getattr(self, name) for name in names}
-        return arrays, {
-            **meta,
-            "history": [dataclasses.asdict(epoch) for epoch in self.history],
-            "has_best": self.best is not None,
-            "kept": list(self.kept),
-        }
+        meta = {name: getattr(self, name) for name in names}
+        history = [dataclasses.asdict(epoch) for epoch in self.history]
+        return arrays, {**meta, "history": history, "has_best": self.best is not None, "kept": list(self.kept)}
 
     @classmethod
     def of_arrays(cls, state: State, arrays: Mapping[str, np.ndarray], meta: dict[str, Any]) -> "_Progress":
@@ -126,15 +119,50 @@ class _Progress:
         kept = {epoch: Parameters.of_arrays(arrays, f"kept-{epoch}.") for epoch in meta.pop("kept")}
         return cls(state, history=history, best=best, best_deltas=arrays.get("best_deltas"), kept=kept, **meta)
 
+    def is_over(self, blocks: Sequence[Block], patience: int | None) -> bool:
+        """Whether all blocks are done, or no epoch was better for too long."""
+        waited = len(self.history) - self.best_epoch
+        return self.block == len(blocks) or (patience is not None and waited >= patience)
+
+    def do(self, steps: Steps, block: Block, kept: np.ndarray, store: RollbackStore | None) -> float:
+        """Does a block, adds its losses and changes, and returns its mean loss."""
+        self.state, trace = steps.run(self.state, block, kept)
+        losses = trace.losses
+        # A skipped step's loss is zero; so finite losses mean that all steps went well.
+        if not np.isfinite(losses).all():
+            place = int(np.flatnonzero(~np.isfinite(losses))[0])
+            where = steps.name_of(self.state, block, place)
+            raise TrainingError(f"the loss is {losses[place]} at {where}; a lower learning rate may help.")
+        total = float(losses.sum(dtype=np.float64))
+        self.loss_sum += total
+        self.num_losses += trace.num_losses
+        self.lipschitz = max(self.lipschitz, trace.lipschitz)
+        if store is not None and trace.deltas is not None:
+            store.add(trace.deltas)
+        self.block += 1
+        return _mean(total, trace.num_losses)
+
+    def end_epoch(self, number: int, validation: Mapping[str, float], metric: str | None) -> bool:
+        """Adds an epoch to the history; returns whether it is the best so far."""
+        is_best = False
+        if metric is not None and metric in validation:
+            is_best = validation[metric] > max((told.validation[metric] for told in self.history), default=-np.inf)
+        self.history.append(Epoch(number, _mean(self.loss_sum, self.num_losses), self.lipschitz, validation))
+        self.loss_sum, self.num_losses = 0.0, 0
+        return is_best
+
     def result(self, steps: Steps) -> Training:
         """The result of a training that is over."""
+        state = self.state
         epoch, parameters = self.best_epoch, self.best
         if parameters is None:
-            assert self.last is not None
-            epoch, parameters = self.history[-1].epoch, self.last
+            epoch, parameters = self.history[-1].epoch, steps.parameters(state)
         kept = {one: of_epoch for one, of_epoch in self.kept.items() if one <= epoch}
-        state = self.state
         return Training(parameters, epoch, tuple(self.history), kept, lambda: steps.to_arrays(state))
+
+
+def _mean(total: float, count: int) -> float:
+    return total / count if count else float("nan")
 
 
 def train(
@@ -146,14 +174,14 @@ def train(
     seed: int = 0,
     start: dict[str, np.ndarray] | None = None,
     prefix: Prefix | None = None,
-    store: DeltaObserver | None = None,
+    store: RollbackStore | None = None,
     validate: Validate | None = None,
     selection: Selection | None = None,
     kept_epochs: Collection[int] = (),
     checkpoints: CheckpointFolder | None = None,
-    on_resume: Callable[[int], object] | None = None,
-    on_block: Callable[[Block, float, Callable[[], Parameters]], object] | None = None,
-    on_epoch: Callable[[Epoch], object] | None = None,
+    on_resume: Callable[[int], object] = lambda blocks: None,
+    on_block: Callable[[Block, float, Callable[[], Parameters]], object] = lambda *_: None,
+    on_epoch: Callable[[Epoch], object] = lambda epoch: None,
 ) -> Training:
     """Trains, once; the result depends on the arguments only, bit for bit.
 
@@ -190,24 +218,32 @@ def train(
     selection = selection or Selection()
     removed = np.flatnonzero(~kept)
     blocks = steps.blocks(length)
-    progress = _resumed(steps, removed, seed, store, checkpoints)
-    if progress is None:
+    newest = None if checkpoints is None else checkpoints.newest()
+    if newest is None:
         progress = _started(steps, parameters, removed, seed, start, prefix)
-        if store is not None:
-            store.clear()
-    if on_resume is not None:
-        on_resume(progress.block)
-    while not _is_over(progress, blocks, selection):
+    else:
+        progress = _Progress.of_arrays(steps.restore(newest[0], removed, seed), *newest)
+    if store is not None:
+        store.clear() if newest is None else store.assign(newest[0]["deltas"])
+    on_resume(progress.block)
+    while not progress.is_over(blocks, selection.patience):
         block = blocks[progress.block]
-        mean = _do(steps, progress, block, kept, store)
-        if on_block is not None:
-            on_block(block, mean, lambda: steps.parameters(progress.state))
+        mean = progress.do(steps, block, kept, store)
+        on_block(block, mean, lambda: steps.parameters(progress.state))
         if block.ends is not None:
-            is_last = progress.block == len(blocks)
-            _end_epoch(steps, progress, block, store, validate, selection, kept_epochs, is_last)
-            if on_epoch is not None:
-                on_epoch(progress.history[-1])
-        if checkpoints is not None and checkpoints.due() and not _is_over(progress, blocks, selection):
+            after = steps.parameters(progress.state)
+            if not after.are_finite:
+                told = f"parameters are not finite after epoch {block.ends}"
+                raise TrainingError(f"{told}; a lower learning rate may help.")
+            validation = {} if validate is None else dict(validate(after))
+            if progress.end_epoch(block.ends, validation, selection.metric):
+                progress.best_epoch, progress.best = block.ends, after
+                # The last epoch's changes are in the store already.
+                progress.best_deltas = None if store is None or progress.block == len(blocks) else store.to_numpy()
+            if block.ends in kept_epochs:
+                progress.kept[block.ends] = after
+            on_epoch(progress.history[-1])
+        if checkpoints is not None and checkpoints.due() and not progress.is_over(blocks, selection.patience):
             checkpoints.save(*progress.to_arrays(steps, store))
     if store is not None and progress.best_deltas is not None:
         store.assign(progress.best_deltas)
@@ -216,29 +252,16 @@ def train(
 
 def record_prefix(steps: Steps, parameters: Parameters, kept: np.ndarray, length: int, every: int) -> Prefix:
     """Trains the first epoch on all examples and records every `every`-th block's start but the first's."""
-    states = {}
+    states = []
     progress = _Progress(steps.start(parameters, np.zeros(0, np.int64), 0))
     for block in steps.blocks(length):
         if block.number and block.number % every == 0:
             arrays = {name: array.copy() for name, array in steps.to_arrays(progress.state).items()}
-            states[block.number] = arrays, progress.loss_sum, progress.num_losses, progress.lipschitz
-        _do(steps, progress, block, kept, None)
+            states.append((arrays, (block.number, progress.loss_sum, progress.num_losses, progress.lipschitz)))
+        progress.do(steps, block, kept, None)
         if block.ends is not None:
             break
     return Prefix(states)
-
-
-def _resumed(
-    steps: Steps, removed: Ids, seed: int, store: DeltaObserver | None, checkpoints: CheckpointFolder | None
-) -> _Progress | None:
-    """The progress in the newest checkpoint, after the store is set to it too; None if there is no checkpoint."""
-    newest = None if checkpoints is None else checkpoints.newest()
-    if newest is None:
-        return None
-    arrays, meta = newest
-    if store is not None:
-        store.assign(arrays["deltas"])
-    return _Progress.of_arrays(steps.restore(arrays, removed, seed), arrays, meta)
 
 
 def _started(
@@ -250,65 +273,9 @@ def _started(
     prefix: Prefix | None,
 ) -> _Progress:
     """A training before its first step, or at the last recorded block before which nothing is removed."""
-    recorded = None
     if prefix is not None and len(removed):
-        recorded = prefix.before(steps.first_block_with(removed))
-    if prefix is not None and recorded is not None:
-        arrays, loss_sum, num_losses, lipschitz = prefix.states[recorded]
-        return _Progress(steps.restore(arrays, removed, seed), recorded, loss_sum, num_losses, lipschitz)
-    state = steps.start(parameters, removed, seed) if start is None else steps.restore(start, removed, seed)
-    return _Progress(state)
-
-
-def _is_over(progress: _Progress, blocks: Sequence[Block], selection: Selection) -> bool:
-    if progress.block == len(blocks):
-        return True
-    waited = len(progress.history) - progress.best_epoch
-    return selection.patience is not None and waited >= selection.patience
-
-
-def _do(steps: Steps, progress: _Progress, block: Block, kept: np.ndarray, store: DeltaObserver | None) -> float:
-    """Does a block, adds its losses and changes to the progress, and returns its mean loss."""
-    progress.state, trace = steps.run(progress.state, block, kept)
-    losses = trace.losses
-    # A skipped step's loss is zero; so finite losses mean that all steps went well.
-    if not np.isfinite(losses).all():
-        place = int(np.flatnonzero(~np.isfinite(losses))[0])
-        where = steps.name_of(progress.state, block, place)
-        raise TrainingError(f"the loss is {losses[place]} at {where}; a lower learning rate may help.")
-    total = float(losses.sum(dtype=np.float64))
-    progress.loss_sum += total
-    progress.num_losses += trace.num_losses
-    progress.lipschitz = max(progress.lipschitz, trace.lipschitz)
-    if store is not None and trace.deltas is not None:
-        store.add(trace.deltas)
-    progress.block += 1
-    return total / trace.num_losses if trace.num_losses else float("nan")
-
-
-def _end_epoch(
-    steps: Steps,
-    progress: _Progress,
-    block: Block,
-    store: DeltaObserver | None,
-    validate: Validate | None,
-    selection: Selection,
-    kept_epochs: Collection[int],
-    is_last: bool,
-) -> None:
-    assert block.ends is not None
-    parameters = progress.last = steps.parameters(progress.state)
-    if not parameters.are_finite:
-        raise TrainingError(f"parameters are not finite after epoch {block.ends}; a lower learning rate may help.")
-    validation = {} if validate is None else dict(validate(parameters))
-    if selection.metric is not None and selection.metric in validation:
-        so_far = max((told.validation[selection.metric] for told in progress.history), default=-np.inf)
-        if validation[selection.metric] > so_far:
-            progress.best_epoch, progress.best = block.ends, parameters
-            # The last epoch's changes are in the store already.
-            progress.best_deltas = None if is_last or store is None else store.to_numpy()
-    if block.ends in kept_epochs:
-        progress.kept[block.ends] = parameters
-    mean = progress.loss_sum / progress.num_losses if progress.num_losses else float("nan")
-    progress.history.append(Epoch(block.ends, mean, progress.lipschitz, validation))
-    progress.loss_sum, progress.num_losses = 0.0, 0
+        first = steps.first_block_with(removed)
+        for arrays, so_far in reversed(prefix.states):
+            if so_far[0] <= first:
+                return _Progress(steps.restore(arrays, removed, seed), *so_far)
+    return _Progress(steps.start(parameters, removed, seed) if start is None else steps.restore(start, removed, seed))

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -99,13 +99,7 @@ class Steps(abc.ABC):
 
     @abc.abstractmethod
     def name_of(self, state: State, block: Block, place: int) -> str:
-        """Names the step and the example or batch that a loss belongs to, for an error's message.
-
-        Args:
-            state: of the training.
-            block: the block.
-            place: of the loss in the block.
-        """
+        """Names the step, and the example or batch, of the loss at a place in a block, for an error's message."""
 
     def first_block_with(self, removed: Ids) -> int:
         """The last block that can be shown to begin in the same state without these examples as with them.
@@ -113,22 +107,6 @@ class Steps(abc.ABC):
         Of the first epoch; 0 is always right.
         """
         return 0
-
-
-class DeltaObserver(Protocol):
-    """Accumulates what training examples changed; see training.rollback_store."""
-
-    def add(self, deltas: "tf.IndexedSlices") -> None:
-        """Takes the changes of one block: values [block, rows, width], indices example ids."""
-
-    def clear(self) -> None:
-        """Forgets everything accumulated so far."""
-
-    def to_numpy(self) -> np.ndarray:
-        """Everything accumulated so far."""
-
-    def assign(self, deltas: np.ndarray) -> None:
-        """Replaces everything accumulated so far."""
 
 
 def check_length(length: int, most: int, unit: str) -> None:
