@@ -16,21 +16,15 @@ NO_TAIL = -1
 _CHUNK = 512
 
 
-@dataclasses.dataclass(frozen=True)
-class TopPrediction:
-    """The filtered top-1 of some (head, relation, ?).
+def predict_top(
+    model: FactorModel, table: Tensor, known: KnownTails, heads: Ids, relations: Ids
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best-scored tail of each of n (head, relation, ?) that is not known already.
 
-    Attributes:
-        tails: [n] entity ids, the smallest of equals; NO_TAIL where none is left.
-        probabilities: [n], over all possible tails, known ones included; NaN where there is no tail.
+    Returns:
+        The tails [n], entity ids, the smallest of equals, NO_TAIL where none is left; and their probabilities [n] over
+        all possible tails, known ones included, NaN where there is no tail.
     """
-
-    tails: np.ndarray
-    probabilities: np.ndarray
-
-
-def predict_top(model: FactorModel, table: Tensor, known: KnownTails, heads: Ids, relations: Ids) -> TopPrediction:
-    """The best-scored tail of each of n (head, relation, ?) that is not known already."""
     tails, probabilities = np.full(len(heads), NO_TAIL), np.full(len(heads), np.nan)
     for first in range(0, len(heads), _CHUNK):
         part = slice(first, first + _CHUNK)
@@ -40,7 +34,7 @@ def predict_top(model: FactorModel, table: Tensor, known: KnownTails, heads: Ids
         shares = tf.nn.softmax(scores).numpy()[np.arange(len(best)), best]
         full = np.isneginf(open_scores).all(axis=1)
         tails[part], probabilities[part] = np.where(full, NO_TAIL, best), np.where(full, np.nan, shares)
-    return TopPrediction(tails, probabilities)
+    return tails, probabilities
 
 
 def tail_probabilities(model: FactorModel, table: Tensor, queries: Sequence[Query]) -> np.ndarray:

@@ -3,8 +3,6 @@
 Bordes et al. (2013), Section 4.1. This is among the models because training selects its epoch by it.
 """
 
-import dataclasses
-
 import numpy as np
 
 from gr_tf.data.known_tails import KnownTails
@@ -15,19 +13,9 @@ TIE_RULES = {"realistic": 0.5, "optimistic": 0.0, "pessimistic": 1.0}
 _CHUNK = 512
 
 
-@dataclasses.dataclass(frozen=True)
-class RankingMetrics:
-    """Means over the ranked triples: of the reciprocal rank, and the shares of ranks that are at most k."""
-
-    mrr: float
-    hits_at_1: float
-    hits_at_3: float
-    hits_at_10: float
-
-    @classmethod
-    def of(cls, ranks: np.ndarray) -> "RankingMetrics":
-        """The means over ranks [n], the best being 1."""
-        return cls(float(np.mean(1 / ranks)), *(float(np.mean(ranks <= k)) for k in (1, 3, 10)))
+def ranking_metrics(ranks: np.ndarray) -> dict[str, float]:
+    """The mean reciprocal rank, and the shares of ranks [n] that are at most k; the best rank is 1."""
+    return {"mrr": float(np.mean(1 / ranks)), **{f"hits_at_{k}": float(np.mean(ranks <= k)) for k in (1, 3, 10)}}
 
 
 def filtered_ranks(

@@ -1,7 +1,5 @@
 """How well next items are predicted. This is among the models because training stops by it."""
 
-import dataclasses
-
 import numpy as np
 
 from gr_tf.data.sequences import Sequences
@@ -12,28 +10,16 @@ from gr_tf.runs.engine import tf
 _CHUNK = 1024
 
 
-@dataclasses.dataclass(frozen=True)
-class NextItemMetrics:
-    """Means over sequences.
+def next_item_metrics(ranks: np.ndarray, losses: np.ndarray) -> dict[str, float]:
+    """Means over at least one sequence; see `ranks_and_losses`.
 
-    Attributes:
-        mrr: mean reciprocal rank of the true next item among all items.
-        recall_at_10: share of sequences whose true next item is among the first 10.
-        cross_entropy: mean loss, in nats.
+    They are of the reciprocal rank, of whether the true next item is among the first 10, and of the loss, in nats.
     """
-
-    mrr: float
-    recall_at_10: float
-    cross_entropy: float
-
-    @classmethod
-    def of(cls, ranks: np.ndarray, losses: np.ndarray) -> "NextItemMetrics":
-        """The means over at least one sequence; see `ranks_and_losses`."""
-        return cls(
-            mrr=float(np.mean(1 / ranks)),
-            recall_at_10=float(np.mean(ranks <= 10)),
-            cross_entropy=float(np.mean(losses, dtype=np.float64)),
-        )
+    return {
+        "mrr": float(np.mean(1 / ranks)),
+        "recall_at_10": float(np.mean(ranks <= 10)),
+        "cross_entropy": float(np.mean(losses)),
+    }
 
 
 def ranks_and_losses(

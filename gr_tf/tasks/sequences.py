@@ -1,6 +1,5 @@
 """The task of sequences: a history of choices, and the probability of the next item."""
 
-import dataclasses
 import itertools
 import pathlib
 import types
@@ -15,7 +14,7 @@ from gr_tf.data.sequence_sources import load_sequences
 from gr_tf.data.sequences import SequenceQuery, Sequences, SequenceSet, SequenceSplit
 from gr_tf.errors import InputError
 from gr_tf.models.parameters import Parameters
-from gr_tf.models.sequence_ranking import NextItemMetrics, ranks_and_losses
+from gr_tf.models.sequence_ranking import next_item_metrics, ranks_and_losses
 from gr_tf.models.sequence_recommender import NAMES, SequenceRecommender
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.drawing import Drawing
@@ -82,7 +81,7 @@ class SequenceTask(Task[SequenceQuery]):
         """MRR, Recall@10 and cross-entropy."""
         if not len(examples):
             return None
-        return dataclasses.asdict(NextItemMetrics.of(*ranks_and_losses(self.model, parameters, examples)))
+        return next_item_metrics(*ranks_and_losses(self.model, parameters, examples))
 
     def value(self, parameters: Parameters, queries: Sequence[SequenceQuery]) -> np.ndarray:
         """p(target | history): the softmax of the logits over all items, without the padding.

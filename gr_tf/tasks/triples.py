@@ -17,7 +17,7 @@ from gr_tf.data.triples import COLUMNS, Query, TripleSet
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.prediction import NO_TAIL, predict_top, tail_probabilities
-from gr_tf.models.ranking import RankingMetrics, filtered_ranks
+from gr_tf.models.ranking import filtered_ranks, ranking_metrics
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
@@ -95,7 +95,7 @@ class TripleTask(Task[Query]):
         """Filtered MRR and Hits@k of triples [n, 3]."""
         if not len(examples):
             return None
-        return dataclasses.asdict(RankingMetrics.of(filtered_ranks(self.model, parameters.table, examples, self.known)))
+        return ranking_metrics(filtered_ranks(self.model, parameters.table, examples, self.known))
 
     def value(self, parameters: Parameters, queries: Sequence[Query]) -> np.ndarray:
         """p(tail | head, relation), over all tails that may be predicted, known ones included."""
@@ -117,11 +117,11 @@ class TripleTask(Task[Query]):
         len(dataset.test) less all `test_lines`.
         """
         heads, relations, golds = self.dataset.test.T
-        best = predict_top(self.model, parameters.table, self.known, heads, relations)
+        tails, probabilities = predict_top(self.model, parameters.table, self.known, heads, relations)
         found: dict[Query, ExplainedPrediction] = {}
-        for i in np.flatnonzero(best.tails != NO_TAIL):
-            query = Query(int(heads[i]), int(relations[i]), int(best.tails[i]))
-            seen = found.get(query, ExplainedPrediction(query, float(best.probabilities[i]), (), ()))
+        for i in np.flatnonzero(tails != NO_TAIL):
+            query = Query(int(heads[i]), int(relations[i]), int(tails[i]))
+            seen = found.get(query, ExplainedPrediction(query, float(probabilities[i]), (), ()))
             found[query] = dataclasses.replace(
                 seen,
                 test_lines=(*seen.test_lines, int(self.dataset.test_lines[i])),

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from gr_tf.types import Ids, State
 
 # Of the validation metrics by name, higher or lower is better, as the task says.
 Validate = Callable[[Parameters], Mapping[str, float]]
+# How the training on all examples stood at the start of some blocks of its first epoch, in their order: the arrays of
+# Steps.to_arrays; and the block's number, the sum of losses, their number, and the Lipschitz constant. A training that
+# removes only later examples passes through the same states, bit for bit.
+Prefix: TypeAlias = Sequence[tuple[dict[str, np.ndarray], tuple[int, float, int, float]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,20 +55,6 @@ class Training:
     history: tuple[Epoch, ...]
     kept: Mapping[int, Parameters]
     state: Callable[[], dict[str, np.ndarray]] = dataclasses.field(repr=False)
-
-
-@dataclasses.dataclass(frozen=True)
-class Prefix:
-    """How the training on all examples stood at the start of some blocks of its first epoch.
-
-    A training that removes only later examples passes through the same states, bit for bit.
-
-    Attributes:
-        states: the arrays of Steps.to_arrays each, and the block's number, the sum of losses, their number, and the
-            Lipschitz constant; in the order of the blocks.
-    """
-
-    states: Sequence[tuple[dict[str, np.ndarray], tuple[int, float, int, float]]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -261,7 +251,7 @@ def record_prefix(steps: Steps, parameters: Parameters, kept: np.ndarray, length
         progress.do(steps, block, kept, None)
         if block.ends is not None:
             break
-    return Prefix(states)
+    return states
 
 
 def _started(
@@ -275,7 +265,7 @@ def _started(
     """A training before its first step, or at the last recorded block before which nothing is removed."""
     if prefix is not None and len(removed):
         first = steps.first_block_with(removed)
-        for arrays, so_far in reversed(prefix.states):
+        for arrays, so_far in reversed(prefix):
             if so_far[0] <= first:
                 return _Progress(steps.restore(arrays, removed, seed), *so_far)
     return _Progress(steps.start(parameters, removed, seed) if start is None else steps.restore(start, removed, seed))

@@ -3,6 +3,7 @@
 Lawrence et al. (2021), "Gradient Rollback for Matrix Factorization": batch size 1.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,16 +54,10 @@ class TripleSteps(Steps):
             InputError: if it is more than the configuration's.
         """
         check_length(length, self._config.epochs, "epochs")
-        each = len(self._firsts)
+        count = self._triples.num_examples
         return [
-            Block(
-                epoch * each + place,
-                first,
-                min(BLOCK_SIZE, self._triples.num_examples - first),
-                epoch + 1 if place == each - 1 else None,
-            )
-            for epoch in range(length)
-            for place, first in enumerate(self._firsts)
+            Block(number, first, min(BLOCK_SIZE, count - first), epoch if first == self._firsts[-1] else None)
+            for number, (epoch, first) in enumerate(itertools.product(range(1, length + 1), self._firsts))
         ]
 
     def start(self, parameters: Parameters, removed: Ids, seed: int) -> State:

@@ -58,9 +58,9 @@ def test_movielens_predicts_ratings_only() -> None:
     heads, relations, _ = triples.test[:50].T
     scores = model.score_all_tails(table, heads, relations).numpy()
     assert np.isfinite(scores).sum(axis=1).tolist() == [5] * 50
-    top = predict_top(model, table, known_from_train_and_valid(triples), heads, relations)
-    assert set(top.tails.tolist()) <= set(triples.candidates or ())
-    assert (top.probabilities > 1 / 5).all()
+    tails, probabilities = predict_top(model, table, known_from_train_and_valid(triples), heads, relations)
+    assert set(tails.tolist()) <= set(triples.candidates or ())
+    assert (probabilities > 1 / 5).all()
     ranks = filtered_ranks(model, table, triples.test[:50], known_from_train_and_valid(triples))
     assert ranks.max() <= 5
 

@@ -11,7 +11,7 @@ from gr_tf.models.distmult import DistMult
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.knowledge_graph_models import MODELS
 from gr_tf.models.prediction import NO_TAIL, predict_top, tail_probabilities
-from gr_tf.models.ranking import RankingMetrics, filtered_ranks
+from gr_tf.models.ranking import filtered_ranks, ranking_metrics
 
 MODEL = DistMult(num_entities=7, num_relations=3, dim=5)
 
@@ -87,10 +87,10 @@ def test_top_prediction_skips_known_tails(table: np.ndarray) -> None:
     scores = MODEL.score_all_tails(table, head, relation).numpy()[0]
     order = np.argsort(-scores)
     known = KnownTails(7, np.array([[1, 2, order[0]], [1, 2, order[1]]]))
-    top = predict_top(MODEL, table, known, head, relation)
-    assert top.tails[0] == order[2]
+    tails, probabilities = predict_top(MODEL, table, known, head, relation)
+    assert tails[0] == order[2]
     probability = np.exp(scores[order[2]]) / np.exp(scores).sum()
-    assert top.probabilities[0] == pytest.approx(probability, rel=1e-12)
+    assert probabilities[0] == pytest.approx(probability, rel=1e-12)
     queries = [Query(1, 2, int(order[2])), Query(1, 2, int(order[0]))]
     both = np.exp(scores[order[[2, 0]]]) / np.exp(scores).sum()
     np.testing.assert_allclose(tail_probabilities(MODEL, table, queries), both, rtol=1e-12)
@@ -98,10 +98,10 @@ def test_top_prediction_skips_known_tails(table: np.ndarray) -> None:
 
 def test_nothing_left_to_predict_is_told(table: np.ndarray) -> None:
     known = KnownTails(7, np.array([[1, 2, tail] for tail in range(7)]))
-    top = predict_top(MODEL, table, known, np.array([1, 0]), np.array([2, 2]))
-    assert top.tails[0] == NO_TAIL
-    assert np.isnan(top.probabilities[0])
-    assert top.tails[1] != NO_TAIL
+    tails, probabilities = predict_top(MODEL, table, known, np.array([1, 0]), np.array([2, 2]))
+    assert tails[0] == NO_TAIL
+    assert np.isnan(probabilities[0])
+    assert tails[1] != NO_TAIL
 
 
 def test_filtered_ranks_by_counting(table: np.ndarray) -> None:
@@ -127,9 +127,9 @@ def test_ties_have_a_rule() -> None:
 
 
 def test_metrics() -> None:
-    assert RankingMetrics.of(np.array([1, 2, 4, 20])) == RankingMetrics(
-        mrr=(1 + 1 / 2 + 1 / 4 + 1 / 20) / 4, hits_at_1=0.25, hits_at_3=0.5, hits_at_10=0.75
-    )
+    mrr = (1 + 1 / 2 + 1 / 4 + 1 / 20) / 4
+    metrics = ranking_metrics(np.array([1, 2, 4, 20]))
+    assert metrics == {"mrr": mrr, "hits_at_1": 0.25, "hits_at_3": 0.5, "hits_at_10": 0.75}
 
 
 def test_complex_is_the_real_part_of_a_complex_product() -> None:

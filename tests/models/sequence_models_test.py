@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from gr_tf.data.sequences import SequenceSet
 from gr_tf.models.parameters import Parameters
-from gr_tf.models.sequence_ranking import NextItemMetrics, ranks_and_losses
+from gr_tf.models.sequence_ranking import next_item_metrics, ranks_and_losses
 from gr_tf.tasks.sequences import SequenceTask
 from gr_tf.training.sequence_config import SequenceConfig
 
@@ -54,8 +54,8 @@ def test_ranks_of_the_next_item(toy_sequences: SequenceSet) -> None:
     all_logits = np.asarray(task.model.logits(tf.constant(arrays[0][sequences.histories]), arrays[1:]))
     losses = np.log(np.exp(all_logits - 100).sum(axis=1)) + 100 - all_logits[np.arange(len(own)), sequences.targets]
     np.testing.assert_allclose(cross_entropies, losses, rtol=1e-5)
-    metrics = NextItemMetrics.of(np.array([1.0, 4.0, 20.0]), np.array([1.0, 2.0, 6.0]))
-    assert metrics.cross_entropy == 3
-    assert metrics.mrr == pytest.approx((1 + 1 / 4 + 1 / 20) / 3)
-    assert metrics.recall_at_10 == pytest.approx(2 / 3)
+    metrics = next_item_metrics(np.array([1.0, 4.0, 20.0]), np.array([1.0, 2.0, 6.0]))
+    assert metrics["cross_entropy"] == 3
+    assert metrics["mrr"] == pytest.approx((1 + 1 / 4 + 1 / 20) / 3)
+    assert metrics["recall_at_10"] == pytest.approx(2 / 3)
     assert len(ranks_and_losses(task.model, parameters, sequences.only(slice(0)))[0]) == 0
