@@ -1,6 +1,7 @@
 """The parameters of a model, whatever its kind."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -38,6 +39,11 @@ class Parameters:
     def are_finite(self) -> bool:
         """Whether every number is finite."""
         return all(np.isfinite(array).all() for array in self.arrays)
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the arrays' numbers."""
+        return hashlib.sha256(b"".join(array.tobytes() for array in self.arrays)).hexdigest()
 
     def to_arrays(self, prefix: str = "") -> dict[str, np.ndarray]:
         """The arrays by name, for files: PREFIXtable, PREFIXshared_0, ..."""

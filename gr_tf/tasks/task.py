@@ -3,7 +3,6 @@
 import abc
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -100,9 +99,7 @@ class Task(Trainable, Generic[Q]):
     @functools.cached_property
     def reference(self) -> TaskReference:
         """What the task can be made from again."""
-        initial = ""
-        if self.initial is not None:
-            initial = hashlib.sha256(b"".join(array.tobytes() for array in self.initial.arrays)).hexdigest()
+        initial = "" if self.initial is None else self.initial.checksum
         data = self.dataset
         return TaskReference(self.kind, self.config, data.name, data.source, data.split, data.checksum, initial)
 

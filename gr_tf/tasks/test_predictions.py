@@ -41,9 +41,7 @@ def balanced_sample(
     fills up.
 
     Args:
-        predictions: all of them.
-        count: how many to draw.
-        seed: of the draw.
+        predictions, count, seed: what is drawn from, how many, and the seed of the draw.
         right_if: what makes a drawn prediction a right one, a key of RIGHT_IF.
 
     Raises:
@@ -61,7 +59,5 @@ def balanced_sample(
     drawn = [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
     kinds = [list(dict.fromkeys(place for place, kind in drawn if kind is right)) for right in (True, False)]
     few, many = sorted(kinds, key=len)
-    chosen = few[: count // 2]
-    chosen += [place for place in many if place not in chosen][: count - len(chosen)]
-    chosen += [place for place in few if place not in chosen][: count - len(chosen)]
+    chosen = list(dict.fromkeys([*few[: count // 2], *many, *few]))[:count]
     return [predictions[i] for i in sorted(chosen)]

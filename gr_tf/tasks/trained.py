@@ -1,7 +1,6 @@
 """A finished training, ready to be asked, explained and repeated."""
 
 import dataclasses
-import hashlib
 import pathlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -53,8 +52,7 @@ class Trained:
 
     def __post_init__(self) -> None:
         if not self.fingerprint:
-            digest = hashlib.sha256(b"".join(array.tobytes() for array in self.parameters.arrays))
-            object.__setattr__(self, "fingerprint", digest.hexdigest())
+            object.__setattr__(self, "fingerprint", self.parameters.checksum)
 
     @property
     def length(self) -> int:

@@ -78,7 +78,7 @@ class SequenceConfig(Settings):
             if not 1 <= epoch <= self.epochs:
                 raise InputError(f"kept_epochs must be from 1 to {self.epochs}; got {epoch}.")
 
-    def make_model(self, sequences: SequenceSet, dtype: str | None = None) -> SequenceRecommender:
-        """The model of this configuration for a dataset, in its own or another precision."""
+    def make_model(self, sequences: SequenceSet) -> SequenceRecommender:
+        """The model of this configuration for a dataset."""
         length = sequences.train.histories.shape[1]
-        return SequenceRecommender(len(sequences.items), self.dim, self.hidden, length, dtype or self.dtype)
+        return SequenceRecommender(len(sequences.items), self.dim, self.hidden, length, self.dtype)
