@@ -44,12 +44,12 @@ class AdamSteps(Steps):
     def start(self, parameters: Parameters, removed: Ids, seed: int) -> AdamState:
         """See Steps."""
         zeros = Parameters.of([np.zeros_like(array) for array in parameters.arrays])
-        return AdamState(*map(_variables, (parameters, zeros, zeros)), 0, self.order(seed))
+        return AdamState(_variables(parameters), _variables(zeros), _variables(zeros), 0, self.order(seed))
 
     def restore(self, arrays: dict[str, np.ndarray], removed: Ids, seed: int) -> AdamState:
         """See Steps."""
-        parts = (_variables(Parameters.of_arrays(arrays, prefix)) for prefix in _PARTS)
-        return AdamState(*parts, int(arrays["step"]), self.order(seed))
+        parameters, means, squares = (_variables(Parameters.of_arrays(arrays, prefix)) for prefix in _PARTS)
+        return AdamState(parameters, means, squares, int(arrays["step"]), self.order(seed))
 
     def to_arrays(self, state: AdamState) -> dict[str, np.ndarray]:
         """See Steps; without the order."""

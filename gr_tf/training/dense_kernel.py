@@ -14,7 +14,7 @@ from gr_tf.runs.engine import tf
 from gr_tf.training.constraints import CONSTRAINTS
 from gr_tf.training.losses import LOSSES
 from gr_tf.training.optimizers import Optimizer, Slots
-from gr_tf.types import Rows, Tensor
+from gr_tf.types import Rows, State, Tensor
 
 
 class StepTrace(NamedTuple):
@@ -89,13 +89,13 @@ class DenseKernel:
         """
         return tf.constant(rows)
 
-    def start(self, table: np.ndarray, learning_rate: float) -> DenseState:
+    def start(self, table: np.ndarray, learning_rate: float) -> State:
         """The state before the first step, from a table [num_rows, width] and the first step's learning rate."""
         tensor = tf.constant(table)
         slots = self._optimizer.initial_slots(tensor)
         return DenseState(tensor, slots, tf.constant(0, self._dtype), tf.constant(learning_rate, self._dtype))
 
-    def run(self, state: DenseState, plan: Tensor, order: Tensor, count: Tensor) -> tuple[DenseState, StepTrace]:
+    def run(self, state: DenseState, plan: Tensor, order: Tensor, count: Tensor) -> tuple[State, StepTrace]:
         """Does the steps order[:count] of a block, in that order.
 
         Args:
@@ -115,7 +115,7 @@ class DenseKernel:
         arrays = {"table": state.table.numpy(), "step": state.step.numpy()}
         return arrays | {f"slot_{i}": slot.numpy() for i, slot in enumerate(state.slots)}
 
-    def restore(self, arrays: dict[str, np.ndarray], learning_rate: float) -> DenseState:
+    def restore(self, arrays: dict[str, np.ndarray], learning_rate: float) -> State:
         """The state that `to_arrays` gave."""
         state = self.start(arrays["table"], learning_rate)
         slots = tuple(tf.constant(arrays[f"slot_{i}"]) for i in range(len(state.slots)))

@@ -15,7 +15,7 @@ from gr_tf.runs.engine import tf
 from gr_tf.training.dense_kernel import StepTrace, changes
 from gr_tf.training.losses import LOSSES
 from gr_tf.training.row_adam import RowAdam, split_memory
-from gr_tf.types import Tensor
+from gr_tf.types import State, Tensor
 
 
 class RowPlan(NamedTuple):
@@ -93,17 +93,17 @@ class RowKernel:
             axis=1,
         )
         places = np.stack([head_writes, np.full(len(rows), last + 2), gold, gold], axis=1)
-        arrays = (tf.constant(array.astype(np.int32)) for array in (reads, writes, places))
+        reads, writes, places = (tf.constant(array.astype(np.int32)) for array in (reads, writes, places))
         # The next power of two from 8 on: blocks of one dataset should share one compiled graph.
         most_repeated = max(8, 1 << (_longest_run(repeats) - 1).bit_length())
-        return RowPlan(*arrays, min(most_repeated, last))
+        return RowPlan(reads, writes, places, min(most_repeated, last))
 
-    def start(self, table: np.ndarray, learning_rate: float) -> RowState:
+    def start(self, table: np.ndarray, learning_rate: float) -> State:
         """See DenseKernel."""
         memory = np.pad(table, ((0, 1), (0, 2 * self._model.width + 1)))
         return self._state(memory, 0.0, learning_rate)
 
-    def run(self, state: RowState, plan: RowPlan, order: Tensor, count: Tensor) -> tuple[RowState, StepTrace]:
+    def run(self, state: RowState, plan: RowPlan, order: Tensor, count: Tensor) -> tuple[State, StepTrace]:
         """See DenseKernel."""
         step, trace = self._block(
             state.memory.handle, *state[1:], *plan[:3], order, count, most_repeated=plan.most_repeated
@@ -118,7 +118,7 @@ class RowKernel:
         """See DenseKernel."""
         return {"memory": state.memory.numpy(), "step": state.step.numpy()}
 
-    def restore(self, arrays: dict[str, np.ndarray], learning_rate: float) -> RowState:
+    def restore(self, arrays: dict[str, np.ndarray], learning_rate: float) -> State:
         """See DenseKernel."""
         return self._state(arrays["memory"], float(arrays["step"]), learning_rate)
 

@@ -124,7 +124,7 @@ class SingleRatingSteps(Steps):
         new, errors, deltas = self._block(tuple(state[:4]), *map(tf.constant, plan), tf.constant(block.count))
         changed = tf.IndexedSlices(deltas[: block.count], tf.constant(examples))
         trace = Trace(errors.numpy()[: block.count], changed, block.count)
-        return SingleRatingState(*new, state.order), trace
+        return SingleRatingState._make((*new, state.order)), trace
 
     def parameters(self, state: SingleRatingState) -> Parameters:
         """See Steps."""
