@@ -164,7 +164,7 @@ class KerasTask(Task[Examples]):
         """0: gr_tf does not train the model."""
         return 0
 
-    def accuracy(self, parameters: Parameters, examples: Examples) -> dict[str, float] | None:
+    def accuracy(self, parameters: Parameters, examples: Examples) -> dict[str, float]:
         """The mean loss."""
         losses = self._losses.losses(None, list(map(tf.constant, parameters.shared)), examples.arrays)
         return {"loss": float(tf.reduce_mean(losses))}

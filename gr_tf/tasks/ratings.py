@@ -38,6 +38,7 @@ class RatingTask(Task[RatingQuery]):
     split_class = RatingSplit
     query_class = RatingQuery
     validated = ("rmse",)
+    measured = ("train", "valid", "test")
     dataset: RatingSet
     config: RatingConfig
     model: RatingModel
@@ -79,14 +80,12 @@ class RatingTask(Task[RatingQuery]):
         return RETRAINING_STEPS[self.config.model] if self.continues else self.length_of(epoch)
 
     def quality(self, parameters: Parameters) -> dict[str, Any]:
-        """See Task; of the training ratings too; each metric of an empty split is None."""
-        told = {"train": self.accuracy(parameters, self.dataset.train), **super().quality(parameters)}
+        """See Task; each metric of an empty split is None."""
+        told = super().quality(parameters)
         return {name: metrics or {"rmse": None, "mae": None} for name, metrics in told.items()}
 
-    def accuracy(self, parameters: Parameters, examples: Ratings) -> dict[str, float] | None:
+    def accuracy(self, parameters: Parameters, examples: Ratings) -> dict[str, float]:
         """Root mean squared error and mean absolute error, in stars; predictions are not clipped to the scale."""
-        if not len(examples):
-            return None
         errors = self.model.predict_pairs(parameters, examples.pairs).astype(np.float64) - examples.values
         return {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}
 

@@ -77,10 +77,8 @@ class SequenceTask(Task[SequenceQuery]):
         """See Trainable; the configuration says which."""
         return self.config.kept_epochs
 
-    def accuracy(self, parameters: Parameters, examples: Sequences) -> dict[str, float] | None:
+    def accuracy(self, parameters: Parameters, examples: Sequences) -> dict[str, float]:
         """MRR, Recall@10 and cross-entropy."""
-        if not len(examples):
-            return None
         return next_item_metrics(*ranks_and_losses(self.model, parameters, examples))
 
     def value(self, parameters: Parameters, queries: Sequence[SequenceQuery]) -> np.ndarray:

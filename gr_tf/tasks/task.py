@@ -87,6 +87,7 @@ class Task(Trainable, Generic[Q]):
         answer_field: of a query: its answer, where there are alternatives.
         exact_dtype: the precision that small influences are computed in; None: the training's.
         query_class: of what is asked.
+        measured: the splits that `quality` is of.
     """
 
     unit: ClassVar[str]
@@ -95,6 +96,7 @@ class Task(Trainable, Generic[Q]):
     answer_field: ClassVar[str]
     query_class: ClassVar[type]
     exact_dtype: ClassVar[str | None] = None
+    measured: ClassVar[tuple[str, ...]] = ("valid", "test")
 
     @functools.cached_property
     def reference(self) -> TaskReference:
@@ -106,8 +108,9 @@ class Task(Trainable, Generic[Q]):
     # How good it is.
 
     def quality(self, parameters: Parameters) -> dict[str, Any]:
-        """Metrics by split ("valid", "test", perhaps "train"); None of a split that is empty."""
-        return {name: self.accuracy(parameters, getattr(self.dataset, name)) for name in ("valid", "test")}
+        """Metrics by split; None of one that is empty."""
+        parts = ((name, getattr(self.dataset, name)) for name in self.measured)
+        return {name: self.accuracy(parameters, part) if len(part) else None for name, part in parts}
 
     # What it predicts.
 

@@ -168,12 +168,12 @@ class Trainable(abc.ABC):
         return ()
 
     @abc.abstractmethod
-    def accuracy(self, parameters: Parameters, examples: Any) -> dict[str, float] | None:
-        """Metrics of a split's examples by name; None if there are none."""
+    def accuracy(self, parameters: Parameters, examples: Any) -> dict[str, float]:
+        """Metrics by name, of a split's examples, at least one."""
 
     def validate(self, parameters: Parameters) -> dict[str, float]:
         """The metrics on the validation examples that an epoch is told and selected by; empty if there are none."""
-        told = self.accuracy(parameters, self.dataset.valid) or {}
+        told = self.accuracy(parameters, self.dataset.valid) if len(self.dataset.valid) else {}
         return {name: value for name, value in told.items() if name in self.validated}
 
     def train(

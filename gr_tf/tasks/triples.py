@@ -91,10 +91,8 @@ class TripleTask(Task[Query]):
         """The filter of filtered ranking."""
         return known_from_train_and_valid(self.dataset)
 
-    def accuracy(self, parameters: Parameters, examples: np.ndarray) -> dict[str, float] | None:
+    def accuracy(self, parameters: Parameters, examples: np.ndarray) -> dict[str, float]:
         """Filtered MRR and Hits@k of triples [n, 3]."""
-        if not len(examples):
-            return None
         return ranking_metrics(filtered_ranks(self.model, parameters.table, examples, self.known))
 
     def value(self, parameters: Parameters, queries: Sequence[Query]) -> np.ndarray:
