@@ -7,10 +7,9 @@ any moment leaves the old file or the new one; of a folder of arrays, the old, t
 import contextlib
 import hashlib
 import json
-import os
 import pathlib
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -38,13 +37,9 @@ def new_file(path: pathlib.Path) -> Iterator[pathlib.Path]:
     Raises:
         InputError: if it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
-    os.close(descriptor)
-    temporary = pathlib.Path(name)
+    temporary = _temporary(path)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}.") from None
@@ -88,8 +83,8 @@ def write_arrays(folder: pathlib.Path, arrays: Mapping[str, np.ndarray], meta: A
     Raises:
         InputError: if an array cannot be written whole.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = pathlib.Path(tempfile.mkdtemp(dir=folder.parent, prefix=TEMPORARY))
+    temporary = _temporary(folder)
+    temporary.mkdir()
     try:
         checksums = {}
         for name, array in arrays.items():
@@ -101,7 +96,6 @@ def write_arrays(folder: pathlib.Path, arrays: Mapping[str, np.ndarray], meta: A
                 raise InputError(f"{where}: cannot be written whole (is the disk full?): {error}.") from None
             checksums[name] = sha256(path)
         write_json(temporary / MANIFEST, {"sha256": checksums, "meta": meta})
-        temporary.chmod(0o777 & ~_umask())
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
     finally:
@@ -145,7 +139,7 @@ def sweep_temporaries(folder: pathlib.Path) -> None:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _temporary(path: pathlib.Path) -> pathlib.Path:
+    """A new name beside a path, in its folder, which is made if it is absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.parent / f"{TEMPORARY}{uuid.uuid4().hex}"

@@ -1,10 +1,10 @@
 """Progress of long work, with a rate and the time left."""
 
+import contextlib
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import tqdm
 
@@ -48,7 +48,7 @@ class Progress:
             self._bar.close()
 
 
-@contextmanager
+@contextlib.contextmanager
 def progress(what: str, total: int, done: int = 0) -> Iterator[Progress]:
     """Shows the progress of a block of work.
 
@@ -57,8 +57,5 @@ def progress(what: str, total: int, done: int = 0) -> Iterator[Progress]:
         total: pieces in all.
         done: pieces done by an earlier process.
     """
-    shown = Progress(what, total, done)
-    try:
+    with contextlib.closing(Progress(what, total, done)) as shown:
         yield shown
-    finally:
-        shown.close()

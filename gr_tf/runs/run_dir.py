@@ -1,5 +1,6 @@
 """A folder for one piece of work: what was asked, what is done, whether it is finished."""
 
+import os
 import pathlib
 import shutil
 from collections.abc import Mapping
@@ -34,7 +35,7 @@ class RunDir:
     def __init__(self, path: pathlib.Path, settings: Mapping[str, Any]) -> None:
         self.path = path
         self.settings = dict(settings)
-        self._file_lock = filelock.FileLock(path / _LOCK)
+        self._file_lock = filelock.FileLock(path / _LOCK)  # A process that is killed loses it too.
 
     @classmethod
     def begin(
@@ -61,11 +62,16 @@ class RunDir:
             InputError: if the folder has other files in it, the stage is finished (without
                 `reuse`) or was begun with other settings (without `replace`), or another process works on it.
         """
-        if path.is_dir() and not (path / RUN).exists() and any(map(_is_foreign, path.iterdir())):
-            raise InputError(f"{path} has files but no {RUN}: gr_tf did not make this folder, and leaves it untouched.")
         path.mkdir(parents=True, exist_ok=True)
+        # What is left of a `begin` that was killed is our own.
+        foreign = [name for name in os.listdir(path) if name != _LOCK and not name.startswith(files.TEMPORARY)]
+        if foreign and RUN not in foreign:
+            raise InputError(f"{path} has files but no {RUN}: gr_tf did not make this folder, and leaves it untouched.")
         run_dir = cls(path, settings)
-        run_dir._lock()
+        try:
+            run_dir._file_lock.acquire(blocking=False)
+        except filelock.Timeout:
+            raise InputError(f"{path}: another process is working on it.") from None
         try:
             run_dir._prepare(overwrite, replace, reuse)
         except BaseException:
@@ -107,13 +113,6 @@ class RunDir:
 
     def __exit__(self, *_: object) -> None:
         self._file_lock.release()
-
-    def _lock(self) -> None:
-        # A process that is killed loses it too.
-        try:
-            self._file_lock.acquire(blocking=False)
-        except filelock.Timeout:
-            raise InputError(f"{self.path}: another process is working on it.") from None
 
     def _prepare(self, overwrite: bool, replace: bool, reuse: bool) -> None:
         difference = self._difference()
@@ -162,11 +161,6 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + name] = value
     return flat
-
-
-def _is_foreign(child: pathlib.Path) -> bool:
-    """Whether a file is other than those that `begin` leaves when it is killed."""
-    return child.name != _LOCK and not child.name.startswith(files.TEMPORARY)
 
 
 def _settings(path: pathlib.Path) -> dict[str, Any]:
