@@ -1,23 +1,22 @@
 """Datasets from their official addresses, checked and kept."""
 
 import dataclasses
+import hashlib
+import io
 import os
 import pathlib
 import shutil
 import sys
 import tarfile
-import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
 
 import tqdm
 
 from gr_tf.errors import InputError
 from gr_tf.runs import files
-
-_CHUNK = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,56 +48,47 @@ def fetch(archive: Archive) -> pathlib.Path:
     folder = cache_folder() / archive.name
     if all((folder / name).exists() for name in archive.checksums):
         return folder
-    with tempfile.TemporaryDirectory() as temporary:
-        downloaded = pathlib.Path(temporary) / pathlib.PurePosixPath(archive.url).name
-        _download(archive, downloaded)
-        unpacked = pathlib.Path(temporary) / "unpacked"
-        _unpack(downloaded, unpacked, archive.checksums)
-        for name, checksum in archive.checksums.items():
-            if not (unpacked / name).exists():
-                raise InputError(f"{archive.url}: has no file {name}.")
-            if files.sha256(unpacked / name) != checksum:
-                raise InputError(f"{archive.url}: {name} is not the published one: its SHA-256 differs.")
-            with files.new_file(folder / name) as new:
-                shutil.copyfile(unpacked / name, new)
+    try:
+        found = {
+            pathlib.PurePosixPath(name).name: content for name, content in _members(archive.url, _download(archive))
+        }
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        raise InputError(f"{archive.url}: not a whole archive: {error}.") from None
+    for name, checksum in archive.checksums.items():
+        if name not in found:
+            raise InputError(f"{archive.url}: has no file {name}.")
+        if hashlib.sha256(found[name]).hexdigest() != checksum:
+            raise InputError(f"{archive.url}: {name} is not the published one: its SHA-256 differs.")
+        with files.new_file(folder / name) as new:
+            new.write_bytes(found[name])
     return folder
 
 
-def _download(archive: Archive, path: pathlib.Path) -> None:
+def _download(archive: Archive) -> io.BytesIO:
+    packed = io.BytesIO()
     try:
-        with urllib.request.urlopen(archive.url, timeout=60) as response, path.open("wb") as file:
+        with urllib.request.urlopen(archive.url, timeout=60) as response:
             total = int(response.headers.get("Content-Length") or 0) or None
-            with tqdm.tqdm(
-                desc=f"downloading {archive.name}",
-                total=total,
-                unit="B",
-                unit_scale=True,
-                disable=not sys.stderr.isatty(),
-            ) as bar:
-                while chunk := response.read(_CHUNK):
-                    file.write(chunk)
-                    bar.update(len(chunk))
+            told = {"desc": f"downloading {archive.name}", "disable": not sys.stderr.isatty()}
+            with tqdm.tqdm.wrapattr(response, "read", total=total, **told) as body:
+                shutil.copyfileobj(body, packed)
     except (urllib.error.URLError, TimeoutError) as error:
         reason = getattr(error, "reason", error)
         raise InputError(
             f"{archive.url}: cannot be downloaded: {reason}. Name a folder that has its files with --data_dir."
         ) from None
+    packed.seek(0)
+    return packed
 
 
-def _unpack(path: pathlib.Path, folder: pathlib.Path, names: Collection[str]) -> None:
-    """Takes the files of some names out of whatever folders the archive has them in."""
-    folder.mkdir()
-    try:
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as packed:
-                for member in packed.namelist():
-                    if pathlib.PurePosixPath(member).name in names:
-                        (folder / pathlib.PurePosixPath(member).name).write_bytes(packed.read(member))
-        else:
-            with tarfile.open(path) as packed_tar:
-                for entry in packed_tar:
-                    content = packed_tar.extractfile(entry) if entry.isfile() else None
-                    if content is not None and pathlib.PurePosixPath(entry.name).name in names:
-                        (folder / pathlib.PurePosixPath(entry.name).name).write_bytes(content.read())
-    except (zipfile.BadZipFile, tarfile.TarError) as error:
-        raise InputError(f"{path.name}: not a whole archive: {error}.") from None
+def _members(url: str, packed: io.BytesIO) -> Iterator[tuple[str, bytes]]:
+    """The names and contents of an archive's files."""
+    if url.endswith(".zip"):
+        with zipfile.ZipFile(packed) as zipped:
+            yield from ((name, zipped.read(name)) for name in zipped.namelist())
+    else:
+        with tarfile.open(fileobj=packed) as taped:
+            for entry in taped:
+                file = taped.extractfile(entry) if entry.isfile() else None
+                if file is not None:
+                    yield entry.name, file.read()
