@@ -25,6 +25,7 @@ class Dataset(abc.ABC):
     Attributes:
         query_class: what is asked about examples of this kind: a frozen dataclass of ids.
         name: what to call the dataset in tables.
+        train: the training examples, a row each.
         source: the folder or file it was read from; None if it ships with the package or was downloaded.
         split: what was held out, and how; None if the dataset came split.
         notes: what the reader passed over or found odd, a line each.
@@ -32,14 +33,15 @@ class Dataset(abc.ABC):
 
     query_class: ClassVar[type]
     name: str
+    train: Any
     source: str | None
     split: Any
     notes: tuple[str, ...]
 
     @property
-    @abc.abstractmethod
     def num_examples(self) -> int:
         """Number of training examples."""
+        return len(self.train)
 
     @functools.cached_property
     def checksum(self) -> str:
@@ -121,3 +123,9 @@ def query_of_numbers(query_class: type, numbers: Sequence[int]) -> Any:
         is_one = typing.get_origin(hint) is not tuple
         values.append(next(left) if is_one else tuple(itertools.islice(left, several)))
     return query_class(*values)
+
+
+def grouped(keys: np.ndarray, count: int) -> list[np.ndarray]:
+    """The places of each key 0 to count - 1, ascending."""
+    order = np.argsort(keys, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(keys, minlength=count))[:-1])

@@ -1,9 +1,10 @@
-"""Tables of one's own with named columns: CSV, TSV or Parquet."""
+"""Tables in files, all as text: with named columns (CSV, TSV or Parquet), or without."""
 
 import csv
 import io
 import pathlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 
@@ -65,7 +66,7 @@ def places_of(names: Sequence[str], columns: Sequence[str]) -> dict[str, int]:
 
 
 def read_named(path: pathlib.Path, columns: Sequence[str], optional: Sequence[str] = ()) -> tuple[pd.DataFrame, int]:
-    """Some columns of a file as text and a column line, where each row ends; and the number of blank lines.
+    """Some columns of a file, by the line where each row ends; and the number of blank lines.
 
     Args:
         path: .csv (with quotes), .tsv or .txt (fields as they stand), or .parquet.
@@ -76,32 +77,85 @@ def read_named(path: pathlib.Path, columns: Sequence[str], optional: Sequence[st
         InputError: naming file, line and value, if a column is missing, a row has not as many fields as the
             first, or a field is empty.
     """
-    if suffix_of(path) == ".parquet":
-        table = _read_parquet(path)
-        frame = table.astype(object).where(table.notna(), "").astype(str)
-        names, rows = list(map(str, frame.columns)), frame.to_numpy(dtype=object).tolist()
-        lines, blank = list(range(1, len(rows) + 1)), 0
-    else:
-        names, rows, lines, blank = _read_rows(path)
+    table, blank = _read_rows(path)
+    names = list(map(str, table.columns))
     places = places_of(names, [*columns, *optional])
     missing = [column for column in columns if column not in places]
     if missing:
         raise InputError(
             f"{path}: has no column {', '.join(missing)}; its columns are {', '.join(map(repr, names)) or 'none'}."
         )
-    if not rows:
+    if table.empty:
         raise InputError(f"{path}: empty: no row in it.")
-    frame = pd.DataFrame({column: [row[place] for row in rows] for column, place in places.items()}, dtype=object)
-    frame["line"] = lines
-    for column in places:
-        empty = frame[frame[column].str.strip() == ""]
-        if len(empty):
-            raise InputError(f"{path}:{empty.line.iloc[0]}: empty {column}: {rows[empty.index[0]]}.")
+    frame = table.iloc[:, list(places.values())].set_axis(list(places), axis=1)
+    refuse_empty(path, frame, places)
     return frame, blank
 
 
-def read_text(path: pathlib.Path) -> str:
-    """A UTF-8 file, with or without byte order mark.
+def read_headless(
+    path: pathlib.Path,
+    *allowed: Sequence[str],
+    separator: str = "\t",
+    encoding: str = "utf-8-sig",
+    blank_lines: bool = False,
+) -> tuple[pd.DataFrame, int]:
+    """The fields of a text file without column names as they stand, by their line; and the number of blank lines.
+
+    Args:
+        path: the file; its lines end with LF or CRLF.
+        allowed: the columns that it may have; the first line tells which, the last are the default.
+        separator: between fields.
+        encoding: of the file.
+        blank_lines: whether blank lines are passed over; else only those at the end are.
+
+    Raises:
+        InputError: naming file, line and value, if the file is empty, or a line has not all fields.
+    """
+    text = read_text(path, encoding)
+    if not text.strip():
+        raise InputError(f"{path}: empty.")
+    lines = re.split("\r?\n", text if blank_lines else text.rstrip("\r\n"))
+    if not lines[-1]:
+        lines.pop()
+    kept = {i: line for i, line in enumerate(lines, start=1) if line.strip() or not blank_lines}
+    first = next(iter(kept.values()))
+    columns = {len(names): names for names in allowed}.get(first.count(separator) + 1, allowed[-1])
+    # pandas.read_csv cannot tell a missing last field from an empty one, and takes separators of one letter only.
+    for line_number, line in kept.items():
+        count = line.count(separator) + 1
+        if count != len(columns):
+            want = separator.replace("\t", "<TAB>").join(columns)
+            raise InputError(f"{path}:{line_number}: want {want}, got {count} fields: {line!r}.")
+    told = "\n".join(kept.values())
+    if len(separator) > 1:
+        told, separator = told.replace("\t", " ").replace(separator, "\t"), "\t"
+    frame = pd.read_csv(
+        io.StringIO(told),
+        sep=separator,
+        lineterminator="\n",
+        names=list(columns),
+        index_col=False,
+        dtype=str,
+        keep_default_na=False,
+        quoting=csv.QUOTE_NONE,
+        skip_blank_lines=False,
+    )
+    return frame.set_axis(list(kept)), len(lines) - len(kept)
+
+
+def refuse_empty(path: pathlib.Path, frame: pd.DataFrame, columns: Iterable[str]) -> None:
+    """
+    Raises:
+        InputError: naming the file, line and value, if a field of some columns is empty or blank.
+    """
+    for column in columns:
+        empty = frame.index[frame[column].str.strip() == ""]
+        if len(empty):
+            raise InputError(f"{path}:{empty[0]}: empty {column}: {frame.loc[empty[0]].tolist()}.")
+
+
+def read_text(path: pathlib.Path, encoding: str = "utf-8-sig") -> str:
+    """A text file; by default UTF-8, with or without byte order mark.
 
     Raises:
         InputError: if it cannot be read, naming the line that is not UTF-8.
@@ -111,27 +165,25 @@ def read_text(path: pathlib.Path) -> str:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}.") from None
     try:
-        return data.decode("utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         line_number = data.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}:{line_number}: not UTF-8: byte {data[error.start]:#04x} ({error.reason}).") from None
 
 
-def _read_rows(path: pathlib.Path) -> tuple[list[str], list[list[str]], list[int], int]:
-    """The column names of a text file, its rows, the line that each ends in, and how many blank ones there are."""
-    names: list[str] = []
-    rows, lines, blank = [], [], 0
-    for row, line in _rows(path):
-        if not any(cell.strip() for cell in row) and len(row) < 2:
-            blank += 1
-        elif not names:
-            names = row
-        elif len(row) != len(names):
+def _read_rows(path: pathlib.Path) -> tuple[pd.DataFrame, int]:
+    """All columns of a file as text, by the line where each row ends, and how many blank lines there are."""
+    if suffix_of(path) == ".parquet":
+        table = _read_parquet(path)
+        table = table.astype(object).where(table.notna(), "").astype(str)
+        return table.set_axis(range(1, len(table) + 1)), 0
+    every = list(_rows(path))
+    rows = {line: row for row, line in every if len(row) > 1 or any(map(str.strip, row))}
+    names = rows.pop(next(iter(rows))) if rows else []
+    for line, row in rows.items():
+        if len(row) != len(names):
             raise InputError(f"{path}:{line}: want {len(names)} fields ({', '.join(names)}), got {len(row)}: {row}.")
-        else:
-            rows.append(row)
-            lines.append(line)
-    return names, rows, lines, blank
+    return pd.DataFrame(list(rows.values()), index=list(rows), columns=names, dtype=object), len(every) - len(rows) - 1
 
 
 def _rows(path: pathlib.Path) -> Iterator[tuple[list[str], int]]:

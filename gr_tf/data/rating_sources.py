@@ -1,8 +1,6 @@
 """Ratings by name: from tensorflow-datasets, or from a folder in the upstream layout."""
 
-import csv
 import dataclasses
-import io
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -10,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.data.download import cache_folder
-from gr_tf.data.named_tables import read_named, table_named
+from gr_tf.data.named_tables import read_headless, read_named, refuse_empty, table_named
 from gr_tf.data.ratings import RatingSet, RatingSplit, make_rating_set
 from gr_tf.errors import InputError
 
@@ -70,7 +68,7 @@ def load_ratings(
         InputError: if the name is unknown, or the files cannot be used or downloaded.
     """
     dataset = dataset or own_name(data_dir)
-    frame, titles, source = read_interactions(dataset, data_dir)
+    frame, titles, source = read_interactions(dataset, data_dir, read_own_folder)
     return make_rating_set(dataset, frame, titles, split or RatingSplit(), source)
 
 
@@ -83,7 +81,7 @@ def own_name(data_dir: str | pathlib.Path | None) -> str:
 def read_interactions(
     dataset: str,
     data_dir: str | pathlib.Path | None,
-    read_own: Callable[[pathlib.Path], tuple[pd.DataFrame, dict[str, str]]] | None = None,
+    read_own: Callable[[pathlib.Path], tuple[pd.DataFrame, dict[str, str]]],
 ) -> tuple[pd.DataFrame, dict[str, str], str | None]:
     """Every rating of a dataset, columns COLUMNS, its titles by item, and where it came from; see load_ratings.
 
@@ -91,22 +89,21 @@ def read_interactions(
 
     Args:
         dataset, data_dir: see load_ratings.
-        read_own: reads the folder or file of another than a published dataset; default: read_own_folder.
+        read_own: reads the folder or file of another than a published dataset.
 
     Raises:
         InputError: as load_ratings.
     """
-    if dataset not in RATING_DATASETS and data_dir is None:
+    layout = RATING_DATASETS.get(dataset)
+    if data_dir is not None:
+        folder = pathlib.Path(data_dir)
+        found = read_own(folder) if layout is None else read_rating_folder(folder, layout)
+        return *found, str(folder.resolve())
+    if layout is None:
         raise InputError(
             f"unknown dataset {dataset!r}: want one of {', '.join(RATING_DATASETS)}, or the folder of your own files "
             "with --data_dir."
         )
-    if data_dir is not None:
-        folder = pathlib.Path(data_dir)
-        if dataset in RATING_DATASETS:
-            return *read_rating_folder(folder, RATING_DATASETS[dataset]), str(folder.resolve())
-        return *(read_own or read_own_folder)(folder), str(folder.resolve())
-    layout = RATING_DATASETS[dataset]
     if layout.tfds is None:
         raise InputError(f"{dataset} is not downloaded: name the folder that has its files with --data_dir.")
     return *download_with_tfds(layout.tfds), None
@@ -123,10 +120,18 @@ def read_rating_folder(folder: pathlib.Path, layout: RatingLayout) -> tuple[pd.D
         what = "no file" if not found else f"{len(found)} files ({', '.join(path.name for path in found)})"
         raise InputError(f"{folder}: has {what} named {layout.ratings}; want one.")
     frame = read_ratings(found[0], layout.separator, time_optional=layout.time_optional)
-    if layout.titles is None:
-        return frame, {}
-    titles = _fields(folder / layout.titles, layout.titles_separator, [layout.titles_fields], "latin-1")
-    return frame, dict(zip(titles.item, titles.title, strict=True))
+    return frame, {} if layout.titles is None else read_release_titles(folder, layout)
+
+
+def read_release_titles(folder: pathlib.Path, layout: RatingLayout) -> dict[str, str]:
+    """The titles by item of a release that has them.
+
+    Raises:
+        InputError: naming file and line, if the file is absent or malformed.
+    """
+    path = folder / str(layout.titles)
+    titles, _ = read_headless(path, layout.titles_fields, separator=layout.titles_separator, encoding="latin-1")
+    return dict(zip(titles.item, titles.title, strict=True))
 
 
 def read_own_folder(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -160,19 +165,7 @@ def read_choices(path: pathlib.Path, columns: Sequence[str]) -> pd.DataFrame:
     Raises:
         InputError: naming file, line and value, if it is malformed.
     """
-    frame, _ = read_named(path, columns, COLUMNS[3:])  # blank lines hold no choice
-    for column, dtype in (("rating", np.float64), ("time", np.int64)):
-        if column in frame:
-            numbers = pd.to_numeric(frame[column], errors="coerce")
-            bad = np.flatnonzero(~np.isfinite(numbers))
-            if len(bad):
-                where, value = frame.line.iloc[bad[0]], frame[column].iloc[bad[0]]
-                raise InputError(f"{path}:{where}: the {column} is not a finite number: {value!r}.")
-            if dtype is np.int64 and (numbers % 1 != 0).any():
-                where = frame.line.iloc[int(np.flatnonzero(numbers % 1 != 0)[0])]
-                raise InputError(f"{path}:{where}: the {column} is not a whole number.")
-            frame[column] = numbers.astype(dtype)
-    return frame.drop(columns="line")
+    return _with_numbers(path, read_named(path, columns, COLUMNS[3:])[0])  # blank lines hold no choice
 
 
 def read_titles(folder: pathlib.Path) -> dict[str, str]:
@@ -199,16 +192,28 @@ def read_ratings(path: pathlib.Path, separator: str, *, time_optional: bool = Fa
     Raises:
         InputError: naming file, line and value, if a line is not user, item, a finite rating, time.
     """
-    fields = _fields(path, separator, [COLUMNS[:3], COLUMNS] if time_optional else [COLUMNS], "utf-8")
-    _refuse(path, (fields.user == "") | (fields.item == ""), "empty user or item", fields)
-    rating = pd.to_numeric(fields.rating, errors="coerce")
-    _refuse(path, ~np.isfinite(rating), "the rating is not a finite number", fields)
-    fields["rating"] = rating.astype(np.float64)
-    if "time" in fields:
-        time = pd.to_numeric(fields.time, errors="coerce")
-        _refuse(path, ~np.isfinite(time), "the time is not a finite number", fields)
-        fields["time"] = time.astype(np.int64)
-    return fields
+    allowed = [COLUMNS[:3], COLUMNS] if time_optional else [COLUMNS]
+    frame, _ = read_headless(path, *allowed, separator=separator)
+    refuse_empty(path, frame, COLUMNS[:2])
+    return _with_numbers(path, frame)
+
+
+def _with_numbers(path: pathlib.Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of text by line with its ratings as float64 and its times as int64, where it has them.
+
+    Raises:
+        InputError: naming file, line and value, if one is no finite number, or a time no whole one.
+    """
+    for column, dtype in (("rating", np.float64), ("time", np.int64)):
+        if column in frame:
+            numbers = pd.to_numeric(frame[column], errors="coerce")
+            refused = {"finite": ~np.isfinite(numbers), "whole": (numbers % 1 != 0) & (column == "time")}
+            for what, bad in refused.items():
+                if bad.any():
+                    line, value = frame.index[bad][0], frame[column][bad].iloc[0]
+                    raise InputError(f"{path}:{line}: the {column} is not a {what} number: {value!r}.")
+            frame[column] = numbers.astype(dtype)
+    return frame
 
 
 def download_with_tfds(name: str) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -238,48 +243,3 @@ def download_with_tfds(name: str) -> tuple[pd.DataFrame, dict[str, str]]:
         }
     )
     return frame, dict(zip(text["movie_id"], text["movie_title"], strict=True))
-
-
-def _fields(path: pathlib.Path, separator: str, allowed: Sequence[Sequence[str]], encoding: str) -> pd.DataFrame:
-    """The fields of every line as text, after a check that each line has them all.
-
-    Args:
-        path, separator: the file.
-        allowed: the columns that it may have; the first line tells which, the last are the default.
-        encoding: of the file.
-    """
-    try:
-        text = path.read_text(encoding=encoding)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not {encoding} (byte {error.start}: {error.reason}).") from None
-    if not text.strip():
-        raise InputError(f"{path}: empty.")
-    # pandas.read_csv cannot tell a missing last field from an empty one, nor lines from empty lines at the end.
-    text = text.rstrip("\n")
-    lines = text.split("\n")
-    columns = {len(names) - 1: names for names in allowed}.get(lines[0].count(separator), allowed[-1])
-    for line_number, line in enumerate(lines, start=1):
-        if line.count(separator) != len(columns) - 1:
-            want = separator.replace("\t", "<TAB>").join(columns)
-            found = line.count(separator) + 1
-            raise InputError(f"{path}:{line_number}: want {want}, got {found} fields: {line!r}.")
-    one_letter = text if len(separator) == 1 else text.replace("\t", " ").replace(separator, "\t")
-    return pd.read_csv(
-        io.StringIO(one_letter),
-        sep=separator if len(separator) == 1 else "\t",
-        names=list(columns),
-        index_col=False,
-        dtype=str,
-        keep_default_na=False,
-        quoting=csv.QUOTE_NONE,
-        skip_blank_lines=False,
-    )
-
-
-def _refuse(path: pathlib.Path, bad: pd.Series, what: str, fields: pd.DataFrame) -> None:
-    """Raises for the first line that is bad."""
-    places = np.flatnonzero(bad)
-    if len(places):
-        raise InputError(f"{path}:{places[0] + 1}: {what}: {fields.iloc[places[0]].tolist()}.")

@@ -3,13 +3,13 @@
 import dataclasses
 import functools
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from gr_tf.data.dataset import Dataset
-from gr_tf.data.titles import item_of, title_of
+from gr_tf.data.dataset import grouped
+from gr_tf.data.items import ItemSet, Records
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
 from gr_tf.settings import SEED, Range, Settings
@@ -25,7 +25,7 @@ class RatingQuery:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Ratings:
+class Ratings(Records):
     """Ratings as ids.
 
     Attributes:
@@ -36,55 +36,16 @@ class Ratings:
     pairs: np.ndarray
     values: np.ndarray
 
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def only(self, chosen: np.ndarray) -> "Ratings":
-        """Some of the ratings, by places or by a mask."""
-        return Ratings(self.pairs[chosen], self.values[chosen])
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class RatingSet(Dataset):
-    """The ratings of one dataset; a training rating's row is its example_id.
+class RatingSet(ItemSet[Ratings]):
+    """The ratings of one dataset; for its attributes see ItemSet.
 
     The rows are in the order of user ids, then item ids, whatever order they came in, so that every
     source of a dataset gives the same examples.
-
-    Attributes:
-        name: what to call the dataset in tables.
-        users, items: their names.
-        train, valid, test: the splits.
-        titles: of items, by name, where there are any; not unique.
-        source: where it was read from: a folder, or None for the dataset's official address.
-        split: how it was split.
-        notes: what the reader passed over or found odd, a line each.
     """
 
     query_class = RatingQuery
-    name: str
-    users: Vocabulary
-    items: Vocabulary
-    train: Ratings
-    valid: Ratings
-    test: Ratings
-    titles: Mapping[str, str]
-    source: str | None
-    split: "RatingSplit"
-    notes: tuple[str, ...] = ()
-
-    @property
-    def num_examples(self) -> int:
-        """Number of training ratings."""
-        return len(self.train)
-
-    def _contents(self) -> tuple[Vocabulary, Vocabulary, Iterable[bytes]]:
-        parts = (
-            np.ascontiguousarray(array, dtype).tobytes()
-            for ratings in (self.train, self.valid, self.test)
-            for array, dtype in ((ratings.pairs, "<i4"), (ratings.values, "<f8"))
-        )
-        return self.users, self.items, parts
 
     @functools.cached_property
     def train_frame(self) -> pd.DataFrame:
@@ -108,25 +69,21 @@ class RatingSet(Dataset):
         user, item = map(int, self.train.pairs[example_id])
         return RatingQuery(user, item)
 
-    def title(self, item: int) -> str:
-        """What people call an item; its name where it has no title."""
-        return title_of(self.items, self.titles, item)
-
     def query(self, user: str, item: str) -> RatingQuery:
         """The query of a user's name and an item's name or title.
 
         Raises:
-            InputError: if the user is unknown; of the item see data.titles.item_of.
+            InputError: if the user is unknown; of the item see item_of.
         """
-        return RatingQuery(self.users.id_of(user), item_of(self.items, self.titles, item))
+        return RatingQuery(self.users.id_of(user), self.item_of(item))
 
     @functools.cached_property
     def _by_user(self) -> list[np.ndarray]:
-        return _grouped(self.train.pairs[:, 0], len(self.users))
+        return grouped(self.train.pairs[:, 0], len(self.users))
 
     @functools.cached_property
     def _by_item(self) -> list[np.ndarray]:
-        return _grouped(self.train.pairs[:, 1], len(self.items))
+        return grouped(self.train.pairs[:, 1], len(self.items))
 
     def of_user(self, user: int) -> np.ndarray:
         """Example ids [n] of a user's training ratings, ascending."""
@@ -138,9 +95,7 @@ class RatingSet(Dataset):
 
     def related(self, query: RatingQuery) -> Ids:
         """R_t of Cheng et al. (2019): the training ratings of the query's user or item, each once, ascending."""
-        of_item = self.of_item(query.item)
-        others = of_item[self.train.pairs[of_item, 0] != query.user]
-        return np.sort(np.concatenate([self.of_user(query.user), others]))
+        return np.union1d(self.of_user(query.user), self.of_item(query.item))
 
     def with_wrong(self, example_ids: Ids, generator: np.random.Generator) -> "RatingSet":
         """See Dataset: another value of those that occur."""
@@ -182,7 +137,6 @@ def make_rating_set(
     titles: Mapping[str, str],
     split: RatingSplit,
     source: str | None = None,
-    notes: Sequence[str] = (),
 ) -> RatingSet:
     """Filters ratings, gives them ids, and holds out two of every user that has at least three.
 
@@ -193,13 +147,12 @@ def make_rating_set(
         frame: columns user, item (text), rating, and time where it is known.
         titles: of items.
         split: what to leave out and what to hold out.
-        source: see RatingSet.
-        notes: what the reader of the frame noted.
+        source: see ItemSet.
 
     Raises:
         InputError: if no rating is left.
     """
-    notes = list(notes)
+    notes = []
     in_time = frame.sort_values("time", kind="stable") if "time" in frame else frame
     kept = in_time.drop_duplicates(["user", "item"], keep="last")
     if len(kept) < len(frame):
@@ -221,14 +174,10 @@ def make_rating_set(
     ratings = Ratings(pairs[order], core.rating.to_numpy(np.float64)[order])
 
     valid, test = _held_out(ratings.pairs[:, 0], len(users), split.seed)
-    in_train = np.ones(len(ratings), bool)
-    in_train[np.concatenate([valid, test])] = False
-    train = ratings.only(in_train)
-    trained_items = np.zeros(len(items), bool)
-    trained_items[train.pairs[:, 1]] = True
+    train = ratings.only(np.delete(np.arange(len(ratings)), np.concatenate([valid, test])))
     splits = {}
     for held_name, places in (("valid", valid), ("test", test)):
-        known = places[trained_items[ratings.pairs[places, 1]]]
+        known = places[np.isin(ratings.pairs[places, 1], train.pairs[:, 1])]
         if len(known) < len(places):
             notes.append(f"{held_name}: {len(places) - len(known)} ratings of an item without training rating skipped.")
         splits[held_name] = ratings.only(known)
@@ -262,12 +211,6 @@ def _core(frame: pd.DataFrame, least: int) -> pd.DataFrame:
 def _held_out(users: np.ndarray, num_users: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Places of one random rating of each user for valid and one for test; of users with at least three."""
     generator = np.random.default_rng(seed)
-    drawn = [generator.choice(places, 2, replace=False) for places in _grouped(users, num_users) if len(places) >= 3]
+    drawn = [generator.choice(places, 2, replace=False) for places in grouped(users, num_users) if len(places) >= 3]
     valid, test = np.array(drawn, np.int64).reshape(-1, 2).T
     return valid, test
-
-
-def _grouped(keys: np.ndarray, count: int) -> list[np.ndarray]:
-    """The places of each key 0 to count - 1, ascending."""
-    order = np.argsort(keys, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(keys, minlength=count))[:-1])

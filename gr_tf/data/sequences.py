@@ -7,14 +7,13 @@ choices before it; each user's last choices are for test.
 import dataclasses
 import functools
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gr_tf.data.dataset import Dataset
-from gr_tf.data.titles import item_of, title_of
+from gr_tf.data.items import ItemSet, Records
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
 from gr_tf.settings import Range, Settings
@@ -48,7 +47,7 @@ class SequenceQuery:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Sequences:
+class Sequences(Records):
     """Choices and what came before them.
 
     Attributes:
@@ -61,13 +60,6 @@ class Sequences:
     histories: np.ndarray
     targets: np.ndarray
     users: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    def only(self, chosen: np.ndarray | slice) -> "Sequences":
-        """Some of the sequences, by places, a mask or a slice."""
-        return Sequences(self.histories[chosen], self.targets[chosen], self.users[chosen])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,35 +99,10 @@ class SequenceSplit(Settings):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SequenceSet(Dataset):
-    """The sequences of one dataset; a training sequence's row is its example_id.
-
-    Attributes:
-        name: what to call the dataset in tables.
-        users, items: their names.
-        train, valid, test: the splits, each in the order of users, then of their choices.
-        titles: of items, by name, where there are any; not unique.
-        source: where it was read from: a folder, or None for the dataset's official address.
-        split: how it was split.
-        notes: what the reader passed over or found odd, a line each.
-    """
+class SequenceSet(ItemSet[Sequences]):
+    """The sequences of one dataset, in the order of users, then of their choices; for its attributes see ItemSet."""
 
     query_class = SequenceQuery
-    name: str
-    users: Vocabulary
-    items: Vocabulary
-    train: Sequences
-    valid: Sequences
-    test: Sequences
-    titles: Mapping[str, str]
-    source: str | None
-    split: "SequenceSplit"
-    notes: tuple[str, ...] = ()
-
-    @property
-    def num_examples(self) -> int:
-        """Number of training sequences."""
-        return len(self.train)
 
     def query_of(self, example_id: int) -> SequenceQuery:
         """The query that a training sequence answers."""
@@ -144,31 +111,23 @@ class SequenceSet(Dataset):
 
     def title(self, target: int) -> str:
         """What people call the item of a target (item id + 1)."""
-        return title_of(self.items, self.titles, target - 1)
+        return super().title(target - 1)
 
     def target_of(self, label: str) -> int:
         """The target (item id + 1) of a name or title.
 
         Raises:
-            InputError: see data.titles.item_of.
+            InputError: see item_of.
         """
-        return item_of(self.items, self.titles, label) + 1
+        return self.item_of(label) + 1
 
     def query(self, history: Sequence[str], item: str) -> SequenceQuery:
         """The query of names or titles.
 
         Raises:
-            InputError: see data.titles.item_of.
+            InputError: see item_of.
         """
         return SequenceQuery(tuple(map(self.target_of, history)), self.target_of(item))
-
-    def _contents(self) -> tuple[Vocabulary, Vocabulary, Iterable[bytes]]:
-        parts = (
-            np.ascontiguousarray(array, "<i4").tobytes()
-            for sequences in (self.train, self.valid, self.test)
-            for array in (sequences.histories, sequences.targets, sequences.users)
-        )
-        return self.users, self.items, parts
 
     def shuffled(self, seed: int) -> "SequenceSet":
         """See Dataset: each other's targets."""
@@ -209,7 +168,6 @@ def make_sequence_set(
     titles: Mapping[str, str],
     split: SequenceSplit,
     source: str | None = None,
-    notes: Sequence[str] = (),
 ) -> SequenceSet:
     """Every choice of every user with enough of them, with what came before.
 
@@ -218,13 +176,12 @@ def make_sequence_set(
         frame: columns user, item (text), and time where it is known; 0 is unknown.
         titles: of items.
         split: what to leave out and what to hold out.
-        source: see SequenceSet.
-        notes: what the reader of the frame noted.
+        source: see ItemSet.
 
     Raises:
         InputError: if there is no time where it is asked for, or no user is left.
     """
-    notes = list(notes)
+    notes: list[str] = []
     told = source or name
     if split.order == "time" or (split.order == "auto" and _has_times(frame)):
         frame = _in_time(frame, told, notes)

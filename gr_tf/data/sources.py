@@ -4,12 +4,13 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from gr_tf.data.download import Archive, fetch
+from gr_tf.data.named_tables import read_headless
+from gr_tf.data.rating_sources import COLUMNS, RATING_DATASETS, read_release_titles
 from gr_tf.data.triple_split import TripleSplit
-from gr_tf.data.triples import NamedTriple, TripleSet, make_triple_set, read_folder
+from gr_tf.data.triples import TripleSet, make_triple_set, read_folder
 from gr_tf.errors import InputError
 from gr_tf.runs import files
 
@@ -107,19 +108,19 @@ def read_movielens(folder: pathlib.Path) -> TripleSet:
         notes=(),
     )
     ratings = [i for i, name in enumerate(triples.entities.names) if name.startswith("r:")]
-    items = _read_table(folder / "u.item", "|", range(2), encoding="latin-1")
-    labels = {f"m:{number}": title for number, title in zip(items[0], items[1], strict=True)}
+    titles = read_release_titles(folder, RATING_DATASETS["movielens-100k"])
+    labels = {f"m:{item}": title for item, title in titles.items()}
     return dataclasses.replace(triples, candidates=tuple(ratings), labels=labels)
 
 
-def _read_ratings(path: pathlib.Path) -> list[NamedTriple]:
-    table = _read_table(path, "\t", range(4))
-    bad = np.flatnonzero(~table[2].isin(list("12345")) | ~table[0].str.isdecimal() | ~table[1].str.isdecimal())
-    if len(bad):
-        raise InputError(f"{path}:{bad[0] + 1}: want user, item and rating 1-5, got {table.iloc[bad[0], :3].tolist()}.")
-    return [
-        (f"u:{user}", f"m:{item}", f"r:{rating}") for user, item, rating in table[[0, 1, 2]].itertuples(index=False)
-    ]
+def _read_ratings(path: pathlib.Path) -> pd.DataFrame:
+    """The ratings of a file as named triples, by line."""
+    read, _ = read_headless(path, COLUMNS)
+    bad = ~(read["rating"].isin(list("12345")) & read["user"].str.isdecimal() & read["item"].str.isdecimal())
+    if bad.any():
+        line, *got = next(read[bad].itertuples(name=None))
+        raise InputError(f"{path}:{line}: want user, item and rating 1-5, got {got[:3]}.")
+    return pd.DataFrame({"head": "u:" + read["user"], "relation": "m:" + read["item"], "tail": "r:" + read["rating"]})
 
 
 def _with_labels(triples: TripleSet) -> TripleSet:
@@ -127,24 +128,5 @@ def _with_labels(triples: TripleSet) -> TripleSet:
     path = pathlib.Path(triples.source or "") / "entity_labels.tsv"
     if not path.exists():
         return triples
-    table = _read_table(path, "\t", range(2))
-    return dataclasses.replace(triples, labels=dict(zip(table[0], table[1], strict=True)))
-
-
-def _read_table(path: pathlib.Path, separator: str, columns: range, encoding: str = "utf-8") -> pd.DataFrame:
-    """The first columns of a table without header, all as text."""
-    try:
-        return pd.read_csv(
-            path,
-            sep=separator,
-            header=None,
-            usecols=list(columns),
-            dtype=str,
-            keep_default_na=False,
-            quoting=3,
-            encoding=encoding,
-        )
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}.") from None
-    except (ValueError, pd.errors.ParserError) as error:
-        raise InputError(f"{path}: {' '.join(str(error).split())}.") from None
+    labels, _ = read_headless(path, ("entity", "label"), blank_lines=True)
+    return dataclasses.replace(triples, labels=dict(labels.itertuples(index=False, name=None)))

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from gr_tf.data.adjacency import AdjacencyIndex
-from gr_tf.data.dataset import Dataset
+from gr_tf.data.dataset import Dataset, grouped
 from gr_tf.data.named_tables import (
     SUFFIXES,
     column_names,
     places_of,
+    read_headless,
     read_named,
-    read_text,
+    refuse_empty,
     suffix_of,
     table_named,
 )
@@ -27,7 +27,6 @@ from gr_tf.types import Ids
 
 SPLITS = ("train", "valid", "test")
 COLUMNS = ("head", "relation", "tail")
-NamedTriple = tuple[str, str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,17 +40,14 @@ class Query:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TripleSet(Dataset):
-    """The triples of one dataset as ids; a training triple's row is its example_id.
+    """The triples of one dataset as ids; for the other attributes see Dataset.
 
     Attributes:
-        name: what to call the dataset in tables.
         entities: names of the heads and tails of train.
         relations: names of the relations of train.
         train, valid, test: [n, 3] int32, columns head, relation, tail.
         test_lines: [len(test)], the zero-based line in the test file of each kept row.
-        source: the folder its files are in; None if they ship with the package.
         checksums: SHA-256 of each file that was read, by file name.
-        notes: what the reader passed over or found odd, a line each.
         candidates: the entities that may be predicted; None: all.
         labels: names for people, by name, where there are any; not unique.
         split: what was held out because valid or test had no file; None: both had.
@@ -76,11 +72,6 @@ class TripleSet(Dataset):
         parts = (np.ascontiguousarray(part, "<i4").tobytes() + b"|" for part in (self.train, self.valid, self.test))
         return self.entities, self.relations, parts
 
-    @property
-    def num_examples(self) -> int:
-        """Number of training triples."""
-        return len(self.train)
-
     @functools.cached_property
     def train_frame(self) -> pd.DataFrame:
         """The training triples by name; the index is the example_id."""
@@ -104,12 +95,18 @@ class TripleSet(Dataset):
         return Query(head, relation, tail)
 
     @functools.cached_property
-    def _index(self) -> AdjacencyIndex:
-        return AdjacencyIndex(self.train, len(self.entities), len(self.relations))
+    def _by_entity(self) -> list[np.ndarray]:
+        """The training triples of each entity; those with it as head and tail twice."""
+        return [places // 2 for places in grouped(self.train[:, [0, 2]].ravel(), len(self.entities))]
+
+    @functools.cached_property
+    def _by_relation(self) -> list[np.ndarray]:
+        return grouped(self.train[:, 1], len(self.relations))
 
     def related(self, query: Query) -> Ids:
         """The adjacent training triples: head or tail in {query.head, query.tail}, or the query's relation."""
-        return self._index.adjacent(query.head, query.relation, query.tail)
+        of_entities = (self._by_entity[query.head], self._by_entity[query.tail])
+        return np.unique(np.concatenate([*of_entities, self._by_relation[query.relation]]))
 
     def shared_elements(self, query: Query) -> np.ndarray:
         """How much every training triple [num_examples] has in common with a query.
@@ -160,7 +157,7 @@ class TripleSet(Dataset):
         return self.labels.get(name, name)
 
 
-def read_triples(path: pathlib.Path) -> tuple[list[NamedTriple], int]:
+def read_triples(path: pathlib.Path) -> tuple[pd.DataFrame, int]:
     """Reads the triples of a file.
 
     .csv and .parquet have columns head, relation, tail (or other common names, see data.named_tables; more
@@ -168,38 +165,19 @@ def read_triples(path: pathlib.Path) -> tuple[list[NamedTriple], int]:
     head<TAB>relation<TAB>tail, names as they stand. UTF-8, LF or CRLF.
 
     Returns:
-        The triples by name, and the number of blank lines passed over.
+        The names in columns head, relation, tail, by line; and the number of blank lines passed over.
 
     Raises:
-        InputError: naming file, line and value, if the file is absent, is not UTF-8, or
+        InputError: naming file, line and value, if the file is absent, is not UTF-8, is empty, or
             a line is not three names.
     """
-    if suffix_of(path) in (".csv", ".parquet") or len(places_of(column_names(path), COLUMNS)) == len(COLUMNS):
+    is_named = len(places_of(column_names(path), COLUMNS)) == len(COLUMNS)
+    if is_named or suffix_of(path) in (".csv", ".parquet"):
         frame, blank = read_named(path, COLUMNS)
-        return list(frame[list(COLUMNS)].itertuples(index=False, name=None)), blank
-    return _read_headless(path)
-
-
-def _read_headless(path: pathlib.Path) -> tuple[list[NamedTriple], int]:
-    """Not pandas.read_csv: it cannot tell a missing third column from an empty one."""
-    triples: list[NamedTriple] = []
-    blank = 0
-    lines = read_text(path).split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    for line_number, line in enumerate((line.removesuffix("\r") for line in lines), start=1):
-        if not line.strip():
-            blank += 1
-            continue
-        fields = line.split("\t")
-        if len(fields) != 3:
-            raise InputError(
-                f"{path}:{line_number}: want head<TAB>relation<TAB>tail, got {len(fields)} fields: {line!r}."
-            )
-        if not all(field.strip() for field in fields):
-            raise InputError(f"{path}:{line_number}: empty name: {line!r}.")
-        triples.append((fields[0], fields[1], fields[2]))
-    return triples, blank
+    else:
+        frame, blank = read_headless(path, COLUMNS, blank_lines=True)
+        refuse_empty(path, frame, COLUMNS)
+    return frame[list(COLUMNS)], blank
 
 
 def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSplit | None = None) -> TripleSet:
@@ -218,24 +196,20 @@ def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSpli
         InputError: if train or a file is absent, empty, malformed, or has no usable row.
     """
     paths = {"train": folder} if folder.is_file() else _split_files(folder)
-    named: dict[str, list[NamedTriple]] = {}
-    notes = []
+    named, notes = {}, []
     for part, path in paths.items():
         named[part], blank = read_triples(path)
-        if not named[part]:
-            raise InputError(f"{path}: empty: no triple in it.")
         if blank:
             notes.append(f"{path.name}: {blank} blank lines passed over.")
     missing = [part for part in SPLITS if part not in named]
     if missing:
         split = split or TripleSplit()
-        held = hold_out(named["train"], missing, split)
         everything = named["train"]
+        held = hold_out(list(everything.itertuples(index=False, name=None)), missing, split)
         for part, places in held.items():
-            named[part] = [everything[place] for place in places]
+            named[part] = everything.iloc[places]
             notes.append(f"{part}: no file; {len(places)} of {len(everything)} triples held out (seed {split.seed}).")
-        gone = set(np.concatenate(list(held.values())).tolist())
-        named["train"] = [triple for place, triple in enumerate(everything) if place not in gone]
+        named["train"] = everything.drop(everything.index[np.concatenate(list(held.values()))])
     checksums = {path.name: files.sha256(path) for path in paths.values()}
     name = name or (folder.stem if folder.is_file() else folder.resolve().name)
     triples = make_triple_set(name, named, folder, checksums, notes)
@@ -259,7 +233,7 @@ def _split_files(folder: pathlib.Path) -> dict[str, pathlib.Path]:
 
 def make_triple_set(
     name: str,
-    named: Mapping[str, Sequence[NamedTriple]],
+    named: Mapping[str, pd.DataFrame],
     folder: pathlib.Path,
     checksums: Mapping[str, str],
     notes: Sequence[str],
@@ -268,7 +242,7 @@ def make_triple_set(
 
     Args:
         name: the dataset's.
-        named: triples by split.
+        named: triples by split, columns head, relation, tail.
         folder: where they come from.
         checksums: of the files they come from.
         notes: what their reader noted.
@@ -277,17 +251,20 @@ def make_triple_set(
         InputError: if a split of valid and test has no usable row.
     """
     train = named["train"]
-    entities = Vocabulary.of("entity", (entity for head, _, tail in train for entity in (head, tail)))
-    relations = Vocabulary.of("relation", (relation for _, relation, _ in train))
+    entities = Vocabulary.of("entity", pd.concat([train["head"], train["tail"]]))
+    relations = Vocabulary.of("relation", train["relation"])
     notes = list(notes)
-    repeated = len(train) - len(set(train))
+    repeated = train.duplicated().sum()
     if repeated:
         notes.append(f"train: {repeated} triples repeat an earlier one; each stays an example of its own.")
 
+    vocabularies = {"head": entities, "relation": relations, "tail": entities}
     ids, kept = {}, {}
     for split in SPLITS:
-        ids[split], kept[split] = _to_ids(named[split], entities, relations)
-        skipped = len(named[split]) - len(kept[split])
+        found = pd.DataFrame({column: named[split][column].map(names.ids) for column, names in vocabularies.items()})
+        known = found.notna().all(axis=1)
+        ids[split], kept[split] = found[known].to_numpy(np.int32), np.flatnonzero(known)
+        skipped = len(known) - len(kept[split])
         if not len(kept[split]):
             raise InputError(
                 f"{folder}: {split}: no usable row: all {skipped} have a name that the training triples do not have."
@@ -306,13 +283,3 @@ def make_triple_set(
         checksums=checksums,
         notes=tuple(notes),
     )
-
-
-def _to_ids(named: Iterable[NamedTriple], entities: Vocabulary, relations: Vocabulary) -> tuple[np.ndarray, np.ndarray]:
-    """Ids [n, 3] of the triples whose names are all known, and their places in `named`."""
-    rows, places = [], []
-    for place, (head, relation, tail) in enumerate(named):
-        if head in entities.ids and relation in relations.ids and tail in entities.ids:
-            rows.append((entities.ids[head], relations.ids[relation], entities.ids[tail]))
-            places.append(place)
-    return np.array(rows, np.int32).reshape(-1, 3), np.array(places, np.int64)

@@ -1,22 +1,19 @@
-"""Adjacency, known tails and negatives against their definitions."""
+"""Related triples, known tails and negatives against their definitions."""
 
 import numpy as np
 
-from gr_tf.data.adjacency import AdjacencyIndex
 from gr_tf.data.known_tails import KnownTails
 from gr_tf.data.negatives import BLOCK_SIZE, draw_candidates
 from gr_tf.data.triples import Query, TripleSet
 
 
 def test_adjacent_are_all_that_share_an_entity_or_the_relation(toy: TripleSet) -> None:
-    index = AdjacencyIndex(toy.train, len(toy.entities), len(toy.relations))
     for query in (Query(0, 1, 2), Query(3, 0, 3), Query(8, 3, 1)):
         expected = [
             i
             for i, (head, relation, tail) in enumerate(toy.train.tolist())
             if {head, tail} & {query.head, query.tail} or relation == query.relation
         ]
-        np.testing.assert_array_equal(index.adjacent(query.head, query.relation, query.tail), expected)
         np.testing.assert_array_equal(toy.related(query), expected)
 
 

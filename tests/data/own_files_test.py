@@ -19,6 +19,11 @@ from gr_tf.errors import InputError
 TRIPLES = [("a, b", "r", 'say "x"'), ("007", "r", "a, b"), ("NA", "q", "007")]
 
 
+def triples_of(path: pathlib.Path) -> tuple[list[tuple[str, ...]], int]:
+    frame, blank = read_triples(path)
+    return list(frame.itertuples(index=False, name=None)), blank
+
+
 def write(path: pathlib.Path, columns: Mapping[str, Sequence[object]]) -> pathlib.Path:
     frame = pd.DataFrame(columns)
     if path.suffix.lower() == ".parquet":
@@ -35,24 +40,24 @@ def write(path: pathlib.Path, columns: Mapping[str, Sequence[object]]) -> pathli
 def test_named_columns_in_any_order(tmp_path: pathlib.Path, name: str) -> None:
     heads, relations, tails = ([triple[i] for triple in TRIPLES] for i in range(3))
     columns = {"source": ["x"] * 3, "Tail": tails, "head": heads, "relation": relations}
-    assert read_triples(write(tmp_path / name, columns)) == (TRIPLES, 0)
+    assert triples_of(write(tmp_path / name, columns)) == (TRIPLES, 0)
     subjects = {"subject": heads, "predicate": relations, "object": tails}
-    assert read_triples(write(tmp_path / name, subjects)) == (TRIPLES, 0)
+    assert triples_of(write(tmp_path / name, subjects)) == (TRIPLES, 0)
 
 
 def test_blanks_around_cells_and_lines(tmp_path: pathlib.Path) -> None:
     (tmp_path / "train.csv").write_bytes(b'\xef\xbb\xbfHead, relation ,tail\r\n\r\n a, r ," b, c"\r\n')
-    assert read_triples(tmp_path / "train.csv") == ([("a", "r", "b, c")], 1)
+    assert triples_of(tmp_path / "train.csv") == ([("a", "r", "b, c")], 1)
     # Other common names; without three of them the first line is a triple.
     (tmp_path / "train.tsv").write_text("h\tpredicate\ttail\na\tr\tb\n")
-    assert read_triples(tmp_path / "train.tsv") == ([("a", "r", "b")], 0)
+    assert triples_of(tmp_path / "train.tsv") == ([("a", "r", "b")], 0)
     (tmp_path / "train.tsv").write_text("head\tr\tb\n")
-    assert read_triples(tmp_path / "train.tsv") == ([("head", "r", "b")], 0)
+    assert triples_of(tmp_path / "train.tsv") == ([("head", "r", "b")], 0)
 
 
 def test_parquet_numbers_are_names(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path / "train.parquet", {"head": [1, 2], "relation": ["r", "r"], "tail": [2, 3]})
-    assert read_triples(path)[0] == [("1", "r", "2"), ("2", "r", "3")]
+    assert triples_of(path)[0] == [("1", "r", "2"), ("2", "r", "3")]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +88,7 @@ def test_what_is_refused(tmp_path: pathlib.Path, name: str, text: str, message: 
 def test_aliases_and_what_is_optional(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path / "ratings.csv", {"userId": [1], "movieId": [2], "rating": [3.5], "timestamp": [9]})
     frame, _ = read_named(path, ["user", "item", "rating"], ["time", "title"])
-    assert frame.to_dict("list") == {"user": ["1"], "item": ["2"], "rating": ["3.5"], "time": ["9"], "line": [2]}
+    assert frame.to_dict("index") == {2: {"user": "1", "item": "2", "rating": "3.5", "time": "9"}}
 
 
 def random_triples(count: int) -> list[tuple[str, str, str]]:

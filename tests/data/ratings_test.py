@@ -107,7 +107,7 @@ def test_related_ratings_are_the_users_and_the_items(toy_ratings: RatingSet) -> 
         ("u1\ti1\tnan\t9\n", r"toy.rating:1: the rating is not a finite number"),
         ("u1\ti1\tinf\t9\n", r"toy.rating:1: the rating is not a finite number"),
         ("u1\ti1\t3\t\n", r"toy.rating:1: the time is not a finite number"),
-        ("\ti1\t3\t9\n", r"toy.rating:1: empty user or item"),
+        ("\ti1\t3\t9\n", r"toy.rating:1: empty user"),
         ("u1\ti1\t3\t9\n\nu2\ti1\t3\t9\n", r"toy.rating:2: want .*, got 1 fields: ''"),
         ("", r"toy.rating: empty"),
         ("\n", r"toy.rating: empty"),
@@ -131,7 +131,7 @@ def test_bad_sources_are_refused(tmp_path: pathlib.Path) -> None:
     with pytest.raises(InputError, match=r"has 2 files \(a.rating, b.rating\)"):
         load_ratings("yelp", tmp_path)
     (tmp_path / "a.rating").write_bytes(b"u\xff\ti\t3\t4\n")
-    with pytest.raises(InputError, match=r"not utf-8 \(byte 1"):
+    with pytest.raises(InputError, match=r"a.rating:1: not UTF-8: byte 0xff"):
         read_ratings(tmp_path / "a.rating", "\t")
     with pytest.raises(InputError, match="min_interactions must be a number of at least 0; got -1"):
         RatingSplit(min_interactions=-1)
