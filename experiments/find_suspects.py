@@ -38,7 +38,6 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def main() -> None:
-    open_flags.refuse_a_run_alone()
     task = open_flags.load_task(open_flags.kind())
     folder = run_flags.run_dir(f"{task.dataset.name}-{task.config.model}-flipped")
     result = find_mistakes(task, folder, _FLIP.value, seed_flags.NUM_SEEDS.value, overwrite=run_flags.OVERWRITE.value)

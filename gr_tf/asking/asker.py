@@ -72,12 +72,6 @@ class Asker:
         """What can be asked for; the first is the default."""
         return registry.methods_of(self.task.kind)
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the reader of the data passed over or found odd, a line each."""
-        notes: tuple[str, ...] = self.task.dataset.notes
-        return notes
-
     def answer(self, question: str, method: str | None = None, k: int = 10, trainings: int = 1) -> Answer:
         """Predicts and explains.
 
@@ -181,9 +175,9 @@ class Asker:
             if answer.estimates:
                 explainer = self.explainer(answer.method, answer.trainings)
                 predicted = explainer.change_without(answer.explanation, removed)
-            changed = [now[1] != then[1] for then, now in zip(whole, without, strict=True)]
-            before, after = ([value for value, _ in part] for part in (whole, without))
-            checks.append(Check.of(removed, predicted, before, after, changed if compares else None))
+            before, after = (tuple(value for value, _ in part) for part in (whole, without))
+            changed = tuple(now[1] != then[1] for then, now in zip(whole, without, strict=True))
+            checks.append(Check(tuple(removed.tolist()), predicted, before, after, changed if compares else None))
         return checks
 
     def _looks(self, query: Any, removals: Sequence[Ids], trainings: int, seeds: int, jobs: int) -> list[list[Look]]:

@@ -18,8 +18,7 @@ class Check:
     """Trainings with all examples and without some of them, one of each for every seed.
 
     Attributes:
-        removed: which examples, for people.
-        example_ids: of them.
+        example_ids: the removed examples: the first of an explanation.
         predicted: the method's estimate of how the prediction changes; None: it makes none.
         before: the prediction of the training with all examples, by seed.
         after: the prediction of the training without the removed examples, by seed.
@@ -27,32 +26,16 @@ class Check:
             answer, or the explained one was not the best.
     """
 
-    removed: str
     example_ids: tuple[int, ...]
     predicted: float | None
     before: tuple[float, ...]
     after: tuple[float, ...]
     top_changed: tuple[bool, ...] | None
 
-    @classmethod
-    def of(
-        cls,
-        example_ids: np.ndarray,
-        predicted: float | None,
-        before: Sequence[float],
-        after: Sequence[float],
-        top_changed: Sequence[bool] | None = None,
-    ) -> "Check":
-        """The check of an explanation's first examples."""
-        count = len(example_ids)
-        return cls(
-            removed="the first example" if count == 1 else f"the first {count}",
-            example_ids=tuple(map(int, example_ids)),
-            predicted=predicted,
-            before=tuple(before),
-            after=tuple(after),
-            top_changed=None if top_changed is None else tuple(top_changed),
-        )
+    @property
+    def removed(self) -> str:
+        """What was removed, for people."""
+        return f"the first {len(self.example_ids)}" if len(self.example_ids) > 1 else "the first example"
 
     @property
     def changes(self) -> tuple[float, ...]:
@@ -76,6 +59,7 @@ class Check:
         """For JSON."""
         mean, low, high = self.interval
         return {
+            "removed": self.removed,
             **dataclasses.asdict(self),
             "changes": list(self.changes),
             "change": {"mean": mean, "low": low, "high": high},
@@ -85,11 +69,8 @@ class Check:
 
 def check_of_dict(told: Mapping[str, Any]) -> Check:
     """From Check.to_dict."""
-    values: dict[str, Any] = {
-        field.name: tuple(told[field.name]) if isinstance(told[field.name], list) else told[field.name]
-        for field in dataclasses.fields(Check)
-    }
-    return Check(**values)
+    values = [told[field.name] for field in dataclasses.fields(Check)]
+    return Check(*(tuple(value) if isinstance(value, list) else value for value in values))
 
 
 def check_frame(checks: Sequence[Check]) -> pd.DataFrame:

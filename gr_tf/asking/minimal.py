@@ -1,6 +1,7 @@
 """Smallest sets of examples: those without which a prediction changes, and those that suffice for it."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -34,29 +35,21 @@ class SmallestSet:
 
 
 class _Budget:
-    """A test that counts its sets, and answers no set twice."""
+    """A test that tests no set twice, and only so many; the others do not pass."""
 
     def __init__(self, test: Test, most: int) -> None:
-        self._test = test
-        self._known: dict[tuple[int, ...], bool] = {}
-        self._left = most
-        self.used = 0
+        self._test, self._most = test, most
+        self.known: dict[tuple[int, ...], bool] = {}
         self.refused = False
 
-    def ask(self, sets: Sequence[tuple[int, ...]]) -> bool:
-        """Tests what is new of some sets; whether all could be tested."""
-        new = [asked for asked in dict.fromkeys(sets) if asked not in self._known]
-        affordable = new[: self._left]
+    def passes(self, sets: Sequence[tuple[int, ...]]) -> list[bool]:
+        """Whether each of some sets is known to pass."""
+        new = [asked for asked in dict.fromkeys(sets) if asked not in self.known]
+        affordable = new[: self._most - len(self.known)]
         if affordable:
-            self._known.update(zip(affordable, self._test(affordable), strict=True))
-        self._left -= len(affordable)
-        self.used += len(affordable)
+            self.known.update(zip(affordable, self._test(affordable), strict=True))
         self.refused = self.refused or len(affordable) < len(new)
-        return len(affordable) == len(new)
-
-    def known(self, asked: tuple[int, ...]) -> bool:
-        """Whether a set is known to pass."""
-        return self._known.get(asked, False)
+        return [self.known.get(asked, False) for asked in sets]
 
 
 def smallest_set(ranking: Sequence[int], test: Test, *, most: int, smallest: int = 1) -> SmallestSet:
@@ -70,43 +63,33 @@ def smallest_set(ranking: Sequence[int], test: Test, *, most: int, smallest: int
         ranking: example ids, the most promising first.
         test: see Test.
         most: how many sets may be tested.
-        smallest: the length of the first beginning.
+        smallest: the length of the first beginning, 0 or 1.
     """
-    budget = _Budget(test, most)
-    whole = tuple(ranking)
-    lengths = _doubling(smallest, len(whole))
-    failed, passed = smallest - 1, None
-    for first in range(0, len(lengths), _AT_ONCE):
-        part = lengths[first : first + _AT_ONCE]
-        complete = budget.ask([whole[:length] for length in part])
-        passed = next((length for length in part if budget.known(whole[:length])), None)
-        if passed is not None or not complete:
-            failed = max([failed, *(length for length in part if passed is not None and length < passed)])
-            break
-        failed = part[-1]
-    if passed is None:
-        return SmallestSet(None, budget.used, budget.refused)
+    budget, whole = _Budget(test, most), tuple(ranking)
+    failed, passed = smallest - 1, len(whole) + 1
+
+    def narrow(lengths: Sequence[int]) -> None:
+        """Tests some beginnings, in ascending order."""
+        nonlocal failed, passed
+        good = budget.passes([whole[:length] for length in lengths])
+        passed = min([passed, *itertools.compress(lengths, good)])
+        failed = max([failed, *(length for length in lengths if length < passed)])
+
+    doubling = sorted({smallest, *(2**i for i in range(len(whole).bit_length())), len(whole)})
+    lengths = [length for length in doubling if smallest <= length <= len(whole)]
+    while lengths and passed > len(whole) and not budget.refused:
+        narrow(lengths[:_AT_ONCE])
+        lengths = lengths[_AT_ONCE:]
+    if passed > len(whole):
+        return SmallestSet(None, len(budget.known), budget.refused)
     while passed - failed > 1 and not budget.refused:
-        points = sorted({failed + (passed - failed) * i // (_AT_ONCE + 1) for i in range(1, _AT_ONCE + 1)} - {failed})
-        budget.ask([whole[:length] for length in points])
-        good = [length for length in points if budget.known(whole[:length])]
-        if good:
-            passed = good[0]
-        failed = max([failed, *(length for length in points if length < passed)])
+        narrow(sorted({failed + (passed - failed) * i // (_AT_ONCE + 1) for i in range(1, _AT_ONCE + 1)} - {failed}))
     chosen = whole[:passed]
     for member in reversed(whole[:passed]):
         without = tuple(other for other in chosen if other != member)
-        if len(without) >= smallest and budget.ask([without]) and budget.known(without):
+        if len(without) >= smallest and all(budget.passes([without])):
             chosen = without
-    return SmallestSet(chosen, budget.used, budget.refused)
-
-
-def _doubling(first: int, last: int) -> list[int]:
-    """first, then 1, 2, 4, ... up to and including `last`."""
-    lengths = [first]
-    while lengths[-1] < last:
-        lengths.append(min(last, max(1, 2 * lengths[-1])))
-    return lengths if first <= last else []
+    return SmallestSet(chosen, len(budget.known), budget.refused)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,16 +175,12 @@ def minimal_sets(asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1
 
 def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found]:
     """Both sets, for people."""
-    parts = (
-        (minimal.necessary, "it needs", f"Without these, {minimal.instead or 'nothing'} is predicted instead"),
-        (
-            minimal.sufficient,
-            "that suffice",
-            "With these alone, of all examples that share something with the question, "
-            f"{answer.predicted} is still predicted",
-        ),
-    )
-    return [_found(asker, answer, part, which, what) for part, which, what in parts]
+    without = f"Without these, {minimal.instead or 'nothing'} is predicted instead"
+    alone = "With these alone, of all examples that share something with the question, "
+    return [
+        _found(asker, answer, minimal.necessary, "it needs", without),
+        _found(asker, answer, minimal.sufficient, "that suffice", f"{alone}{answer.predicted} is still predicted"),
+    ]
 
 
 def _found(asker: Asker, answer: Answer, part: SmallestSet, which: str, what: str) -> Found:
@@ -209,7 +188,5 @@ def _found(asker: Asker, answer: Answer, part: SmallestSet, which: str, what: st
     if part.example_ids is None:
         return Found(f"The fewest {which}: none was found", f"Tried in {so_far}.")
     ids = np.array(part.example_ids, np.int64)
-    frame = asker.task.examples(ids, answer.explanation.query).assign(example_id=ids)
-    rows = tuple(tuple(map(str, row)) for row in frame.itertuples(index=False, name=None))
-    title = f"The fewest {which}, of those tried: {len(ids)}"
-    return Found(title, f"{what} ({so_far}).", tuple(frame.columns), rows)
+    examples = asker.task.examples(ids, answer.explanation.query).assign(example_id=ids)
+    return Found(f"The fewest {which}, of those tried: {len(ids)}", f"{what} ({so_far}).", examples.astype(str))

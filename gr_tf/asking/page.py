@@ -7,6 +7,7 @@ from typing import Any
 
 import jinja2
 import markupsafe
+import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from gr_tf.asking.answer import Answer, signed
@@ -14,20 +15,18 @@ from gr_tf.asking.check import Check, check_frame, conclusion
 from gr_tf.tasks.drawing import Drawing, Edge
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Found:
     """A set of examples that a search found, for people.
 
     Attributes:
         title, text: what it is.
-        columns: the names of the columns.
-        rows: the examples.
+        examples: what each example is, all as text.
     """
 
     title: str
     text: str
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
+    examples: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
 
 
 def page(
@@ -91,9 +90,8 @@ def _check_plot(checks: Sequence[Check], unit: str) -> Any:
     """Predicted and measured changes on one axis, as SVG."""
     if not checks:
         return ""
-    values = [0.0]
-    for check in checks:
-        values += [value for value in (check.predicted, *check.interval, *check.changes) if value is not None]
+    numbers = (number for check in checks for number in (check.predicted, *check.interval, *check.changes))
+    values = [0.0, *(number for number in numbers if number is not None)]
     low, high = min(values), max(values)
     span = (high - low) or 1.0
 

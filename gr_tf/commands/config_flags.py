@@ -1,11 +1,11 @@
 """Flags made from settings' classes: a setting is described once, in the docstring of its class."""
 
-import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from absl import flags
 
+from gr_tf.commands.help_text import plain
 from gr_tf.errors import InputError
 from gr_tf.settings import Settings, described, kind_of
 
@@ -16,6 +16,8 @@ _DEFINE: dict[type, Callable[..., Any]] = {
     str: flags.DEFINE_string,
     tuple: flags.DEFINE_list,
 }
+# Names of the flags that were made from settings.
+_DEFINED: list[str] = []
 
 
 def define(configs: Mapping[str, type[Settings]], leave_out: Collection[str] = (), *, defaults: bool = True) -> None:
@@ -31,8 +33,7 @@ def define(configs: Mapping[str, type[Settings]], leave_out: Collection[str] = (
     texts: dict[str, dict[str, list[str]]] = {}
     makers: dict[str, tuple[type, list[str]]] = {}
     for what, config in configs.items():
-        descriptions = described(config)
-        for setting, text in descriptions.items():
+        for setting, text in described(config).items():
             name = config.flag_of(setting)
             if name in leave_out:
                 continue
@@ -40,7 +41,7 @@ def define(configs: Mapping[str, type[Settings]], leave_out: Collection[str] = (
                 _also_take(name, config.choices.get(setting, ()))
                 continue
             default = getattr(config, setting, None)
-            told = f"{text} Default: {_told(default)}." if defaults and default is not None else text
+            told = f"{text} Default: {plain(default)}." if defaults and default is not None else text
             texts.setdefault(name, {}).setdefault(told, []).append(what)
             kind, choices = makers.setdefault(name, (kind_of(config, setting), []))
             choices += [choice for choice in config.choices.get(setting, ()) if choice not in choices]
@@ -53,7 +54,7 @@ def define(configs: Mapping[str, type[Settings]], leave_out: Collection[str] = (
             flags.DEFINE_enum(name, None, choices, help_text, module_name=__name__)
         else:
             _DEFINE[kind](name, None, help_text, module_name=__name__)
-        _defined().append(name)
+        _DEFINED.append(name)
 
 
 def asked(config: type[Settings]) -> dict[str, Any]:
@@ -95,34 +96,20 @@ def refuse_flags(config: type[Settings], why: str, unless: Collection[type[Setti
             raise InputError(f"--{name} {why}")
 
 
-def by_kinds(classes: Mapping[str, Collection[type[Settings]]]) -> dict[tuple[str, ...], list[str]]:
-    """The flags of classes of settings, grouped by all the kinds that have them.
-
-    Args:
-        classes: by kind.
-    """
+def by_kinds(classes: Mapping[str, type[Settings]]) -> Iterable[tuple[str, list[str]]]:
+    """The flags of classes of settings by kind: all the kinds that have them, in words, with the names of the flags."""
     kinds: dict[str, list[str]] = {}
-    for kind, configs in classes.items():
-        for name in dict.fromkeys(config.flag_of(setting) for config in configs for setting in config.names()):
+    for kind, config in classes.items():
+        for name in map(config.flag_of, config.names()):
             kinds.setdefault(name, []).append(kind)
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for name, having in kinds.items():
-        groups.setdefault(tuple(having), []).append(name)
-    return groups
+    groups: dict[str, list[str]] = {}
+    for name, (*others, last) in kinds.items():
+        groups.setdefault(" and ".join(filter(None, [", ".join(others), last])), []).append(name)
+    return groups.items()
 
 
 def _also_take(name: str, choices: Collection[str]) -> None:
     """Lets a flag that another program of this process defined take more choices; the settings check their own."""
     parser: Any = flags.FLAGS[name].parser
-    if name in _defined() and isinstance(parser, flags.EnumParser):
+    if name in _DEFINED and isinstance(parser, flags.EnumParser):
         parser.enum_values.extend(choice for choice in choices if choice not in parser.enum_values)
-
-
-@functools.cache
-def _defined() -> list[str]:
-    """Names of the flags that were made from settings."""
-    return []
-
-
-def _told(default: Any) -> str:
-    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)

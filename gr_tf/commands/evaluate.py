@@ -15,6 +15,7 @@ from gr_tf.evaluation.roar import parse_ks
 from gr_tf.report.tables import as_text, removal_frame
 
 _DEFAULT_NUM_QUERIES = 20
+more_help = open_flags.methods_table
 
 
 def sections() -> list[help_text.Section]:
@@ -30,11 +31,6 @@ def sections() -> list[help_text.Section]:
         run_flags.JOBS,
     )
     return [("What to compare", [flag.name for flag in own]), *open_flags.sections()]
-
-
-def more_help() -> str:
-    """For --help."""
-    return open_flags.methods_table()
 
 
 def main() -> None:

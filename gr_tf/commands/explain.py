@@ -16,14 +16,13 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-import pandas as pd
 from absl import flags
 
 from gr_tf.asking.answer import Answer, parse_question, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion
 from gr_tf.asking.minimal import found_sets, minimal_sets, refuse_unless_top, refuse_without_alternatives
-from gr_tf.asking.page import Found, page
+from gr_tf.asking.page import page
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.methods import Method, method_of
 from gr_tf.commands import help_text, k_flag, open_flags, run_flags
@@ -54,6 +53,7 @@ _MINIMAL = flags.DEFINE_bool(
 _MOST = flags.DEFINE_integer(
     "most_retrainings", 100, "--minimal with so many for each of its two searches.", lower_bound=1
 )
+more_help = open_flags.methods_table
 
 
 def sections() -> list[help_text.Section]:
@@ -62,11 +62,6 @@ def sections() -> list[help_text.Section]:
     checked = (_VERIFY, _VERIFY_SEEDS, _MINIMAL, _MOST, RETRAINING_STEPS, run_flags.JOBS)
     told = (("The question", asked), ("The check", checked), ("The output", (_OUTPUT, _REPORT)))
     return [*((title, [flag.name for flag in some]) for title, some in told), *open_flags.sections()]
-
-
-def more_help() -> str:
-    """For --help."""
-    return open_flags.methods_table()
 
 
 def main() -> None:
@@ -88,7 +83,7 @@ def main() -> None:
     if verify and len(answer.supporting_ids):
         checks = asker.check(answer, _VERIFY_SEEDS.value, run_flags.JOBS.value)
         if is_text:
-            _print_checks(checks)
+            print(f"\nIs it true? Trained again without them:\n{as_text(check_frame(checks))}\n{conclusion(checks)}")
     elif verify:
         print("Nothing supports the prediction, so that there is nothing to remove and verify.", file=sys.stderr)
     minimal, found = None, []
@@ -96,7 +91,9 @@ def main() -> None:
         minimal = minimal_sets(asker, answer, most=_MOST.value, jobs=run_flags.JOBS.value)
         found = found_sets(asker, answer, minimal)
         if is_text:
-            _print_minimal(found)
+            for part in found:
+                examples = f"\n{as_text(part.examples)}" if len(part.examples) else ""
+                print(f"\n{part.title}. {part.text}{examples}")
     if report is not None:
         files.write_text(report, page(answer, method.title, asker.drawing(answer), asker.facts(), checks, found))
         print(f"Written to {report}.", file=sys.stderr)
@@ -150,15 +147,3 @@ def _print_answer(answer: Answer, method: Method) -> None:
         if "standard error" in shown:
             shown["standard error"] = shown["standard error"].map("{:.4f}".format)
         print(f"\nWhat {title} most:\n{as_text(shown)}" if len(examples) else f"\nNothing {title}.")
-
-
-def _print_checks(checks: Sequence[Check]) -> None:
-    print(f"\nIs it true? Trained again without them:\n{as_text(check_frame(checks))}")
-    print(conclusion(checks))
-
-
-def _print_minimal(found: Sequence[Found]) -> None:
-    for part in found:
-        print(f"\n{part.title}. {part.text}")
-        if part.rows:
-            print(as_text(pd.DataFrame(part.rows, columns=list(part.columns))))

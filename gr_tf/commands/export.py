@@ -22,11 +22,6 @@ def sections() -> list[help_text.Section]:
     return [("Flags", [run_flags.RUN_DIR.name, _OUTPUT_DIR.name])]
 
 
-def more_help() -> str:
-    """For --help."""
-    return ""
-
-
 def main() -> None:
     """Exports."""
     if run_flags.RUN_DIR.value is None:

@@ -47,12 +47,13 @@ def _told(flag: Any) -> Iterator[str]:
     told = told[:1].upper() + told[1:]
     default = flag.default_unparsed if flag.default not in (None, "", [], False) else None
     if default is not None and "Default:" not in told:
-        told += f" Default: {_plain(default)}."
+        told += f" Default: {plain(default)}."
     yield textwrap.fill(told, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
 
 
 _VALUES = {"int": "NUMBER", "float": "NUMBER", "comma separated list of strings": "A,B,..."}
 
 
-def _plain(default: Any) -> str:
-    return ",".join(map(str, default)) if isinstance(default, list) else str(default)
+def plain(default: Any) -> str:
+    """A default as it is given on the command line."""
+    return ",".join(map(str, default)) if isinstance(default, list | tuple) else str(default)

@@ -1,6 +1,7 @@
 """Flags of the commands that take data of any kind, or a run's folder, and whom they then ask."""
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -41,26 +42,18 @@ for _module in (config_flags, data_flags, run_flags):
 
 def sections() -> list[help_text.Section]:
     """For --help."""
-    of_training = config_flags.by_kinds({kind: [one] for kind, one in _TRAININGS.items()})
-    of_split = config_flags.by_kinds({kind: [one] for kind, one in _SPLITS.items()})
-    told: list[help_text.Section] = [
+    published = "; default: published, or by the size of the data"
+    return [
         ("Data", [data_flags.DATA_DIR.name, data_flags.DATASET.name, KIND.name]),
-        (
-            "The run",
-            [one.name for one in (run_flags.RUN_DIR, run_flags.OVERWRITE, run_flags.CHECKPOINT_SECONDS)],
+        ("The run", [run_flags.RUN_DIR.name, run_flags.OVERWRITE.name, run_flags.CHECKPOINT_SECONDS.name]),
+        *((f"What is held out of {kinds}", names) for kinds, names in config_flags.by_kinds(_SPLITS)),
+        *((f"Training on {kinds}{published}", names) for kinds, names in config_flags.by_kinds(_TRAININGS)),
+        *(
+            (f"Method {name} of {kind}", [settings.flag_of(one) for one in settings.names()])
+            for kind, methods in _SETTINGS.items()
+            for name, settings in methods.items()
         ),
     ]
-    told += [(f"What is held out of {_listed(names)}", having) for names, having in of_split.items()]
-    told += [
-        (f"Training on {_listed(names)}; default: published, or by the size of the data", having)
-        for names, having in of_training.items()
-    ]
-    for kind, methods in _SETTINGS.items():
-        told += [
-            (f"Method {name} of {kind}", [settings.flag_of(one) for one in settings.names()])
-            for name, settings in methods.items()
-        ]
-    return told
 
 
 def methods_table() -> str:
@@ -92,10 +85,9 @@ def kind(*, overwrites: bool = False) -> str:
                 raise InputError(f"--{flag.name} {why}")
     else:
         found = opening.kind_of(data_dir, dataset, KIND.value, flags.FLAGS["model"].value)
-    own = [_TRAININGS[found], _SPLITS[found], *map(type, _SETTINGS[found].values())]
-    for other in kinds.KINDS:
-        for config in (_TRAININGS[other], _SPLITS[other], *map(type, _SETTINGS[other].values())):
-            config_flags.refuse_flags(config, f"is not for {found}.", unless=own)
+    classes = {kind: (_TRAININGS[kind], _SPLITS[kind], *map(type, _SETTINGS[kind].values())) for kind in kinds.KINDS}
+    for config in itertools.chain(*classes.values()):
+        config_flags.refuse_flags(config, f"is not for {found}.", unless=classes[found])
     if RETRAINING_STEPS.present and found != "ratings":
         raise InputError(f"--retraining_steps is not for {found}.")
     return found
@@ -106,22 +98,6 @@ def only_a_run() -> bool:
     return (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None) and run_flags.RUN_DIR.value is not None
 
 
-def folder(kind: str) -> pathlib.Path:
-    """The run's folder of the flags."""
-    data_dir, dataset = data_flags.DATA_DIR.value, data_flags.DATASET.value
-    name = dataset or ("nations" if data_dir is None else pathlib.Path(data_dir).resolve().stem)
-    return run_flags.run_dir(f"{name}-{kind}")
-
-
-def refuse_a_run_alone() -> None:
-    """
-    Raises:
-        InputError: if the flags name a run's folder and no data.
-    """
-    if only_a_run():
-        raise InputError("name the data too, with --data_dir or --dataset: this trains anew.")
-
-
 def load_task(found: str) -> Task[Any]:
     """The task of the data that the flags name; loads TensorFlow when they are read, and tells what the reader noted.
 
@@ -129,8 +105,10 @@ def load_task(found: str) -> Task[Any]:
         found: the kind of the data.
 
     Raises:
-        InputError: if the data or a setting cannot be used.
+        InputError: if the flags name no data but a run's folder, or the data or a setting cannot be used.
     """
+    if only_a_run():
+        raise InputError("name the data too, with --data_dir or --dataset: this trains anew.")
     split, settings = config_flags.asked(_SPLITS[found]), config_flags.asked(_TRAININGS[found])
     dataset = kinds.read_own(found, data_flags.DATASET.value, data_flags.DATA_DIR.value, split)
     config = kinds.own_config(found, dataset, settings)
@@ -149,7 +127,9 @@ def open_trained(found: str, methods: Sequence[Method] = ()) -> tuple[Trained, p
     Raises:
         InputError: if the data or a setting cannot be used, or the folder has another training.
     """
-    run_dir = folder(found)
+    data_dir, dataset = data_flags.DATA_DIR.value, data_flags.DATASET.value
+    name = dataset or ("nations" if data_dir is None else pathlib.Path(data_dir).resolve().stem)
+    run_dir = run_flags.run_dir(f"{name}-{found}")
     if only_a_run():
         engine.start_quietly()
         trained = stage.load(run_dir)
@@ -180,8 +160,3 @@ def ask_settings(kind: str) -> dict[str, Any]:
         if asked:
             settings[name] = {"settings": dataclasses.replace(default, **asked)}
     return {"retraining_length": RETRAINING_STEPS.value, "settings": settings}
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Names in a sentence."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

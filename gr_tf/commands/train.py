@@ -12,19 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from gr_tf.commands import help_text, open_flags
+from gr_tf.commands import open_flags
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
 
-
-def sections() -> list[help_text.Section]:
-    """For --help."""
-    return open_flags.sections()
-
-
-def more_help() -> str:
-    """For --help."""
-    return ""
+# For --help.
+sections = open_flags.sections
 
 
 def main() -> None:

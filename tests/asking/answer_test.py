@@ -330,7 +330,7 @@ def test_a_check_of_ratings(rating_asker: Asker) -> None:
 
 
 def check_of(before: list[float], after: list[float]) -> Check:
-    return Check.of(np.arange(len(before)), -0.2, before, after, [False] * len(before))
+    return Check(tuple(range(len(before))), -0.2, tuple(before), tuple(after), (False,) * len(before))
 
 
 def test_verdicts() -> None:

@@ -80,8 +80,7 @@ def test_by_retraining(request: pytest.FixtureRequest, name: str, question: str)
     needed, enough = found_sets(asker, answer, found)
     assert found.instead in needed.text
     assert answer.predicted in enough.text
-    assert [int(row[-1]) for row in needed.rows] == list(found.necessary.example_ids)
-    assert needed.columns[-1] == "example_id"
+    assert list(map(int, needed.examples.example_id)) == list(found.necessary.example_ids)
 
 
 def test_what_is_refused(asker: Asker, rating_asker: Asker) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gr_tf.asking.asker import Asker
@@ -50,7 +51,8 @@ def question(*parts: str) -> str:
 def write_page(asker: Asker, asked: str, k: int, path: pathlib.Path) -> pathlib.Path:
     answer = asker.answer(asked, k=k)
     checks = asker.check(answer, seeds=2)
-    found = [Found("A set: 1", "It was found.", ("head", "tail", "example_id"), ((NASTY[0], NASTY[1], "7"),))]
+    examples = pd.DataFrame({"head": [NASTY[0]], "tail": [NASTY[1]], "example_id": ["7"]})
+    found = [Found("A set: 1", "It was found.", examples)]
     text = page(answer, asker.methods[answer.method].title, asker.drawing(answer), asker.facts(), checks, found)
     path.write_text(text, encoding="utf-8")
     assert len(text.encode()) < 1_000_000
