@@ -19,7 +19,6 @@ from gr_tf.errors import InputError
 from gr_tf.evaluation.retraining import MEASURES, Retraining, check_jobs, retrain
 from gr_tf.runs.engine import versions
 from gr_tf.runs.progress import progress
-from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.task import OPEN, Task
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.types import Ids
@@ -222,12 +221,6 @@ class Asker:
 
     def _look(self, query: Any) -> Look:
         return _look_of(MEASURES[_MEASURE](self.task, self.trained.parameters, [query]))
-
-    def drawing(self, answer: Answer) -> Drawing:
-        """An answer of this asker as a graph."""
-        frame = answer.frame
-        ids, influences = frame.example_id.to_numpy(), frame.influence.to_numpy()
-        return self.task.drawing(answer.explanation.query, answer.value, ids, influences)
 
     def facts(self) -> dict[str, Any]:
         """Where the model comes from: data, checksums, settings, versions; by name, for people."""

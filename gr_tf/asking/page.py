@@ -11,8 +11,9 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from gr_tf.asking.answer import Answer, signed
+from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion
-from gr_tf.tasks.drawing import Drawing, Edge
+from gr_tf.tasks.drawing import Edge
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,21 +30,12 @@ class Found:
     examples: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
 
 
-def page(
-    answer: Answer,
-    method: str,
-    drawing: Drawing,
-    facts: Mapping[str, Any],
-    checks: Sequence[Check] = (),
-    found: Sequence[Found] = (),
-) -> str:
+def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequence[Found] = ()) -> str:
     """The page's HTML.
 
     Args:
+        asker: who answered.
         answer: what it shows.
-        method: what the method is, for people.
-        drawing: the answer as a graph.
-        facts: settings, checksums and versions, by name.
         checks: of the answer, if there are any.
         found: smallest sets, if they were searched.
     """
@@ -51,10 +43,12 @@ def page(
         loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
     frame = answer.frame
+    ids, influences = frame.example_id.to_numpy(), frame.influence.to_numpy()
+    drawing = asker.task.drawing(answer.explanation.query, answer.value, ids, influences)
     edges = sorted(drawing.edges, key=lambda edge: -abs(edge.influence or 0))
     return environment.get_template("page.html").render(
         answer=answer,
-        method=method,
+        method=asker.methods[answer.method].title,
         checks=checks,
         check_frame=check_frame(checks),
         conclusion=conclusion(checks) if checks else "",
@@ -65,7 +59,7 @@ def page(
         numbers=[column for column in frame.columns if is_numeric_dtype(frame[column])],
         rows=frame.to_dict("records"),
         edges=edges,
-        facts=[(name, _told(value)) for name, value in facts.items()],
+        facts=[(name, _told(value)) for name, value in asker.facts().items()],
         data={
             "query": _edge(drawing.query, drawing.nodes, f"{answer.value:.4f}"),
             "edges": [_edge(edge, drawing.nodes, signed(edge.influence or 0.0)) for edge in edges],

@@ -95,7 +95,7 @@ def main() -> None:
                 examples = f"\n{as_text(part.examples)}" if len(part.examples) else ""
                 print(f"\n{part.title}. {part.text}{examples}")
     if report is not None:
-        files.write_text(report, page(answer, method.title, asker.drawing(answer), asker.facts(), checks, found))
+        files.write_text(report, page(asker, answer, checks, found))
         print(f"Written to {report}.", file=sys.stderr)
     if _OUTPUT.value == "csv":
         print(answer.frame.to_csv(index=False), end="")

@@ -17,8 +17,6 @@ config_flags.define({"": RatingSplit})
 config_flags.define({"": FiaSettings})
 flags.adopt_module_key_flags(config_flags)
 flags.adopt_module_key_flags(retraining_flag)
-
-flags.adopt_module_key_flags(retraining_flag)
 RETRAINING_STEPS = retraining_flag.RETRAINING_STEPS
 _DEFAULT = "movielens-100k"
 

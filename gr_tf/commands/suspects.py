@@ -7,7 +7,6 @@ Trains first, unless the run's folder has a training already.
 """
 
 import numpy as np
-import pandas as pd
 from absl import flags
 
 from gr_tf.attribution.base import checked_k
@@ -17,7 +16,6 @@ from gr_tf.errors import InputError
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
 from gr_tf.tasks.kinds import KINDS
-from gr_tf.tasks.trained import Trained
 
 _BY = flags.DEFINE_string(
     "by",
@@ -44,22 +42,12 @@ def main() -> None:
         raise InputError(f"by must be one of {', '.join(ways)} for {kind}; got {way!r}.")
     checked_k(k_flag.K.value)
     trained, run_dir = open_flags.open_trained(kind)
-    found = suspects(trained, way)
+    scores = suspicion(trained, way)
+    found = trained.task.dataset.train_frame.assign(example_id=np.arange(len(scores)))
+    found.insert(0, way, scores)
+    found = found.sort_values(way, ascending=False, kind="stable")
     path = run_dir / "suspects.csv"
     files.write_text(path, found.to_csv(index=False))
     print(f"The most suspicious of {len(found)} training examples, by {way} ({ways[way]}):")
     print(as_text(found.head(k_flag.K.value)))
     print(f"All of them are in {path}.")
-
-
-def suspects(trained: Trained, way: str) -> pd.DataFrame:
-    """The training examples of a trained model, the most suspicious first: score, what it is, example_id.
-
-    Args:
-        trained: the model.
-        way: a key of suspicion.ways_of its kind.
-    """
-    scores = suspicion(trained, way)
-    found = trained.task.dataset.train_frame.assign(example_id=np.arange(len(scores)))
-    found.insert(0, way, scores)
-    return found.sort_values(way, ascending=False, kind="stable")

@@ -7,9 +7,6 @@ gr_tf train --dataset=movielens-100k --model=ncf
 The run's folder is then enough for `gr_tf explain`, `evaluate`, `suspects` and `export`.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 
 from gr_tf.commands import open_flags
@@ -29,14 +26,9 @@ def main() -> None:
     print(f"{task.config.model} on {task.num_examples} training examples of {task.dataset.name} ({task.kind}).")
     if trained.epoch < result["epochs"]:
         print(f"Epoch {trained.epoch} of {result['epochs']} was the best on the validation examples:")
-    print(as_text(quality_frame(result["quality"])))
+    rows = [{"split": split, **metrics} for split, metrics in result["quality"].items() if metrics is not None]
+    shown = pd.DataFrame(rows).dropna(axis=1, how="all")
+    print(as_text(shown.map(lambda value: f"{value:.4f}" if isinstance(value, float) else value)))
     told = ", ".join(f"{name} {value}" for name, value in task.config.to_dict().items() if name != "kept_epochs")
     print(f"Settings: {told}.")
     print(f"Written to {trained.path}; next: gr_tf explain --run_dir={run_dir} --query=...")
-
-
-def quality_frame(quality: Mapping[str, Mapping[str, Any] | None]) -> pd.DataFrame:
-    """A row a split, a column a metric."""
-    rows = [{"split": split, **metrics} for split, metrics in quality.items() if metrics is not None]
-    shown = pd.DataFrame(rows).dropna(axis=1, how="all")
-    return shown.map(lambda value: f"{value:.4f}" if isinstance(value, float) else value)

@@ -26,7 +26,7 @@ class RatingLayout:
         titles_separator: between its fields.
         titles_fields: what its fields are.
         tfds: the dataset's name in tensorflow-datasets; None: it has none.
-        time_optional: whether the lines may all end with the rating.
+        columns: what the fields of the ratings may be, see data.named_tables.read_headless.
     """
 
     ratings: str
@@ -35,7 +35,7 @@ class RatingLayout:
     titles_separator: str = ""
     titles_fields: Sequence[str] = ()
     tfds: str | None = None
-    time_optional: bool = False
+    columns: Sequence[Sequence[str]] = (COLUMNS,)
 
 
 _ITEM_FIELDS = ("item", "title", "date", "video date", "address", *(f"genre {i}" for i in range(19)))
@@ -48,7 +48,7 @@ RATING_DATASETS = {
     "yelp": RatingLayout("*.rating", "\t"),
 }
 # Of one's own files, under any other name: named columns, or as Yelp's with or without the time.
-_OWN = RatingLayout("*.rating", "\t", time_optional=True)
+_OWN = RatingLayout("*.rating", "\t", columns=(COLUMNS[:3], COLUMNS))
 
 
 def load_ratings(
@@ -119,7 +119,7 @@ def read_rating_folder(folder: pathlib.Path, layout: RatingLayout) -> tuple[pd.D
     if len(found) != 1:
         what = "no file" if not found else f"{len(found)} files ({', '.join(path.name for path in found)})"
         raise InputError(f"{folder}: has {what} named {layout.ratings}; want one.")
-    frame = read_ratings(found[0], layout.separator, time_optional=layout.time_optional)
+    frame = read_ratings(found[0], layout)
     return frame, {} if layout.titles is None else read_release_titles(folder, layout)
 
 
@@ -151,21 +151,8 @@ def read_own_folder(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]
     if path is None:
         return read_rating_folder(folder, _OWN)
     if path.suffix == ".rating":
-        return read_ratings(path, "\t", time_optional=True), {}
-    return read_choices(path, COLUMNS[:3]), read_titles(folder)
-
-
-def read_choices(path: pathlib.Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Some columns of a table of what users chose, and its time if it has one, in file order.
-
-    Args:
-        path: see data.named_tables.read_named.
-        columns: user, item and perhaps rating.
-
-    Raises:
-        InputError: naming file, line and value, if it is malformed.
-    """
-    return _with_numbers(path, read_named(path, columns, COLUMNS[3:])[0])  # blank lines hold no choice
+        return read_ratings(path, _OWN), {}
+    return with_numbers(path, read_named(path, COLUMNS[:3], COLUMNS[3:])[0]), read_titles(folder)
 
 
 def read_titles(folder: pathlib.Path) -> dict[str, str]:
@@ -181,24 +168,18 @@ def read_titles(folder: pathlib.Path) -> dict[str, str]:
     return dict(zip(items["item"], items["title"], strict=True))
 
 
-def read_ratings(path: pathlib.Path, separator: str, *, time_optional: bool = False) -> pd.DataFrame:
-    """The ratings of a file in its order: user and item as text, rating float64, time int64.
-
-    Args:
-        path: the file.
-        separator: between its fields.
-        time_optional: whether its lines may all end with the rating; there is no column time then.
+def read_ratings(path: pathlib.Path, layout: RatingLayout) -> pd.DataFrame:
+    """The ratings of a release's file in its order: user and item as text, rating float64, time int64, if it has one.
 
     Raises:
         InputError: naming file, line and value, if a line is not user, item, a finite rating, time.
     """
-    allowed = [COLUMNS[:3], COLUMNS] if time_optional else [COLUMNS]
-    frame, _ = read_headless(path, *allowed, separator=separator)
+    frame, _ = read_headless(path, *layout.columns, separator=layout.separator)
     refuse_empty(path, frame, COLUMNS[:2])
-    return _with_numbers(path, frame)
+    return with_numbers(path, frame)
 
 
-def _with_numbers(path: pathlib.Path, frame: pd.DataFrame) -> pd.DataFrame:
+def with_numbers(path: pathlib.Path, frame: pd.DataFrame) -> pd.DataFrame:
     """A table of text by line with its ratings as float64 and its times as int64, where it has them.
 
     Raises:
@@ -233,13 +214,7 @@ def download_with_tfds(name: str) -> tuple[pd.DataFrame, dict[str, str]]:
             "--data_dir."
         ) from None
     columns = {key: values.numpy() for key, values in loaded.items()}
-    text = {key: [value.decode("utf-8") for value in columns[key]] for key in ("user_id", "movie_id", "movie_title")}
-    frame = pd.DataFrame(
-        {
-            "user": text["user_id"],
-            "item": text["movie_id"],
-            "rating": columns["user_rating"].astype(np.float64),
-            "time": columns["timestamp"],
-        }
-    )
-    return frame, dict(zip(text["movie_id"], text["movie_title"], strict=True))
+    user, item, title = ([text.decode() for text in columns[key]] for key in ("user_id", "movie_id", "movie_title"))
+    rating = columns["user_rating"].astype(np.float64)
+    frame = pd.DataFrame({"user": user, "item": item, "rating": rating, "time": columns["timestamp"]})
+    return frame, dict(zip(item, title, strict=True))

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from gr_tf.data.named_tables import column_names, places_of, read_text, table_named
-from gr_tf.data.rating_sources import own_name, read_choices, read_interactions, read_own_folder, read_titles
+from gr_tf.data.named_tables import column_names, places_of, read_named, read_text, table_named
+from gr_tf.data.rating_sources import own_name, read_interactions, read_own_folder, read_titles, with_numbers
 from gr_tf.data.sequences import SequenceSet, SequenceSplit, make_sequence_set
 from gr_tf.errors import InputError
 
@@ -53,7 +53,8 @@ def read_own_sequences(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, st
         return read_own_folder(folder)
     if path.suffix.lower() == ".txt" and len(places_of(column_names(path), COLUMNS)) < len(COLUMNS):
         return pd.DataFrame(_choices(path), columns=list(COLUMNS), dtype=object), read_titles(folder)
-    return read_choices(path, COLUMNS), read_titles(folder)
+    frame, _ = read_named(path, COLUMNS, ("time",))
+    return with_numbers(path, frame), read_titles(folder)
 
 
 def _choices(path: pathlib.Path) -> Iterator[tuple[str, str]]:

@@ -198,12 +198,12 @@ def make_sequence_set(
     user_ids = frame.user.map(users.ids).to_numpy(np.int32)
     order = np.argsort(user_ids, kind="stable")
     user_ids, targets = user_ids[order], frame.item.map(items.ids).to_numpy(np.int32)[order] + 1
-    counts = np.bincount(user_ids)
-    place = np.arange(len(targets)) - np.repeat(np.cumsum(counts) - counts, counts)
+    # Of each choice: how many its user has, and how many come before it.
+    counts = np.bincount(user_ids)[user_ids]
+    place = np.arange(len(targets)) - np.searchsorted(user_ids, user_ids)
     # How many choices from a user's end: the last one is 1.
-    from_end = np.repeat(counts, counts) - place
-    num_test = np.repeat((split.test_share * counts).astype(int), counts)
-    num_valid = np.repeat((split.valid_share * counts).astype(int), counts)
+    from_end = counts - place
+    num_test, num_valid = ((share * counts).astype(int) for share in (split.test_share, split.valid_share))
     # No longer than the longest of a user, which the next item is asked after.
     length = min(split.window - 1, int(counts.max()))
     everything = Sequences(_histories(targets, place, length), targets, user_ids)

@@ -29,10 +29,6 @@ class TripleSplit(Settings):
         {"valid_share": Range(0, 0.5, above=True), "test_share": Range(0, 0.5, above=True), "seed": SEED}
     )
 
-    def share(self, part: str) -> float:
-        """Of "valid" or "test"."""
-        return self.valid_share if part == "valid" else self.test_share
-
 
 def hold_out(
     triples: Sequence[tuple[str, str, str]], parts: Sequence[str], split: TripleSplit
@@ -52,7 +48,8 @@ def hold_out(
     entities = collections.Counter(name for head, _, tail in triples for name in (head, tail))
     relations = collections.Counter(relation for _, relation, _ in triples)
     repeats = collections.Counter(triples)
-    wanted = {part: max(1, round(split.share(part) * len(triples))) for part in parts}
+    shares = {"valid": split.valid_share, "test": split.test_share}
+    wanted = {part: max(1, round(shares[part] * len(triples))) for part in parts}
     held: dict[str, list[int]] = {part: [] for part in parts}
     left = iter(np.random.default_rng(split.seed).permutation(len(triples)).tolist())
     for part in parts:

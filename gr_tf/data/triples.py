@@ -193,9 +193,14 @@ def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSpli
         split: what is held out of train where valid or test has no file.
 
     Raises:
-        InputError: if train or a file is absent, empty, malformed, or has no usable row.
+        InputError: if train or a file is absent, empty, malformed, or has no usable row, or a split has two files.
     """
-    paths = {"train": folder} if folder.is_file() else _split_files(folder)
+    if not folder.exists():
+        raise InputError(f"{folder}: no such file or folder.")
+    found = {"train": folder} if folder.is_file() else {part: table_named(folder, part) for part in SPLITS}
+    paths = {part: path for part, path in found.items() if path is not None}
+    if "train" not in paths:
+        raise InputError(f"{folder}: has none of {', '.join(f'train{suffix}' for suffix in SUFFIXES)}.")
     named, notes = {}, []
     for part, path in paths.items():
         named[part], blank = read_triples(path)
@@ -214,21 +219,6 @@ def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSpli
     name = name or (folder.stem if folder.is_file() else folder.resolve().name)
     triples = make_triple_set(name, named, folder, checksums, notes)
     return dataclasses.replace(triples, split=split if missing else None)
-
-
-def _split_files(folder: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The file of each split that has one.
-
-    Raises:
-        InputError: if train has none, or a split has two.
-    """
-    found = {part: table_named(folder, part) for part in SPLITS}
-    paths = {part: path for part, path in found.items() if path is not None}
-    if "train" not in paths:
-        if not folder.is_dir():
-            raise InputError(f"{folder}: no such file or folder.")
-        raise InputError(f"{folder}: has none of {', '.join(f'train{suffix}' for suffix in SUFFIXES)}.")
-    return paths
 
 
 def make_triple_set(

@@ -53,7 +53,7 @@ def write_page(asker: Asker, asked: str, k: int, path: pathlib.Path) -> pathlib.
     checks = asker.check(answer, seeds=2)
     examples = pd.DataFrame({"head": [NASTY[0]], "tail": [NASTY[1]], "example_id": ["7"]})
     found = [Found("A set: 1", "It was found.", examples)]
-    text = page(answer, asker.methods[answer.method].title, asker.drawing(answer), asker.facts(), checks, found)
+    text = page(asker, answer, checks, found)
     path.write_text(text, encoding="utf-8")
     assert len(text.encode()) < 1_000_000
     return path

@@ -132,14 +132,14 @@ def test_bad_sources_are_refused(tmp_path: pathlib.Path) -> None:
         load_ratings("yelp", tmp_path)
     (tmp_path / "a.rating").write_bytes(b"u\xff\ti\t3\t4\n")
     with pytest.raises(InputError, match=r"a.rating:1: not UTF-8: byte 0xff"):
-        read_ratings(tmp_path / "a.rating", "\t")
+        read_ratings(tmp_path / "a.rating", RATING_DATASETS["yelp"])
     with pytest.raises(InputError, match="min_interactions must be a number of at least 0; got -1"):
         RatingSplit(min_interactions=-1)
 
 
 def test_carriage_returns_are_no_part_of_a_field(tmp_path: pathlib.Path) -> None:
     (tmp_path / "crlf.rating").write_bytes(b"u\ti\t3\t4\r\nv\ti\t2\t5\r\n")
-    frame = read_ratings(tmp_path / "crlf.rating", "\t")
+    frame = read_ratings(tmp_path / "crlf.rating", RATING_DATASETS["yelp"])
     assert frame.time.tolist() == [4, 5]
 
 
