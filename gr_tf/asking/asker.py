@@ -117,22 +117,19 @@ class Asker:
         if method != self._method:
             self._method, self._explainers = method, []
         found, settings = self._explainers, self._settings.get(method, {})
-        if len(found) < trainings:
-            self._tell_cost(registry.method_of(self.task.kind, method), trainings - len(found))
+        if (missing := trainings - len(found)) > 0:
+            entry = registry.method_of(self.task.kind, method)
+            registry.check_task(entry, self.task)
+            seconds = 0 if entry.cost is None else entry.cost(self.task).seconds or 0
+            if seconds > _SHORT_SECONDS:
+                each = f" for each of {missing} trainings" if missing > 1 else ""
+                print(f"Method {entry.name} will take about {seconds:.0f} s of one core{each}.", file=sys.stderr)
         if not found:
             # A method that is refused is refused before other models are trained.
             found.append(registry.explainer(self.trained, method, **settings))
         for member in self.members(trainings)[len(found) :]:
             found.append(registry.explainer(member, method, **settings))
         return Ensemble(found[:trainings]) if trainings > 1 else found[0]
-
-    def _tell_cost(self, method: Method, times: int) -> None:
-        """Tells on stderr how long a method takes, if that is long."""
-        registry.check_task(method, self.task)
-        seconds = None if method.cost is None else method.cost(self.task).seconds
-        if seconds is not None and seconds > _SHORT_SECONDS:
-            each = f" for each of {times} trainings" if times > 1 else ""
-            print(f"Method {method.name} will take about {seconds:.0f} s of one core{each}.", file=sys.stderr)
 
     def members(self, trainings: int) -> list[Trained]:
         """The explained model, and others trained like it from other seeds, for the same length."""
@@ -163,7 +160,10 @@ class Asker:
         if seeds < 1:
             raise InputError(f"seeds must be at least 1; got {seeds}.")
         check_jobs(jobs)
-        query, removals = answer.explanation.query, _supporting_sets(answer)
+        query, ids = answer.explanation.query, answer.supporting_ids
+        if not len(ids):
+            raise InputError("no example supports the prediction: there is nothing to remove.")
+        removals = [ids[:1], ids] if len(ids) > 1 else [ids]
         looks = self._looks(query, [_NOTHING, *removals], answer.trainings, seeds, jobs)
         whole = looks[0]
         # If another answer than the explained one is the best, its change says nothing.
@@ -215,10 +215,6 @@ class Asker:
         found = dict(retrain(asked, jobs, known=[self.trained]))
         return [_look_of(found[place].measured)[1] for place in range(len(removals))]
 
-    def top(self, query: Any) -> int | None:
-        """The explained model's best answer to a query."""
-        return self._look(query)[1]
-
     def _look(self, query: Any) -> Look:
         return _look_of(MEASURES[_MEASURE](self.task, self.trained.parameters, [query]))
 
@@ -254,18 +250,6 @@ def _warnings(explanation: Explanation[Any]) -> Iterator[str]:
     certain = explanation.sign_is_certain
     if certain is not None and explanation.num_supporting and not certain[0]:
         yield f"{explanation.num_trainings} trainings do not agree that even the first example supports it"
-
-
-def _supporting_sets(answer: Answer) -> list[Ids]:
-    """What a check removes: the first supporting example, and all k of them if there are several.
-
-    Raises:
-        InputError: if there is none.
-    """
-    ids = answer.supporting_ids
-    if not len(ids):
-        raise InputError("no example supports the prediction: there is nothing to remove.")
-    return [ids[:1]] if len(ids) == 1 else [ids[:1], ids]
 
 
 def _look_of(measured: Any) -> Look:

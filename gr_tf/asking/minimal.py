@@ -123,7 +123,7 @@ def refuse_unless_top(asker: Asker, answer: Answer) -> None:
     """
     refuse_without_alternatives(asker.task.has_alternatives)
     query = answer.explanation.query
-    if asker.top(query) != asker.task.answer_of(query):
+    if asker.task.top(asker.trained.parameters, query) != asker.task.answer_of(query):
         raise InputError(
             f"minimal sets are of the most probable new answer; {answer.predicted} is not: ask with ? in its place."
         )

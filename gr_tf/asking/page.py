@@ -51,8 +51,8 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
         method=asker.methods[answer.method].title,
         checks=checks,
         check_frame=check_frame(checks),
-        conclusion=conclusion(checks) if checks else "",
-        check_plot=_check_plot(checks, answer.unit),
+        conclusion=conclusion(checks),
+        check_plot=_check_plot,
         minimal=found,
         signed=signed,
         columns=list(frame.columns),
@@ -82,8 +82,6 @@ def _edge(edge: Edge, nodes: Mapping[str, str], value: str) -> dict[str, Any]:
 
 def _check_plot(checks: Sequence[Check], unit: str) -> Any:
     """Predicted and measured changes on one axis, as SVG."""
-    if not checks:
-        return ""
     numbers = (number for check in checks for number in (check.predicted, *check.interval, *check.changes))
     values = [0.0, *(number for number in numbers if number is not None)]
     low, high = min(values), max(values)
@@ -100,20 +98,13 @@ def _check_plot(checks: Sequence[Check], unit: str) -> Any:
         for change in check.changes:
             parts.append(f'<circle cx="{x(change)}" cy="{y}" r="4" fill="var(--for)" fill-opacity=".45"/>')
         if least is not None and most is not None:
-            parts.append(
-                f'<line x1="{x(least)}" y1="{y}" x2="{x(most)}" y2="{y}" stroke="var(--for)" stroke-width="2"/>'
-            )
-        parts.append(
-            f'<line x1="{x(mean)}" y1="{y - 9}" x2="{x(mean)}" y2="{y + 9}" stroke="var(--for)" stroke-width="3"/>'
-        )
+            parts.append(f'<path d="M{x(least)},{y} H{x(most)}" stroke="var(--for)" stroke-width="2"/>')
+        parts.append(f'<path d="M{x(mean)},{y - 9} v18" stroke="var(--for)" stroke-width="3"/>')
         if check.predicted is not None:
-            at = float(x(check.predicted))
-            parts.append(f'<path d="M{at:.1f},{y + 10} l-6,10 h12 z" fill="var(--against)"/>')
+            parts.append(f'<path d="M{x(check.predicted)},{y + 10} l-6,10 h12 z" fill="var(--against)"/>')
     bottom = 30 + 46 * len(checks)
     marks = [(0.0, "0"), *((value, f"{value:+.3g}") for value in (low, high) if value)]
-    parts.append(
-        f'<line x1="{x(0)}" y1="8" x2="{x(0)}" y2="{bottom - 8}" stroke="var(--soft)" stroke-dasharray="2 3"/>'
-    )
+    parts.append(f'<path d="M{x(0)},8 V{bottom - 8}" stroke="var(--soft)" stroke-dasharray="2 3"/>')
     parts += [f'<text x="{x(value)}" y="{bottom + 8}" text-anchor="middle">{text}</text>' for value, text in marks]
     legend = f"change of the {unit}; dots: trainings, bar: their mean and 95% interval, triangle: predicted"
     parts.append(f'<text x="0" y="{bottom + 32}">{legend}</text>')

@@ -16,18 +16,15 @@ _DEFINE: dict[type, Callable[..., Any]] = {
     str: flags.DEFINE_string,
     tuple: flags.DEFINE_list,
 }
-# Names of the flags that were made from settings.
-_DEFINED: list[str] = []
 
 
-def define(configs: Mapping[str, type[Settings]], leave_out: Collection[str] = (), *, defaults: bool = True) -> None:
+def define(configs: Mapping[str, type[Settings]], *, defaults: bool = True) -> None:
     """Defines a flag for every setting of some classes; a flag that several have is one, with all their texts.
 
     Without a flag, a setting is the dataset's or the class's own.
 
     Args:
         configs: classes by what they are of, for people, such as "triples"; "" where it needs no telling.
-        leave_out: names of flags that are defined elsewhere, or not wanted.
         defaults: tell the classes' own.
     """
     texts: dict[str, dict[str, list[str]]] = {}
@@ -35,10 +32,12 @@ def define(configs: Mapping[str, type[Settings]], leave_out: Collection[str] = (
     for what, config in configs.items():
         for setting, text in described(config).items():
             name = config.flag_of(setting)
-            if name in leave_out:
-                continue
             if name in flags.FLAGS:
-                _also_take(name, config.choices.get(setting, ()))
+                # Another program of this process may have defined it; the settings check their own choices.
+                parser: Any = flags.FLAGS[name].parser
+                if flags.FLAGS.find_module_defining_flag(name) == __name__ and isinstance(parser, flags.EnumParser):
+                    more = config.choices.get(setting, ())
+                    parser.enum_values.extend(choice for choice in more if choice not in parser.enum_values)
                 continue
             default = getattr(config, setting, None)
             told = f"{text} Default: {plain(default)}." if defaults and default is not None else text
@@ -54,7 +53,6 @@ def define(configs: Mapping[str, type[Settings]], leave_out: Collection[str] = (
             flags.DEFINE_enum(name, None, choices, help_text, module_name=__name__)
         else:
             _DEFINE[kind](name, None, help_text, module_name=__name__)
-        _DEFINED.append(name)
 
 
 def asked(config: type[Settings]) -> dict[str, Any]:
@@ -106,10 +104,3 @@ def by_kinds(classes: Mapping[str, type[Settings]]) -> Iterable[tuple[str, list[
     for name, (*others, last) in kinds.items():
         groups.setdefault(" and ".join(filter(None, [", ".join(others), last])), []).append(name)
     return groups.items()
-
-
-def _also_take(name: str, choices: Collection[str]) -> None:
-    """Lets a flag that another program of this process defined take more choices; the settings check their own."""
-    parser: Any = flags.FLAGS[name].parser
-    if name in _DEFINED and isinstance(parser, flags.EnumParser):
-        parser.enum_values.extend(choice for choice in choices if choice not in parser.enum_values)

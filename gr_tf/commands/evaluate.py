@@ -7,6 +7,8 @@ Trains first, unless the run's folder has a training already. A method is good i
 fall (PD) and another answer is the best (TC), compared with random neighbours (nh).
 """
 
+from absl import flags
+
 from gr_tf.attribution.methods import method_of
 from gr_tf.commands import help_text, open_flags, removal_flags, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
@@ -20,16 +22,7 @@ more_help = open_flags.methods_table
 
 def sections() -> list[help_text.Section]:
     """For --help."""
-    own = (
-        removal_flags.METHODS,
-        removal_flags.K_LIST,
-        removal_flags.NUM_QUERIES,
-        removal_flags.QUERY_SEED,
-        removal_flags.RIGHT_IF_FLAG,
-        removal_flags.NH_SEED,
-        RETRAINING_STEPS,
-        run_flags.JOBS,
-    )
+    own = (*flags.FLAGS.flags_by_module_dict()[removal_flags.__name__], RETRAINING_STEPS, run_flags.JOBS)
     return [("What to compare", [flag.name for flag in own]), *open_flags.sections()]
 
 

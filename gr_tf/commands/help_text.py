@@ -1,7 +1,7 @@
 """What `gr_tf COMMAND --help` prints: the command's docstring, and its flags as they are defined."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -25,25 +25,22 @@ def text(doc: str, sections: Sequence[Section], after_doc: str = "") -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def table(rows: Sequence[tuple[str, str]]) -> str:
+def table(rows: Mapping[str, str]) -> str:
     """Names and what they are, a line or several each."""
-    width = max(len(name) for name, _ in rows) + 4
-    lines = []
-    for name, what in rows:
-        first = f"  {name}".ljust(width)
-        lines.append(textwrap.fill(what, _WIDTH, initial_indent=first, subsequent_indent=" " * width))
-    return "\n".join(lines)
+    width = max(map(len, rows)) + 4
+    return "\n".join(
+        textwrap.fill(what, _WIDTH, initial_indent=f"  {name}".ljust(width), subsequent_indent=" " * width)
+        for name, what in rows.items()
+    )
 
 
 def _told(flag: Any) -> Iterator[str]:
     """A flag in two lines or more."""
-    if flag.boolean:
-        yield f"  --[no]{flag.name}"
-    else:
-        choices = getattr(flag.parser, "enum_values", None)
-        yield f"  --{flag.name}={'|'.join(choices) if choices else _VALUES.get(flag.flag_type(), 'TEXT')}"
+    choices = "|".join(getattr(flag.parser, "enum_values", None) or [])
+    value = choices or _VALUES.get(flag.flag_type(), "TEXT")
+    yield f"  --[no]{flag.name}" if flag.boolean else f"  --{flag.name}={value}"
     # absl puts the values of an enumeration before its help.
-    told = flag.help.removeprefix(f"<{'|'.join(getattr(flag.parser, 'enum_values', None) or [])}>: ")
+    told = flag.help.removeprefix(f"<{choices}>: ")
     told = told[:1].upper() + told[1:]
     default = flag.default_unparsed if flag.default not in (None, "", [], False) else None
     if default is not None and "Default:" not in told:

@@ -21,7 +21,7 @@ _HELP = ("--help", "-help", "-h", "--h", "--helpshort")
 _USAGE = f"""\
 gr_tf: which training examples made an embedding model predict this, and is that true?
 
-{help_text.table(list(COMMANDS.items()))}
+{help_text.table(COMMANDS)}
 
 Data: triples (train.csv with head, relation, tail), ratings (ratings.csv with user, item, rating), or sequences
 (sequences.csv with user, item, time) in a folder of yours; or a dataset by name. For example:

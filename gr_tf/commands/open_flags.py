@@ -60,8 +60,8 @@ def methods_table() -> str:
     """The methods of every kind, for --help."""
     parts = []
     for kind in kinds.KINDS:
-        rows = [(name, method.title.partition(": ")[2] or method.title) for name, method in methods_of(kind).items()]
-        parts.append(f"Methods for {kind}:\n{help_text.table(rows)}")
+        titles = {name: method.title.partition(": ")[2] or method.title for name, method in methods_of(kind).items()}
+        parts.append(f"Methods for {kind}:\n{help_text.table(titles)}")
     return "\n\n".join(parts)
 
 

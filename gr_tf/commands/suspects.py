@@ -31,7 +31,7 @@ def sections() -> list[help_text.Section]:
 
 def more_help() -> str:
     """For --help."""
-    return "\n\n".join(f"Ways to rank {kind}:\n{help_text.table(list(ways_of(kind).items()))}" for kind in KINDS)
+    return "\n\n".join(f"Ways to rank {kind}:\n{help_text.table(ways_of(kind))}" for kind in KINDS)
 
 
 def main() -> None:

@@ -101,17 +101,13 @@ class Dataset(abc.ABC):
         outside = removed[(removed < 0) | (removed >= self.num_examples)]
         if len(outside):
             raise InputError(f"example ids are 0 to {self.num_examples - 1}; got {outside[0]}.")
-        kept = np.ones(self.num_examples, bool)
-        kept[removed] = False
-        return kept
+        return ~np.isin(np.arange(self.num_examples), removed)
 
 
 def numbers_of(query: Any) -> list[int]:
     """The ids of a query in the order of its fields, such as a seed is made of."""
-    flat: list[int] = []
-    for value in dataclasses.astuple(query):
-        flat.extend(value if isinstance(value, tuple) else (value,))
-    return flat
+    values = dataclasses.astuple(query)
+    return [number for value in values for number in (value if isinstance(value, tuple) else (value,))]
 
 
 def query_of_numbers(query_class: type, numbers: Sequence[int]) -> Any:

@@ -24,11 +24,6 @@ _ALIASES = {
 }
 
 
-def suffix_of(path: pathlib.Path) -> str:
-    """The suffix that tells how a file is read: in small letters."""
-    return path.suffix.lower()
-
-
 def table_named(folder: pathlib.Path, stem: str) -> pathlib.Path | None:
     """The file of a folder with this name and one of SUFFIXES, in small letters or capitals; None if there is none.
 
@@ -36,7 +31,7 @@ def table_named(folder: pathlib.Path, stem: str) -> pathlib.Path | None:
         InputError: if there are two.
     """
     children = sorted(folder.iterdir()) if folder.is_dir() else []
-    found = [path for path in children if path.stem == stem and suffix_of(path) in SUFFIXES]
+    found = [path for path in children if path.stem == stem and path.suffix.lower() in SUFFIXES]
     if len(found) > 1:
         raise InputError(f"{folder}: has {' and '.join(path.name for path in found)}; want one of them.")
     return found[0] if found else None
@@ -48,7 +43,7 @@ def column_names(path: pathlib.Path) -> tuple[str, ...]:
     Raises:
         InputError: if it cannot be read, or is no table.
     """
-    if suffix_of(path) == ".parquet":
+    if path.suffix.lower() == ".parquet":
         return tuple(map(str, _read_parquet(path).columns))
     return tuple(next((row for row, _ in _rows(path) if row), []))
 
@@ -173,7 +168,7 @@ def read_text(path: pathlib.Path, encoding: str = "utf-8-sig") -> str:
 
 def _read_rows(path: pathlib.Path) -> tuple[pd.DataFrame, int]:
     """All columns of a file as text, by the line where each row ends, and how many blank lines there are."""
-    if suffix_of(path) == ".parquet":
+    if path.suffix.lower() == ".parquet":
         table = _read_parquet(path)
         table = table.astype(object).where(table.notna(), "").astype(str)
         return table.set_axis(range(1, len(table) + 1)), 0
@@ -192,13 +187,13 @@ def _rows(path: pathlib.Path) -> Iterator[tuple[list[str], int]]:
     With the csv module, because pandas.read_csv cannot tell a missing last field from an empty one.
     """
     text = io.StringIO(read_text(path), newline="")
-    if suffix_of(path) == ".csv":
+    if path.suffix.lower() == ".csv":
         reader = csv.reader(text, strict=True, skipinitialspace=True)
     else:
         reader = csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
     try:
         for row in reader:
-            yield [cell.strip() for cell in row] if suffix_of(path) == ".csv" else row, reader.line_num
+            yield [cell.strip() for cell in row] if path.suffix.lower() == ".csv" else row, reader.line_num
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: {error}.") from None
 

@@ -143,11 +143,9 @@ def make_rating_set(
     A (user, item) pair that is rated twice keeps its last rating: by time where it is known, then by order.
 
     Args:
-        name: the dataset's.
+        name, titles, source: see ItemSet.
         frame: columns user, item (text), rating, and time where it is known.
-        titles: of items.
         split: what to leave out and what to hold out.
-        source: see ItemSet.
 
     Raises:
         InputError: if no rating is left.

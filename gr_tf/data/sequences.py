@@ -7,7 +7,7 @@ choices before it; each user's last choices are for test.
 import dataclasses
 import functools
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -121,14 +121,6 @@ class SequenceSet(ItemSet[Sequences]):
         """
         return self.item_of(label) + 1
 
-    def query(self, history: Sequence[str], item: str) -> SequenceQuery:
-        """The query of names or titles.
-
-        Raises:
-            InputError: see item_of.
-        """
-        return SequenceQuery(tuple(map(self.target_of, history)), self.target_of(item))
-
     def shuffled(self, seed: int) -> "SequenceSet":
         """See Dataset: each other's targets."""
         targets = np.random.default_rng(seed).permutation(self.train.targets)
@@ -172,11 +164,9 @@ def make_sequence_set(
     """Every choice of every user with enough of them, with what came before.
 
     Args:
-        name: the dataset's.
+        name, titles, source: see ItemSet.
         frame: columns user, item (text), and time where it is known; 0 is unknown.
-        titles: of items.
         split: what to leave out and what to hold out.
-        source: see ItemSet.
 
     Raises:
         InputError: if there is no time where it is asked for, or no user is left.

@@ -51,10 +51,7 @@ def published_name(checksums: Mapping[str, str]) -> str | None:
     Args:
         checksums: see TripleSet.
     """
-    for name, checksum in _TRAIN_CHECKSUMS.items():
-        if checksum in checksums.values():
-            return name
-    return None
+    return next((name for name, checksum in _TRAIN_CHECKSUMS.items() if checksum in checksums.values()), None)
 
 
 def load_triples(

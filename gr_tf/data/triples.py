@@ -16,7 +16,6 @@ from gr_tf.data.named_tables import (
     read_headless,
     read_named,
     refuse_empty,
-    suffix_of,
     table_named,
 )
 from gr_tf.data.triple_split import TripleSplit, hold_out
@@ -126,11 +125,9 @@ class TripleSet(Dataset):
         train = self.train.copy()
         for place in example_ids:
             head, relation, _ = map(int, train[place])
-            for tail in generator.permutation(possible):
-                if (head, relation, int(tail)) not in known:
-                    train[place, 2] = tail
-                    break
-            else:
+            others = (tail for tail in generator.permutation(possible) if (head, relation, int(tail)) not in known)
+            train[place, 2] = other = next(others, -1)
+            if other < 0:
                 raise InputError(f"training triple {place} has no other tail that makes it wrong: every one is known.")
         return dataclasses.replace(self, train=train)
 
@@ -172,7 +169,7 @@ def read_triples(path: pathlib.Path) -> tuple[pd.DataFrame, int]:
             a line is not three names.
     """
     is_named = len(places_of(column_names(path), COLUMNS)) == len(COLUMNS)
-    if is_named or suffix_of(path) in (".csv", ".parquet"):
+    if is_named or path.suffix.lower() in (".csv", ".parquet"):
         frame, blank = read_named(path, COLUMNS)
     else:
         frame, blank = read_headless(path, COLUMNS, blank_lines=True)
@@ -231,11 +228,9 @@ def make_triple_set(
     """Gives ids to named triples; see `read_folder`.
 
     Args:
-        name: the dataset's.
+        name, checksums, notes: see TripleSet.
         named: triples by split, columns head, relation, tail.
         folder: where they come from.
-        checksums: of the files they come from.
-        notes: what their reader noted.
 
     Raises:
         InputError: if a split of valid and test has no usable row.

@@ -61,7 +61,7 @@ def test_an_open_tail(asker: Asker) -> None:
     }
     order = [int(tail) for tail in np.argsort(-np.asarray(scores)[0], kind="stable") if tail not in known]
     assert [alternative.name for alternative in answer.alternatives] == [triples.entities.names[i] for i in order[:5]]
-    assert query.tail == order[0] == asker.top(query)
+    assert query.tail == order[0]
     assert answer.asked == ("e1", "r1", OPEN)
     assert answer.predicted == triples.entities.names[order[0]]
     assert answer.value == pytest.approx(answer.alternatives[0].probability, rel=1e-5)
