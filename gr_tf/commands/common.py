@@ -4,7 +4,7 @@ import pathlib
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from absl import app, flags, logging
 
@@ -65,11 +65,8 @@ def one_line_errors(program: str, call: Callable[[], Returned]) -> Returned:
     try:
         return call()
     except (InputError, TrainingError, app.UsageError, flags.Error) as error:
-        _fail(program, str(error))
+        message = str(error)
     except OSError as error:
-        _fail(program, f"{error.filename or 'a file'}: {error.strerror or error}.")
-
-
-def _fail(program: str, message: str) -> NoReturn:
+        message = f"{error.filename or 'a file'}: {error.strerror or error}."
     print(f"{program}: error: {' '.join(message.splitlines())}", file=sys.stderr)
     sys.exit(1)

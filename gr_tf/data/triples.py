@@ -125,10 +125,11 @@ class TripleSet(Dataset):
         train = self.train.copy()
         for place in example_ids:
             head, relation, _ = map(int, train[place])
-            others = (tail for tail in generator.permutation(possible) if (head, relation, int(tail)) not in known)
-            train[place, 2] = other = next(others, -1)
-            if other < 0:
+            drawn = generator.permutation(possible).tolist()
+            other = next((tail for tail in drawn if (head, relation, tail) not in known), None)
+            if other is None:
                 raise InputError(f"training triple {place} has no other tail that makes it wrong: every one is known.")
+            train[place, 2] = other
         return dataclasses.replace(self, train=train)
 
     def shuffled(self, seed: int) -> "TripleSet":
@@ -168,8 +169,7 @@ def read_triples(path: pathlib.Path) -> tuple[pd.DataFrame, int]:
         InputError: naming file, line and value, if the file is absent, is not UTF-8, is empty, or
             a line is not three names.
     """
-    is_named = len(places_of(column_names(path), COLUMNS)) == len(COLUMNS)
-    if is_named or path.suffix.lower() in (".csv", ".parquet"):
+    if path.suffix.lower() in (".csv", ".parquet") or len(places_of(column_names(path), COLUMNS)) == len(COLUMNS):
         frame, blank = read_named(path, COLUMNS)
     else:
         frame, blank = read_headless(path, COLUMNS, blank_lines=True)
