@@ -69,8 +69,8 @@ class Check:
 
 def check_of_dict(told: Mapping[str, Any]) -> Check:
     """From Check.to_dict."""
-    values = [told[field.name] for field in dataclasses.fields(Check)]
-    return Check(*(tuple(value) if isinstance(value, list) else value for value in values))
+    values = {field.name: told[field.name] for field in dataclasses.fields(Check)}
+    return Check(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 def check_frame(checks: Sequence[Check]) -> pd.DataFrame:

@@ -22,8 +22,8 @@ more_help = open_flags.methods_table
 
 def sections() -> list[help_text.Section]:
     """For --help."""
-    own = (*flags.FLAGS.flags_by_module_dict()[removal_flags.__name__], RETRAINING_STEPS, run_flags.JOBS)
-    return [("What to compare", [flag.name for flag in own]), *open_flags.sections()]
+    own = [flag.name for flag in flags.FLAGS.flags_by_module_dict()[removal_flags.__name__]]
+    return [("What to compare", [*own, RETRAINING_STEPS.name, run_flags.JOBS.name]), *open_flags.sections()]
 
 
 def main() -> None:

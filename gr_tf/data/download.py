@@ -69,8 +69,8 @@ def _download(archive: Archive) -> io.BytesIO:
     try:
         with urllib.request.urlopen(archive.url, timeout=60) as response:
             total = int(response.headers.get("Content-Length") or 0) or None
-            told = {"desc": f"downloading {archive.name}", "disable": not sys.stderr.isatty()}
-            with tqdm.tqdm.wrapattr(response, "read", total=total, **told) as body:
+            what, quiet = f"downloading {archive.name}", not sys.stderr.isatty()
+            with tqdm.tqdm.wrapattr(response, "read", total, desc=what, disable=quiet) as body:
                 shutil.copyfileobj(body, packed)
     except (urllib.error.URLError, TimeoutError) as error:
         reason = getattr(error, "reason", error)
