@@ -69,8 +69,9 @@ class Check:
 
 def check_of_dict(told: Mapping[str, Any]) -> Check:
     """From Check.to_dict."""
-    values = {field.name: told[field.name] for field in dataclasses.fields(Check)}
-    return Check(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    values: dict[str, Any] = {field.name: told[field.name] for field in dataclasses.fields(Check)}
+    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return Check(**values)
 
 
 def check_frame(checks: Sequence[Check]) -> pd.DataFrame:
