@@ -103,7 +103,7 @@ def kind_of(
 
 
 def settings_of(kind: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settings by name, told apart: those of the training, and those of how the data are held out.
+    """Settings told apart: those of the training, and those of how the data are held out.
 
     Args:
         kind: of the data.

@@ -20,18 +20,16 @@ def start(
     *,
     argv: Sequence[str] | None = None,
     load: bool = True,
-    program: str | None = None,
 ) -> None:
     """Parses the flags and calls `main`; a user's mistake ends in one line and exit status 1.
 
     Args:
         main: the program's work.
         defaults: of flags, where the program's differ from the flag's.
-        argv: the program's name and its arguments; default: the process's.
+        argv: the program's name, which errors are signed with, and its arguments; default: the process's.
         load: load TensorFlow before `main`; else `main` calls engine.start_quietly when it has looked for mistakes.
-        program: what errors are signed with; default: the name of the process's program.
     """
-    program = program or pathlib.Path(sys.argv[0]).stem
+    program = argv[0] if argv else pathlib.Path(sys.argv[0]).stem
     for name, value in defaults.items():
         flags.FLAGS.set_default(name, value)
 

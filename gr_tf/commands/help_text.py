@@ -12,13 +12,7 @@ _WIDTH = 110
 
 
 def text(doc: str, sections: Sequence[Section], after_doc: str = "") -> str:
-    """The help of a command.
-
-    Args:
-        doc: its docstring.
-        sections: its flags, in the order of reading.
-        after_doc: what comes between them.
-    """
+    """The help of a command: its docstring, what comes after it, and its flags in the order of reading."""
     parts = [doc.strip(), after_doc.strip()]
     for title, names in sections:
         parts.append("\n".join([f"{title}:", *(line for name in names for line in _told(flags.FLAGS[name]))]))

@@ -46,12 +46,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         _print(_USAGE)
         sys.exit(0)
     module = common.one_line_errors("gr_tf", lambda: _module(command))
-    program = f"gr_tf {command}"
     if any(argument in _HELP for argument in arguments):
         more_help = getattr(module, "more_help", str)
         _print(help_text.text(module.__doc__ or "", module.sections(), more_help()))
         sys.exit(0)
-    common.start(module.main, argv=[program, *arguments], load=False, program=program)
+    common.start(module.main, argv=[f"gr_tf {command}", *arguments], load=False)
 
 
 def _print(text: str) -> None:

@@ -114,11 +114,9 @@ def query_of_numbers(query_class: type, numbers: Sequence[int]) -> Any:
     """A query from its ids, see `numbers_of`; a field of several ids takes what the others leave."""
     fields = typing.get_type_hints(query_class)
     several = len(numbers) - len(fields) + 1
-    left, values = iter(map(int, numbers)), []
-    for hint in fields.values():
-        is_one = typing.get_origin(hint) is not tuple
-        values.append(next(left) if is_one else tuple(itertools.islice(left, several)))
-    return query_class(*values)
+    left = iter(map(int, numbers))
+    is_several = (typing.get_origin(hint) is tuple for hint in fields.values())
+    return query_class(*(tuple(itertools.islice(left, several)) if yes else next(left) for yes in is_several))
 
 
 def grouped(keys: np.ndarray, count: int) -> list[np.ndarray]:

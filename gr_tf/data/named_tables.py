@@ -53,10 +53,9 @@ def places_of(names: Sequence[str], columns: Sequence[str]) -> dict[str, int]:
     plain = [name.strip().lower().replace("_", "").replace(" ", "") for name in names]
     places = {}
     for column in columns:
-        for candidate in (column, *_ALIASES.get(column, ())):
-            if candidate in plain:
-                places[column] = plain.index(candidate)
-                break
+        found = [name for name in (column, *_ALIASES.get(column, ())) if name in plain]
+        if found:
+            places[column] = plain.index(found[0])
     return places
 
 

@@ -73,7 +73,16 @@ class RunDir:
         except filelock.Timeout:
             raise InputError(f"{path}: another process is working on it.") from None
         try:
-            run_dir._prepare(overwrite, replace, reuse)
+            difference = run_dir._difference()
+            if overwrite or (replace and difference):
+                run_dir._clear()
+            elif difference:
+                raise InputError(f"{path} {difference} Pass --overwrite to begin anew, or another --run_dir.")
+            if not run_dir.is_finished:
+                files.sweep_temporaries(path)
+                files.write_json(path / RUN, {"settings": run_dir.settings, "versions": versions()})
+            elif not reuse:
+                raise InputError(f"{path} is already finished: see {path / RESULT}. Pass --overwrite to do it again.")
         except BaseException:
             run_dir._file_lock.release()
             raise
@@ -113,19 +122,6 @@ class RunDir:
 
     def __exit__(self, *_: object) -> None:
         self._file_lock.release()
-
-    def _prepare(self, overwrite: bool, replace: bool, reuse: bool) -> None:
-        difference = self._difference()
-        if overwrite or (replace and difference):
-            self._clear()
-        elif difference:
-            raise InputError(f"{self.path} {difference} Pass --overwrite to begin anew, or another --run_dir.")
-        if not self.is_finished:
-            files.sweep_temporaries(self.path)
-            files.write_json(self.path / RUN, {"settings": self.settings, "versions": versions()})
-        elif not reuse:
-            result = self.path / RESULT
-            raise InputError(f"{self.path} is already finished: see {result}. Pass --overwrite to do it again.")
 
     def _clear(self) -> None:
         """Deletes what the stage wrote; killed in between, it is an unfinished stage and can be deleted again."""
