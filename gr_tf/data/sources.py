@@ -102,7 +102,6 @@ def read_movielens(folder: pathlib.Path) -> TripleSet:
         {"train": base, "valid": test[:_MOVIELENS_VALID], "test": test[_MOVIELENS_VALID:]},
         folder,
         {name: files.sha256(folder / name) for name in ("ua.base", "ua.test")},
-        notes=(),
     )
     ratings = [i for i, name in enumerate(triples.entities.names) if name.startswith("r:")]
     titles = read_release_titles(folder, RATING_DATASETS["movielens-100k"])

@@ -223,7 +223,7 @@ def make_triple_set(
     named: Mapping[str, pd.DataFrame],
     folder: pathlib.Path,
     checksums: Mapping[str, str],
-    notes: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> TripleSet:
     """Gives ids to named triples; see `read_folder`.
 
