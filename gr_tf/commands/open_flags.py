@@ -46,8 +46,8 @@ def sections() -> list[help_text.Section]:
     return [
         ("Data", [data_flags.DATA_DIR.name, data_flags.DATASET.name, KIND.name]),
         ("The run", [run_flags.RUN_DIR.name, run_flags.OVERWRITE.name, run_flags.CHECKPOINT_SECONDS.name]),
-        *((f"What is held out of {kinds}", names) for kinds, names in config_flags.by_kinds(_SPLITS)),
-        *((f"Training on {kinds}{published}", names) for kinds, names in config_flags.by_kinds(_TRAININGS)),
+        *((f"What is held out of {whose}", names) for whose, names in config_flags.by_kinds(_SPLITS)),
+        *((f"Training on {whose}{published}", names) for whose, names in config_flags.by_kinds(_TRAININGS)),
         *(
             (f"Method {name} of {kind}", [settings.flag_of(one) for one in settings.names()])
             for kind, methods in _SETTINGS.items()
