@@ -1,11 +1,17 @@
 """Correlations with their intervals."""
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from gr_tf.runs.engine import scipy
+
 _RESAMPLES = 2_999
+_Values = Sequence[float]
+# A coefficient and its interval.
+_Told = tuple[float | None, float | None, float | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,60 +30,62 @@ class Correlation:
     n: int
 
 
-def pearson(first: Sequence[float], second: Sequence[float]) -> Correlation:
+def _of_pairs(measure: Callable[[_Values, _Values], _Told]) -> Callable[[_Values, _Values], Correlation]:
+    """Makes a Correlation of pairs from a function of values that vary."""
+
+    @functools.wraps(measure)
+    def measured(first: _Values, second: _Values) -> Correlation:
+        if len(first) != len(second):
+            raise ValueError(f"want pairs; got {len(first)} and {len(second)} values.")
+        vary = min(len(set(first)), len(set(second))) >= 2
+        return Correlation(*(measure(first, second) if vary else (None, None, None)), len(first))
+
+    return measured
+
+
+@_of_pairs
+def pearson(first: _Values, second: _Values) -> _Told:
     """Pearson's correlation of pairs; the interval is Fisher's z.
 
     Raises:
         ValueError: if the lengths differ.
     """
-    from scipy import stats  # here, because it is slow to import
-
-    if not _vary(first, second):
-        return Correlation(None, None, None, len(first))
-    result = stats.pearsonr(first, second)
-    interval = result.confidence_interval(0.95)
-    return Correlation(float(result.statistic), float(interval.low), float(interval.high), len(first))
+    result = scipy.stats.pearsonr(first, second)
+    low, high = result.confidence_interval(0.95)
+    return float(result.statistic), float(low), float(high)
 
 
-def spearman(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Correlation:
+@_of_pairs
+def spearman(first: _Values, second: _Values) -> _Told:
     """Spearman's rank correlation of pairs; the interval is the bootstrap's, by percentiles.
-
-    Args:
-        first, second: [n].
-        seed: of the bootstrap.
 
     Raises:
         ValueError: if the lengths differ.
     """
-    from scipy import stats  # here, because it is slow to import
-
-    if not _vary(first, second):
-        return Correlation(None, None, None, len(first))
     pairs = np.array([first, second], np.float64)
-    resampled = pairs[:, np.random.default_rng(seed).integers(len(first), size=(_RESAMPLES, len(first)))]
-    ranks = stats.rankdata(resampled, axis=-1)
+    resampled = pairs[:, np.random.default_rng(0).integers(len(first), size=(_RESAMPLES, len(first)))]
+    ranks = scipy.stats.rankdata(resampled, axis=-1)
     ranks -= ranks.mean(axis=-1, keepdims=True)
     spread = np.sqrt((ranks**2).sum(axis=-1)).prod(axis=0)
     # A resample of one pair only has no correlation.
     coefficients = (ranks.prod(axis=0).sum(axis=-1) / np.where(spread > 0, spread, np.nan))[spread > 0]
     # Rounding may leave a little more than 1.
     low, high = np.clip(np.percentile(coefficients, [2.5, 97.5]), -1, 1)
-    return Correlation(float(stats.spearmanr(first, second).statistic), float(low), float(high), len(first))
+    return float(scipy.stats.spearmanr(first, second).statistic), float(low), float(high)
 
 
-def slope(computed: Sequence[float], observed: Sequence[float]) -> Correlation:
+@_of_pairs
+def slope(computed: _Values, observed: _Values) -> _Told:
     """The slope of observed on computed values by least squares, with Student's interval: 1 if they agree in scale.
 
     Raises:
         ValueError: if the lengths differ.
     """
-    from scipy import stats  # here, because it is slow to import
-
-    if not _vary(computed, observed) or len(computed) < 3:
-        return Correlation(None, None, None, len(computed))
-    line = stats.linregress(computed, observed)
-    half = float(stats.t.ppf(0.975, len(computed) - 2) * line.stderr)
-    return Correlation(float(line.slope), float(line.slope) - half, float(line.slope) + half, len(computed))
+    if len(computed) < 3:
+        return None, None, None
+    line = scipy.stats.linregress(computed, observed)
+    half = float(scipy.stats.t.ppf(0.975, len(computed) - 2) * line.stderr)
+    return float(line.slope), float(line.slope) - half, float(line.slope) + half
 
 
 def reliability(repeated: np.ndarray) -> float | None:
@@ -99,10 +107,3 @@ def reliability(repeated: np.ndarray) -> float | None:
     total = float(repeated.mean(axis=1).var(ddof=1))
     noise = float((repeated.var(axis=1, ddof=1) / repetitions).mean())
     return 1 - noise / total if total > 0 else None
-
-
-def _vary(first: Sequence[float], second: Sequence[float]) -> bool:
-    """Whether both do."""
-    if len(first) != len(second):
-        raise ValueError(f"want pairs; got {len(first)} and {len(second)} values.")
-    return min(map(len, map(set, (first, second)))) >= 2

@@ -13,6 +13,7 @@ import lazy_loader
 
 # Loaded when something of it is used: importing TensorFlow takes seconds, which `--help` need not wait for.
 tf: Any = lazy_loader.load("tensorflow")
+scipy: Any = lazy_loader.load("scipy")
 
 
 def start_quietly() -> None:
