@@ -88,20 +88,16 @@ class CoupledRun:
     """SGD on D and on D without one triple, with the same draws.
 
     Attributes:
-        apart: [T], ||w - w'|| after each step.
-        rolled_back_apart: [T], ||w - gamma - w'||, gamma the changes that the triple's own steps made to
-            its three rows.
+        distances: [T, 2] after each step: ||w - w'||, and ||w - gamma - w'||, gamma the changes that the triple's own
+            steps made to its three rows.
         max_norm: the largest norm of an embedding in either run: C.
-        differences: [n], |f(w; d) - f(w'; d)| in the end, for the training triples d that share an element
-            with the removed one, itself included.
-        rolled_back_differences: [n], |f(w - gamma; d) - f(w'; d)|.
+        differences: [n, 2] in the end: |f(w; d) - f(w'; d)|, and |f(w - gamma; d) - f(w'; d)|, for the training triples
+            d that share an element with the removed one, itself included.
     """
 
-    apart: np.ndarray
-    rolled_back_apart: np.ndarray
+    distances: np.ndarray
     max_norm: float
     differences: np.ndarray
-    rolled_back_differences: np.ndarray
 
 
 def coupled_run(
@@ -119,8 +115,7 @@ def coupled_run(
         rate: c.
     """
     rows = model.rows_of(triples.train)
-    denials = _denials(model)
-    whole, without, caused, apart, rolled_back_apart, max_norm = _steps(model)(
+    whole, without, caused, distances, max_norm = _steps(model)(
         tf.constant(initial_table),
         tf.constant(rows[order]),
         tf.constant(order == removed),
@@ -128,34 +123,19 @@ def coupled_run(
     )
     near = (rows == rows[removed]) | (rows == rows[removed][[2, 1, 0]])
     adjacent = rows[near.any(axis=1)]
-    after, rolled_back, retrained = (denials(table, adjacent).numpy() for table in (whole, whole - caused, without))
-    return CoupledRun(
-        apart.numpy(),
-        rolled_back_apart.numpy(),
-        float(max_norm),
-        np.abs(after - retrained),
-        np.abs(rolled_back - retrained),
+    after, rolled_back, retrained = (
+        _denial(model, tf.gather(table, adjacent)).numpy() for table in (whole, whole - caused, without)
     )
+    differences = np.abs(np.stack([after, rolled_back], axis=1) - retrained[:, None])
+    return CoupledRun(distances.numpy(), float(max_norm), differences)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class DistanceBounds:
-    """What the theory allows for one order of steps.
+def distance_bounds(order: np.ndarray, removed: int, constants: Constants, rate: float) -> np.ndarray:
+    """What the theory allows for the distances [T, 2] of a CoupledRun.
 
-    Attributes:
-        apart: [T], for ||w - w'||.
-        rolled_back_apart: [T], for ||w - gamma - w'||.
-    """
-
-    apart: np.ndarray
-    rolled_back_apart: np.ndarray
-
-
-def distance_bounds(order: np.ndarray, removed: int, constants: Constants, rate: float) -> DistanceBounds:
-    """The recurrences in the proof of Lemma 5, along one order of steps instead of in expectation.
-
-    A step on the removed triple adds alpha L to the first and nothing to the second; any other
-    multiplies the first by 1 + alpha beta and adds alpha beta times the first to the second (Lemma 4).
+    The recurrences in the proof of Lemma 5, along one order of steps instead of in expectation: a step on the removed
+    triple adds alpha L to the first and nothing to the second; any other multiplies the first by 1 + alpha beta and
+    adds alpha beta times the first to the second (Lemma 4).
 
     Args:
         order: [T], the example id that each step draws.
@@ -164,7 +144,7 @@ def distance_bounds(order: np.ndarray, removed: int, constants: Constants, rate:
         rate: c.
     """
     apart = rolled_back = 0.0
-    bounds = np.empty((2, len(order)))
+    bounds = np.empty((len(order), 2))
     for t, is_removed in enumerate(order == removed):
         size = rate / (t + 1)
         if is_removed:
@@ -172,8 +152,8 @@ def distance_bounds(order: np.ndarray, removed: int, constants: Constants, rate:
         else:
             rolled_back += size * constants.smoothness * apart
             apart *= 1 + size * constants.smoothness
-        bounds[:, t] = apart, rolled_back
-    return DistanceBounds(*bounds)
+        bounds[t] = apart, rolled_back
+    return bounds
 
 
 def measure(triples: TripleSet, *, dim: int, rate: float, epochs: int, num_removed: int, seed: int) -> dict[str, Any]:
@@ -206,20 +186,19 @@ def measure(triples: TripleSet, *, dim: int, rate: float, epochs: int, num_remov
             table = generator.normal(size=(model.num_rows, model.width))
             table /= np.linalg.norm(table, axis=1, keepdims=True)
             order = generator.integers(n, size=epochs * n)
-            removed = int(generator.integers(n))
-            runs.append(coupled_run(model, triples, table, order, removed, rate))
-            orders.append((order, removed))
+            orders.append((order, int(generator.integers(n))))
+            runs.append(coupled_run(model, triples, table, *orders[-1], rate))
             bar.advance()
     max_norm = max(run.max_norm for run in runs)
     constants = denial_constants(max_norm)
-    bounds = [distance_bounds(order, removed, constants, rate) for order, removed in orders]
-    curves = {
-        "apart": [run.apart for run in runs],
-        "rolled_back_apart": [run.rolled_back_apart for run in runs],
-        "bound_apart": [bound.apart for bound in bounds],
-        "bound_rolled_back_apart": [bound.rolled_back_apart for bound in bounds],
-    }
+    # [num_removed, T, 2] each.
+    distances = np.stack([run.distances for run in runs])
+    bounds = np.stack([distance_bounds(*drawn, constants, rate) for drawn in orders])
     steps = np.unique(np.geomspace(1, epochs * n, _POINTS).astype(int))
+    held = (distances <= bounds + 1e-12).mean(axis=1)  # up to rounding
+    apart, rolled_back_apart = distances[:, -1].T
+    curves = np.concatenate([distances.mean(axis=0), bounds.mean(axis=0)], axis=1)[steps - 1]
+    names = ("apart", "rolled_back_apart", "bound_apart", "bound_rolled_back_apart")
     return {
         "dataset": triples.name,
         "max_norm": max_norm,
@@ -229,37 +208,21 @@ def measure(triples: TripleSet, *, dim: int, rate: float, epochs: int, num_remov
         "num_steps": epochs * n,
         "num_removed": num_removed,
         "theorem_bound": stability_bound(constants, rate, epochs * n, n),
-        "mean_difference": float(np.mean([run.differences.mean() for run in runs])),
-        "max_difference": float(max(run.differences.max() for run in runs)),
-        "mean_rolled_back_difference": float(np.mean([run.rolled_back_differences.mean() for run in runs])),
-        "max_rolled_back_difference": float(max(run.rolled_back_differences.max() for run in runs)),
-        "share_of_distance_left": float(
-            np.mean([run.rolled_back_apart[-1] for run in runs]) / np.mean([run.apart[-1] for run in runs])
-        ),
-        "rolled_back_is_nearer": float(np.mean([run.rolled_back_apart[-1] < run.apart[-1] for run in runs])),
-        "share_of_steps_within_bounds": {
-            name: _share_held(curves[name], curves[f"bound_{name}"]) for name in ("apart", "rolled_back_apart")
-        },
+        "mean_difference": float(np.mean([run.differences[:, 0].mean() for run in runs])),
+        "max_difference": float(max(run.differences[:, 0].max() for run in runs)),
+        "mean_rolled_back_difference": float(np.mean([run.differences[:, 1].mean() for run in runs])),
+        "max_rolled_back_difference": float(max(run.differences[:, 1].max() for run in runs)),
+        "share_of_distance_left": float(rolled_back_apart.mean() / apart.mean()),
+        "rolled_back_is_nearer": float((rolled_back_apart < apart).mean()),
+        "share_of_steps_within_bounds": {name: float(of.mean()) for name, of in zip(names[:2], held.T, strict=True)},
         "steps": steps.tolist(),
-        "curves": {name: np.mean(values, axis=0)[steps - 1].tolist() for name, values in curves.items()},
+        "curves": dict(zip(names, curves.T.tolist(), strict=True)),
     }
 
 
-def _share_held(distances: list[np.ndarray], bounds: list[np.ndarray]) -> float:
-    """The share of all steps at which a distance is within its bound, up to rounding."""
-    return float(np.mean([np.mean(d <= b + 1e-12) for d, b in zip(distances, bounds, strict=True)]))
-
-
-@functools.cache
-def _denials(model: FactorModel) -> Callable[[Tensor, np.ndarray], Tensor]:
-    """The function (table, rows [n, 3]) -> f [n]."""
-
-    def run(table: Tensor, rows: Tensor) -> Tensor:
-        parts = tf.gather(table, rows)
-        return tf.sigmoid(-model.score(parts[:, 0], parts[:, 1], parts[:, 2]))
-
-    compiled: Callable[..., Tensor] = tf.function(run, reduce_retracing=True)
-    return compiled
+def _denial(model: FactorModel, parts: Tensor) -> Tensor:
+    """f [...] of the rows [..., 3, width] of triples."""
+    return tf.sigmoid(-model.score(*tf.unstack(parts, axis=-2)))
 
 
 @functools.cache
@@ -270,7 +233,7 @@ def _steps(model: FactorModel) -> Callable[..., tuple[Tensor, ...]]:
         parts = tf.gather(table, rows)
         with tf.GradientTape() as tape:
             tape.watch(parts)
-            value = tf.sigmoid(-model.score(parts[0], parts[1], parts[2]))
+            value = _denial(model, parts)
         return tf.tensor_scatter_nd_add(tf.zeros_like(table), rows[:, None], tape.gradient(value, parts))
 
     def largest_norm(table: Tensor) -> Tensor:
@@ -299,7 +262,7 @@ def _steps(model: FactorModel) -> Callable[..., tuple[Tensor, ...]]:
             body,
             (tf.constant(0), initial, initial, tf.zeros_like(initial), distances, largest_norm(initial)),
         )
-        return whole, without, caused, distances[:, 0], distances[:, 1], norm
+        return whole, without, caused, distances, norm
 
     compiled: Callable[..., tuple[Tensor, ...]] = tf.function(run, jit_compile=True)
     return compiled
