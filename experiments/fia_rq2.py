@@ -18,7 +18,7 @@ from gr_tf.commands import common, rating_flags, run_flags
 from gr_tf.commands.config_flags import whole_numbers
 from gr_tf.data.ratings import RatingQuery, RatingSet
 from gr_tf.errors import InputError
-from gr_tf.evaluation.explaining_times import fia_times, ia_times
+from gr_tf.evaluation.times import fia_times, ia_times
 from gr_tf.report import published
 from gr_tf.report.fia_tables import rq2_frame
 from gr_tf.report.tables import as_text

@@ -25,7 +25,6 @@ from gr_tf.evaluation.retraining import available_cores
 from gr_tf.evaluation.roar import Outcome, make_removals, remove_and_retrain, score_outcomes
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.ranking import filtered_ranks, ranking_metrics
-from gr_tf.runs.journal import Journal
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.triple_config import TripleConfig
@@ -65,14 +64,12 @@ def retrained() -> dict[str, list[Outcome]]:
     removals = [
         removal
         for i, explanation in enumerate(explanations)
-        for removal in make_removals(i, explanation.num_supporting, {"GR": explanation}, ("1", "10"))
+        for removal in make_removals(i, "GR", explanation, ("1", "10"), explanation.num_supporting)
     ]
     queries = [explanation.query for explanation in explanations]
     with tempfile.TemporaryDirectory() as folder:
-        journal = Journal(pathlib.Path(folder) / "journal.jsonl")
-        outcomes = list(remove_and_retrain(run(), queries, removals, journal, available_cores()))
-        journal.close()
-    outcomes.sort(key=lambda outcome: outcome.prediction)
+        journal = pathlib.Path(folder) / "journal.jsonl"
+        outcomes = remove_and_retrain(run(), queries, removals, journal, available_cores())
     return {k: [outcome for outcome in outcomes if outcome.k == k] for k in ("1", "10")}
 
 

@@ -13,6 +13,7 @@ from gr_tf.attribution.methods import method_of
 from gr_tf.commands import help_text, open_flags, removal_flags, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.evaluation import removal
+from gr_tf.evaluation.explained import explain_run
 from gr_tf.evaluation.roar import parse_ks
 from gr_tf.report.tables import as_text, removal_frame
 
@@ -36,18 +37,22 @@ def main() -> None:
     count, length = removal_flags.NUM_QUERIES.value, RETRAINING_STEPS.value
     if length is None and trained.task.continues:
         length = trained.task.check_length(trained.epoch)
-    stage = removal.evaluate_run(
+    again = {"overwrite": run_flags.OVERWRITE.value, "reuse": True}
+    explain_run(
         run_dir,
-        methods=names,
-        ks=removal_flags.K_LIST.value,
-        jobs=run_flags.JOBS.value,
         num_queries=_DEFAULT_NUM_QUERIES if count is None else count or None,
         query_seed=removal_flags.QUERY_SEED.value,
         right_if=removal_flags.RIGHT_IF_FLAG.value,
+        **again,
+    )
+    stage = removal.evaluate(
+        run_dir,
+        methods=names,
+        ks=removal_flags.K_LIST.value,
         nh_seed=removal_flags.NH_SEED.value,
         length=length,
-        overwrite=run_flags.OVERWRITE.value,
-        reuse=True,
+        jobs=run_flags.JOBS.value,
+        **again,
     )
     result = stage.result()
     print(as_text(removal_frame(result["table"])))

@@ -4,13 +4,16 @@ Classical test theory (Spearman 1910; Brown 1910): measured = true + noise. The 
 is the correlation of two of them; no exact prediction correlates with one better than the root of it.
 """
 
-import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from gr_tf.errors import InputError
+from gr_tf.runs.engine import scipy
 
+# Random halves that repetitions are split into, and bootstrap samples of queries.
+_SPLITS, _RESAMPLES = 20, 2_000
 # Correlations along the last axis of two arrays [..., n].
 Coefficient = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -26,9 +29,7 @@ def pearson_rows(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def spearman_rows(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Spearman's correlation along the last axis; NaN where one of the two does not vary."""
-    from scipy import stats  # here, because it is slow to import
-
-    return pearson_rows(stats.rankdata(first, axis=-1), stats.rankdata(second, axis=-1))
+    return pearson_rows(scipy.stats.rankdata(first, axis=-1), scipy.stats.rankdata(second, axis=-1))
 
 
 COEFFICIENTS: dict[str, Coefficient] = {"pearson": pearson_rows, "spearman": spearman_rows}
@@ -66,83 +67,11 @@ def per_query(scores: np.ndarray, truth: np.ndarray, masks: np.ndarray, coeffici
     return found
 
 
-def split_half(
-    repeated: np.ndarray, masks: np.ndarray, coefficient: Coefficient, *, num_splits: int = 20, seed: int = 0
-) -> np.ndarray:
-    """The correlation [num_queries] of the means of two halves of the repetitions, averaged over random halves.
-
-    Args:
-        repeated: [repetitions, num_queries, num_examples].
-        masks: [num_queries, num_examples], bool.
-        coefficient: one of COEFFICIENTS.
-        num_splits: random halves.
-        seed: of their draw.
-
-    Returns:
-        NaN for a query of fewer than three examples.
-
-    Raises:
-        InputError: with fewer than two repetitions.
-    """
-    repetitions = len(repeated)
-    if repetitions < 2:
-        raise InputError(f"want at least two repetitions to compare; got {repetitions}.")
-    generator = np.random.default_rng(seed)
-    splits = []
-    for _ in range(num_splits):
-        order = generator.permutation(repetitions)
-        halves = [repeated[part].mean(axis=0) for part in (order[: repetitions // 2], order[repetitions // 2 :])]
-        splits.append(per_query(halves[0], halves[1], masks, coefficient))
-    return np.mean(splits, axis=0)
-
-
-@dataclasses.dataclass(frozen=True)
-class Reliability:
-    """How certain repeated measurements are, means over queries.
-
-    Attributes:
-        half: the correlation of two halves' means, with its bootstrap interval; see split_half.
-        one: reliability of a single repetition: the correlation of two.
-        whole: of the mean of all.
-        queries: how many have enough examples to compare.
-    """
-
-    half: tuple[float, float, float]
-    one: float
-    whole: float
-    queries: int
-
-    @classmethod
-    def of(cls, repeated: np.ndarray, masks: np.ndarray, coefficient: Coefficient) -> "Reliability":
-        """By split halves and Spearman-Brown; the arguments and errors are those of split_half."""
-        halves = split_half(repeated, masks, coefficient)
-        half = mean_over_queries(halves)
-        one, whole = spearman_brown(half[0], 2 / len(repeated)), spearman_brown(half[0])
-        return cls(half, one, whole, int((~np.isnan(halves)).sum()))
-
-    @property
-    def ceiling(self) -> float | None:
-        """See the function of that name; of the mean of all repetitions."""
-        return ceiling(self.whole)
-
-
-def spearman_brown(correlation: float, factor: float = 2.0) -> float:
-    """The reliability of a measurement `factor` times as long as those that correlate so (Spearman-Brown).
-
-    Args:
-        correlation: of two measurements.
-        factor: 2: the two together; 1 / n: one of the n that each is the mean of.
-    """
-    return factor * correlation / (1 + (factor - 1) * correlation)
-
-
-def mean_over_queries(values: np.ndarray, *, seed: int = 0, resamples: int = 2_000) -> tuple[float, float, float]:
+def mean_over_queries(values: np.ndarray) -> tuple[float, float, float]:
     """The mean over queries, and its 95% bootstrap interval (percentiles; queries are resampled).
 
     Args:
         values: [num_queries]; NaN where a query has none.
-        seed: of the bootstrap.
-        resamples: how many.
 
     Raises:
         InputError: if no query has a value.
@@ -150,9 +79,78 @@ def mean_over_queries(values: np.ndarray, *, seed: int = 0, resamples: int = 2_0
     known = values[~np.isnan(values)]
     if not len(known):
         raise InputError("no query has enough examples to compare.")
-    draws = np.random.default_rng(seed).integers(len(known), size=(resamples, len(known)))
+    draws = np.random.default_rng(0).integers(len(known), size=(_RESAMPLES, len(known)))
     low, high = np.percentile(known[draws].mean(axis=1), [2.5, 97.5])
     return float(known.mean()), float(low), float(high)
+
+
+def mean_correlation(
+    scores: np.ndarray, truth: np.ndarray, masks: np.ndarray, coefficient: Coefficient
+) -> tuple[float, float, float]:
+    """The mean over queries of `per_query`, with its interval; of several methods, their mean for each query first.
+
+    Args:
+        scores, masks, coefficient: see per_query.
+        truth: [num_queries, num_examples], or as the scores: of each method its own.
+
+    Raises:
+        InputError: see per_query and mean_over_queries.
+    """
+    if truth.ndim > masks.ndim:
+        found = np.stack([per_query(*both, masks, coefficient) for both in zip(scores, truth, strict=True)])
+    else:
+        found = per_query(scores, truth, masks, coefficient)
+    return mean_over_queries(found.reshape(-1, len(masks)).mean(axis=0))
+
+
+def reliability(repeated: np.ndarray, masks: np.ndarray, coefficient: Coefficient) -> dict[str, Any]:
+    """How certain repeated measurements are, by split halves and Spearman-Brown.
+
+    Args:
+        repeated: [repetitions, num_queries, num_examples].
+        masks: [num_queries, num_examples], bool.
+        coefficient: one of COEFFICIENTS.
+
+    Returns:
+        "half" and "half_interval": the correlation of the means of two halves of the repetitions, averaged over random
+        halves and over queries, with its bootstrap interval; "one_seed": the reliability of a single repetition, the
+        correlation of two; "reliability" and "ceiling": of the mean of all; "queries": how many have enough examples
+        to compare.
+
+    Raises:
+        InputError: with fewer than two repetitions.
+    """
+    repetitions = len(repeated)
+    if repetitions < 2:
+        raise InputError(f"want at least two repetitions to compare; got {repetitions}.")
+    generator = np.random.default_rng(0)
+    splits = []
+    for _ in range(_SPLITS):
+        order = generator.permutation(repetitions)
+        halves = [repeated[part].mean(axis=0) for part in (order[: repetitions // 2], order[repetitions // 2 :])]
+        splits.append(per_query(halves[0], halves[1], masks, coefficient))
+    found = np.mean(splits, axis=0)
+    half, *interval = mean_over_queries(found)
+    whole = spearman_brown(half, 2)
+    return {
+        "half": half,
+        "half_interval": interval,
+        "one_seed": spearman_brown(half, 2 / repetitions),
+        "reliability": whole,
+        "ceiling": ceiling(whole),
+        "queries": int((~np.isnan(found)).sum()),
+    }
+
+
+def reliabilities(repeated: np.ndarray, masks: np.ndarray, *names: str) -> dict[str, dict[str, Any]]:
+    """By coefficient, those values of `reliability` that are named."""
+    found = {name: reliability(repeated, masks, coefficient) for name, coefficient in COEFFICIENTS.items()}
+    return {name: {key: told[key] for key in names} for name, told in found.items()}
+
+
+def spearman_brown(correlation: float, factor: float) -> float:
+    """The reliability of a measurement `factor` times as long as those that correlate so."""
+    return factor * correlation / (1 + (factor - 1) * correlation)
 
 
 def strata(shared: np.ndarray) -> dict[str, np.ndarray]:

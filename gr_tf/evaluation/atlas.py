@@ -180,7 +180,7 @@ def _asked_queries(folder: pathlib.Path, task: Task[Any]) -> list[Any]:
 
 
 def reliability_rows(effects: np.ndarray, shared: np.ndarray) -> list[dict[str, Any]]:
-    """How large and how certain the effects are, a row per stratum; see agreement.Reliability.
+    """How large and how certain the effects are, a row per stratum; see agreement.reliability.
 
     A stratum in which no query has three examples has no row.
 
@@ -193,17 +193,8 @@ def reliability_rows(effects: np.ndarray, shared: np.ndarray) -> list[dict[str, 
         row: dict[str, Any] = {"stratum": stratum, "num_examples": int(masks.sum())}
         row["mean_effect"] = float(np.abs(effects[:, masks]).mean())
         row["mean_expected_effect"] = float(np.abs(effects.mean(axis=0)[masks]).mean())
-        for name, coefficient in agreement.COEFFICIENTS.items():
-            told = agreement.Reliability.of(effects, masks, coefficient)
-            row[name] = {
-                "half": told.half[0],
-                "half_interval": told.half[1:],
-                "one_seed": told.one,
-                "reliability": told.whole,
-                "ceiling": told.ceiling,
-                "queries": told.queries,
-            }
-        rows.append(row)
+        names = ("half", "half_interval", "one_seed", "reliability", "ceiling", "queries")
+        rows.append(row | agreement.reliabilities(effects, masks, *names))
     return rows
 
 

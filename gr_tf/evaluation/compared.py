@@ -1,13 +1,14 @@
 """Which methods are compared with the truth: those of the registry, and variants that nothing else uses."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gr_tf.attribution import methods
-from gr_tf.attribution.base import Influences
+from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.errors import InputError
 from gr_tf.tasks.task import Task
@@ -21,22 +22,19 @@ class Found(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class OneTraining:
     """A training that is explained, and what several methods need of it.
 
     Attributes:
         trained: with the kept epochs of its task.
         queries: what is explained.
+        every_epoch: the same training with all its epochs kept, if they were.
     """
 
-    def __init__(self, trained: Trained, queries: Sequence[Any], every_epoch: Trained | None = None) -> None:
-        """
-        Args:
-            trained, queries: see the attributes.
-            every_epoch: the same training with all its epochs kept, if they were.
-        """
-        self.trained, self.queries, self._every_epoch = trained, queries, every_epoch
-        self._replayed: np.ndarray | None = None
+    trained: Trained
+    queries: Sequence[Any]
+    every_epoch: Trained | None = None
 
     @classmethod
     def of(cls, task: Task[Any], queries: Sequence[Any]) -> "OneTraining":
@@ -46,8 +44,8 @@ class OneTraining:
         kept = {epoch: whole.kept[epoch] for epoch in task.kept_epochs if epoch in whole.kept}
         return cls(dataclasses.replace(whole, kept=kept), queries, whole)
 
-    def ask(self, method: str, *, every_epoch: bool = False, **settings: Any) -> Found:
-        """What a method of the registry says.
+    def explainer(self, method: str, *, every_epoch: bool = False, **settings: Any) -> Explainer[Any]:
+        """A method of the registry, also for tasks that its entry's check refuses elsewhere.
 
         Args:
             method: its name.
@@ -57,22 +55,23 @@ class OneTraining:
         Raises:
             InputError: if the method does not serve the training, or is too large for it.
         """
-        trained = self._every_epoch if every_epoch else self.trained
+        trained = self.every_epoch if every_epoch else self.trained
         if trained is None:
             raise InputError(f"{method} of every epoch needs a training that kept its epochs.")
         entry = methods.method_of(trained.task.kind, method)
         methods.check_size(entry, trained.task)
-        explainer = entry.make(trained, **settings)
+        return entry.make(trained, **settings)
+
+    def ask(self, method: str, **asked: Any) -> Found:
+        """What a method says; the arguments and errors are those of `explainer`."""
+        explainer = self.explainer(method, **asked)
         return Found(explainer.influences(self.queries), explainer.warnings)
 
+    @functools.cached_property
     def replayed(self) -> np.ndarray:
         """Replay's influences by epoch, [epochs, num_queries, num_examples]; computed once for several methods."""
-        if self._replayed is None:
-            entry = methods.method_of(self.trained.task.kind, "replay")
-            methods.check_size(entry, self.trained.task)
-            replay: Any = entry.make(self.trained, first_epoch=1)
-            self._replayed = np.asarray(replay.by_epoch(self.queries))
-        return self._replayed
+        replay: Any = self.explainer("replay", first_epoch=1)
+        return np.asarray(replay.by_epoch(self.queries))
 
 
 Ask = Callable[[OneTraining], Found]
@@ -94,7 +93,7 @@ def _replayed(first: int) -> Ask:
     """Replay of the steps from an epoch on: counted from 0, or from the end; the last if there are fewer."""
 
     def ask(one: OneTraining) -> Found:
-        parts = one.replayed()
+        parts = one.replayed
         values = parts[min(first, len(parts) - 1) :].sum(axis=0)
         return Found([Influences(np.arange(len(row)), row, np.nan) for row in values])
 
@@ -131,10 +130,8 @@ SCREENS = ("nh", "gr", "cosine", "replay")
 
 def compared(kind: str) -> dict[str, Ask]:
     """The methods that are compared on a kind of data, by name; the random baseline first, variants by their method."""
-    variants = _VARIANTS.get(kind, {})
     registered = sorted(methods.methods_of(kind), key=lambda name: name != "nh")
-    found = {name: variants.get(name, _asked(name)) for name in registered}
     order = {name: place for place, name in enumerate(registered)}
-    others = {name: ask for name, ask in variants.items() if name not in found}
-    names = sorted((*found, *others), key=lambda name: order[name.partition(",")[0].partition(" ")[0]])
-    return {name: (found | others)[name] for name in names}
+    asks = {name: _asked(name) for name in registered} | dict(_VARIANTS.get(kind, {}))
+    names = sorted(asks, key=lambda name: order[name.partition(",")[0].partition(" ")[0]])
+    return {name: asks[name] for name in names}

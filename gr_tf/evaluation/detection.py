@@ -1,14 +1,15 @@
-"""How well scores tell mistakes from the rest."""
+"""Mistakes made on purpose, and how well each way to rank the training examples finds them."""
 
-import dataclasses
+import contextlib
 import pathlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from gr_tf.attribution.suspicion import suspicion, ways_of
-from gr_tf.evaluation.corruption import with_mistakes
+from gr_tf.data.dataset import Dataset
+from gr_tf.errors import InputError
+from gr_tf.runs.engine import scipy
 from gr_tf.runs.journal import Journal
 from gr_tf.runs.progress import progress
 from gr_tf.runs.run_dir import RunDir
@@ -16,37 +17,50 @@ from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import train_in_memory
 
 STAGE, RANDOM = "suspects", "random"
+D = TypeVar("D", bound=Dataset)
 
 
-@dataclasses.dataclass(frozen=True)
-class Detection:
-    """Of one ranking of all training examples.
+def with_mistakes(dataset: D, share: float, seed: int) -> tuple[D, np.ndarray]:
+    """A dataset with other, random answers for a share of the training examples (see Dataset.with_wrong).
 
-    Attributes:
-        auroc: the chance that a mistake is ranked before another example (equals count half).
-        recall: the share of all mistakes among the first `share` of the ranking.
-        share: of the examples that are looked at.
+    Args:
+        dataset: the original.
+        share: of the training examples, above 0 and below 1.
+        seed: of the draw.
+
+    Returns:
+        The dataset, whose ids, validation and test are the original's; and bool [num_examples], which examples were
+        changed.
+
+    Raises:
+        InputError: if the share is out of range, or an example cannot be made wrong.
     """
+    if not 0 < share < 1:
+        raise InputError(f"the share of mistakes must be above 0 and below 1; got {share}.")
+    count, generator = dataset.num_examples, np.random.default_rng(seed)
+    chosen = max(1, round(share * count))
+    if chosen >= count:
+        raise InputError(f"a share of {share:g} leaves none of the {count} training examples right.")
+    example_ids = np.sort(generator.choice(count, chosen, replace=False))
+    return dataset.with_wrong(example_ids, generator), ~dataset.kept(example_ids)
 
-    auroc: float
-    recall: float
-    share: float
 
-    @classmethod
-    def of(cls, scores: np.ndarray, wrong: np.ndarray, share: float = 0.1) -> "Detection":
-        """From suspicion.
+def detection(scores: np.ndarray, wrong: np.ndarray, share: float = 0.1) -> dict[str, float]:
+    """How well suspicion tells mistakes from the rest.
 
-        Args:
-            scores: [n], high for what is suspected; of equals the first is ranked first.
-            wrong: bool [n], the mistakes; some, not all.
-            share: see Detection.
-        """
-        from scipy import stats  # here, because it is slow to import
+    Args:
+        scores: [n], high for what is suspected; of equals the first is ranked first.
+        wrong: bool [n], the mistakes; some, not all.
+        share: of the ranking that is looked at.
 
-        others = int((~wrong).sum())
-        statistic = stats.mannwhitneyu(scores[wrong], scores[~wrong]).statistic
-        first = np.argsort(-scores, kind="stable")[: max(1, round(share * len(scores)))]
-        return cls(float(statistic) / (int(wrong.sum()) * others), float(wrong[first].sum() / wrong.sum()), share)
+    Returns:
+        "auroc": the chance that a mistake is ranked before another example (equals count half); "recall": the share of
+        all mistakes among the first of the ranking; and "share".
+    """
+    statistic = scipy.stats.mannwhitneyu(scores[wrong], scores[~wrong]).statistic
+    first = np.argsort(-scores, kind="stable")[: max(1, round(share * len(scores)))]
+    auroc = float(statistic) / (int(wrong.sum()) * int((~wrong).sum()))
+    return {"auroc": auroc, "recall": float(wrong[first].sum() / wrong.sum()), "share": share}
 
 
 def find_mistakes(
@@ -67,39 +81,32 @@ def find_mistakes(
     Raises:
         InputError: if the share is out of range.
     """
-    first = task.config.seed
-    with_mistakes(task.dataset, share, first)  # refuses a bad share before any training
+    first, data = task.config.seed, task.dataset
+    with_mistakes(data, share, first)  # refuses a bad share before any training
     ways, seeds = [*ways_of(task.kind), RANDOM], range(first, first + num_seeds)
-    data = task.dataset
     settings = {"dataset": data.name, "checksum": data.checksum, "config": task.config.to_dict(), "share": share}
     with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=True) as stage:
-        journal = Journal(stage.path / "detections.jsonl", ["seed", "way", "auroc", "recall", "share"])
-        done = {(record["seed"], record["way"]) for record in journal.records}
-        keys = [(seed, way) for seed in seeds for way in ways]
-        with progress("rankings", len(keys), len(done & set(keys))) as bar:
-            for seed in seeds:
-                todo = [way for way in ways if (seed, way) not in done]
-                for way, detection in _detections(task, share, seed, todo) if todo else ():
-                    journal.add({"seed": seed, "way": way, **dataclasses.asdict(detection)})
-                    bar.advance()
-        journal.close()
-        found = {(record["seed"], record["way"]): record for record in journal.records}
+        fields = ["seed", "way", "auroc", "recall", "share"]
+        with contextlib.closing(Journal(stage.path / "detections.jsonl", fields)) as journal:
+            found = {(record["seed"], record["way"]): record for record in journal.records}
+            todo = {seed: [way for way in ways if (seed, way) not in found] for seed in seeds}
+            total = len(seeds) * len(ways)
+            with progress("rankings", total, total - sum(map(len, todo.values()))) as bar:
+                for seed in (seed for seed in seeds if todo[seed]):
+                    dataset, wrong = with_mistakes(data, share, seed)
+                    own = task.with_dataset(dataset).with_config(seed=seed)
+                    trained = train_in_memory(own, validating=own.selection.metric is not None)
+                    for way in todo[seed]:
+                        if way == RANDOM:
+                            scores = np.random.default_rng((seed, round(share * 1_000_000))).random(task.num_examples)
+                        else:
+                            scores = suspicion(trained, way)
+                        found[seed, way] = {"seed": seed, "way": way, **detection(scores, wrong, share)}
+                        journal.add(found[seed, way])
+                        bar.advance()
         rows = [
             {"way": way, **{name: [found[seed, way][name] for seed in seeds] for name in ("auroc", "recall")}}
             for way in ways
         ]
         stage.finish({"rows": rows, "seeds": list(seeds), "num_train": task.num_examples})
         return dict(stage.result())
-
-
-def _detections(task: Task[Any], share: float, seed: int, ways: Sequence[str]) -> Iterator[tuple[str, Detection]]:
-    """How well each of some ways finds the mistakes of one seed."""
-    corrupted = with_mistakes(task.dataset, share, seed)
-    own = task.with_dataset(corrupted.dataset).with_config(seed=seed)
-    trained = train_in_memory(own, validating=own.selection.metric is not None)
-    for way in ways:
-        if way == RANDOM:
-            scores = np.random.default_rng((seed, round(share * 1_000_000))).random(task.num_examples)
-        else:
-            scores = suspicion(trained, way)
-        yield way, Detection.of(scores, corrupted.wrong, share)

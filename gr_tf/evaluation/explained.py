@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from gr_tf.tasks.trained import Trained
 
 STAGE = "explain"
 _RANKINGS = "rankings"
+_ARRAYS = ("example_ids", "influences", "without")
 # Queries that a method is asked about at once.
 QUERIES_AT_ONCE = 16
 
@@ -32,20 +33,19 @@ class ExplainedRun:
 
     Attributes:
         method: that ranked.
-        predictions: the distinct predictions of the test examples, or a sample.
-        explanations: the method's ranking of all examples that it considers, for each of them.
+        explanations: of the distinct predictions of the test examples, or of a sample, the method's ranking of all
+            examples that it considers.
         fingerprint: SHA-256 of the rankings.
     """
 
     method: str
-    predictions: list[ExplainedPrediction]
     explanations: list[Explanation[Any]]
     fingerprint: str
 
     @property
     def queries(self) -> list[Any]:
         """Of the predictions."""
-        return [prediction.query for prediction in self.predictions]
+        return [explanation.query for explanation in self.explanations]
 
 
 def explain_run(
@@ -84,7 +84,7 @@ def explain_run(
     settings = {"training_fingerprint": trained.fingerprint, "method": chosen, "k": k, **sample}
     with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=reuse) as stage:
         if not stage.is_finished:
-            _explain(stage, trained, chosen, k, num_queries, query_seed, right_if)
+            _explain(stage, trained, sample)
     return stage
 
 
@@ -101,21 +101,16 @@ def load(run_dir: pathlib.Path, trained: Trained) -> ExplainedRun:
         )
     dataset = trained.task.dataset
     arrays, _ = files.read_arrays(stage.path / _RANKINGS)
-    predictions, explanations = [], []
-    for i, row in enumerate(stage.result()["predictions"]):
-        query = dataset.query_class(**row["query"])
-        predictions.append(
-            ExplainedPrediction(query, row["probability"], tuple(row["test_lines"]), tuple(row["correct"]))
-        )
-        part = slice(arrays["starts"][i], arrays["starts"][i + 1])
-        ids, influences, without = (arrays[name][part] for name in ("example_ids", "influences", "without"))
-        explanations.append(Explanation(query, ids, influences, row["p"], without, dataset))
-    fingerprint = files.fingerprint(stage.path / _RANKINGS)
-    return ExplainedRun(stage.settings["method"], predictions, explanations, fingerprint)
+    parts = [np.split(arrays[name], arrays["starts"][1:-1]) for name in _ARRAYS]
+    explanations = [
+        Explanation(dataset.query_class(**row["query"]), ids, influences, row["p"], without, dataset)
+        for row, ids, influences, without in zip(stage.result()["predictions"], *parts, strict=True)
+    ]
+    return ExplainedRun(stage.settings["method"], explanations, files.fingerprint(stage.path / _RANKINGS))
 
 
 def predictions_to_explain(
-    trained: Trained, num_queries: int | None, query_seed: int, right_if: str
+    trained: Trained, num_queries: int | None, query_seed: int = 0, right_if: str = "drawn"
 ) -> tuple[list[ExplainedPrediction], list[ExplainedPrediction]]:
     """The distinct test predictions, and those that are asked for: all of them, or a sample.
 
@@ -134,19 +129,11 @@ def predictions_to_explain(
     return predictions, balanced_sample(predictions, num_queries, query_seed, right_if)
 
 
-def _explain(
-    stage: RunDir,
-    trained: Trained,
-    method: str,
-    k: int,
-    num_queries: int | None,
-    query_seed: int,
-    right_if: str,
-) -> None:
+def _explain(stage: RunDir, trained: Trained, sample: Mapping[str, Any]) -> None:
     start = time.monotonic()
-    task = trained.task
+    task, method = trained.task, stage.settings["method"]
     explainer = methods.explainer(trained, method)
-    everything, predictions = predictions_to_explain(trained, num_queries, query_seed, right_if)
+    everything, predictions = predictions_to_explain(trained, **sample)
     explanations: list[Explanation[Any]] = []
     with progress("explaining", len(predictions)) as bar:
         for part in in_parts([prediction.query for prediction in predictions], QUERIES_AT_ONCE):
@@ -154,17 +141,11 @@ def _explain(
                 explanations.append(explanation)
                 bar.advance()
     seconds = time.monotonic() - start
-    told = _frame(task, [explanation.first(k) for explanation in explanations])
+    told = _frame(task, [explanation.first(stage.settings["k"]) for explanation in explanations])
     files.write_text(stage.path / "explanations.csv", told.to_csv(index=False))
-    files.write_arrays(
-        stage.path / _RANKINGS,
-        {
-            "starts": np.cumsum([0, *(len(e.example_ids) for e in explanations)]),
-            "example_ids": np.concatenate([e.example_ids for e in explanations]),
-            "influences": np.concatenate([e.influences for e in explanations]),
-            "without": np.concatenate([e.without for e in explanations]),
-        },
-    )
+    starts = {"starts": np.cumsum([0, *(len(explanation.example_ids) for explanation in explanations)])}
+    arrays = {name: np.concatenate([getattr(one, name) for one in explanations]) for name in _ARRAYS}
+    files.write_arrays(stage.path / _RANKINGS, starts | arrays)
     rows = [
         {
             **task.row_of(prediction.query),
@@ -192,7 +173,12 @@ def _explain(
 
 def _frame(task: Task[Any], shown: Sequence[Explanation[Any]]) -> pd.DataFrame:
     """The explanations by name, a row an example; then what people call the examples, where that is another name."""
-    whole = pd.concat([_with_query(task, explanation) for explanation in shown], ignore_index=True)
+    parts = []
+    for one in shown:
+        query = {f"query_{part}": name for part, name in task.row_of(one.query).items()}
+        ranks = {"rank": np.arange(1, len(one.example_ids) + 1)}
+        parts.append(pd.DataFrame(query | ranks | dict(one.frame.items())))
+    whole = pd.concat(parts, ignore_index=True)
     people = pd.concat([task.examples(one.example_ids, one.query) for one in shown], ignore_index=True)
     for column in people:
         if column not in whole:
@@ -200,14 +186,6 @@ def _frame(task: Task[Any], shown: Sequence[Explanation[Any]]) -> pd.DataFrame:
         elif not people[column].equals(whole[column]):
             whole[f"{column}_label"] = people[column]
     return whole
-
-
-def _with_query(task: Task[Any], explanation: Explanation[Any]) -> pd.DataFrame:
-    frame = explanation.frame
-    frame.insert(0, "rank", np.arange(1, len(frame) + 1))
-    for place, (part, name) in enumerate(task.row_of(explanation.query).items()):
-        frame.insert(place, f"query_{part}", name)
-    return frame
 
 
 def _mean_and_sd(values: list[int]) -> dict[str, float]:

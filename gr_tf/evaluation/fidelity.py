@@ -1,16 +1,27 @@
-"""Protocols: how much of the truth is in the influences that a method gives.
+"""Protocols: how much of the truth is in the influences that a method gives; and their rows in result.json.
 
 All compare influences with effects that were measured by retraining, [num_queries, num_examples] each;
 correlations are in evaluation.agreement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from gr_tf.errors import InputError
-from gr_tf.evaluation.agreement import spearman_rows
+from gr_tf.evaluation import agreement
+from gr_tf.evaluation.atlas import Truth
+from gr_tf.evaluation.compared import COMBINED, SCREENS
+from gr_tf.evaluation.intervals import mean_interval
+from gr_tf.evaluation.scores import Scores, ensembles
 from gr_tf.evaluation.shrinkage import shrunken
+
+# Of ensembles.
+SIZES = (1, 2, 5, 10, 20, 50)
+TOP = (1, 10)
+# Of agreement.strata, from the widest to the nearest.
+STRATA = ("all", "adjacent", "shared >= 2")
 
 
 def top_k_effects(scores: np.ndarray, effects: np.ndarray, masks: np.ndarray, k: int) -> np.ndarray:
@@ -68,7 +79,6 @@ def screened_effects(
     *,
     blended: bool = False,
     num_splits: int = 10,
-    seed: int = 0,
 ) -> np.ndarray:
     """Screen, then retrain: the mean effect of the example chosen, by how many seeds are retrained.
 
@@ -82,7 +92,6 @@ def screened_effects(
         candidates: how many are proposed.
         blended: choose by the means and the scores together (evaluation.shrinkage), not by the means alone.
         num_splits: random halves of the seeds: one retrained, the other to value.
-        seed: of their draw.
 
     Returns:
         [num_seeds // 2 + 1]: without retraining (the method's own first), and with r = 1, 2, ... retrainings of
@@ -93,7 +102,7 @@ def screened_effects(
     possible = np.take_along_axis(masks, ranked, axis=1)
     proposed = np.take_along_axis(effects, ranked[None], axis=2)
     own = np.take_along_axis(scores, ranked, axis=1)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     total = np.zeros(half + 1)
     for _ in range(num_splits):
         order = generator.permutation(len(effects))
@@ -133,4 +142,154 @@ def linear_datamodeling_score(scores: np.ndarray, subsets: np.ndarray, outputs: 
     """
     if not (np.ptp(scores, axis=1) > 0).all():
         raise InputError(f"the scores of query {int(np.argmin(np.ptp(scores, axis=1)))} are all the same.")
-    return spearman_rows((subsets.astype(np.float64) @ scores.T).T, outputs.T)
+    return agreement.spearman_rows((subsets.astype(np.float64) @ scores.T).T, outputs.T)
+
+
+def compared_strata(shared: np.ndarray) -> dict[str, np.ndarray]:
+    """The masks of STRATA, as far as there are such examples.
+
+    Args:
+        shared: [num_queries, num_examples], see Dataset.shared_elements.
+
+    Raises:
+        InputError: if no query has three adjacent examples.
+    """
+    masks = {stratum: mask for stratum, mask in agreement.strata(shared).items() if stratum in STRATA}
+    if "adjacent" not in masks:
+        raise InputError("no query has three training examples that share something with it: nothing to compare.")
+    return masks
+
+
+def ceilings(truth: Truth, masks: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """How far an exact method's correlations would reach, by stratum; see agreement.reliability."""
+    names = ("half", "reliability", "ceiling")
+    return [{"stratum": name, **agreement.reliabilities(truth.effects, mask, *names)} for name, mask in masks.items()]
+
+
+def method_rows(
+    name: str, truth: Truth, masks: Mapping[str, np.ndarray], scores: Scores, seeds: Sequence[int]
+) -> list[dict[str, Any]]:
+    """A row for each size of ensemble: correlations by stratum, captured effects of adjacent examples."""
+    halves = truth.effects[0::2].mean(axis=0), truth.effects[1::2].mean(axis=0)
+    rows = []
+    for size in sorted({size for size in SIZES if size < len(seeds)} | {len(seeds)}):
+        groups = ensembles(scores, name, seeds, size)
+        row: dict[str, Any] = {"method": name, "trainings": size, "groups": len(groups)}
+        for stratum, mask in masks.items():
+            for coefficient, function in agreement.COEFFICIENTS.items():
+                found = agreement.mean_correlation(np.stack(groups), truth.expected, mask, function)
+                row[f"{coefficient}, {stratum}"] = found
+        for k in TOP:
+            captured = [captured_effect(group, truth.expected, halves, masks["adjacent"], k) for group in groups]
+            row[f"captured, {k}"] = float(np.mean(captured))
+        rows.append(row)
+    return rows
+
+
+def lds_rows(
+    names: Sequence[str], scores: Scores, seeds: Sequence[int], subsets: np.ndarray, outputs: np.ndarray
+) -> dict[str, Any]:
+    """LDS of every method, of one training and of all, beside what noise allows."""
+    everything = np.ones(outputs.shape[1:][::-1], bool)
+    reliability = agreement.reliability(outputs.transpose(0, 2, 1), everything, agreement.spearman_rows)
+    mean = outputs.mean(axis=0)
+    rows = []
+    for name in names:
+        for size in sorted({1, len(seeds)}):
+            groups = ensembles(scores, name, seeds, size)
+            per_query = np.mean([linear_datamodeling_score(group, subsets, mean) for group in groups], axis=0)
+            rows.append({"method": name, "trainings": size, "lds": agreement.mean_over_queries(per_query)})
+    return {**{name: reliability[name] for name in ("reliability", "ceiling")}, "rows": rows}
+
+
+def shuffled_rows(
+    names: Sequence[str], truth: Truth, mask: np.ndarray, shuffled: Sequence[tuple[Scores, int]]
+) -> list[dict[str, Any]]:
+    """The same methods on models whose training tails were shuffled: nothing may be left (Adebayo et al. 2018).
+
+    The interval is Student's, over shuffles (queries share a model). None for a method that ranks nothing there.
+    """
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        try:
+            groups = [ensembles(scores, name, [seed], 1)[0] for scores, seed in shuffled]
+            found = [
+                agreement.mean_correlation(group, truth.expected, mask, agreement.spearman_rows) for group in groups
+            ]
+            rows.append({"method": name, "spearman": mean_interval([mean for mean, _, _ in found])})
+        except InputError as error:
+            rows.append({"method": name, "spearman": None, "why": str(error)})
+    return rows
+
+
+def own_rows(
+    names: Sequence[str],
+    truth: Truth,
+    masks: Mapping[str, np.ndarray],
+    own: Scores,
+    other: Scores,
+    own_seeds: Sequence[int],
+    seeds: Sequence[int],
+) -> list[dict[str, Any]]:
+    """One training's explanation against the effects on that very training, and PD% of its first example.
+
+    PD% (Lawrence et al. 2021): how often the prediction falls without it. Beside that of the ensemble's first
+    example, and of the one that the other atlas seeds show to do most.
+    """
+
+    def falls(scores: np.ndarray, effects: np.ndarray) -> float:
+        return float((top_k_effects(scores, effects, masks["adjacent"], 1) > 0).mean())
+
+    rows: list[dict[str, Any]] = []
+    of_own = truth.effects[: len(own_seeds)]
+    for name in (name for name in names if name not in COMBINED):
+        ensemble, scores = (
+            ensembles(other, name, seeds, len(seeds))[0],
+            np.stack([own(name, seed) for seed in own_seeds]),
+        )
+        correlations = {
+            f"spearman, {stratum}": agreement.mean_correlation(scores, of_own, mask, agreement.spearman_rows)
+            for stratum, mask in masks.items()
+        }
+        pd_own = [falls(*both) for both in zip(scores, of_own, strict=True)]
+        pd_ensemble = [falls(ensemble, effects) for effects in truth.effects]
+        rows.append({"method": name, **correlations, "pd_own": pd_own, "pd_ensemble": pd_ensemble})
+    others = [np.delete(truth.effects, place, axis=0).mean(axis=0) for place in range(len(truth.effects))]
+    best = [falls(*both) for both in zip(others, truth.effects, strict=True)]
+    return [*rows, {"method": "the other seeds' retrainings", "pd_ensemble": best}]
+
+
+def screen_rows(
+    names: Sequence[str], truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int], candidates: int
+) -> dict[str, Any]:
+    """Screen, then retrain: the mean effect of the example chosen, by retrainings of each of the candidates.
+
+    Beside that of the best by half of the atlas's seeds, of all examples of the mask, valued by the other half.
+    """
+    half = len(truth.effects) // 2
+    halves = truth.effects[:half].mean(axis=0), truth.effects[half:].mean(axis=0)
+    rows = []
+    for name in (name for name in SCREENS if name in names):
+        group = ensembles(scores, name, seeds, len(seeds))[0]
+        for blended in (False, True):
+            effects = screened_effects(group, truth.effects, mask, candidates, blended=blended)
+            rows.append({"method": name, "blended": blended, "effects": effects.tolist()})
+    return {"exhaustive": float(best_k_effects(halves, mask, 1).mean()), "candidates": candidates, "rows": rows}
+
+
+def blend_rows(
+    names: Sequence[str], truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int]
+) -> list[dict[str, Any]]:
+    """What a few retrainings measured, alone and blended with a method's scores; against the other seeds."""
+    half = len(truth.effects) // 2
+    measured, rest = truth.effects[:half], truth.effects[half:]
+    ceiling = agreement.reliability(rest, mask, agreement.spearman_rows)["ceiling"]
+    rows = []
+    for spent in sorted({1, 2, 5, half} & set(range(1, half + 1))):
+        candidates = {"retrainings alone": measured[:spent].mean(axis=0)}
+        for name in (name for name in (*SCREENS[1:], *COMBINED) if name in names):
+            candidates[name] = shrunken(measured[:spent], ensembles(scores, name, seeds, len(seeds))[0], mask)
+        for name, found in candidates.items():
+            spearman = agreement.mean_correlation(found, rest.mean(axis=0), mask, agreement.spearman_rows)
+            rows.append({"method": name, "retrainings": spent, "spearman": spearman, "ceiling": ceiling})
+    return rows

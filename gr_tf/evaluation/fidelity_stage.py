@@ -4,29 +4,17 @@ import dataclasses
 import hashlib
 import itertools
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from gr_tf.data.dataset import numbers_of
 from gr_tf.errors import InputError
+from gr_tf.evaluation import fidelity
 from gr_tf.evaluation.atlas import CONSENSUS_SEEDS, Truth, read_truth
 from gr_tf.evaluation.compared import COMBINED, SCREENS, compared
-from gr_tf.evaluation.fidelity import half_subsets
-from gr_tf.evaluation.fidelity_rows import (
-    TOP,
-    blend_rows,
-    ceilings,
-    compared_strata,
-    lds_rows,
-    method_rows,
-    nearest,
-    own_rows,
-    screen_rows,
-    shuffled_rows,
-)
-from gr_tf.evaluation.leave_one_out import by_seed, values_without
+from gr_tf.evaluation.leave_one_out import values_by_seed
 from gr_tf.evaluation.scores import Scored
 from gr_tf.runs.progress import progress
 from gr_tf.runs.run_dir import RunDir
@@ -62,16 +50,13 @@ class Sizes:
         return range(self.first_subset_seed, self.first_subset_seed + self.subset_seeds)
 
 
-_SIZES = Sizes()
-
-
 def measure_fidelity(
     task: Task[Any],
     atlas_dir: pathlib.Path,
     run_dir: pathlib.Path,
     num_seeds: int,
     *,
-    sizes: Sizes = _SIZES,
+    sizes: Sizes,
     jobs: int = 1,
     overwrite: bool = False,
 ) -> dict[str, Any]:
@@ -114,8 +99,18 @@ def measure_fidelity(
             shuffled.append((of_shuffle, seed))
         own = Scored(stage.path / "own", task.seeded, truth.queries, methods)
         own.compute(truth.seeds[: sizes.own_seeds])
-        subsets = half_subsets(task.num_examples, sizes.subsets, task.config.seed)
-        outputs = _subset_outputs(stage.path / "subsets", task, truth.queries, subsets, sizes.seeds_on_subsets, jobs)
+        subsets = fidelity.half_subsets(task.num_examples, sizes.subsets, task.config.seed)
+        on_subsets = values_by_seed(
+            stage.path / "subsets",
+            task.seeded,
+            sizes.seeds_on_subsets,
+            truth.queries,
+            [np.flatnonzero(~inside) for inside in subsets],
+            jobs,
+            what="trainings on halves",
+            arrays=lambda values: {"outputs": values.T},
+        )
+        outputs = np.stack([arrays["outputs"] for arrays in on_subsets])
     asked = {
         **settings,
         "num_seeds": num_seeds,
@@ -124,7 +119,7 @@ def measure_fidelity(
         "protocols": {
             "own_seeds": sizes.own_seeds,
             "shuffles": sizes.shuffles,
-            "top": list(TOP),
+            "top": list(fidelity.TOP),
             "candidates": sizes.candidates,
             "combined": {name: list(parts) for name, parts in COMBINED.items()},
             "screens": list(SCREENS),
@@ -132,21 +127,23 @@ def measure_fidelity(
     }
     with RunDir.begin(run_dir / f"{NAME}{num_seeds}", asked, overwrite=overwrite, replace=True, reuse=True) as stage:
         if not stage.is_finished:
-            masks = compared_strata(truth.shared)
+            masks = fidelity.compared_strata(truth.shared)
+            # Of the examples that share most with the queries.
+            nearest = list(masks.values())[-1]
             combined = [name for name, parts in COMBINED.items() if set(parts) <= set(methods)]
             rows, refused = _all_method_rows([*methods, *combined], truth, masks, scored, own, seeds)
-            names = list(dict.fromkeys(row["method"] for row in rows))
+            names, own_seeds = list(dict.fromkeys(row["method"] for row in rows)), truth.seeds[: sizes.own_seeds]
             stage.finish(
                 {
-                    "ceilings": ceilings(truth, masks),
+                    "ceilings": fidelity.ceilings(truth, masks),
                     "rows": rows,
                     "refused": refused,
                     "warnings": scored.warnings([name for name in names if name in methods], seeds),
-                    "lds": lds_rows(names, scored, seeds, subsets, outputs),
-                    "shuffled": shuffled_rows(names, truth, masks, shuffled),
-                    "own": own_rows(names, truth, masks, own, scored, truth.seeds[: sizes.own_seeds], seeds),
-                    "screens": screen_rows(names, truth, masks["adjacent"], scored, seeds, sizes.candidates),
-                    "blends": blend_rows(names, truth, nearest(masks), scored, seeds),
+                    "lds": fidelity.lds_rows(names, scored, seeds, subsets, outputs),
+                    "shuffled": fidelity.shuffled_rows(names, truth, nearest, shuffled),
+                    "own": fidelity.own_rows(names, truth, masks, own, scored, own_seeds, seeds),
+                    "screens": fidelity.screen_rows(names, truth, masks["adjacent"], scored, seeds, sizes.candidates),
+                    "blends": fidelity.blend_rows(names, truth, nearest, scored, seeds),
                 }
             )
         return dict(stage.result())
@@ -167,7 +164,7 @@ def _all_method_rows(
         for name in names:
             try:
                 if not {name, *COMBINED.get(name, ())} & set(refused):
-                    rows += method_rows(name, truth, masks, scored, seeds)
+                    rows += fidelity.method_rows(name, truth, masks, scored, seeds)
             except InputError as error:
                 refused[name] = str(error)
             bar.advance()
@@ -191,21 +188,3 @@ def _refuse_shared_seeds(truth: Truth, seeds: Sequence[int], sizes: Sizes) -> No
         if uses[first] & uses[second]:
             seed = min(uses[first] & uses[second])
             raise InputError(f"seed {seed} would serve for {first} and for {second}: take another --seed of the atlas.")
-
-
-def _subset_outputs(
-    folder: pathlib.Path,
-    task: Task[Any],
-    queries: Sequence[Any],
-    subsets: np.ndarray,
-    seeds: Sequence[int],
-    jobs: int,
-) -> np.ndarray:
-    """[num_seeds, num_subsets, num_queries]: what trainings on random halves predict."""
-    removals = [np.flatnonzero(~inside).tolist() for inside in subsets]
-
-    def compute(seed: int, advance: Callable[[], object]) -> Mapping[str, np.ndarray]:
-        return {"outputs": values_without(task.seeded(seed), queries, removals, jobs, advance).T}
-
-    arrays = by_seed(folder, seeds, compute, "trainings on halves", len(removals))
-    return np.stack([one["outputs"] for one in arrays])

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.evaluation.retraining import Retraining, retrain
+from gr_tf.evaluation.retraining import Retraining, outcomes_of, retrain
 from gr_tf.runs import files
-from gr_tf.runs.journal import Journal
 from gr_tf.runs.progress import progress
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
@@ -17,8 +16,6 @@ from gr_tf.types import Ids
 
 # The training of a seed, which decides its initial values and whatever else is random in it.
 Seeded = Callable[[int], Task[Any]]
-# Computes one seed's arrays, and calls its second argument after each training.
-Compute = Callable[[int, Callable[[], object]], Mapping[str, np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +41,7 @@ def leave_one_out(
     task: Task[Any],
     queries: Sequence[Any],
     jobs: int,
-    on_retrained: Callable[[], object] | None = None,
+    on_retrained: Callable[[], object] = lambda: None,
     example_ids: Ids | None = None,
 ) -> LeaveOneOut:
     """Trains once with everything and once without each example, from the same initial values, for the whole length.
@@ -59,9 +56,14 @@ def leave_one_out(
     Raises:
         InputError: if jobs is below 1, or an example id is out of range.
     """
-    ids = np.arange(task.num_examples) if example_ids is None else np.asarray(example_ids)
-    values = values_without(task, queries, [(), *ids[:, None].tolist()], jobs, on_retrained)
+    values = values_without(task, queries, _one_by_one(task, example_ids), jobs, on_retrained)
     return LeaveOneOut(values[:, 0], values[:, 1:])
+
+
+def _one_by_one(task: Task[Any], example_ids: Ids | None) -> list[list[int]]:
+    """What leaving one out removes: nothing, then each example."""
+    ids = np.arange(task.num_examples) if example_ids is None else np.asarray(example_ids)
+    return [[], *ids[:, None].tolist()]
 
 
 def values_without(
@@ -69,7 +71,7 @@ def values_without(
     queries: Sequence[Any],
     removals: Sequence[Iterable[int]],
     jobs: int,
-    on_retrained: Callable[[], object] | None = None,
+    on_retrained: Callable[[], object] = lambda: None,
 ) -> np.ndarray:
     """The values [num_queries, num_removals] of queries after trainings without some examples each.
 
@@ -77,40 +79,44 @@ def values_without(
         task, queries, jobs, on_retrained: see leave_one_out.
         removals: example ids.
     """
-    trained = {"length": task.length, "seed": task.config.seed, "measure": _measure(task), "queries": tuple(queries)}
-    asked = [
-        Retraining(task=task.reference, removed=tuple(sorted(map(int, removed))), **trained) for removed in removals
-    ]
+    like: dict[str, Any] = {"task": task.reference, "length": task.length, "seed": task.config.seed}
+    like |= {"measure": "exact value", "queries": tuple(queries)}
+    asked = [Retraining(removed=tuple(sorted(map(int, removed))), **like) for removed in removals]
     values = np.empty((len(queries), len(asked)))
     for place, outcome in retrain(asked, jobs, known=[task]):
         values[:, place] = outcome.measured
-        if on_retrained is not None:
-            on_retrained()
+        on_retrained()
     return values
 
 
-def _measure(task: Task[Any]) -> str:
-    return "value" if task.exact_dtype is None else "exact value"
-
-
-def by_seed(
-    folder: pathlib.Path, seeds: Sequence[int], compute: Compute, what: str, each: int
+def values_by_seed(
+    folder: pathlib.Path,
+    seeded: Seeded,
+    seeds: Sequence[int],
+    queries: Sequence[Any],
+    removals: Sequence[Iterable[int]],
+    jobs: int,
+    *,
+    what: str,
+    arrays: Callable[[np.ndarray], Mapping[str, np.ndarray]],
 ) -> list[dict[str, np.ndarray]]:
-    """The arrays of each seed: on disk as soon as they are known, and found there again.
+    """What is kept of `values_without` of each seed: on disk as soon as it is known, and found there again.
 
     Args:
         folder: a seed's arrays are in its subfolder.
-        seeds: whose arrays are wanted.
-        compute: see Compute.
+        seeded: the training of a seed.
+        seeds: of the trainings.
+        queries, removals, jobs: see values_without.
         what: is trained, for the progress bar.
-        each: how many trainings a seed takes.
+        arrays: from the values, by name.
     """
-    done = sum(_place(folder, seed).exists() for seed in seeds)
-    with progress(what, len(seeds) * each, done * each) as bar:
-        for seed in seeds:
-            if not _place(folder, seed).exists():
-                files.write_arrays(_place(folder, seed), compute(seed, bar.advance))
-    return [files.read_arrays(_place(folder, seed))[0] for seed in seeds]
+    places = {seed: folder / f"seed{seed}" for seed in seeds}
+    missing = [seed for seed, place in places.items() if not place.exists()]
+    with progress(what, len(seeds) * len(removals), (len(seeds) - len(missing)) * len(removals)) as bar:
+        for seed in missing:
+            values = values_without(seeded(seed), queries, removals, jobs, bar.advance)
+            files.write_arrays(places[seed], arrays(values))
+    return [files.read_arrays(place)[0] for place in places.values()]
 
 
 def effects_by_seed(
@@ -124,68 +130,62 @@ def effects_by_seed(
     """The effects [num_seeds, num_queries, num_examples] of leaving out each example, or each of some.
 
     Args:
-        folder: see by_seed.
-        seeded: the training of a seed.
-        seeds: of the trainings.
+        folder, seeded, seeds: see values_by_seed.
         queries, jobs, example_ids: see leave_one_out.
     """
-
-    def compute(seed: int, advance: Callable[[], object]) -> Mapping[str, np.ndarray]:
-        found = leave_one_out(seeded(seed), queries, jobs, advance, example_ids)
-        return {"whole": found.whole, "without": found.without}
-
-    count = seeded(seeds[0]).num_examples if example_ids is None else len(example_ids)
-    by_seed(folder, seeds, compute, "retrainings", count + 1)
+    values_by_seed(
+        folder,
+        seeded,
+        seeds,
+        queries,
+        _one_by_one(seeded(seeds[0]), example_ids),
+        jobs,
+        what="retrainings",
+        arrays=lambda values: {"whole": values[:, 0], "without": values[:, 1:]},
+    )
     return read_effects(folder, seeds)
 
 
 def read_effects(folder: pathlib.Path, seeds: Sequence[int]) -> np.ndarray:
     """The effects that `effects_by_seed` left in a folder."""
-    arrays = [files.read_arrays(_place(folder, seed))[0] for seed in seeds]
-    return np.stack([LeaveOneOut(one["whole"], one["without"]).effects for one in arrays])
+    return np.stack([LeaveOneOut(**files.read_arrays(folder / f"seed{seed}")[0]).effects for seed in seeds])
 
 
-def _place(folder: pathlib.Path, seed: int) -> pathlib.Path:
-    return folder / f"seed{seed}"
-
-
-def continued_effects(
+def paired_effects(
     trained: Trained,
-    seeds: Sequence[int],
-    length: int,
     queries: Sequence[Any],
-    example_ids: Ids,
+    removals: Mapping[int, Sequence[int]],
+    seeds: Sequence[int],
+    looks: Sequence[int],
     journal: pathlib.Path,
     jobs: int,
-) -> np.ndarray:
-    """The same by training on from a trained model, with everything and without each example (Cheng et al. 2019).
+) -> dict[int, np.ndarray]:
+    """The effects of examples by training on from a trained model, with everything and without each of them.
 
-    Both trainings of a pair see the same examples in the same order, so that most of the noise of the order cancels.
+    Cheng et al. (2019), Section 5.2. Both trainings of a pair see the same batches in the same order, so that most of
+    the noise of the batches cancels in their difference.
 
     Args:
-        trained: with the state to go on from.
-        seeds: of the order.
-        length: of each training.
+        trained: of a task whose checks go on from the trained model, with the state to go on from.
         queries: whose values are measured, in the precision of the training.
-        example_ids: of the examples to leave out.
-        journal: a file with what is known already; the rest is added, training by training.
-        jobs: trainings at a time; they change no result.
+        removals: by example to leave out, the places of the n queries that are measured without it.
+        seeds: of the batches.
+        looks: after how many steps to measure; the last is the end.
+        journal, jobs: see retraining.outcomes_of.
+
+    Returns:
+        By example [n, num_seeds, num_looks]: the prediction with everything, less that without the example.
     """
-    removals = [(), *((int(example_id),) for example_id in example_ids)]
+    like: dict[str, Any] = {"length": looks[-1], "looks": tuple(looks)}
     asked = {
-        (removed, seed): Retraining.of(trained, removed, "value", queries, seed=seed, length=length)
-        for removed in removals
+        (removed, seed): Retraining.of(trained, removed, "value", [queries[place] for place in of], seed=seed, **like)
+        for removed, of in {(): range(len(queries)), **{(example,): of for example, of in removals.items()}}.items()
         for seed in seeds
     }
-    records = Journal(journal, ("removed", "seed", "values"))
-    done = {(tuple(record["removed"]), record["seed"]) for record in records.records}
-    missing = [key for key in asked if key not in done]
-    with progress("retrainings", len(asked), len(asked) - len(missing)) as bar:
-        for place, outcome in retrain([asked[key] for key in missing], jobs, known=[trained]):
-            removed, seed = missing[place]
-            records.add({"removed": list(removed), "seed": seed, "values": outcome.measured})
-            bar.advance()
-    records.close()
-    values = {(tuple(record["removed"]), record["seed"]): np.array(record["values"]) for record in records.records}
-    effects = [[values[(), seed] - values[removed, seed] for removed in removals[1:]] for seed in seeds]
-    return np.stack(effects).swapaxes(1, 2)
+    outcomes = outcomes_of([trained], list(asked.values()), journal, jobs)
+    # [looks, queries] each.
+    values = {key: np.array(outcome.measured) for key, outcome in zip(asked, outcomes, strict=True)}
+    return {
+        example: np.stack([(values[(), seed][:, of] - values[(example,), seed]).T for seed in seeds], axis=1)
+        for example, of in removals.items()
+    }

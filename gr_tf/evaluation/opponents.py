@@ -9,8 +9,7 @@ import numpy as np
 from gr_tf.attribution.tracin import TracIn
 from gr_tf.errors import InputError
 from gr_tf.evaluation.intervals import mean_interval
-from gr_tf.evaluation.retraining import Retraining
-from gr_tf.evaluation.retraining_journal import outcomes_of
+from gr_tf.evaluation.retraining import Retraining, outcomes_of
 from gr_tf.runs import files
 from gr_tf.tasks.trained import Trained
 from gr_tf.types import Ids
@@ -92,27 +91,19 @@ def train_without(
         For each, "removed" and "k", the epoch, and the metrics by split.
     """
     task = trained.task
-    asked = [
-        Retraining.of(trained, ids, "quality", validating=True, length=task.length, start="")
-        for ids in removals.values()
-    ]
+    like: dict[str, Any] = {"validating": True, "length": task.length, "start": ""}
     outcomes = outcomes_of(
-        trained,
-        asked,
+        [trained],
+        [Retraining.of(trained, ids, "quality", **like) for ids in removals.values()],
         path / "trainings.jsonl",
         jobs,
         what=f"seed {task.config.seed}: blocks of trainings",
         folder=path / "checkpoints",
         checkpoint_seconds=checkpoint_seconds,
     )
-    whole = {"removed": WHOLE, "k": 0, "epoch": trained.epoch, **task.quality(trained.parameters)}
-    return [
-        whole,
-        *(
-            {"removed": removed, "k": k, "epoch": outcome.epoch, **outcome.measured}
-            for (removed, k), outcome in zip(removals, outcomes, strict=True)
-        ),
-    ]
+    told = [{"epoch": trained.epoch, **task.quality(trained.parameters)}]
+    told += [{"epoch": outcome.epoch, **outcome.measured} for outcome in outcomes]
+    return [{"removed": removed, "k": k, **of} for (removed, k), of in zip([(WHOLE, 0), *removals], told, strict=True)]
 
 
 def shared_with_opponents(removals: Mapping[tuple[str, int], Ids]) -> dict[str, int]:
@@ -133,7 +124,7 @@ def changes(trainings: Mapping[int, Sequence[Mapping[str, Any]]], metrics: Colle
         for metric in metrics:
             values = [training["test"][metric] for training in of_choice]
             whole = [of_seed[0]["test"][metric] for of_seed in trainings.values()]
-            differences = [without - everything for without, everything in zip(values, whole, strict=True)]
+            differences = np.subtract(values, whole).tolist()
             mean, low, high = mean_interval(differences)
             interval = {"mean_difference": mean, "low": low, "high": high}
             row[metric] = {"mean": float(np.mean(values)), "differences": differences, **interval}

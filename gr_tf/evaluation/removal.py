@@ -14,11 +14,8 @@ from gr_tf.errors import InputError
 from gr_tf.evaluation import explained as explaining
 from gr_tf.evaluation.explained import QUERIES_AT_ONCE, ExplainedRun
 from gr_tf.evaluation.released import evaluated_predictions, parse_defects, retraining_changes
-from gr_tf.evaluation.retraining import check_jobs
 from gr_tf.evaluation.roar import Outcome, Removal, make_removals, parse_ks, remove_and_retrain, score_outcomes
 from gr_tf.runs import files
-from gr_tf.runs.journal import Journal
-from gr_tf.runs.progress import progress
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks import stage as training
 from gr_tf.tasks.task import Task
@@ -28,49 +25,6 @@ STAGE = "evaluate"
 KS = ("1", "10", "ALL")
 # The registry's names in capitals, as in Tables 1 and 2 of the paper; other methods come after these.
 PAPERS_METHODS = ("NH", "CRIAGE", "GR-O", "GR")
-
-
-def evaluate_run(
-    run_dir: pathlib.Path,
-    *,
-    methods: Sequence[str] = (),
-    ks: Sequence[str] = KS,
-    jobs: int,
-    explained_by: str | None = None,
-    num_queries: int | None = None,
-    query_seed: int = 0,
-    right_if: str = "drawn",
-    overwrite: bool = False,
-    reuse: bool = False,
-    **other: Any,
-) -> RunDir:
-    """Explains the test predictions of a training if that is not done yet, then removes and retrains.
-
-    Args:
-        run_dir: the run's folder; reads "train", writes "explain" and "evaluate".
-        methods: whose explanations to remove; default: NH and `explained_by`.
-        explained_by, num_queries, query_seed, right_if: see explained.explain_run; the method's examples with influence
-            >= 0 are what ALL removes.
-        ks, jobs, overwrite, reuse: see `evaluate`.
-        other: more arguments of `evaluate`.
-
-    Raises:
-        InputError: if an argument is out of range, or a folder cannot be used.
-    """
-    trained = training.load(run_dir)
-    first = registry.method_of(trained.task.kind, explained_by).name
-    chosen = check(trained.task, methods or ("nh", first), ks, other.get("released_defects", ()))[0]
-    check_jobs(jobs)
-    explaining.explain_run(
-        run_dir,
-        method=first,
-        num_queries=num_queries,
-        query_seed=query_seed,
-        right_if=right_if,
-        overwrite=overwrite,
-        reuse=True,
-    )
-    return evaluate(run_dir, methods=chosen, ks=ks, jobs=jobs, overwrite=overwrite, reuse=reuse, **other)
 
 
 def evaluate(
@@ -114,17 +68,7 @@ def evaluate(
     }
     with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=reuse) as stage:
         if not stage.is_finished:
-            counts = [explanation.num_supporting for explanation in explained.explanations]
-            places = evaluated_predictions(counts, defects)
-            if not places:
-                raise InputError("released_defects leave no prediction to evaluate.")
-            removals: list[Removal] = []
-            for method in methods:
-                for place, ranking in _rankings(method, trained, explained, places, nh_seed):
-                    removals += make_removals(place, counts[place], {method: ranking}, ks)
-            changes = retraining_changes(defects)
-            retrained = trained.task.with_config(**changes) if changes else None
-            _evaluate(stage, trained, explained, removals, jobs, retrained, length)
+            _evaluate(stage, trained, explained, jobs)
     return stage
 
 
@@ -170,67 +114,55 @@ def _rankings(
         yield from zip(part, explainer.rank_many([queries[place] for place in part]), strict=True)
 
 
-def _evaluate(
-    stage: RunDir,
-    trained: Trained,
-    explained: ExplainedRun,
-    removals: Sequence[Removal],
-    jobs: int,
-    retrained: Task[Any] | None,
-    length: int | None,
-) -> None:
+def _evaluate(stage: RunDir, trained: Trained, explained: ExplainedRun, jobs: int) -> None:
+    methods, ks, defects = (stage.settings[name] for name in ("methods", "ks", "released_defects"))
+    counts = [explanation.num_supporting for explanation in explained.explanations]
+    places = evaluated_predictions(counts, defects)
+    if not places:
+        raise InputError("released_defects leave no prediction to evaluate.")
+    removals: list[Removal] = []
+    for method in methods:
+        for place, ranking in _rankings(method, trained, explained, places, stage.settings["nh_seed"]):
+            removals += make_removals(place, method, ranking, ks, counts[place])
     # As the table has its rows: method by method, size by size.
-    methods, ks = stage.settings["methods"], stage.settings["ks"]
     in_table = sorted(removals, key=lambda removal: (methods.index(removal.method), ks.index(removal.k)))
     # Prediction by prediction, so that a part of the work is a smaller sample, not a part of the table.
-    in_work = sorted(removals, key=lambda removal: (removal.prediction, methods.index(removal.method)))
+    in_work = sorted(removals, key=lambda removal: removal.prediction)
     files.write_json(stage.path / "removals.json", [dataclasses.asdict(removal) for removal in in_table])
-    fields = [field.name for field in dataclasses.fields(Outcome)]
-    journal = Journal(stage.path / "retrainings.jsonl", fields)
-    start = time.monotonic()
-    done = len(journal.records)
-    options: dict[str, Any] = {"retrained": retrained, "length": length}
-    with progress("retraining", len(removals), done) as bar:
-        for _ in remove_and_retrain(trained, explained.queries, in_work, journal, jobs, **options):
-            bar.advance()
-    seconds = time.monotonic() - start
-    outcomes = {outcome.key: outcome for outcome in (Outcome(**record) for record in journal.records)}
-    journal.close()
-    ordered = [outcomes[removal.key] for removal in in_table]
+    changes, length = retraining_changes(defects), stage.settings.get("length")
+    task = trained.task.with_config(**changes) if changes else trained.task
+    journal, start = stage.path / "retrainings.jsonl", time.monotonic()
+    done = _num_lines(journal)
+    found = remove_and_retrain(trained, explained.queries, in_work, journal, jobs, retrained=task, length=length)
+    # Of this process only; an earlier one may have done a part.
+    timing = {"seconds": time.monotonic() - start, "retrainings": _num_lines(journal) - done, "jobs": jobs}
+    outcomes = dict(zip(in_work, found, strict=True))
     stage.finish(
         {
-            "table": [dataclasses.asdict(score) for score in score_outcomes(ordered)],
-            "retrainings": _named_rows(ordered, in_table, explained, trained.task),
-            "num_queries": len({removal.prediction for removal in removals}),
-            # Of this process only; an earlier one may have done a part.
-            "timing": {"seconds": seconds, "retrainings": len(removals) - done, "jobs": jobs},
+            "table": [dataclasses.asdict(score) for score in score_outcomes([outcomes[one] for one in in_table])],
+            "retrainings": [_named_row(outcomes[one], one, explained, trained.task) for one in in_table],
+            "num_queries": len(places),
+            "timing": timing,
         }
     )
 
 
-def _named_rows(
-    outcomes: Sequence[Outcome], removals: Sequence[Removal], explained: ExplainedRun, task: Task[Any]
-) -> list[dict[str, Any]]:
-    """One row per retraining, by name; removals.json has the removed example ids."""
-    rows = []
-    for outcome, removal in zip(outcomes, removals, strict=True):
-        tops = {"top1_before": outcome.top1_before, "top1_after": outcome.top1_after}
-        rows.append(
-            {
-                **task.row_of(explained.predictions[outcome.prediction].query),
-                **dataclasses.asdict(outcome),
-                **{name: None if top is None else task.answer_key(top) for name, top in tops.items()},
-                "p_predicted": _p_predicted(removal, explained.explanations[removal.prediction]),
-                "pd": outcome.probability_drop,
-                "tc": outcome.top1_change,
-            }
-        )
-    return rows
+def _num_lines(path: pathlib.Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def _p_predicted(removal: Removal, ranking: Explanation[Any]) -> float | None:
-    """Where one example is removed: what is predicted without it by the method that explained, if it estimates that."""
-    if len(removal.example_ids) != 1:
-        return None
-    predicted = ranking.without[ranking.example_ids == removal.example_ids[0]]
-    return float(predicted[0]) if len(predicted) and np.isfinite(predicted[0]) else None
+def _named_row(outcome: Outcome, removal: Removal, explained: ExplainedRun, task: Task[Any]) -> dict[str, Any]:
+    """The row of a retraining, by name; removals.json has the removed example ids."""
+    tops = {"top1_before": outcome.top1_before, "top1_after": outcome.top1_after}
+    ranking = explained.explanations[removal.prediction]
+    # Where one example is removed: what the method that explained predicts without it, if it estimates that.
+    predicted = ranking.without[np.isin(ranking.example_ids, removal.example_ids)]
+    estimates = len(removal.example_ids) == len(predicted) == 1 and np.isfinite(predicted[0])
+    return {
+        **task.row_of(ranking.query),
+        **dataclasses.asdict(outcome),
+        **{name: None if top is None else task.answer_key(top) for name, top in tops.items()},
+        "p_predicted": float(predicted[0]) if estimates else None,
+        "pd": outcome.probability_drop,
+        "tc": outcome.top1_change,
+    }

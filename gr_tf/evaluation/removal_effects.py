@@ -1,21 +1,15 @@
-"""Influences that methods compute, beside what removing one example of each prediction really changes.
-
-Cheng et al. (2019), Section 5.2: the model is trained on from the trained state with the example and without it.
-Both trainings of a pair see the same batches in the same order, so that most of the noise of the batches cancels in
-their difference.
-"""
+"""Influences that methods compute, beside what removing one example of each prediction really changes (RQ1)."""
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from gr_tf.attribution.base import Explanation
 from gr_tf.evaluation.correlation import pearson, reliability, slope, spearman
-from gr_tf.evaluation.retraining import Retraining
-from gr_tf.evaluation.retraining_journal import outcomes_of
+from gr_tf.evaluation.leave_one_out import paired_effects
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 
@@ -28,7 +22,7 @@ def compare(
     explained: Mapping[str, Sequence[Explanation[Any]]],
     choosing: str,
     *,
-    seeds: Iterable[int],
+    seeds: Sequence[int],
     length: int,
     journal: pathlib.Path,
     jobs: int,
@@ -41,7 +35,7 @@ def compare(
         choosing: the method whose influences choose what to remove.
         seeds: of the batches of the retrainings.
         length: of a retraining, in steps.
-        journal, jobs: see retraining_journal.outcomes_of.
+        journal, jobs: see retraining.outcomes_of.
 
     Returns:
         For result.json: "agreement" of each method, "observed_reliability", and "points", one a prediction; of each
@@ -50,7 +44,10 @@ def compare(
     queries = [explanation.query for explanation in explained[choosing]]
     removed = [int(explanation.by_size().example_ids[0]) for explanation in explained[choosing]]
     looks = looks_of(trained.task, length, _LOOKS)
-    effects = effects_of_removals(trained, queries, removed, seeds, looks, journal, jobs)
+    removals = {example: [place for place, other in enumerate(removed) if other == example] for example in removed}
+    found = paired_effects(trained, queries, removals, seeds, looks, journal, jobs)
+    # [num_queries, num_seeds, num_looks]
+    effects = np.stack([found[example][removals[example].index(place)] for place, example in enumerate(removed)])
     observed = effects.mean(axis=1)
     computed = {
         method: [
@@ -61,25 +58,26 @@ def compare(
     }
     points = [
         {
-            "prediction": explained[choosing][i].prediction,
-            "num_related": len(explained[choosing][i].example_ids),
+            "prediction": explanation.prediction,
+            "num_related": len(explanation.example_ids),
             "removed": removed[i],
-            "observed": float(effects[i, :, -1].mean()),
-            "standard_error": _standard_error(effects[i, :, -1]),
+            "observed": float(in_the_end.mean()),
+            "standard_error": float(in_the_end.std(ddof=1) / np.sqrt(len(seeds))) if len(seeds) > 1 else None,
             "computed": {method: values[i] for method, values in computed.items()},
             "systems": {
                 method: [dataclasses.asdict(system) for system in explanations[i].systems]
                 for method, explanations in explained.items()
             },
         }
-        for i in range(len(queries))
+        for i, (explanation, in_the_end) in enumerate(zip(explained[choosing], effects[:, :, -1], strict=True))
     ]
     agreement = {
         method: {
             "correlations": _correlations(values, observed[:, -1]),
             "by_steps": [{"steps": steps, **_correlations(values, observed[:, i])} for i, steps in enumerate(looks)],
-            "negative_curvature": _count(points, method, lambda system: system["negative_curvature"]),
-            "unsolved": _count(points, method, lambda system: not system["converged"]),
+            # Predictions with a system to be doubted.
+            "negative_curvature": sum(any(one.negative_curvature for one in of.systems) for of in explained[method]),
+            "unsolved": sum(not all(one.converged for one in of.systems) for of in explained[method]),
         }
         for method, values in computed.items()
     }
@@ -93,55 +91,6 @@ def looks_of(task: Task[Any], length: int, times: int) -> list[int]:
     return [*sorted(parts - {0}), length]
 
 
-def effects_of_removals(
-    trained: Trained,
-    queries: Sequence[Any],
-    removed: Sequence[int],
-    seeds: Iterable[int],
-    looks: Sequence[int],
-    journal: pathlib.Path,
-    jobs: int,
-) -> np.ndarray:
-    """The prediction with everything, less that without one example: [num_queries, num_seeds, num_looks].
-
-    Args:
-        trained: of a task whose checks go on from the trained model.
-        queries: whose values are measured, in the precision of the training.
-        removed: the example to remove of each query.
-        seeds: of the batches.
-        looks: after how many steps to measure; the last is the end.
-        journal, jobs: see retraining_journal.outcomes_of.
-    """
-    places: dict[tuple[int, ...], list[int]] = {(): list(range(len(queries)))}
-    for place, example in enumerate(removed):
-        places.setdefault((int(example),), []).append(place)
-    seeds = list(seeds)
-    like: dict[str, Any] = {"length": looks[-1], "looks": tuple(looks)}
-    asked = {
-        (examples, seed): Retraining.of(trained, examples, "value", [queries[i] for i in of], seed=seed, **like)
-        for examples, of in places.items()
-        for seed in seeds
-    }
-    found = outcomes_of(trained, list(asked.values()), journal, jobs)
-    # [looks, queries] each.
-    values = {key: np.array(outcome.measured) for key, outcome in zip(asked, found, strict=True)}
-    effects = np.empty((len(queries), len(seeds), len(looks)))
-    for examples, of in places.items():
-        for number, seed in enumerate(seeds):
-            if examples:
-                effects[of, number] = (values[(), seed][:, of] - values[examples, seed]).T
-    return effects
-
-
-def _standard_error(effects: np.ndarray) -> float | None:
-    return float(effects.std(ddof=1) / np.sqrt(len(effects))) if len(effects) > 1 else None
-
-
 def _correlations(computed: Sequence[float], observed: np.ndarray) -> dict[str, Any]:
     measures = {"pearson": pearson, "spearman": spearman, "slope": slope}
     return {name: dataclasses.asdict(measure(computed, observed.tolist())) for name, measure in measures.items()}
-
-
-def _count(points: Sequence[Mapping[str, Any]], method: str, doubtful: Callable[[Mapping[str, Any]], bool]) -> int:
-    """Predictions with a system to be doubted."""
-    return sum(any(map(doubtful, point["systems"][method])) for point in points)

@@ -5,26 +5,32 @@ sent to another thread, process or machine; only the process that asked for it w
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
+import functools
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from gr_tf.errors import InputError
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs.checkpoints import CheckpointFolder
+from gr_tf.runs.journal import Journal
+from gr_tf.runs.progress import progress
 from gr_tf.tasks import kinds
 from gr_tf.tasks.task import Task, TaskReference
 from gr_tf.tasks.trained import Trained
 from gr_tf.training.driver import Prefix, record_prefix
 
-Asked = TypeVar("Asked")
-Measured = TypeVar("Measured")
+Known = Sequence[Task[Any] | Trained]
 
+# Of a journal's records.
+_FIELDS = ("retraining", "removed", "seed", "epoch", "epochs", "measured")
 # States of the common beginning kept in memory, each three times the size of the parameters.
 _RECORDED_STATES = 16
 
@@ -78,16 +84,12 @@ class Retraining:
         Where the kind's checks go on from the trained model, it does so.
         """
         task = trained.task
-        like: dict[str, Any] = {
-            "task": task.reference,
-            "length": trained.length,
-            "seed": task.config.seed,
-            "start": trained.fingerprint if task.continues else "",
-        }
+        like = {"task": task.reference, "length": trained.length, "seed": task.config.seed}
+        start = {"start": trained.fingerprint if task.continues else ""}
         ids = tuple(sorted(map(int, removed)))
-        return cls(**(like | other), removed=ids, measure=measure, queries=tuple(queries))
+        return cls(**(like | start | other), removed=ids, measure=measure, queries=tuple(queries))
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """A name for files, which tells it from others."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
@@ -125,20 +127,14 @@ def check_jobs(jobs: int) -> None:
 class Trainers:
     """Makes or remembers the tasks of retrainings, and the states that they go on from."""
 
-    def __init__(self, known: Sequence[Task[Any] | Trained] = ()) -> None:
+    def __init__(self, known: Known = ()) -> None:
         """
         Args:
             known: tasks that are at hand, and trainings whose states are.
         """
-        self._tasks: dict[TaskReference, Task[Any]] = {}
-        self._states: dict[str, dict[str, np.ndarray]] = {}
-        for one in known:
-            if isinstance(one, Trained):
-                self._tasks[one.task.reference] = one.task
-                if one.state is not None:
-                    self._states[one.fingerprint] = one.state
-            else:
-                self._tasks[one.reference] = one
+        tasks = [one.task if isinstance(one, Trained) else one for one in known]
+        self._tasks = {task.reference: task for task in tasks}
+        self._states = {one.fingerprint: one.state for one in known if isinstance(one, Trained)}
 
     def task(self, reference: TaskReference) -> Task[Any]:
         """The task of a reference; read and made if it is not at hand.
@@ -172,7 +168,8 @@ class Trainers:
             InputError: if its state is not at hand, or a checkpoint is damaged.
         """
         task, measure = self.task(asked.task), MEASURES[asked.measure]
-        if asked.start and asked.start not in self._states:
+        start = self._states.get(asked.start)
+        if asked.start and start is None:
             raise InputError("the training that a retraining goes on from is not at hand.")
         looked: dict[int, Any] = {}
 
@@ -186,17 +183,15 @@ class Trainers:
             removed=asked.removed,
             length=asked.length,
             seed=asked.seed,
-            start=self._states[asked.start] if asked.start else None,
+            start=start,
             prefix=prefix,
             validating=asked.validating,
             checkpoints=checkpoints,
             on_resume=on_resume,
             on_block=look,
         )
-        if asked.looks:
-            measured = [looked[steps] for steps in asked.looks]
-        else:
-            measured = measure(task, training.parameters, asked.queries)
+        at_looks = [looked[steps] for steps in asked.looks]
+        measured = at_looks or measure(task, training.parameters, asked.queries)
         return Outcome(training.epoch, measured, len(training.history))
 
 
@@ -204,7 +199,7 @@ def retrain(
     retrainings: Sequence[Retraining],
     jobs: int,
     *,
-    known: Sequence[Task[Any] | Trained] = (),
+    known: Known = (),
     folder: pathlib.Path | None = None,
     checkpoint_seconds: float = 30.0,
     on_found: Callable[[int], object] = lambda blocks: None,
@@ -231,12 +226,10 @@ def retrain(
     trainers = Trainers(known)
     # Parents make tasks and compile once, not one thread each.
     tasks = {one.task: trainers.task(one.task) for one in retrainings}
-    prefixes: Mapping[TaskReference, Prefix | None] = {}
-    if folder is None:
-        prefixes = {
-            reference: _prefix_that_pays(task, [one for one in retrainings if one.task == reference])
-            for reference, task in tasks.items()
-        }
+    prefixes = {
+        reference: _prefix_that_pays(task, [one for one in retrainings if one.task == reference])
+        for reference, task in (tasks.items() if folder is None else ())
+    }
 
     def run(place: int) -> tuple[int, Outcome]:
         asked = retrainings[place]
@@ -259,25 +252,62 @@ def retrain(
         on_found(total - done)
         return place, outcome
 
-    yield from in_threads(run, range(len(retrainings)), jobs)
-
-
-def in_threads(train: Callable[[Asked], Measured], asked: Iterable[Asked], jobs: int) -> Iterator[Measured]:
-    """Calls, `jobs` at a time; yields what each gave in the order of completion.
-
-    Threads suffice: a compiled block computes outside Python's lock.
-
-    Raises:
-        InputError: if jobs is below 1.
-    """
-    check_jobs(jobs)
+    # Threads suffice: a compiled block computes outside Python's lock.
     executor = concurrent.futures.ThreadPoolExecutor(jobs)
     try:
-        futures = [executor.submit(train, one) for one in asked]
+        futures = [executor.submit(run, place) for place in range(len(retrainings))]
         for future in concurrent.futures.as_completed(futures):
             yield future.result()
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def outcomes_of(
+    known: Known,
+    retrainings: Sequence[Retraining],
+    journal: pathlib.Path,
+    jobs: int,
+    *,
+    what: str = "retraining",
+    folder: pathlib.Path | None = None,
+    checkpoint_seconds: float = 30.0,
+) -> list[Outcome]:
+    """The outcomes of retrainings, in their order; what the journal has is not done again.
+
+    Args:
+        known: see Trainers.
+        retrainings: what is wanted; equal ones are done once, and the journal may have others.
+        journal: a file; a record has Retraining.key, so that other settings never find it.
+        jobs: retrainings at a time; they change no result.
+        what: for the progress bar, which counts blocks of steps.
+        folder: where retrainings under way leave checkpoints, removed at the end; None: a killed one begins anew.
+        checkpoint_seconds: how much of each a kill may lose.
+
+    Raises:
+        InputError: if jobs is below 1, an example id is out of range, or the journal is damaged.
+    """
+    with contextlib.closing(Journal(journal, _FIELDS)) as kept:
+        done = {record["retraining"] for record in kept.records}
+        missing = list({one.key: one for one in retrainings if one.key not in done}.values())
+        trainers = Trainers(known)
+        blocks = sum(len(trainers.task(one.task).steps.blocks(one.length)) for one in missing)
+        with progress(what, blocks) as bar:
+            for place, outcome in retrain(
+                missing,
+                jobs,
+                known=known,
+                folder=folder,
+                checkpoint_seconds=checkpoint_seconds,
+                on_found=bar.pass_over,
+                on_block=bar.advance,
+            ):
+                one = missing[place]
+                told = {"retraining": one.key, "removed": list(one.removed), "seed": one.seed}
+                kept.add({**told, **dataclasses.asdict(outcome)})
+        outcomes = {one["retraining"]: Outcome(one["epoch"], one["measured"], one["epochs"]) for one in kept.records}
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+    return [outcomes[one.key] for one in retrainings]
 
 
 def _prefix_that_pays(task: Task[Any], asked: Sequence[Retraining]) -> Prefix | None:

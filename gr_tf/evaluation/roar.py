@@ -5,7 +5,9 @@ al. (2019), "A Benchmark for Interpretability Methods in Deep Neural Networks" (
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+import pathlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,15 +15,13 @@ import numpy as np
 from gr_tf.attribution.base import Explanation
 from gr_tf.errors import InputError
 from gr_tf.evaluation.intervals import proportion_interval
-from gr_tf.evaluation.retraining import MEASURES, Retraining, retrain
-from gr_tf.runs.journal import Journal
+from gr_tf.evaluation.retraining import Retraining, outcomes_of
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 
 ALL = "ALL"
 # Predictions count as fallen when they differ to this many decimals.
 _DECIMALS = 5
-_MEASURE = "answers"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +39,6 @@ class Removal:
     method: str
     k: str
     example_ids: tuple[int, ...]
-
-    @property
-    def key(self) -> tuple[int, str, str]:
-        """What tells a removal from the others."""
-        return self.prediction, self.method, self.k
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,11 +62,6 @@ class Outcome:
     p_after: float
     top1_before: int | None
     top1_after: int | None
-
-    @property
-    def key(self) -> tuple[int, str, str]:
-        """The removal's."""
-        return self.prediction, self.method, self.k
 
     @property
     def probability_drop(self) -> bool:
@@ -107,39 +97,34 @@ def parse_ks(ks: Iterable[str]) -> tuple[str, ...]:
     Raises:
         InputError: naming the size that is neither.
     """
-    parsed = tuple(_parse_k(k) for k in ks)
+    parsed = []
+    for k in ks:
+        text = k.strip().upper()
+        if text != ALL and not (text.isdecimal() and int(text) >= 1):
+            raise InputError(f"k must be a whole number from 1, or ALL; got {k!r}.")
+        parsed.append(text if text == ALL else str(int(text)))
     if len(set(parsed)) < len(parsed) or not parsed:
         raise InputError(f"want each k once; got {','.join(parsed)!r}.")
-    return parsed
-
-
-def _parse_k(k: str) -> str:
-    text = k.strip().upper()
-    if text == ALL:
-        return ALL
-    if not (text.isdecimal() and int(text) >= 1):
-        raise InputError(f"k must be a whole number from 1, or ALL; got {k!r}.")
-    return str(int(text))
+    return tuple(parsed)
 
 
 def make_removals(
-    prediction: int, num_supporting: int, rankings: Mapping[str, Explanation[Any]], ks: Sequence[str]
+    prediction: int, method: str, ranking: Explanation[Any], ks: Sequence[str], num_supporting: int
 ) -> list[Removal]:
-    """What each method removes for one prediction.
+    """What a method removes for one prediction.
 
     Args:
         prediction: its place.
+        method: its name.
+        ranking: all examples that the method considers.
+        ks: sizes, from `parse_ks`.
         num_supporting: what ALL stands for, for every method: how many examples have influence >= 0 by the method
             that explained the prediction.
-        rankings: all examples that a method considers, by method.
-        ks: sizes, from `parse_ks`.
     """
+    counts = {k: num_supporting if k == ALL else int(k) for k in ks}
     return [
-        Removal(
-            prediction, method, k, tuple(sorted(ranking.example_ids[: num_supporting if k == ALL else int(k)].tolist()))
-        )
-        for method, ranking in rankings.items()
-        for k in ks
+        Removal(prediction, method, k, tuple(sorted(ranking.example_ids[:count].tolist())))
+        for k, count in counts.items()
     ]
 
 
@@ -147,13 +132,13 @@ def remove_and_retrain(
     trained: Trained,
     queries: Sequence[Any],
     removals: Sequence[Removal],
-    journal: Journal,
+    journal: pathlib.Path,
     jobs: int,
     *,
     retrained: Task[Any] | None = None,
     length: int | None = None,
-) -> Iterator[Outcome]:
-    """Retrains without each removal's examples that the journal does not have yet.
+) -> list[Outcome]:
+    """Retrains without the examples of each removal.
 
     The initial values, the order and the negatives of the other steps stay; what is known already, which filters
     the best answers, stays that of the full data.
@@ -162,68 +147,49 @@ def remove_and_retrain(
         trained: the explained model.
         queries: of the explained predictions.
         removals: what to train without.
-        journal: outcomes known already; new ones are added.
-        jobs: trainings at a time.
+        journal, jobs: see retraining.outcomes_of.
         retrained: how to retrain; default: as the explained model was trained.
         length: of a retraining; default: the training's.
-
-    Yields:
-        New outcomes, in the order of completion.
     """
-    done = {Outcome(**record).key for record in journal.records}
-    missing = [removal for removal in removals if removal.key not in done]
-    task = trained.task if retrained is None else retrained
-    known: list[Task[Any] | Trained] = [trained] if retrained is None else [trained, retrained]
-    other = {"task": task.reference} if length is None else {"task": task.reference, "length": length}
-    asked = [
-        Retraining.of(trained, removal.example_ids, _MEASURE, [queries[removal.prediction]], **other)
-        for removal in missing
-    ]
-    before = _before(trained, queries, jobs, other) if missing else []
-    for place, outcome in retrain(asked, jobs, known=known):
-        removal, ((value, answer),) = missing[place], outcome.measured
-        whole, own = before[removal.prediction]
-        found = Outcome(
-            *removal.key,
+    explained, task = trained.task, trained.task if retrained is None else retrained
+    like = {"task": task.reference} if length is None else {"task": task.reference, "length": length}
+    asked = [(removal.example_ids, [queries[removal.prediction]]) for removal in removals]
+    if explained.continues:
+        # Going on with all examples moves the predictions too.
+        asked.append(((), queries))
+    retrainings = [Retraining.of(trained, ids, "answers", of, **like) for ids, of in asked]
+    measured = [outcome.measured for outcome in outcomes_of([trained, task], retrainings, journal, jobs)]
+    if explained.continues:
+        before = measured.pop()
+    else:
+        values = [float(explained.value(trained.parameters, [query])[0]) for query in queries]
+        before = list(zip(values, map(explained.answer_of, queries), strict=True))
+    return [
+        Outcome(
+            removal.prediction,
+            removal.method,
+            removal.k,
             num_removed=len(removal.example_ids),
             learning_rate=task.first_learning_rate(np.array(removal.example_ids, np.int64)),
-            p_before=whole,
-            p_after=value,
-            top1_before=own,
-            top1_after=answer,
+            p_before=before[removal.prediction][0],
+            p_after=p_after,
+            top1_before=before[removal.prediction][1],
+            top1_after=top1_after,
         )
-        journal.add(dataclasses.asdict(found))
-        yield found
-
-
-def _before(
-    trained: Trained, queries: Sequence[Any], jobs: int, other: Mapping[str, Any]
-) -> list[tuple[float, int | None]]:
-    """Of each query, the value and its answer with all examples.
-
-    Where a check goes on from the trained model, after going on with all of them: both would move without a removal.
-    """
-    if trained.task.continues:
-        asked = Retraining.of(trained, (), _MEASURE, queries, **other)
-        ((_, outcome),) = retrain([asked], jobs, known=[trained])
-        return [(value, answer) for value, answer in outcome.measured]
-    measured = MEASURES["value"]
-    task, parameters = trained.task, trained.parameters
-    return [(measured(task, parameters, [query])[0], task.answer_of(query)) for query in queries]
+        for removal, ((p_after, top1_after),) in zip(removals, measured, strict=True)
+    ]
 
 
 def score_outcomes(outcomes: Sequence[Outcome]) -> list[Score]:
-    """PD% and TC% of each method and size, in the order of first appearance."""
-    groups: dict[tuple[str, str], list[Outcome]] = {}
-    for outcome in outcomes:
-        groups.setdefault((outcome.method, outcome.k), []).append(outcome)
+    """PD% and TC% of each method and size, from outcomes in the order of the table."""
     scores = []
-    for (method, k), group in groups.items():
-        pd, pd_interval = _share([outcome.probability_drop for outcome in group])
-        changes = [outcome.top1_change for outcome in group if outcome.top1_change is not None]
+    for (method, k), group in itertools.groupby(outcomes, key=lambda outcome: (outcome.method, outcome.k)):
+        of_group = list(group)
+        pd, pd_interval = _share([outcome.probability_drop for outcome in of_group])
+        changes = [outcome.top1_change for outcome in of_group if outcome.top1_change is not None]
         tc, tc_interval = _share(changes) if changes else (None, None)
-        mean_removed = float(np.mean([outcome.num_removed for outcome in group]))
-        scores.append(Score(method, k, len(group), mean_removed, pd, pd_interval, tc, tc_interval))
+        mean_removed = float(np.mean([outcome.num_removed for outcome in of_group]))
+        scores.append(Score(method, k, len(of_group), mean_removed, pd, pd_interval, tc, tc_interval))
     return scores
 
 

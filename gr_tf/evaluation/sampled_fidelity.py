@@ -16,7 +16,7 @@ from gr_tf.errors import InputError
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.compared import OneTraining, compared
 from gr_tf.evaluation.correlation import slope
-from gr_tf.evaluation.leave_one_out import continued_effects, effects_by_seed
+from gr_tf.evaluation.leave_one_out import effects_by_seed, paired_effects
 from gr_tf.evaluation.scores import Scored, told
 from gr_tf.runs import files
 from gr_tf.runs.run_dir import RunDir
@@ -112,10 +112,12 @@ def of_one_model(
     settings = {**dataclasses.asdict(asked), "train_fingerprint": trained.fingerprint}
     with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite, reuse=True) as stage:
         if not stage.is_finished:
-            removed = np.unique(chosen)
+            removed, looks = np.unique(chosen), (asked.retraining_steps,)
+            removals = dict.fromkeys(removed.tolist(), range(len(queries)))
             seeds, journal = range(asked.num_retrainings), stage.path / "retrainings.jsonl"
-            effects = continued_effects(trained, seeds, asked.retraining_steps, queries, removed, journal, jobs)
-            effects = _of_chosen(effects, removed, chosen)
+            by_example = paired_effects(trained, queries, removals, seeds, looks, journal, jobs)
+            # [num_retrainings, num_points, num_ratings]
+            effects = _of_chosen(np.stack([of[:, :, 0].T for of in by_example.values()], axis=-1), removed, chosen)
             masks, rows, refused = np.ones(chosen.shape, bool), [], {}
             one = OneTraining(trained, queries)
             for name, ask in compared(task.kind).items():
@@ -123,16 +125,17 @@ def of_one_model(
                 if scores is None:
                     refused[name] = meta["refused"]
                 else:
-                    found = _correlations(scores, effects.mean(axis=0), masks)
+                    found = {
+                        coefficient: agreement.mean_correlation(scores, effects.mean(axis=0), masks, function)
+                        for coefficient, function in agreement.COEFFICIENTS.items()
+                    }
                     rows.append({"method": name, **found, **_doubts([meta])})
+            certain = agreement.reliabilities(effects, masks, "reliability")
             stage.finish(
                 {
                     "dataset": task.dataset.name,
                     "config": task.config.to_dict(),
-                    "reliability": {
-                        name: agreement.Reliability.of(effects, masks, function).whole
-                        for name, function in agreement.COEFFICIENTS.items()
-                    },
+                    "reliability": {name: of["reliability"] for name, of in certain.items()},
                     "mean_effect": float(np.abs(effects.mean(axis=0)).mean()),
                     "rows": rows,
                     "refused": refused,
@@ -208,7 +211,7 @@ def over_seeds(
     with RunDir.begin(run_dir / f"{NAME}{num_seeds}", asked, overwrite=overwrite, replace=True, reuse=True) as stage:
         if not stage.is_finished:
             qualities = [scored.meta(next(iter(asks)), seed)["quality"] for seed in explained]
-            rows = []
+            everything, rows = np.ones(chosen.shape, bool), []
             for name in names:
                 of_others = np.stack([scored(name, seed) for seed in explained])
                 of_own = np.stack([own(name, seed) for seed in seeds])
@@ -216,7 +219,7 @@ def over_seeds(
                 rows.append({"method": name, **correlations(of_others, of_own, effects), **doubts})
             stage.finish(
                 {
-                    "reliability": reliabilities(effects),
+                    "reliability": agreement.reliabilities(effects, everything, "one_seed", "reliability", "ceiling"),
                     "mean_effect": float(np.abs(effects).mean()),
                     "mean_expected_effect": float(np.abs(effects.mean(axis=0)).mean()),
                     # The first metric of each split.
@@ -241,22 +244,6 @@ def _doubts(metas: Sequence[dict[str, Any]]) -> dict[str, int]:
     return {kind: sum(meta[kind] for meta in metas) for kind in ("negative_curvature", "unsolved")}
 
 
-def _correlations(scores: np.ndarray, effects: np.ndarray, masks: np.ndarray) -> dict[str, Any]:
-    return {
-        name: agreement.mean_over_queries(agreement.per_query(scores, effects, masks, function))
-        for name, function in agreement.COEFFICIENTS.items()
-    }
-
-
-def reliabilities(effects: np.ndarray) -> dict[str, dict[str, float | None]]:
-    """How certain the effects [num_seeds, num_points, num_ratings] are, by coefficient."""
-    found = {}
-    for name, coefficient in agreement.COEFFICIENTS.items():
-        one = agreement.Reliability.of(effects, np.ones(effects.shape[1:], bool), coefficient)
-        found[name] = {"one_seed": one.one, "reliability": one.whole, "ceiling": one.ceiling}
-    return found
-
-
 def correlations(scores: np.ndarray, own: np.ndarray, effects: np.ndarray) -> dict[str, Any]:
     """A method's mean correlations over points, with their intervals.
 
@@ -271,14 +258,10 @@ def correlations(scores: np.ndarray, own: np.ndarray, effects: np.ndarray) -> di
         mean, all points together: what an influence of one star does.
     """
     masks, expected = np.ones(effects.shape[1:], bool), effects.mean(axis=0)
-    found: dict[str, Any] = {}
-    for name, coefficient in agreement.COEFFICIENTS.items():
-        of_own = [agreement.per_query(*both, masks, coefficient) for both in zip(own, effects, strict=True)]
-        per_query = {
-            "one": agreement.per_query(scores, expected, masks, coefficient).mean(axis=0),
-            "all": agreement.per_query(scores.mean(axis=0), expected, masks, coefficient),
-            "own": np.mean(of_own, axis=0),
-        }
-        found[name] = {kind: agreement.mean_over_queries(values) for kind, values in per_query.items()}
+    pairs = {"one": (scores, expected), "all": (scores.mean(axis=0), expected), "own": (own, effects)}
+    found: dict[str, Any] = {
+        name: {kind: agreement.mean_correlation(*both, masks, coefficient) for kind, both in pairs.items()}
+        for name, coefficient in agreement.COEFFICIENTS.items()
+    }
     line = slope(scores.mean(axis=0).ravel(), expected.ravel())
     return {**found, "slope": [line.r, line.low, line.high]}

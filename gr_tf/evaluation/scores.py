@@ -1,5 +1,7 @@
 """The influences that methods give, of many trainings, kept on disk."""
 
+import collections
+import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,51 +22,45 @@ _GROUPS = 10
 Scores = Callable[[str, int], np.ndarray]
 
 
+@dataclasses.dataclass(eq=False)
 class Scored:
     """The methods' influences by training, on disk as soon as they are known.
 
     Attributes:
+        folder: where they are kept.
+        seeded: the training of a seed.
+        queries: what is explained.
+        methods: by name; see `compared`.
+        chosen: [num_queries, n], the example ids of each query whose influences are kept; None: all examples'.
+        dtype: in which they are kept.
         refused: why a method cannot be computed, by method; of all seeds that `compute` was asked for.
     """
 
-    def __init__(
-        self,
-        folder: pathlib.Path,
-        seeded: Seeded,
-        queries: Sequence[Any],
-        methods: Mapping[str, Ask],
-        *,
-        chosen: Ids | None = None,
-        dtype: str = "float32",
-    ) -> None:
-        """
-        Args:
-            folder: where they are kept.
-            seeded: the training of a seed.
-            queries: what is explained.
-            methods: by name; see `compared`.
-            chosen: [num_queries, n], the example ids of each query whose influences are kept; None: all examples'.
-            dtype: in which they are kept.
-        """
-        self._folder, self._seeded, self._queries, self._methods = folder, seeded, queries, methods
-        self._chosen, self._dtype = chosen, dtype
-        self.refused: dict[str, str] = {}
+    folder: pathlib.Path
+    seeded: Seeded
+    queries: Sequence[Any]
+    methods: Mapping[str, Ask]
+    chosen: Ids | None = None
+    dtype: str = "float32"
+    refused: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def compute(self, seeds: Sequence[int]) -> None:
         """All methods for the trainings of some seeds."""
-        todo = [(seed, name) for seed in seeds for name in self._methods if not self.place(name, seed).exists()]
-        total = len(seeds) * len(self._methods)
-        with progress(f"influences, {self._folder.name}", total, total - len(todo)) as bar:
-            for seed in dict.fromkeys(seed for seed, _ in todo):
-                one = OneTraining.of(self._seeded(seed), self._queries)
+        todo = {seed: [name for name in self.methods if not self.place(name, seed).exists()] for seed in seeds}
+        total = len(seeds) * len(self.methods)
+        with progress(f"influences, {self.folder.name}", total, total - sum(map(len, todo.values()))) as bar:
+            for seed, names in todo.items():
+                if not names:
+                    continue
+                one = OneTraining.of(self.seeded(seed), self.queries)
                 quality = one.trained.task.quality(one.trained.parameters)
-                for name in (name for of, name in todo if of == seed):
-                    found = told(self._methods[name], one, self._chosen)
-                    scores = {} if found[0] is None else {"scores": found[0].astype(self._dtype)}
-                    files.write_arrays(self.place(name, seed), scores, {"quality": quality, **found[1]})
+                for name in names:
+                    scores, meta = told(self.methods[name], one, self.chosen)
+                    arrays = {} if scores is None else {"scores": scores.astype(self.dtype)}
+                    files.write_arrays(self.place(name, seed), arrays, {"quality": quality, **meta})
                     bar.advance()
         for seed in reversed(seeds):
-            for name in self._methods:
+            for name in self.methods:
                 if refused := self.meta(name, seed)["refused"]:
                     self.refused[name] = f"{refused} (seed {seed})"
 
@@ -86,16 +82,15 @@ class Scored:
 
     def warnings(self, names: Sequence[str], seeds: Sequence[int]) -> dict[str, dict[str, int]]:
         """By method and warning, of how many of some trainings a method is to be doubted."""
-        found: dict[str, dict[str, int]] = {}
-        for name in names:
-            told_of = [warning for seed in seeds for warning in self.meta(name, seed)["warnings"]]
-            if told_of:
-                found[name] = {warning: told_of.count(warning) for warning in dict.fromkeys(told_of)}
-        return found
+        found = {
+            name: dict(collections.Counter(warning for seed in seeds for warning in self.meta(name, seed)["warnings"]))
+            for name in names
+        }
+        return {name: counts for name, counts in found.items() if counts}
 
     def place(self, name: str, seed: int) -> pathlib.Path:
         """The folder of a method's scores of a training."""
-        return self._folder / name.replace(", ", "-").replace(" ", "-").replace("'", "") / f"seed{seed}"
+        return self.folder / name.replace(", ", "-").replace(" ", "-").replace("'", "") / f"seed{seed}"
 
 
 def told(ask: Ask, one: OneTraining, chosen: Ids | None = None) -> tuple[np.ndarray | None, dict[str, Any]]:

@@ -1,12 +1,16 @@
-"""How long training with tracking and explaining take (Table 5 of Lawrence et al. 2021)."""
+"""How long training with tracking and explaining take (Lawrence et al. 2021, Table 5; Cheng et al. 2019, RQ2)."""
 
 import os
 import time
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from gr_tf.attribution import methods
+from gr_tf.attribution.fia import Fia
+from gr_tf.attribution.fia_settings import FiaSettings
+from gr_tf.attribution.influence_analysis import InfluenceAnalysis
 from gr_tf.evaluation.explained import predictions_to_explain
 from gr_tf.runs.machine import cpu_name, peak_memory_bytes
 from gr_tf.runs.progress import progress
@@ -14,33 +18,40 @@ from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 from gr_tf.training.rollback_store import RollbackStore
 
+Returned = TypeVar("Returned")
 
-def measure(task: Task[Any], method: str, *, num_queries: int | None, query_seed: int, right_if: str) -> dict[str, Any]:
+
+def timed(call: Callable[..., Returned], *arguments: Any) -> tuple[float, Returned]:
+    """Seconds of a call, and what it returned."""
+    start = time.perf_counter()
+    result = call(*arguments)
+    return time.perf_counter() - start, result
+
+
+def _summary(values: Sequence[float]) -> dict[str, float]:
+    return {"mean": float(np.mean(values)), "sd": float(np.std(values)), "max": max(values)}
+
+
+def measure(task: Task[Any], method: str, **sample: Any) -> dict[str, Any]:
     """Trains and explains, and says how many seconds it took.
 
     Args:
         task: what is trained; its steps must tell what each example changed.
         method: that explains, by registry name.
-        num_queries, query_seed, right_if: see explained.explain_run.
+        sample: see explained.predictions_to_explain.
     """
     store = RollbackStore(task.num_examples, task.model.width, task.config.dtype, task.steps.rows_per_example)
-    start = time.perf_counter()
     with progress("training", len(task.steps.blocks(task.length))) as bar:
-        training = task.train(store=store, on_block=lambda *_: bar.advance())
-    seconds = time.perf_counter() - start
+        seconds, training = timed(lambda: task.train(store=store, on_block=lambda *_: bar.advance()))
     peak = peak_memory_bytes()
     trained = Trained(task, training.parameters, training.epoch, store.to_numpy())
     explainer = methods.explainer(trained, method)
-    _, predictions = predictions_to_explain(trained, num_queries, query_seed, right_if)
-    start = time.perf_counter()
-    explainer.rank(predictions[0].query)
-    first = time.perf_counter() - start
-    each, considered = [], []
+    _, predictions = predictions_to_explain(trained, **sample)
+    first, _ = timed(explainer.rank, predictions[0].query)
+    each = []
     with progress("explaining", len(predictions)) as bar:
         for prediction in predictions:
-            start = time.perf_counter()
-            considered.append(len(explainer.rank(prediction.query).example_ids))
-            each.append(time.perf_counter() - start)
+            each.append(timed(explainer.rank, prediction.query))
             bar.advance()
     return {
         "machine": {"cpu": cpu_name(), "cores": os.cpu_count()},
@@ -48,7 +59,38 @@ def measure(task: Task[Any], method: str, *, num_queries: int | None, query_seed
         "training_peak_bytes": peak,
         "store_bytes": store.to_numpy().nbytes,
         "first_explanation_seconds": first,
-        "explaining_seconds": {"mean": float(np.mean(each)), "sd": float(np.std(each)), "max": max(each)},
-        "num_adjacent": {"mean": float(np.mean(considered)), "sd": float(np.std(considered)), "max": max(considered)},
+        "explaining_seconds": _summary([of_one for of_one, _ in each]),
+        "num_adjacent": _summary([len(explanation.example_ids) for _, explanation in each]),
         "num_queries": len(predictions),
+    }
+
+
+def fia_times(trained: Trained, settings: FiaSettings, queries: Sequence[Any], num_single: int) -> dict[str, Any]:
+    """Seconds of FIA: the first prediction with the compilation, some one at a time, and all in a batch."""
+    making, fia = timed(Fia, trained, settings)
+    first, _ = timed(fia.rank, queries[0])
+    single = [timed(fia.rank, query)[0] for query in queries[:num_single]]
+    batch, explained = timed(fia.rank_many, queries)
+    return {
+        "first": making + first,
+        "single": _summary(single),
+        "batch": batch,
+        "num_points": len(queries),
+        "num_scored": sum(len(explanation.example_ids) for explanation in explained),
+        "negative_curvature": sum(explanation.systems[0].negative_curvature for explanation in explained),
+    }
+
+
+def ia_times(trained: Trained, settings: FiaSettings, queries: Sequence[Any]) -> dict[str, Any]:
+    """Seconds of IA in float32, as the authors' program; a prediction's time is its Hessian-vector products."""
+    penalty = settings.penalty_in_gradient
+    ia = InfluenceAnalysis(trained, damping=settings.damping, penalty_in_gradient=penalty)
+    first, _ = timed(ia.rank, queries[0])
+    each = [timed(ia.rank, query) for query in queries]
+    systems = [explanation.systems[0] for _, explanation in each]
+    return {
+        "first": first,
+        "seconds": [seconds for seconds, _ in each],
+        **{name: [getattr(system, name) for system in systems] for name in ("iterations", "residual", "converged")},
+        "negative_curvature": sum(system.negative_curvature for system in systems),
     }

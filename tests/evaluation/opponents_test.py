@@ -10,8 +10,7 @@ from gr_tf.data.sequences import SequenceSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation.intervals import mean_interval
 from gr_tf.evaluation.opponents import WHOLE, changes, choices, scores, shared_with_opponents, train_without
-from gr_tf.evaluation.retraining import Retraining
-from gr_tf.evaluation.retraining_journal import outcomes_of
+from gr_tf.evaluation.retraining import Retraining, outcomes_of
 from gr_tf.runs.journal import Journal
 from gr_tf.runs.progress import Progress
 from gr_tf.tasks.sequences import SequenceTask
@@ -91,7 +90,7 @@ def test_a_killed_training_goes_on(
     recommender: Trained, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = [Retraining.of(recommender, [0, 7], "quality", validating=True)]
-    (straight,) = outcomes_of(recommender, asked, tmp_path / "straight.jsonl", 1)
+    (straight,) = outcomes_of([recommender], asked, tmp_path / "straight.jsonl", 1)
     found: list[int] = []
     done: list[int] = []
     folder, journal = tmp_path / "checkpoints", tmp_path / "killed.jsonl"
@@ -109,13 +108,13 @@ def test_a_killed_training_goes_on(
 
     monkeypatch.setattr("gr_tf.runs.progress.Progress", Watched)
     with pytest.raises(KeyboardInterrupt):
-        outcomes_of(recommender, asked, journal, 1, folder=folder, checkpoint_seconds=0)
+        outcomes_of([recommender], asked, journal, 1, folder=folder, checkpoint_seconds=0)
     assert not Journal(journal).records
     found.clear()
     done.clear()
     done.append(-1)  # not killed again
     monkeypatch.setattr(Watched, "advance", lambda self: done.append(1))
-    assert outcomes_of(recommender, asked, journal, 1, folder=folder, checkpoint_seconds=0) == [straight]
+    assert outcomes_of([recommender], asked, journal, 1, folder=folder, checkpoint_seconds=0) == [straight]
     # It was killed before the second epoch's checkpoint; the first's was there.
     assert sum(found) + len(done[1:]) == CONFIG.epochs
     assert sum(found) == CONFIG.epochs - 2

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +12,8 @@ from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.data.ratings import RatingQuery
 from gr_tf.errors import InputError
 from gr_tf.evaluation.correlation import pearson, reliability, slope, spearman
-from gr_tf.evaluation.removal_effects import compare, effects_of_removals, looks_of
+from gr_tf.evaluation.leave_one_out import paired_effects
+from gr_tf.evaluation.removal_effects import compare, looks_of
 from gr_tf.runs.journal import Journal
 from gr_tf.tasks.trained import Trained
 
@@ -32,37 +33,39 @@ def test_looks_are_whole_blocks_and_the_end(trained_ratings: Trained) -> None:
 
 def test_effects_are_differences_of_paired_trainings(trained_ratings: Trained, tmp_path: pathlib.Path) -> None:
     task, queries = trained_ratings.task, first_queries(trained_ratings, 3)
-    removed = [int(task.dataset.of_user(queries[0].user)[0]), 9, 9]
+    first = int(task.dataset.of_user(queries[0].user)[0])
+    removals = {first: [0], 9: [1, 2]}
 
-    def run(path: pathlib.Path, jobs: int, removed: Sequence[int] = removed) -> np.ndarray:
-        return effects_of_removals(trained_ratings, queries, removed, SEEDS, LOOKS, path, jobs)
+    def run(path: pathlib.Path, jobs: int, removals: Mapping[int, Sequence[int]] = removals) -> dict[int, np.ndarray]:
+        return paired_effects(trained_ratings, queries, removals, SEEDS, LOOKS, path, jobs)
 
     effects = run(tmp_path / "one.jsonl", 1)
-    assert effects.shape == (3, 2, 2)
     assert trained_ratings.state is not None
-    for seed in SEEDS:
-        for place, example in enumerate(removed):
+    for example, places in removals.items():
+        assert effects[example].shape == (len(places), 2, 2)
+        for seed in SEEDS:
             for look, steps in enumerate(LOOKS):
-                of = [
+                whole, without = (
                     task.train(start=trained_ratings.state, length=steps, seed=seed, removed=gone).parameters
                     for gone in ([], [example])
-                ]
-                whole, without = (task.value(parameters, queries[place : place + 1])[0] for parameters in of)
-                assert effects[place, seed - 1, look] == whole - without
+                )
+                for row, place in enumerate(places):
+                    values = [task.value(parameters, [queries[place]])[0] for parameters in (whole, without)]
+                    assert effects[example][row, seed - 1, look] == values[0] - values[1]
 
     # One training without each distinct example, and one with everything, for each seed.
     records = Journal(tmp_path / "one.jsonl").records
     assert [(record["removed"], record["seed"]) for record in records] == [
-        (gone, seed) for gone in ([], removed[:1], [9]) for seed in SEEDS
+        (gone, seed) for gone in ([], [first], [9]) for seed in SEEDS
     ]
     # In parallel, and continued after a kill: the same.
-    np.testing.assert_array_equal(run(tmp_path / "two.jsonl", 2), effects)
+    np.testing.assert_equal(run(tmp_path / "two.jsonl", 2), effects)
     lines = (tmp_path / "one.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "cut.jsonl").write_text("".join(lines[:3]) + lines[3][:20])
-    np.testing.assert_array_equal(run(tmp_path / "cut.jsonl", 1), effects)
+    np.testing.assert_equal(run(tmp_path / "cut.jsonl", 1), effects)
     assert (tmp_path / "cut.jsonl").read_text() == "".join(lines)
     # What the journal has of others is not taken for what is asked.
-    run(tmp_path / "one.jsonl", 1, [removed[0]] * 3)
+    run(tmp_path / "one.jsonl", 1, {first: [0, 1, 2]})
     assert len(Journal(tmp_path / "one.jsonl").records) == len(lines) + len(SEEDS)
 
     with pytest.raises(InputError, match="jobs must be at least 1; got 0"):
@@ -80,10 +83,9 @@ def test_the_strongest_example_is_removed(trained_ratings: Trained, tmp_path: pa
     found = compare(
         trained_ratings, explained, "trained", seeds=SEEDS, length=300, journal=tmp_path / "journal.jsonl", jobs=1
     )
-    removed = [point["removed"] for point in found["points"]]
-    effects = effects_of_removals(
-        trained_ratings, queries, removed, SEEDS, (250, 300), tmp_path / "journal.jsonl", jobs=1
-    )
+    removals = {point["removed"]: range(4) for point in found["points"]}
+    of = paired_effects(trained_ratings, queries, removals, SEEDS, (250, 300), tmp_path / "other.jsonl", jobs=1)
+    effects = np.stack([of[point["removed"]][place] for place, point in enumerate(found["points"])])
     for i, point in enumerate(found["points"]):
         ranking = explained["trained"][i]
         assert point["removed"] == ranking.example_ids[np.abs(ranking.influences).argmax()]

@@ -14,6 +14,7 @@ from gr_tf.data.ratings import RatingSet
 from gr_tf.data.sequences import SequenceSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation import removal
+from gr_tf.evaluation.explained import explain_run
 from gr_tf.evaluation.intervals import proportion_interval
 from gr_tf.evaluation.retraining import Retraining, retrain
 from gr_tf.evaluation.roar import (
@@ -47,22 +48,25 @@ def removals_of(trained: Trained) -> list[Removal]:
     removals = []
     for i, query in enumerate(queries_of(trained)):
         ranking = rollback.rank(query)
-        rankings = {"NH": neighborhood.rank(query), "GR": ranking}
-        removals += make_removals(i, ranking.num_supporting, rankings, ("1", "ALL"))
+        for method, of_method in {"NH": neighborhood.rank(query), "GR": ranking}.items():
+            removals += make_removals(i, method, of_method, ("1", "ALL"), ranking.num_supporting)
     return removals
 
 
-def outcomes_of(trained: Trained, journal_path: pathlib.Path, jobs: int) -> dict[tuple[int, str, str], Outcome]:
-    journal = Journal(journal_path)
-    list(remove_and_retrain(trained, queries_of(trained), removals_of(trained), journal, jobs))
-    journal.close()
-    return {o.key: o for o in (Outcome(**record) for record in journal.records)}
+def outcomes_of(trained: Trained, journal: pathlib.Path, jobs: int) -> list[Outcome]:
+    return remove_and_retrain(trained, queries_of(trained), removals_of(trained), journal, jobs)
 
 
 def test_one_core_or_two_or_three_give_the_same_bits(trained: Trained, tmp_path: pathlib.Path) -> None:
     results = [outcomes_of(trained, tmp_path / f"{jobs}.jsonl", jobs) for jobs in (1, 2, 3)]
     assert results[0] == results[1] == results[2]
-    assert len(results[0]) == len(removals_of(trained))
+    asked = removals_of(trained)
+    assert [(one.prediction, one.method, one.k) for one in results[0]] == [
+        (one.prediction, one.method, one.k) for one in asked
+    ]
+    # The same examples are removed once, whoever names them.
+    distinct = {(removal.prediction, removal.example_ids) for removal in asked}
+    assert len((tmp_path / "1.jsonl").read_bytes().splitlines()) == len(distinct)
 
 
 def test_resumed_after_a_kill_gives_the_same_bits(trained: Trained, tmp_path: pathlib.Path) -> None:
@@ -89,7 +93,7 @@ def test_a_damaged_journal_is_told(tmp_path: pathlib.Path) -> None:
 
 def test_journal_records_survive_to_the_bit(tmp_path: pathlib.Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
-    record = dataclasses.asdict(dataclasses.replace(OUTCOME, p_after=0.1 + 0.2))
+    record = {"measured": [[0.1 + 0.2, None]]}
     journal.add(record)
     journal.close()
     reopened = Journal(tmp_path / "journal.jsonl")
@@ -98,8 +102,8 @@ def test_journal_records_survive_to_the_bit(tmp_path: pathlib.Path) -> None:
 
 
 def test_removal_of_nothing_changes_nothing(trained: Trained, tmp_path: pathlib.Path) -> None:
-    journal = Journal(tmp_path / "journal.jsonl")
-    (outcome,) = remove_and_retrain(trained, queries_of(trained), [Removal(0, "GR", "ALL", ())], journal, 1)
+    nothing = [Removal(0, "GR", "ALL", ())]
+    (outcome,) = remove_and_retrain(trained, queries_of(trained), nothing, tmp_path / "journal.jsonl", 1)
     assert outcome.p_after == outcome.p_before
     assert not outcome.probability_drop
     assert not outcome.top1_change
@@ -125,7 +129,7 @@ def test_an_error_in_a_retraining_ends_the_evaluation(trained: Trained) -> None:
 
 
 def test_all_methods_remove_as_many_as_gradient_rollback_supports(trained: Trained) -> None:
-    removals = {removal.key: removal for removal in removals_of(trained)}
+    removals = {(removal.prediction, removal.method, removal.k): removal for removal in removals_of(trained)}
     rollback = GradientRollback(trained)
     for i, query in enumerate(queries_of(trained)):
         supporting = rollback.explain(query, k=None)
@@ -243,7 +247,7 @@ def made_tasks(ratings: RatingSet, sequences: SequenceSet) -> dict[str, Task[Any
     [
         ("batches", ("fia", "nh"), ["NH", "FIA"]),
         ("one by one", ("NH", "GR"), ["NH", "GR"]),
-        ("sequences", (), ["NH", "TRACIN"]),
+        ("sequences", ("tracin", "nh"), ["NH", "TRACIN"]),
     ],
 )
 def test_every_kind_is_explained_removed_and_retrained(
@@ -257,7 +261,8 @@ def test_every_kind_is_explained_removed_and_retrained(
     """Each outcome is what a training without the examples gives, beside one with everything."""
     task = made_tasks(toy_ratings, toy_sequences)[name]
     stage.train(task, tmp_path)
-    done = removal.evaluate_run(tmp_path, methods=methods_asked, ks=("1", "ALL"), num_queries=4, jobs=2)
+    explain_run(tmp_path, num_queries=4)
+    done = removal.evaluate(tmp_path, methods=methods_asked, ks=("1", "ALL"), jobs=2)
     result = done.result()
     assert [(row["method"], row["k"], row["n"]) for row in result["table"]] == [
         (method, k, 4) for method in expected for k in ("1", "ALL")
@@ -277,8 +282,8 @@ def test_every_kind_is_explained_removed_and_retrained(
         if task.has_alternatives:
             assert row["top1_after"] == task.answer_key(task.top(without, query) or 0)
     with pytest.raises(InputError, match="is already finished"):
-        removal.evaluate_run(tmp_path, methods=methods_asked, ks=("1", "ALL"), num_queries=4, jobs=2)
+        removal.evaluate(tmp_path, methods=methods_asked, ks=("1", "ALL"), jobs=2)
     with pytest.raises(InputError, match=f"method must be one of .* for {task.kind}; got 'criage'"):
-        removal.evaluate_run(tmp_path, methods=["CRIAGE"], jobs=2)
+        removal.evaluate(tmp_path, methods=["CRIAGE"], jobs=2)
     with pytest.raises(InputError, match="released_defects change the"):
         removal.evaluate(tmp_path, methods=["nh"], released_defects=["frozen_learning_rate"], jobs=1)

@@ -9,8 +9,7 @@ from gr_tf.data.ratings import RatingSet
 from gr_tf.data.sequences import SequenceSet
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
-from gr_tf.evaluation.corruption import with_mistakes
-from gr_tf.evaluation.detection import Detection
+from gr_tf.evaluation.detection import detection, with_mistakes
 from gr_tf.models.parameters import Parameters
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.trained import train_in_memory
@@ -20,18 +19,16 @@ from gr_tf.training.triple_config import TripleConfig
 
 
 def test_flipped_tails(toy: TripleSet) -> None:
-    corrupted = with_mistakes(toy, 0.2, 3)
-    assert isinstance(corrupted.dataset, TripleSet)
-    train, wrong = corrupted.dataset.train, corrupted.wrong
+    corrupted, wrong = with_mistakes(toy, 0.2, 3)
+    train = corrupted.train
     assert wrong.sum() == 12
     np.testing.assert_array_equal(train[:, :2], toy.train[:, :2])
     np.testing.assert_array_equal(train[~wrong], toy.train[~wrong])
     known = {tuple(triple) for part in (toy.train, toy.valid, toy.test) for triple in part.tolist()}
     assert not known & {tuple(triple) for triple in train[wrong].tolist()}
-    again = with_mistakes(toy, 0.2, 3).dataset
-    assert isinstance(again, TripleSet)
+    again, _ = with_mistakes(toy, 0.2, 3)
     np.testing.assert_array_equal(again.train, train)
-    assert with_mistakes(toy, 0.2, 4).wrong.tolist() != wrong.tolist()
+    assert with_mistakes(toy, 0.2, 4)[1].tolist() != wrong.tolist()
     with pytest.raises(InputError, match="leaves none of the 60 training examples right"):
         with_mistakes(toy, 0.999, 0)
     for share in (0.0, 1.0, -1.0):
@@ -45,31 +42,28 @@ def test_sequences_have_no_mistakes(toy_sequences: SequenceSet) -> None:
 
 
 def test_flipped_ratings(toy_ratings: RatingSet) -> None:
-    corrupted = with_mistakes(toy_ratings, 0.1, 3)
-    assert isinstance(corrupted.dataset, RatingSet)
-    before, after = toy_ratings.train.values, corrupted.dataset.train.values
-    np.testing.assert_array_equal(corrupted.wrong, before != after)
-    assert corrupted.wrong.sum() == round(0.1 * toy_ratings.num_examples)
+    corrupted, wrong = with_mistakes(toy_ratings, 0.1, 3)
+    before, after = toy_ratings.train.values, corrupted.train.values
+    np.testing.assert_array_equal(wrong, before != after)
+    assert wrong.sum() == round(0.1 * toy_ratings.num_examples)
     assert set(after) <= set(before)
-    np.testing.assert_array_equal(corrupted.dataset.train.pairs, toy_ratings.train.pairs)
+    np.testing.assert_array_equal(corrupted.train.pairs, toy_ratings.train.pairs)
 
 
 def test_detection() -> None:
     wrong = np.array([True, False, False, True, False, False, False, False, False, False])
-    perfect = Detection.of(wrong.astype(float), wrong, 0.2)
-    assert (perfect.auroc, perfect.recall) == (1, 1)
-    worst = Detection.of(-wrong.astype(float), wrong, 0.2)
-    assert (worst.auroc, worst.recall) == (0, 0)
-    assert Detection.of(np.zeros(10), wrong, 0.2).auroc == 0.5
+    assert detection(wrong.astype(float), wrong, 0.2) == {"auroc": 1, "recall": 1, "share": 0.2}
+    assert detection(-wrong.astype(float), wrong, 0.2) == {"auroc": 0, "recall": 0, "share": 0.2}
+    assert detection(np.zeros(10), wrong, 0.2)["auroc"] == 0.5
     scores = np.array([5, 9, 4, 8, 3, 2, 1, 0, -1, -2])
     pairs = np.mean([[a > b for b in scores[~wrong]] for a in scores[wrong]])
-    assert Detection.of(scores, wrong, 0.2).auroc == pytest.approx(pairs)
-    assert Detection.of(scores, wrong, 0.2).recall == 0.5
+    assert detection(scores, wrong, 0.2)["auroc"] == pytest.approx(pairs)
+    assert detection(scores, wrong, 0.2)["recall"] == 0.5
     generator = np.random.default_rng(0)
     many = generator.random(20_000) < 0.1
-    chance = Detection.of(generator.random(20_000), many)
-    assert chance.auroc == pytest.approx(0.5, abs=0.02)
-    assert chance.recall == pytest.approx(0.1, abs=0.03)
+    chance = detection(generator.random(20_000), many)
+    assert chance["auroc"] == pytest.approx(0.5, abs=0.02)
+    assert chance["recall"] == pytest.approx(0.1, abs=0.03)
 
 
 def test_scores_of_triples(toy: TripleSet) -> None:
@@ -108,18 +102,17 @@ def test_scores_of_triples(toy: TripleSet) -> None:
 
 def test_wrong_ratings_are_found(toy_ratings: RatingSet) -> None:
     """Extreme mistakes in ratings that factors explain well: every way but chance finds most of them."""
-    corrupted = with_mistakes(toy_ratings, 0.05, 0)
-    assert isinstance(corrupted.dataset, RatingSet)
-    values, original = corrupted.dataset.train.values, toy_ratings.train.values
-    values[corrupted.wrong] = np.where(original[corrupted.wrong] >= 3, 1.0, 5.0)
+    corrupted, wrong = with_mistakes(toy_ratings, 0.05, 0)
+    values, original = corrupted.train.values, toy_ratings.train.values
+    values[wrong] = np.where(original[wrong] >= 3, 1.0, 5.0)
     config = RatingConfig(dim=2, steps=1500, batch_size=40, learning_rate=0.01, dtype="float64")
-    trained = train_in_memory(RatingTask(corrupted.dataset, config))
+    trained = train_in_memory(RatingTask(corrupted, config))
     scores = {way: suspicion(trained, way) for way in ("fia", "tracin", "loss", "harm")}
     assert {scores[way].shape for way in scores} == {(toy_ratings.num_examples,)}
     assert scores["loss"].min() >= 0
-    errors = trained.task.model.predict_pairs(trained.parameters, corrupted.dataset.train.pairs) - values
+    errors = trained.task.model.predict_pairs(trained.parameters, corrupted.train.pairs) - values
     np.testing.assert_allclose(scores["loss"], errors**2)
     # Without an example its own error grows.
     assert (scores["fia"] > 0).mean() > 0.9
     for name in ("fia", "tracin", "loss"):
-        assert Detection.of(scores[name], corrupted.wrong).auroc > 0.7
+        assert detection(scores[name], wrong)["auroc"] > 0.7

@@ -11,10 +11,11 @@ import pytest
 from scipy import stats
 
 from experiments import fidelity, fidelity_rating_rollback
+from gr_tf.evaluation import agreement
 from gr_tf.evaluation.atlas import Atlas
 from gr_tf.evaluation.compared import compared
 from gr_tf.evaluation.fidelity_stage import Sizes
-from gr_tf.evaluation.sampled_fidelity import correlations, reliabilities
+from gr_tf.evaluation.sampled_fidelity import correlations
 from gr_tf.report.fidelity_tables import frame, with_present_names
 from tests.conftest import rating_lines, write_graph
 from tests.experiments.binaries import ROOT, run_here
@@ -184,7 +185,7 @@ def test_correlations_of_one_of_all_and_of_their_own() -> None:
         assert [told[name][kind][0] for kind in ("one", "all", "own")] == pytest.approx([one, every, of_own])
         assert one < of_own < every
     assert told["slope"][0] == pytest.approx(2, abs=0.1)
-    limits = reliabilities(effects)["pearson"]
+    limits = agreement.reliability(effects, np.ones((100, 10), bool), agreement.pearson_rows)
     # Effects and noise of the same size: 1/2, and 8/9 for eight seeds; a little less over only ten ratings a point.
     assert limits["one_seed"] == pytest.approx(1 / 2, abs=0.06)
     assert limits["reliability"] == pytest.approx(8 / 9, abs=0.03)
