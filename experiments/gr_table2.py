@@ -13,7 +13,7 @@ from experiments import removal_flags
 from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.errors import InputError
 from gr_tf.evaluation.removal import PAPERS_METHODS
-from gr_tf.evaluation.significance import randomization_test
+from gr_tf.evaluation.statistics import randomization_test
 from gr_tf.report import removal_table
 from gr_tf.report.tables import as_text
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.asking.answer import signed
-from gr_tf.evaluation.intervals import mean_interval
+from gr_tf.evaluation.statistics import mean_interval
 
 HELD, UNCERTAIN, FAILED = "held", "not certain", "did not hold"
 

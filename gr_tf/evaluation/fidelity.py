@@ -12,10 +12,9 @@ import numpy as np
 from gr_tf.errors import InputError
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.atlas import Truth
-from gr_tf.evaluation.compared import COMBINED, SCREENS
-from gr_tf.evaluation.intervals import mean_interval
-from gr_tf.evaluation.scores import Scores, ensembles
+from gr_tf.evaluation.compared import COMBINED, SCREENS, Scores, ensembles
 from gr_tf.evaluation.shrinkage import shrunken
+from gr_tf.evaluation.statistics import mean_interval
 
 # Of ensembles.
 SIZES = (1, 2, 5, 10, 20, 50)

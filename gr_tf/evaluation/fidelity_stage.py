@@ -13,9 +13,8 @@ from gr_tf.data.dataset import numbers_of
 from gr_tf.errors import InputError
 from gr_tf.evaluation import fidelity
 from gr_tf.evaluation.atlas import CONSENSUS_SEEDS, Truth, read_truth
-from gr_tf.evaluation.compared import COMBINED, SCREENS, compared
+from gr_tf.evaluation.compared import COMBINED, SCREENS, Scored, compared
 from gr_tf.evaluation.leave_one_out import values_by_seed
-from gr_tf.evaluation.scores import Scored
 from gr_tf.runs.progress import progress
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks.task import Task

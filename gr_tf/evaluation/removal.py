@@ -139,7 +139,7 @@ def _evaluate(stage: RunDir, trained: Trained, explained: ExplainedRun, jobs: in
     outcomes = dict(zip(in_work, found, strict=True))
     stage.finish(
         {
-            "table": [dataclasses.asdict(score) for score in score_outcomes([outcomes[one] for one in in_table])],
+            "table": score_outcomes([outcomes[one] for one in in_table]),
             "retrainings": [_named_row(outcomes[one], one, explained, trained.task) for one in in_table],
             "num_queries": len(places),
             "timing": timing,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gr_tf.attribution.base import Explanation
-from gr_tf.evaluation.correlation import pearson, reliability, slope, spearman
 from gr_tf.evaluation.leave_one_out import paired_effects
+from gr_tf.evaluation.statistics import pearson, reliability, slope, spearman
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 

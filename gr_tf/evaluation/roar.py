@@ -14,8 +14,8 @@ import numpy as np
 
 from gr_tf.attribution.base import Explanation
 from gr_tf.errors import InputError
-from gr_tf.evaluation.intervals import proportion_interval
 from gr_tf.evaluation.retraining import Retraining, outcomes_of
+from gr_tf.evaluation.statistics import proportion_interval
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 
@@ -72,23 +72,6 @@ class Outcome:
     def top1_change(self) -> bool | None:
         """TC: the best answer is another; None of kinds without alternatives."""
         return None if self.top1_before is None else self.top1_after != self.top1_before
-
-
-@dataclasses.dataclass(frozen=True)
-class Score:
-    """One row of the table: shares in percent over n predictions, with 95% intervals.
-
-    TC is None of kinds without alternatives.
-    """
-
-    method: str
-    k: str
-    n: int
-    mean_removed: float
-    pd: float
-    pd_interval: tuple[float, float]
-    tc: float | None
-    tc_interval: tuple[float, float] | None
 
 
 def parse_ks(ks: Iterable[str]) -> tuple[str, ...]:
@@ -180,20 +163,22 @@ def remove_and_retrain(
     ]
 
 
-def score_outcomes(outcomes: Sequence[Outcome]) -> list[Score]:
-    """PD% and TC% of each method and size, from outcomes in the order of the table."""
-    scores = []
+def score_outcomes(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """The rows of the table, one of each method and size, from outcomes in the order of the table.
+
+    Returns:
+        Of each "method" and "k": "n" predictions; "mean_removed" examples; "pd" and "tc" in percent, and their 95%
+        intervals "pd_interval" and "tc_interval"; TC is None of kinds without alternatives.
+    """
+    rows = []
     for (method, k), group in itertools.groupby(outcomes, key=lambda outcome: (outcome.method, outcome.k)):
         of_group = list(group)
-        pd, pd_interval = _share([outcome.probability_drop for outcome in of_group])
-        changes = [outcome.top1_change for outcome in of_group if outcome.top1_change is not None]
-        tc, tc_interval = _share(changes) if changes else (None, None)
         mean_removed = float(np.mean([outcome.num_removed for outcome in of_group]))
-        scores.append(Score(method, k, len(of_group), mean_removed, pd, pd_interval, tc, tc_interval))
-    return scores
-
-
-def _share(hits: Sequence[bool]) -> tuple[float, tuple[float, float]]:
-    """How many are true, in percent, with the interval."""
-    low, high = proportion_interval(sum(hits), len(hits))
-    return 100 * sum(hits) / len(hits), (100 * low, 100 * high)
+        row: dict[str, Any] = {"method": method, "k": k, "n": len(of_group), "mean_removed": mean_removed}
+        changes = [outcome.top1_change for outcome in of_group if outcome.top1_change is not None]
+        for name, hits in (("pd", [outcome.probability_drop for outcome in of_group]), ("tc", changes)):
+            bounds = proportion_interval(sum(hits), len(hits)) if hits else None
+            row[name] = 100 * sum(hits) / len(hits) if hits else None
+            row[f"{name}_interval"] = bounds and [100 * bound for bound in bounds]
+        rows.append(row)
+    return rows

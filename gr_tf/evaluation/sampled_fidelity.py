@@ -14,10 +14,9 @@ import numpy as np
 from gr_tf.data.dataset import numbers_of
 from gr_tf.errors import InputError
 from gr_tf.evaluation import agreement
-from gr_tf.evaluation.compared import OneTraining, compared
-from gr_tf.evaluation.correlation import slope
+from gr_tf.evaluation.compared import OneTraining, Scored, compared, told
 from gr_tf.evaluation.leave_one_out import effects_by_seed, paired_effects
-from gr_tf.evaluation.scores import Scored, told
+from gr_tf.evaluation.statistics import slope
 from gr_tf.runs import files
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks import stage as training

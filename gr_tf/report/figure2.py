@@ -10,7 +10,7 @@ import pandas as pd
 
 from gr_tf.data.sources import published_name
 from gr_tf.errors import InputError
-from gr_tf.evaluation.correlation import pearson
+from gr_tf.evaluation.statistics import pearson
 from gr_tf.report import figures, published
 from gr_tf.report.tables import mean_and_sd
 from gr_tf.runs.run_dir import RunDir

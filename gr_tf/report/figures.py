@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gr_tf.evaluation.intervals import mean_interval
+from gr_tf.evaluation.statistics import mean_interval
 from gr_tf.runs import files
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from gr_tf.tasks.task import Task
 def removal_rows(scores: Sequence[Mapping[str, Any]], paper: published.Figures) -> list[dict[str, Any]]:
     """Our scores with the paper's beside them, for result.json.
 
-    A row is a Score's fields, and "paper": {"pd": ..., "tc": ...} or None.
+    A row is ours, and "paper": {"pd": ..., "tc": ...} or None.
 
     Args:
         scores: ours, as JSON.

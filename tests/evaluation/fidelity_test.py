@@ -15,9 +15,8 @@ from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation import agreement, fidelity
 from gr_tf.evaluation.atlas import Atlas
-from gr_tf.evaluation.compared import OneTraining, compared
+from gr_tf.evaluation.compared import OneTraining, compared, told
 from gr_tf.evaluation.leave_one_out import leave_one_out
-from gr_tf.evaluation.scores import told
 from gr_tf.evaluation.shrinkage import shrunken
 from gr_tf.models.parameters import Parameters
 from gr_tf.tasks.ratings import RatingTask

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gr_tf.evaluation.correlation import pearson
-from gr_tf.evaluation.significance import randomization_test
+from gr_tf.evaluation.statistics import pearson, randomization_test
 
 
 def test_randomization_test_is_exact_on_few_queries() -> None:

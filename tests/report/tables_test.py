@@ -1,6 +1,5 @@
 """Tables: our figures beside the paper's."""
 
-import dataclasses
 import pathlib
 
 import pandas as pd
@@ -9,19 +8,21 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 from tensorflow.python.lib.io import tf_record
 
-from gr_tf.evaluation.roar import Score
 from gr_tf.report.published import TABLE_1, ranking_figures, removal_figures
 from gr_tf.report.tables import as_markdown, as_text, ranking_frame, ranking_rows, removal_frame, removal_rows
 from gr_tf.runs.curves import Curves
 from gr_tf.runs.progress import progress
 
-SCORE = Score("GR", "1", 143, 1.0, 93.0, (87.6, 96.2), 37.8, (30.2, 45.9))
+SCORE = {
+    **{"method": "GR", "k": "1", "n": 143, "mean_removed": 1.0},
+    **{"pd": 93.0, "pd_interval": [87.6, 96.2], "tc": 37.8, "tc_interval": [30.2, 45.9]},
+}
 
 
 def test_paper_stands_beside_ours() -> None:
-    frame = removal_frame(removal_rows([dataclasses.asdict(SCORE)], removal_figures("nations", "distmult", "softmax")))
+    frame = removal_frame(removal_rows([SCORE], removal_figures("nations", "distmult", "softmax")))
     assert frame.iloc[0].tolist() == ["GR-1", "1.0", "93.0 [88, 96]", "93", "37.8 [30, 46]", "38", 143]
-    unknown = removal_frame(removal_rows([dataclasses.asdict(SCORE)], removal_figures(None, "distmult", "softmax")))
+    unknown = removal_frame(removal_rows([SCORE], removal_figures(None, "distmult", "softmax")))
     assert unknown.iloc[0]["paper PD%"] == "-"
     assert "GR-1" in as_text(frame)
     assert as_markdown(pd.DataFrame({"a": ["|x|"]})).splitlines()[2] == "| \\|x\\| |"

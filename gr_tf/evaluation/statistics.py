@@ -1,4 +1,4 @@
-"""Correlations with their intervals."""
+"""Correlations, intervals, and tests of single samples; agreement of rankings is in evaluation.agreement."""
 
 import dataclasses
 import functools
@@ -8,7 +8,8 @@ import numpy as np
 
 from gr_tf.runs.engine import scipy
 
-_RESAMPLES = 2_999
+# Of the bootstrap, and of the randomization test.
+_RESAMPLES, _TRIALS = 2_999, 9_999
 _Values = Sequence[float]
 # A coefficient and its interval.
 _Told = tuple[float | None, float | None, float | None]
@@ -107,3 +108,63 @@ def reliability(repeated: np.ndarray) -> float | None:
     total = float(repeated.mean(axis=1).var(ddof=1))
     noise = float((repeated.var(axis=1, ddof=1) / repetitions).mean())
     return 1 - noise / total if total > 0 else None
+
+
+def proportion_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Wilson's score interval of a proportion, 95%.
+
+    Wilson (1927); it speaks of other queries to the same trained model, not of other seeds.
+
+    Raises:
+        ValueError: if there are no trials.
+    """
+    interval = scipy.stats.binomtest(successes, trials).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """The mean of independent values with Student's 95% interval; without one where there is only one value.
+
+    Raises:
+        ValueError: if there are no values.
+    """
+    if not len(values):
+        raise ValueError("want at least one value.")
+    mean = float(np.mean(values))
+    if len(values) == 1:
+        return mean, None, None
+    half = float(scipy.stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return mean, mean - half, mean + half
+
+
+def randomization_test(first: Sequence[bool], second: Sequence[bool]) -> float:
+    """Approximate randomization test of two methods' shares, paired by query.
+
+    Noreen (1989), "Computer-Intensive Methods for Testing Hypotheses"; used for Table 2 of
+    Lawrence et al. (2021). In 9,999 random trials each query's two outcomes change places or
+    not; the test is exact where fewer arrangements exist.
+
+    Args:
+        first, second: [n] outcomes of the two methods on the same queries.
+
+    Returns:
+        The two-sided p-value: the share of arrangements with a difference at least as large.
+
+    Raises:
+        ValueError: if the lengths differ or are zero.
+    """
+    if len(first) != len(second) or not len(first):
+        raise ValueError(f"want as many outcomes of both methods; got {len(first)} and {len(second)}.")
+    differences = np.asarray(first, np.int64) - np.asarray(second, np.int64)
+    differences = differences[differences != 0]
+    if len(differences) < 2:
+        return 1.0  # Both signs of a single difference are as large.
+    # Queries with equal outcomes add nothing to any arrangement; of the others, a change of place is a change of sign.
+    test = scipy.stats.permutation_test(
+        (differences,),
+        np.sum,
+        permutation_type="samples",
+        n_resamples=_TRIALS,
+        rng=np.random.default_rng(0),
+    )
+    return float(test.pvalue)
