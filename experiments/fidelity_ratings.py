@@ -12,7 +12,7 @@ from absl import flags
 from experiments import rating_points
 from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.commands import common, config_flags, rating_flags, run_flags
-from gr_tf.evaluation.sampled_fidelity import NAME, Asked, of_one_model
+from gr_tf.evaluation.sampled_fidelity import NAME, Points, of_one_model
 from gr_tf.report.fidelity_tables import notes
 from gr_tf.report.fidelity_tables import one_model_frame as frame
 from gr_tf.report.tables import as_text
@@ -33,9 +33,16 @@ def main() -> None:
     task = rating_flags.load_task()
     model = task.config.model
     steps = rating_flags.RETRAINING_STEPS.value or RETRAINING_STEPS[model]
-    asked = Asked(**rating_points.of_flags(), num_retrainings=_NUM_RETRAININGS.value, retraining_steps=steps)
     folder = run_flags.run_dir(f"{task.dataset.name}-{model}-fidelity")
-    result = of_one_model(task, folder, asked, jobs=run_flags.JOBS.value, overwrite=run_flags.OVERWRITE.value)
+    result = of_one_model(
+        task,
+        folder,
+        Points(**rating_points.of_flags()),
+        num_retrainings=_NUM_RETRAININGS.value,
+        retraining_steps=steps,
+        jobs=run_flags.JOBS.value,
+        overwrite=run_flags.OVERWRITE.value,
+    )
     print(as_text(frame(result)))
     print("\n".join([*notes(result), f"Written to {folder / NAME}."]))
 

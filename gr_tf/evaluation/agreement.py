@@ -143,9 +143,9 @@ def reliability(repeated: np.ndarray, masks: np.ndarray, coefficient: Coefficien
 
 
 def reliabilities(repeated: np.ndarray, masks: np.ndarray, *names: str) -> dict[str, dict[str, Any]]:
-    """By coefficient, those values of `reliability` that are named."""
+    """By coefficient, what `reliability` says; if names are given, only those values."""
     found = {name: reliability(repeated, masks, coefficient) for name, coefficient in COEFFICIENTS.items()}
-    return {name: {key: told[key] for key in names} for name, told in found.items()}
+    return {name: {key: told[key] for key in names or told} for name, told in found.items()}
 
 
 def spearman_brown(correlation: float, factor: float) -> float:

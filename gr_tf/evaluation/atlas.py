@@ -193,8 +193,7 @@ def reliability_rows(effects: np.ndarray, shared: np.ndarray) -> list[dict[str, 
         row: dict[str, Any] = {"stratum": stratum, "num_examples": int(masks.sum())}
         row["mean_effect"] = float(np.abs(effects[:, masks]).mean())
         row["mean_expected_effect"] = float(np.abs(effects.mean(axis=0)[masks]).mean())
-        names = ("half", "half_interval", "one_seed", "reliability", "ceiling", "queries")
-        rows.append(row | agreement.reliabilities(effects, masks, *names))
+        rows.append(row | agreement.reliabilities(effects, masks))
     return rows
 
 
@@ -219,8 +218,7 @@ class Truth:
     @functools.cached_property
     def expected(self) -> np.ndarray:
         """The mean over seeds."""
-        mean: np.ndarray = self.effects.mean(axis=0)
-        return mean
+        return np.asarray(self.effects.mean(axis=0))
 
 
 def read_truth(folder: pathlib.Path, task: Task[Any]) -> Truth:

@@ -174,8 +174,8 @@ class Scored:
     dtype: str = "float32"
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
 
-    def compute(self, seeds: Sequence[int]) -> None:
-        """All methods for the trainings of some seeds."""
+    def compute(self, seeds: Sequence[int]) -> "Scored":
+        """Itself, after computing all methods for the trainings of some seeds."""
         todo = {seed: [name for name in self.methods if not self.place(name, seed).exists()] for seed in seeds}
         total = len(seeds) * len(self.methods)
         with progress(f"influences, {self.folder.name}", total, total - sum(map(len, todo.values()))) as bar:
@@ -193,6 +193,7 @@ class Scored:
             for name in self.methods:
                 if refused := self.meta(name, seed)["refused"]:
                     self.refused[name] = f"{refused} (seed {seed})"
+        return self
 
     def meta(self, name: str, seed: int) -> dict[str, Any]:
         """What is told of a method and a training: quality, of the model; see also `told`."""

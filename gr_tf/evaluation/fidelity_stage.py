@@ -88,16 +88,14 @@ def measure_fidelity(
         "subsets": [sizes.subsets, sizes.subset_seeds],
     }
     with RunDir.begin(run_dir / "influences", settings, overwrite=overwrite, reuse=True) as stage:
-        scored = Scored(stage.path / "trained", task.seeded, truth.queries, methods)
-        scored.compute(seeds)
+        scored = Scored(stage.path / "trained", task.seeded, truth.queries, methods).compute(seeds)
         shuffled = []
         for shuffle, seed in enumerate(seeds[: sizes.shuffles]):
             without_sense = task.with_dataset(dataset.shuffled(shuffle))
             of_shuffle = Scored(stage.path / f"shuffled{shuffle}", without_sense.seeded, truth.queries, methods)
-            of_shuffle.compute([seed])
-            shuffled.append((of_shuffle, seed))
-        own = Scored(stage.path / "own", task.seeded, truth.queries, methods)
-        own.compute(truth.seeds[: sizes.own_seeds])
+            shuffled.append((of_shuffle.compute([seed]), seed))
+        own_seeds = truth.seeds[: sizes.own_seeds]
+        own = Scored(stage.path / "own", task.seeded, truth.queries, methods).compute(own_seeds)
         subsets = fidelity.half_subsets(task.num_examples, sizes.subsets, task.config.seed)
         on_subsets = values_by_seed(
             stage.path / "subsets",
@@ -131,7 +129,7 @@ def measure_fidelity(
             nearest = list(masks.values())[-1]
             combined = [name for name, parts in COMBINED.items() if set(parts) <= set(methods)]
             rows, refused = _all_method_rows([*methods, *combined], truth, masks, scored, own, seeds)
-            names, own_seeds = list(dict.fromkeys(row["method"] for row in rows)), truth.seeds[: sizes.own_seeds]
+            names = list(dict.fromkeys(row["method"] for row in rows))
             stage.finish(
                 {
                     "ceilings": fidelity.ceilings(truth, masks),

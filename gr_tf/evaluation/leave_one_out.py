@@ -33,8 +33,7 @@ class LeaveOneOut:
     @property
     def effects(self) -> np.ndarray:
         """[num_queries, num_examples]: how much higher the example makes the prediction."""
-        effects: np.ndarray = self.whole[:, None] - self.without
-        return effects
+        return np.asarray(self.whole[:, None] - self.without)
 
 
 def leave_one_out(

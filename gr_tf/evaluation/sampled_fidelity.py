@@ -73,27 +73,23 @@ def _in_drawing_order(task: Task[Any], query: Any) -> Ids:
     return related[np.argsort(others, kind="stable")]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Asked(Points):
-    """What is measured of one trained model.
-
-    Attributes:
-        num_retrainings, retraining_steps: of each example.
-    """
-
-    num_retrainings: int = 4
-    retraining_steps: int = 24_000
-
-
 def of_one_model(
-    task: Task[Any], run_dir: pathlib.Path, asked: Asked, *, jobs: int = 1, overwrite: bool = False
+    task: Task[Any],
+    run_dir: pathlib.Path,
+    points: Points,
+    *,
+    num_retrainings: int,
+    retraining_steps: int,
+    jobs: int = 1,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Trains, or finds the training; trains on without each example; writes fidelity/result.json.
 
     Args:
         task: of a kind whose checks go on from the trained model.
         run_dir: the run's folder.
-        asked: the rest.
+        points: which predictions and examples.
+        num_retrainings, retraining_steps: of each example.
         jobs: retrainings at a time.
         overwrite: drop what is there.
 
@@ -105,15 +101,16 @@ def of_one_model(
     """
     if not task.continues:
         raise InputError("this trains on from a trained model: it needs batches, --batch_size above 1.")
-    queries, chosen = asked.choose(task)
+    queries, chosen = points.choose(task)
     training.train(task, run_dir, overwrite=overwrite, reuse=True)
     trained = training.load(run_dir, task.dataset)
-    settings = {**dataclasses.asdict(asked), "train_fingerprint": trained.fingerprint}
+    asked = {"num_retrainings": num_retrainings, "retraining_steps": retraining_steps}
+    settings = {**dataclasses.asdict(points), **asked, "train_fingerprint": trained.fingerprint}
     with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite, reuse=True) as stage:
         if not stage.is_finished:
-            removed, looks = np.unique(chosen), (asked.retraining_steps,)
+            removed, journal = np.unique(chosen), stage.path / "retrainings.jsonl"
             removals = dict.fromkeys(removed.tolist(), range(len(queries)))
-            seeds, journal = range(asked.num_retrainings), stage.path / "retrainings.jsonl"
+            seeds, looks = range(num_retrainings), (retraining_steps,)
             by_example = paired_effects(trained, queries, removals, seeds, looks, journal, jobs)
             # [num_retrainings, num_points, num_ratings]
             effects = _of_chosen(np.stack([of[:, :, 0].T for of in by_example.values()], axis=-1), removed, chosen)
@@ -196,11 +193,9 @@ def over_seeds(
         effects = effects_by_seed(stage.path / "truth", task.seeded, seeds, queries, jobs, removed)
         effects = _of_chosen(effects, removed, chosen)
         scored, own = (
-            Scored(stage.path / part, task.seeded, queries, asks, chosen=chosen, dtype="float64")
-            for part in ("explained", "own")
+            Scored(stage.path / part, task.seeded, queries, asks, chosen, "float64").compute(of)
+            for part, of in (("explained", explained), ("own", seeds))
         )
-        scored.compute(explained)
-        own.compute(seeds)
         refused = {**own.refused, **scored.refused}
         names = [name for name in asks if name not in refused]
         places = [stage.path / "truth" / f"seed{seed}" for seed in seeds]

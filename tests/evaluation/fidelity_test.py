@@ -17,7 +17,6 @@ from gr_tf.evaluation import agreement, fidelity
 from gr_tf.evaluation.atlas import Atlas
 from gr_tf.evaluation.compared import OneTraining, compared, told
 from gr_tf.evaluation.leave_one_out import leave_one_out
-from gr_tf.evaluation.shrinkage import shrunken
 from gr_tf.models.parameters import Parameters
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.sequences import SequenceTask
@@ -300,22 +299,22 @@ def test_shrinkage() -> None:
     true, measured = simulated(noise=1.5)
     scores = true + np.random.default_rng(5).normal(size=true.shape)
     exact = np.stack([true, true])
-    np.testing.assert_allclose(shrunken(exact, scores, MASKS), true)
+    np.testing.assert_allclose(fidelity.shrunken(exact, scores, MASKS), true)
     # One seed: the line alone.
-    line = shrunken(measured[:1], scores, MASKS)
+    line = fidelity.shrunken(measured[:1], scores, MASKS)
     slopes = [np.polyfit(own, values, 1)[0] for own, values in zip(scores, line, strict=True)]
     np.testing.assert_allclose(slopes, slopes[0])
     assert slopes[0] == pytest.approx(0.5, abs=0.05)
     np.testing.assert_allclose(line.mean(axis=1), measured[0].mean(axis=1))
-    blended = shrunken(measured[:3], scores, MASKS)
+    blended = fidelity.shrunken(measured[:3], scores, MASKS)
     error = [np.corrcoef(values.ravel(), true.ravel())[0, 1] for values in (measured[:3].mean(axis=0), scores, blended)]
     assert error[2] > max(error[:2]) + 0.05
     # Examples outside the mask have no part in it.
     some = MASKS.copy()
     some[:, 30:] = False
-    inside = shrunken(measured[:3], scores, some)
+    inside = fidelity.shrunken(measured[:3], scores, some)
     np.testing.assert_array_equal(inside[:, 30:], 0)
-    np.testing.assert_allclose(inside[:, :30], shrunken(measured[:3, :, :30], scores[:, :30], MASKS[:, :30]))
+    np.testing.assert_allclose(inside[:, :30], fidelity.shrunken(measured[:3, :, :30], scores[:, :30], MASKS[:, :30]))
 
 
 def test_shuffled(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet) -> None:
