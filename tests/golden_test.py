@@ -21,8 +21,8 @@ from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.data.known_tails import KnownTails
 from gr_tf.data.sources import load_triples
 from gr_tf.data.triples import Query
+from gr_tf.evaluation.removal import Outcome, make_removals, remove_and_retrain, score_outcomes
 from gr_tf.evaluation.retraining import available_cores
-from gr_tf.evaluation.roar import Outcome, make_removals, remove_and_retrain, score_outcomes
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.ranking import filtered_ranks, ranking_metrics
 from gr_tf.tasks.trained import Trained, train_in_memory

@@ -14,7 +14,6 @@ from gr_tf.commands import help_text, open_flags, removal_flags, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.evaluation import removal
 from gr_tf.evaluation.explained import explain_run
-from gr_tf.evaluation.roar import parse_ks
 from gr_tf.report.tables import as_text, removal_frame
 
 _DEFAULT_NUM_QUERIES = 20
@@ -32,7 +31,7 @@ def main() -> None:
     kind = open_flags.kind(overwrites=True)
     names = [name.lower() for name in removal_flags.METHODS.value or ["nh", method_of(kind, None).name]]
     methods = [method_of(kind, name) for name in names]
-    parse_ks(removal_flags.K_LIST.value)
+    removal.parse_ks(removal_flags.K_LIST.value)
     trained, run_dir = open_flags.open_trained(kind, methods)
     count, length = removal_flags.NUM_QUERIES.value, RETRAINING_STEPS.value
     if length is None and trained.task.continues:

@@ -125,7 +125,7 @@ def make_atlas(
     jobs: int = 1,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Retrains what is missing and writes {varied}{num_seeds}/result.json and atlas.npz.
+    """Retrains what is missing, writes {varied}{num_seeds}/result.json and atlas.npz, and returns what result.json holds.
 
     Args:
         task: of the trainings; its seed is the first.
@@ -135,9 +135,6 @@ def make_atlas(
         seed_names: the settings that they decide; None: all seeds of the task.
         jobs: retrainings at a time.
         overwrite: drop what was written.
-
-    Returns:
-        What result.json holds.
 
     Raises:
         InputError: if num_seeds is too small.

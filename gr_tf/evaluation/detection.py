@@ -66,7 +66,9 @@ def detection(scores: np.ndarray, wrong: np.ndarray, share: float = 0.1) -> dict
 def find_mistakes(
     task: Task[Any], run_dir: pathlib.Path, share: float, num_seeds: int = 1, *, overwrite: bool = False
 ) -> dict[str, Any]:
-    """Makes mistakes, trains, and ranks in every way; a seed is one of the mistakes and of the training.
+    """Makes mistakes, trains, ranks in every way, and returns what result.json holds.
+
+    A seed is one of the mistakes and of the training.
 
     Args:
         task: without mistakes.
@@ -74,9 +76,6 @@ def find_mistakes(
         share: of the training examples that are made wrong, and that are looked at.
         num_seeds: counted up from the configuration's.
         overwrite: drop what is there.
-
-    Returns:
-        What result.json holds.
 
     Raises:
         InputError: if the share is out of range.

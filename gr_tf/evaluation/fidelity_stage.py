@@ -59,7 +59,7 @@ def measure_fidelity(
     jobs: int = 1,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Computes what is missing and writes fidelity{num_seeds}/result.json.
+    """Computes what is missing, writes fidelity{num_seeds}/result.json, and returns what it holds.
 
     Args:
         task: of the trainings, as the atlas's.
@@ -69,9 +69,6 @@ def measure_fidelity(
         sizes: of the protocols.
         jobs: retrainings at a time.
         overwrite: drop what was written.
-
-    Returns:
-        What result.json holds.
 
     Raises:
         InputError: if there is no atlas, or of another dataset or configuration, or a seed would serve twice.
@@ -104,8 +101,7 @@ def measure_fidelity(
             truth.queries,
             [np.flatnonzero(~inside) for inside in subsets],
             jobs,
-            what="trainings on halves",
-            arrays=lambda values: {"outputs": values.T},
+            lambda values: {"outputs": values.T},
         )
         outputs = np.stack([arrays["outputs"] for arrays in on_subsets])
     asked = {
@@ -171,17 +167,15 @@ def _all_method_rows(
 
 
 def _refuse_shared_seeds(truth: Truth, seeds: Sequence[int], sizes: Sizes) -> None:
-    """
-    Raises:
-        InputError: if a seed serves for two of: the truth, the explained trainings, those on subsets, the queries.
-    """
+    """Refuses a seed that would serve for two uses."""
     uses = {
         "the atlas": set(truth.seeds),
         "the explained trainings": set(seeds),
         "the trainings on halves": set(sizes.seeds_on_subsets),
         "the queries": set(CONSENSUS_SEEDS),
     }
-    for first, second in itertools.combinations(uses, 2):
-        if uses[first] & uses[second]:
-            seed = min(uses[first] & uses[second])
-            raise InputError(f"seed {seed} would serve for {first} and for {second}: take another --seed of the atlas.")
+    for (first, of_first), (second, of_second) in itertools.combinations(uses.items(), 2):
+        if shared := of_first & of_second:
+            raise InputError(
+                f"seed {min(shared)} would serve for {first} and for {second}: take another --seed of the atlas."
+            )

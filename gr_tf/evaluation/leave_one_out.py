@@ -95,8 +95,6 @@ def values_by_seed(
     queries: Sequence[Any],
     removals: Sequence[Iterable[int]],
     jobs: int,
-    *,
-    what: str,
     arrays: Callable[[np.ndarray], Mapping[str, np.ndarray]],
 ) -> list[dict[str, np.ndarray]]:
     """What is kept of `values_without` of each seed: on disk as soon as it is known, and found there again.
@@ -106,12 +104,11 @@ def values_by_seed(
         seeded: the training of a seed.
         seeds: of the trainings.
         queries, removals, jobs: see values_without.
-        what: is trained, for the progress bar.
         arrays: from the values, by name.
     """
     places = {seed: folder / f"seed{seed}" for seed in seeds}
     missing = [seed for seed, place in places.items() if not place.exists()]
-    with progress(what, len(seeds) * len(removals), (len(seeds) - len(missing)) * len(removals)) as bar:
+    with progress("retrainings", len(seeds) * len(removals), (len(seeds) - len(missing)) * len(removals)) as bar:
         for seed in missing:
             values = values_without(seeded(seed), queries, removals, jobs, bar.advance)
             files.write_arrays(places[seed], arrays(values))
@@ -139,8 +136,7 @@ def effects_by_seed(
         queries,
         _one_by_one(seeded(seeds[0]), example_ids),
         jobs,
-        what="retrainings",
-        arrays=lambda values: {"whole": values[:, 0], "without": values[:, 1:]},
+        lambda values: {"whole": values[:, 0], "without": values[:, 1:]},
     )
     return read_effects(folder, seeds)
 

@@ -19,7 +19,7 @@ WHOLE = "nothing"
 _PUBLISHED_BATCH = 128
 
 # What is removed, by the name of the choice and the number of examples.
-Choices = dict[tuple[str, int], Ids]
+Choices = Mapping[tuple[str, int], Ids]
 
 
 def check_sizes(num_examples: int, ks: Collection[int]) -> None:
@@ -73,7 +73,7 @@ def scores(trained: Trained, chosen: Sequence[np.ndarray], path: pathlib.Path) -
 
 
 def train_without(
-    trained: Trained, removals: Mapping[tuple[str, int], Ids], path: pathlib.Path, jobs: int, checkpoint_seconds: float
+    trained: Trained, removals: Choices, path: pathlib.Path, jobs: int, checkpoint_seconds: float
 ) -> list[dict[str, Any]]:
     """How good the model is, and how good it is when it is trained without some examples, in the order of the removals.
 
@@ -106,7 +106,7 @@ def train_without(
     return [{"removed": removed, "k": k, **of} for (removed, k), of in zip([(WHOLE, 0), *removals], told, strict=True)]
 
 
-def shared_with_opponents(removals: Mapping[tuple[str, int], Ids]) -> dict[str, int]:
+def shared_with_opponents(removals: Choices) -> dict[str, int]:
     """How many of each choice are among as many opponents."""
     return {f"{name} {k}": int(np.isin(ids, removals["opponents", k]).sum()) for (name, k), ids in removals.items()}
 

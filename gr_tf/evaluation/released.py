@@ -1,5 +1,6 @@
 """Known defects of the authors' released evaluation, to see what each one changes; all off by default."""
 
+import itertools
 from collections.abc import Collection, Sequence
 
 from gr_tf.errors import InputError
@@ -26,12 +27,8 @@ def parse_defects(names: Collection[str]) -> tuple[str, ...]:
 
 def retraining_changes(defects: Collection[str]) -> dict[str, str]:
     """Which settings the retrainings have other than the training of the explained model."""
-    changes = {}
-    if "softmax_retraining" in defects:
-        changes["loss"] = "softmax"
-    if "frozen_learning_rate" in defects:
-        changes["learning_rate_rule"] = "released"
-    return changes
+    changes = {"softmax_retraining": ("loss", "softmax"), "frozen_learning_rate": ("learning_rate_rule", "released")}
+    return dict(changes[defect] for defect in defects if defect in changes)
 
 
 def evaluated_predictions(num_supporting: Sequence[int], defects: Collection[str]) -> list[int]:
@@ -41,10 +38,6 @@ def evaluated_predictions(num_supporting: Sequence[int], defects: Collection[str
         num_supporting: of each prediction, how many examples have influence >= 0.
         defects: from `parse_defects`.
     """
-    chosen = []
-    for place, count in enumerate(num_supporting):
-        if count == 0 and "stop_at_empty" in defects:
-            break
-        if count != 1 or "drop_single" not in defects:
-            chosen.append(place)
-    return chosen
+    stops, drops = "stop_at_empty" in defects, "drop_single" in defects
+    counts = itertools.takewhile(lambda count: count or not stops, num_supporting)
+    return [place for place, count in enumerate(counts) if count != 1 or not drops]

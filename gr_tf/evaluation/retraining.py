@@ -26,6 +26,7 @@ from gr_tf.tasks import kinds
 from gr_tf.tasks.task import Task, TaskReference
 from gr_tf.tasks.trained import Trained
 from gr_tf.training.driver import Prefix, record_prefix
+from gr_tf.training.steps import Block
 
 Known = Sequence[Task[Any] | Trained]
 
@@ -125,13 +126,13 @@ def check_jobs(jobs: int) -> None:
 
 
 class Trainers:
-    """Makes or remembers the tasks of retrainings, and the states that they go on from."""
+    """Makes or remembers the tasks of retrainings, and the states that they go on from.
+
+    Args:
+        known: tasks that are at hand, and trainings whose states are.
+    """
 
     def __init__(self, known: Known = ()) -> None:
-        """
-        Args:
-            known: tasks that are at hand, and trainings whose states are.
-        """
         tasks = [one.task if isinstance(one, Trained) else one for one in known]
         self._tasks = {task.reference: task for task in tasks}
         self._states = {one.fingerprint: one.state for one in known if isinstance(one, Trained)}
@@ -152,7 +153,7 @@ class Trainers:
         *,
         prefix: Prefix | None = None,
         checkpoints: CheckpointFolder | None = None,
-        on_resume: Callable[[int], object] = lambda blocks: None,
+        on_found: Callable[[int], object] = lambda blocks: None,
         on_block: Callable[[], object] = lambda: None,
     ) -> Outcome:
         """Does a retraining.
@@ -161,8 +162,7 @@ class Trainers:
             asked: the retraining.
             prefix: of the training with all examples; see training.driver.
             checkpoints: where to continue from and to leave work done.
-            on_resume: told how many blocks a checkpoint has done already.
-            on_block: called after each block.
+            on_found, on_block: see retrain.
 
         Raises:
             InputError: if its state is not at hand, or a checkpoint is damaged.
@@ -172,8 +172,16 @@ class Trainers:
         if asked.start and start is None:
             raise InputError("the training that a retraining goes on from is not at hand.")
         looked: dict[int, Any] = {}
+        left = len(task.steps.blocks(asked.length))
 
-        def look(block: Any, loss: float, parameters: Callable[[], Parameters]) -> None:
+        def resumed(blocks: int) -> None:
+            nonlocal left
+            left -= blocks
+            on_found(blocks)
+
+        def look(block: Block, loss: float, parameters: Callable[[], Parameters]) -> None:
+            nonlocal left
+            left -= 1
             done = block.first + block.count
             if done in asked.looks:
                 looked[done] = measure(task, parameters(), asked.queries)
@@ -187,9 +195,10 @@ class Trainers:
             prefix=prefix,
             validating=asked.validating,
             checkpoints=checkpoints,
-            on_resume=on_resume,
+            on_resume=resumed,
             on_block=look,
         )
+        on_found(left)
         at_looks = [looked[steps] for steps in asked.looks]
         measured = at_looks or measure(task, training.parameters, asked.queries)
         return Outcome(training.epoch, measured, len(training.history))
@@ -234,23 +243,8 @@ def retrain(
     def run(place: int) -> tuple[int, Outcome]:
         asked = retrainings[place]
         checkpoints = None if folder is None else CheckpointFolder(folder / asked.key, checkpoint_seconds)
-        total, done = len(tasks[asked.task].steps.blocks(asked.length)), 0
-
-        def resumed(blocks: int) -> None:
-            nonlocal done
-            done += blocks
-            on_found(blocks)
-
-        def one_more() -> None:
-            nonlocal done
-            done += 1
-            on_block()
-
-        outcome = trainers.run(
-            asked, prefix=prefixes.get(asked.task), checkpoints=checkpoints, on_resume=resumed, on_block=one_more
-        )
-        on_found(total - done)
-        return place, outcome
+        prefix = prefixes.get(asked.task)
+        return place, trainers.run(asked, prefix=prefix, checkpoints=checkpoints, on_found=on_found, on_block=on_block)
 
     # Threads suffice: a compiled block computes outside Python's lock.
     executor = concurrent.futures.ThreadPoolExecutor(jobs)

@@ -83,18 +83,15 @@ def of_one_model(
     jobs: int = 1,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Trains, or finds the training; trains on without each example; writes fidelity/result.json.
+    """Trains on without each example, writes fidelity/result.json, and returns what it holds.
 
     Args:
         task: of a kind whose checks go on from the trained model.
-        run_dir: the run's folder.
+        run_dir: the run's folder; trains first if it has no training.
         points: which predictions and examples.
         num_retrainings, retraining_steps: of each example.
         jobs: retrainings at a time.
         overwrite: drop what is there.
-
-    Returns:
-        What result.json holds.
 
     Raises:
         InputError: if the checks of the task train anew; see also Points.choose.
@@ -150,7 +147,7 @@ def over_seeds(
     jobs: int = 1,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Trains what is missing, and writes fidelity{num_seeds}/result.json.
+    """Trains what is missing, writes fidelity{num_seeds}/result.json, and returns what it holds.
 
     The truth is as an atlas's: trainings from their initial values, without each of some examples in turn, for every
     seed. The methods explain trainings of other seeds; and, beside it, those of the truth.
@@ -163,9 +160,6 @@ def over_seeds(
         methods: that are compared; None: all.
         jobs: retrainings at a time.
         overwrite: drop what was written.
-
-    Returns:
-        What result.json holds.
 
     Raises:
         InputError: if there are too few seeds or they overlap; see Points.choose.
