@@ -125,7 +125,7 @@ def make_atlas(
     jobs: int = 1,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Retrains what is missing, writes {varied}{num_seeds}/result.json and atlas.npz, and returns what result.json holds.
+    """Retrains what is missing, writes {varied}{num_seeds}/atlas.npz and result.json, and returns what that holds.
 
     Args:
         task: of the trainings; its seed is the first.

@@ -231,11 +231,10 @@ def told(ask: Ask, one: OneTraining, chosen: Ids | None = None) -> tuple[np.ndar
         See Scored for the scores. refused: why, or None; warnings: of all of them; negative_curvature, unsolved: how
         many of its systems are to be doubted.
     """
-    refused, found = None, Found([])
     try:
-        found = ask(one)
+        found, refused = ask(one), None
     except InputError as error:
-        refused = str(error)
+        found, refused = Found([]), str(error)
     systems = [system for of_query in found.influences for system in of_query.systems]
     meta = {
         "refused": refused,

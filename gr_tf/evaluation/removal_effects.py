@@ -49,38 +49,36 @@ def compare(
     # [num_queries, num_seeds, num_looks]
     effects = np.stack([found[example][removals[example].index(place)] for place, example in enumerate(removed)])
     observed = effects.mean(axis=1)
-    computed = {
-        method: [
-            float(explanation.influences[explanation.example_ids == example][0])
-            for explanation, example in zip(explanations, removed, strict=True)
-        ]
-        for method, explanations in explained.items()
-    }
-    points = [
-        {
-            "prediction": explanation.prediction,
-            "num_related": len(explanation.example_ids),
-            "removed": removed[i],
-            "observed": float(in_the_end.mean()),
-            "standard_error": float(in_the_end.std(ddof=1) / np.sqrt(len(seeds))) if len(seeds) > 1 else None,
-            "computed": {method: values[i] for method, values in computed.items()},
-            "systems": {
-                method: [dataclasses.asdict(system) for system in explanations[i].systems]
-                for method, explanations in explained.items()
-            },
-        }
-        for i, (explanation, in_the_end) in enumerate(zip(explained[choosing], effects[:, :, -1], strict=True))
-    ]
-    agreement = {
-        method: {
+    points = []
+    for i, (explanation, example, in_the_end) in enumerate(
+        zip(explained[choosing], removed, effects[:, :, -1], strict=True)
+    ):
+        of_methods = {method: explanations[i] for method, explanations in explained.items()}
+        points.append(
+            {
+                "prediction": explanation.prediction,
+                "num_related": len(explanation.example_ids),
+                "removed": example,
+                "observed": float(in_the_end.mean()),
+                "standard_error": float(in_the_end.std(ddof=1) / np.sqrt(len(seeds))) if len(seeds) > 1 else None,
+                "computed": {
+                    method: float(one.influences[one.example_ids == example][0]) for method, one in of_methods.items()
+                },
+                "systems": {
+                    method: [dataclasses.asdict(system) for system in one.systems] for method, one in of_methods.items()
+                },
+            }
+        )
+    agreement = {}
+    for method, explanations in explained.items():
+        values = [point["computed"][method] for point in points]
+        agreement[method] = {
             "correlations": _correlations(values, observed[:, -1]),
             "by_steps": [{"steps": steps, **_correlations(values, observed[:, i])} for i, steps in enumerate(looks)],
             # Predictions with a system to be doubted.
-            "negative_curvature": sum(any(one.negative_curvature for one in of.systems) for of in explained[method]),
-            "unsolved": sum(not all(one.converged for one in of.systems) for of in explained[method]),
+            "negative_curvature": sum(any(one.negative_curvature for one in of.systems) for of in explanations),
+            "unsolved": sum(not all(one.converged for one in of.systems) for of in explanations),
         }
-        for method, values in computed.items()
-    }
     return {"agreement": agreement, "observed_reliability": reliability(effects[:, :, -1]), "points": points}
 
 
