@@ -83,9 +83,10 @@ def test_the_strongest_example_is_removed(trained_ratings: Trained, tmp_path: pa
     found = compare(
         trained_ratings, explained, "trained", seeds=SEEDS, length=300, journal=tmp_path / "journal.jsonl", jobs=1
     )
-    removals = {point["removed"]: range(4) for point in found["points"]}
-    of = paired_effects(trained_ratings, queries, removals, SEEDS, (250, 300), tmp_path / "other.jsonl", jobs=1)
-    effects = np.stack([of[point["removed"]][place] for place, point in enumerate(found["points"])])
+    removed = [point["removed"] for point in found["points"]]
+    removals = {example: [place for place, other in enumerate(removed) if other == example] for example in removed}
+    of = paired_effects(trained_ratings, queries, removals, SEEDS, (250, 300), tmp_path / "journal.jsonl", jobs=1)
+    effects = np.stack([of[example][removals[example].index(place)] for place, example in enumerate(removed)])
     for i, point in enumerate(found["points"]):
         ranking = explained["trained"][i]
         assert point["removed"] == ranking.example_ids[np.abs(ranking.influences).argmax()]
