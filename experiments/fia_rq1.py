@@ -17,7 +17,7 @@ from gr_tf.attribution.fia_settings import DECAYS, FiaSettings
 from gr_tf.commands import common, rating_flags, run_flags
 from gr_tf.data.ratings import RatingQuery, RatingSet
 from gr_tf.errors import InputError
-from gr_tf.evaluation.removal_effects import compare
+from gr_tf.evaluation.sampled_fidelity import compare
 from gr_tf.report import figures, published
 from gr_tf.report.fia_tables import by_steps_frame, models_frame, rq1_frame, scatter
 from gr_tf.report.tables import as_text

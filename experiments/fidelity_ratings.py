@@ -34,15 +34,8 @@ def main() -> None:
     model = task.config.model
     steps = rating_flags.RETRAINING_STEPS.value or RETRAINING_STEPS[model]
     folder = run_flags.run_dir(f"{task.dataset.name}-{model}-fidelity")
-    result = of_one_model(
-        task,
-        folder,
-        Points(**rating_points.of_flags()),
-        num_retrainings=_NUM_RETRAININGS.value,
-        retraining_steps=steps,
-        jobs=run_flags.JOBS.value,
-        overwrite=run_flags.OVERWRITE.value,
-    )
+    points, jobs, overwrite = Points(**rating_points.of_flags()), run_flags.JOBS.value, run_flags.OVERWRITE.value
+    result = of_one_model(task, folder, points, _NUM_RETRAININGS.value, steps, jobs=jobs, overwrite=overwrite)
     print(as_text(frame(result)))
     print("\n".join([*notes(result), f"Written to {folder / NAME}."]))
 

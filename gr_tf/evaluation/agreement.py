@@ -85,7 +85,7 @@ def mean_over_queries(values: np.ndarray) -> tuple[float, float, float]:
 
 
 def mean_correlation(
-    scores: np.ndarray, truth: np.ndarray, masks: np.ndarray, coefficient: Coefficient
+    scores: np.ndarray, truth: np.ndarray, masks: np.ndarray, coefficient: Coefficient = spearman_rows
 ) -> tuple[float, float, float]:
     """The mean over queries of `per_query`, with its interval; of several methods, their mean for each query first.
 

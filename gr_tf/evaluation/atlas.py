@@ -63,14 +63,13 @@ class Atlas:
             raise InputError(f"an atlas needs at least two seeds; got {len(effects)}.")
         halves = np.stack([effects[0::2].mean(axis=0), effects[1::2].mean(axis=0)])
         errors = effects.std(axis=0, ddof=1) / np.sqrt(len(effects))
-        numbers = _numbers(queries)
-        return cls(numbers, halves.astype(np.float32), errors.astype(np.float32), np.array(seeds, np.int64), kind)
+        halves, errors = halves.astype(np.float32), errors.astype(np.float32)
+        return cls(_numbers(queries), halves, errors, np.array(seeds, np.int64), kind)
 
     @property
     def expected(self) -> np.ndarray:
         """[num_queries, num_examples]: the mean effect over all seeds."""
-        first = (len(self.seeds) + 1) // 2
-        weights = [first, len(self.seeds) - first]
+        weights = [len(self.seeds[0::2]), len(self.seeds[1::2])]
         return np.average(self.halves.astype(np.float64), axis=0, weights=weights)
 
     def asked(self) -> list[Any]:
@@ -97,11 +96,10 @@ class Atlas:
             with np.load(path, allow_pickle=False) as arrays:
                 # Atlases of earlier versions are of triples, and do not say so.
                 kind = str(arrays["kind"]) if "kind" in arrays else cls.kind
-                names = [field.name for field in dataclasses.fields(cls) if field.name != "kind"]
-                return cls(**{name: arrays[name] for name in names}, kind=kind)
+                return cls(**{name: arrays[name] for name in arrays if name != "kind"}, kind=kind)
         except FileNotFoundError:
             raise InputError(f"{path}: no such file.") from None
-        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except (TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(f"{path}: not an atlas: {error}.") from None
 
 
@@ -172,8 +170,7 @@ def _asked_queries(folder: pathlib.Path, task: Task[Any]) -> list[Any]:
                 parameters.append(task.seeded(seed).train().parameters)
                 bar.advance()
         files.write_arrays(folder, {"queries": _numbers(task.consensus(parameters))})
-    arrays, _ = files.read_arrays(folder)
-    return _queries(arrays["queries"], task.query_class)
+    return _queries(files.read_arrays(folder)[0]["queries"], task.query_class)
 
 
 def reliability_rows(effects: np.ndarray, shared: np.ndarray) -> list[dict[str, Any]]:

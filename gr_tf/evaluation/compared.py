@@ -59,27 +59,19 @@ class OneTraining:
         kept = {epoch: whole.kept[epoch] for epoch in task.kept_epochs if epoch in whole.kept}
         return cls(dataclasses.replace(whole, kept=kept), queries, whole)
 
-    def explainer(self, method: str, *, every_epoch: bool = False, **settings: Any) -> Explainer[Any]:
+    def explainer(self, method: str, **settings: Any) -> Explainer[Any]:
         """A method of the registry, also for tasks that its entry's check refuses elsewhere.
-
-        Args:
-            method: its name.
-            every_epoch: show it the parameters after every epoch, not only those that the task keeps.
-            settings: of the method.
 
         Raises:
             InputError: if the method does not serve the training, or is too large for it.
         """
-        trained = self.every_epoch if every_epoch else self.trained
-        if trained is None:
-            raise InputError(f"{method} of every epoch needs a training that kept its epochs.")
-        entry = methods.method_of(trained.task.kind, method)
-        methods.check_size(entry, trained.task)
-        return entry.make(trained, **settings)
+        entry = methods.method_of(self.trained.task.kind, method)
+        methods.check_size(entry, self.trained.task)
+        return entry.make(self.trained, **settings)
 
-    def ask(self, method: str, **asked: Any) -> Found:
-        """What a method says; the arguments and errors are those of `explainer`."""
-        explainer = self.explainer(method, **asked)
+    def ask(self, method: str, **settings: Any) -> Found:
+        """What a method says; see `explainer`."""
+        explainer = self.explainer(method, **settings)
         return Found(explainer.influences(self.queries), explainer.warnings)
 
     @functools.cached_property
@@ -98,7 +90,9 @@ def _asked(method: str, **settings: Any) -> Ask:
 
 def _every_epoch(one: OneTraining) -> Found:
     """TracInCP with a checkpoint after every epoch; on the probability, not on its logarithm, where it is one."""
-    found = one.ask("tracin", every_epoch=True, dtype="float64")
+    if one.every_epoch is None:
+        raise InputError("tracin of every epoch needs a training that kept its epochs.")
+    found = OneTraining(one.every_epoch, one.queries).ask("tracin", dtype="float64")
     if one.trained.task.unit != "probability":
         return found
     return Found([dataclasses.replace(told, values=told.values * told.prediction) for told in found.influences])
@@ -254,13 +248,8 @@ def ensembles(scores: Scores, name: str, seeds: Sequence[int], size: int) -> lis
     """What ensembles of so many trainings say, each of other seeds, at most _GROUPS of them."""
     if name in COMBINED:
         parts = [ensembles(scores, part, seeds, size) for part in COMBINED[name]]
-        return [sum((standardized(part) for part in group), np.zeros(1)) for group in zip(*parts, strict=True)]
+        centred = [[part - part.mean(axis=1, keepdims=True) for part in group] for group in zip(*parts, strict=True)]
+        return [sum((part / part.std(axis=1, keepdims=True) for part in group), np.zeros(1)) for group in centred]
     average = np.median if name in BY_MEDIAN else np.mean
     groups = [seeds[first : first + size] for first in range(0, len(seeds) - size + 1, size)][:_GROUPS]
     return [np.asarray(average([scores(name, seed) for seed in group], axis=0)) for group in groups]
-
-
-def standardized(scores: np.ndarray) -> np.ndarray:
-    """Each query's scores less their mean, in standard deviations."""
-    centred: np.ndarray = scores - scores.mean(axis=1, keepdims=True)
-    return centred / centred.std(axis=1, keepdims=True)

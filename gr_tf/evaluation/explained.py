@@ -42,11 +42,6 @@ class ExplainedRun:
     explanations: list[Explanation[Any]]
     fingerprint: str
 
-    @property
-    def queries(self) -> list[Any]:
-        """Of the predictions."""
-        return [explanation.query for explanation in self.explanations]
-
 
 def explain_run(
     run_dir: pathlib.Path,

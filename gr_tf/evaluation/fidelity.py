@@ -18,8 +18,6 @@ from gr_tf.evaluation.statistics import mean_interval
 # Of ensembles.
 SIZES = (1, 2, 5, 10, 20, 50)
 TOP = (1, 10)
-# Of agreement.strata, from the widest to the nearest.
-STRATA = ("all", "adjacent", "shared >= 2")
 
 
 def top_k_effects(scores: np.ndarray, effects: np.ndarray, masks: np.ndarray, k: int) -> np.ndarray:
@@ -176,21 +174,6 @@ def linear_datamodeling_score(scores: np.ndarray, subsets: np.ndarray, outputs: 
     return agreement.spearman_rows((subsets.astype(np.float64) @ scores.T).T, outputs.T)
 
 
-def compared_strata(shared: np.ndarray) -> dict[str, np.ndarray]:
-    """The masks of STRATA, as far as there are such examples.
-
-    Args:
-        shared: [num_queries, num_examples], see Dataset.shared_elements.
-
-    Raises:
-        InputError: if no query has three adjacent examples.
-    """
-    masks = {stratum: mask for stratum, mask in agreement.strata(shared).items() if stratum in STRATA}
-    if "adjacent" not in masks:
-        raise InputError("no query has three training examples that share something with it: nothing to compare.")
-    return masks
-
-
 def ceilings(truth: Truth, masks: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
     """How far an exact method's correlations would reach, by stratum; see agreement.reliability."""
     names = ("half", "reliability", "ceiling")
@@ -244,9 +227,7 @@ def shuffled_rows(
     for name in names:
         try:
             groups = [ensembles(scores, name, [seed], 1)[0] for scores, seed in shuffled]
-            found = [
-                agreement.mean_correlation(group, truth.expected, mask, agreement.spearman_rows) for group in groups
-            ]
+            found = [agreement.mean_correlation(group, truth.expected, mask) for group in groups]
             rows.append({"method": name, "spearman": mean_interval([mean for mean, _, _ in found])})
         except InputError as error:
             rows.append({"method": name, "spearman": None, "why": str(error)})
@@ -279,8 +260,7 @@ def own_rows(
             np.stack([own(name, seed) for seed in own_seeds]),
         )
         correlations = {
-            f"spearman, {stratum}": agreement.mean_correlation(scores, of_own, mask, agreement.spearman_rows)
-            for stratum, mask in masks.items()
+            f"spearman, {stratum}": agreement.mean_correlation(scores, of_own, mask) for stratum, mask in masks.items()
         }
         pd_own = [falls(*both) for both in zip(scores, of_own, strict=True)]
         pd_ensemble = [falls(ensemble, effects) for effects in truth.effects]
@@ -321,6 +301,6 @@ def blend_rows(
         for name in (name for name in (*SCREENS[1:], *COMBINED) if name in names):
             candidates[name] = shrunken(measured[:spent], ensembles(scores, name, seeds, len(seeds))[0], mask)
         for name, found in candidates.items():
-            spearman = agreement.mean_correlation(found, rest.mean(axis=0), mask, agreement.spearman_rows)
+            spearman = agreement.mean_correlation(found, rest.mean(axis=0), mask)
             rows.append({"method": name, "retrainings": spent, "spearman": spearman, "ceiling": ceiling})
     return rows

@@ -11,7 +11,7 @@ import numpy as np
 
 from gr_tf.data.dataset import numbers_of
 from gr_tf.errors import InputError
-from gr_tf.evaluation import fidelity
+from gr_tf.evaluation import agreement, fidelity
 from gr_tf.evaluation.atlas import CONSENSUS_SEEDS, Truth, read_truth
 from gr_tf.evaluation.compared import COMBINED, SCREENS, Scored, compared
 from gr_tf.evaluation.leave_one_out import values_by_seed
@@ -20,6 +20,9 @@ from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks.task import Task
 
 NAME = "fidelity"
+FIRST_SUBSET_SEED = 500_000
+# Of agreement.strata, from the widest to the nearest.
+STRATA = ("all", "adjacent", "shared >= 2")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,7 @@ class Sizes:
     Attributes:
         first_seed: of the explained trainings; none of the atlas's.
         subsets: random halves of the training examples, for LDS.
-        subset_seeds: trainings on each of them, counted up from first_subset_seed.
+        subset_seeds: trainings on each of them, counted up from FIRST_SUBSET_SEED.
         own_seeds: trainings of the atlas that are explained themselves.
         shuffles: of the answers of all training examples.
         candidates: that a method proposes for retraining.
@@ -38,15 +41,9 @@ class Sizes:
     first_seed: int = 10_000
     subsets: int = 100
     subset_seeds: int = 10
-    first_subset_seed: int = 500_000
     own_seeds: int = 5
     shuffles: int = 4
     candidates: int = 20
-
-    @property
-    def seeds_on_subsets(self) -> range:
-        """Of the trainings on halves."""
-        return range(self.first_subset_seed, self.first_subset_seed + self.subset_seeds)
 
 
 def measure_fidelity(
@@ -75,7 +72,17 @@ def measure_fidelity(
     """
     truth, methods, dataset = read_truth(atlas_dir, task), compared(task.kind), task.dataset
     seeds = range(sizes.first_seed, sizes.first_seed + num_seeds)
-    _refuse_shared_seeds(truth, seeds, sizes)
+    on_subsets = range(FIRST_SUBSET_SEED, FIRST_SUBSET_SEED + sizes.subset_seeds)
+    uses: dict[str, Sequence[int]] = {
+        "the atlas": truth.seeds,
+        "the explained trainings": seeds,
+        "the trainings on halves": on_subsets,
+        "the queries": CONSENSUS_SEEDS,
+    }
+    for first, second in itertools.combinations(uses, 2):
+        if shared := set(uses[first]) & set(uses[second]):
+            told = f"seed {min(shared)} would serve for {first} and for {second}"
+            raise InputError(f"{told}: take another --seed of the atlas.")
     settings = {
         "dataset": dataset.name,
         "checksum": dataset.checksum,
@@ -94,16 +101,16 @@ def measure_fidelity(
         own_seeds = truth.seeds[: sizes.own_seeds]
         own = Scored(stage.path / "own", task.seeded, truth.queries, methods).compute(own_seeds)
         subsets = fidelity.half_subsets(task.num_examples, sizes.subsets, task.config.seed)
-        on_subsets = values_by_seed(
+        of_subsets = values_by_seed(
             stage.path / "subsets",
             task.seeded,
-            sizes.seeds_on_subsets,
+            on_subsets,
             truth.queries,
             [np.flatnonzero(~inside) for inside in subsets],
             jobs,
             lambda values: {"outputs": values.T},
         )
-        outputs = np.stack([arrays["outputs"] for arrays in on_subsets])
+        outputs = np.stack([arrays["outputs"] for arrays in of_subsets])
     asked = {
         **settings,
         "num_seeds": num_seeds,
@@ -120,7 +127,11 @@ def measure_fidelity(
     }
     with RunDir.begin(run_dir / f"{NAME}{num_seeds}", asked, overwrite=overwrite, replace=True, reuse=True) as stage:
         if not stage.is_finished:
-            masks = fidelity.compared_strata(truth.shared)
+            masks = {name: mask for name, mask in agreement.strata(truth.shared).items() if name in STRATA}
+            if "adjacent" not in masks:
+                raise InputError(
+                    "no query has three training examples that share something with it: nothing to compare."
+                )
             # Of the examples that share most with the queries.
             nearest = list(masks.values())[-1]
             combined = [name for name, parts in COMBINED.items() if set(parts) <= set(methods)]
@@ -164,18 +175,3 @@ def _all_method_rows(
     if not rows:
         raise InputError("; ".join(f"{name}: {why}" for name, why in refused.items()))
     return rows, refused
-
-
-def _refuse_shared_seeds(truth: Truth, seeds: Sequence[int], sizes: Sizes) -> None:
-    """Refuses a seed that would serve for two uses."""
-    uses = {
-        "the atlas": set(truth.seeds),
-        "the explained trainings": set(seeds),
-        "the trainings on halves": set(sizes.seeds_on_subsets),
-        "the queries": set(CONSENSUS_SEEDS),
-    }
-    for (first, of_first), (second, of_second) in itertools.combinations(uses.items(), 2):
-        if shared := of_first & of_second:
-            raise InputError(
-                f"seed {min(shared)} would serve for {first} and for {second}: take another --seed of the atlas."
-            )

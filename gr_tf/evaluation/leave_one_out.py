@@ -129,15 +129,12 @@ def effects_by_seed(
         folder, seeded, seeds: see values_by_seed.
         queries, jobs, example_ids: see leave_one_out.
     """
-    values_by_seed(
-        folder,
-        seeded,
-        seeds,
-        queries,
-        _one_by_one(seeded(seeds[0]), example_ids),
-        jobs,
-        lambda values: {"whole": values[:, 0], "without": values[:, 1:]},
-    )
+
+    def arrays(values: np.ndarray) -> Mapping[str, np.ndarray]:
+        return {"whole": values[:, 0], "without": values[:, 1:]}
+
+    removals = _one_by_one(seeded(seeds[0]), example_ids)
+    values_by_seed(folder, seeded, seeds, queries, removals, jobs, arrays)
     return read_effects(folder, seeds)
 
 

@@ -278,13 +278,14 @@ def _rankings(
         yield from ((place, explained.explanations[place]) for place in places)
         return
     explainer = registry.explainer(trained, name, **({"seed": nh_seed} if name == "nh" else {}))
-    queries = explained.queries
     for part in in_parts(places, QUERIES_AT_ONCE):
-        yield from zip(part, explainer.rank_many([queries[place] for place in part]), strict=True)
+        queries = [explained.explanations[place].query for place in part]
+        yield from zip(part, explainer.rank_many(queries), strict=True)
 
 
 def _evaluate(stage: RunDir, trained: Trained, explained: ExplainedRun, jobs: int) -> None:
     methods, ks, defects = (stage.settings[name] for name in ("methods", "ks", "released_defects"))
+    queries = [explanation.query for explanation in explained.explanations]
     counts = [explanation.num_supporting for explanation in explained.explanations]
     places = evaluated_predictions(counts, defects)
     if not places:
@@ -302,7 +303,7 @@ def _evaluate(stage: RunDir, trained: Trained, explained: ExplainedRun, jobs: in
     task = trained.task.with_config(**changes) if changes else trained.task
     journal, start = stage.path / "retrainings.jsonl", time.monotonic()
     done = _num_lines(journal)
-    found = remove_and_retrain(trained, explained.queries, in_work, journal, jobs, retrained=task, length=length)
+    found = remove_and_retrain(trained, queries, in_work, journal, jobs, retrained=task, length=length)
     # Of this process only; an earlier one may have done a part.
     timing = {"seconds": time.monotonic() - start, "retrainings": _num_lines(journal) - done, "jobs": jobs}
     outcomes = dict(zip(in_work, found, strict=True))

@@ -12,7 +12,7 @@ from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.data.ratings import RatingQuery
 from gr_tf.errors import InputError
 from gr_tf.evaluation.leave_one_out import paired_effects
-from gr_tf.evaluation.removal_effects import compare, looks_of
+from gr_tf.evaluation.sampled_fidelity import compare, looks_of
 from gr_tf.evaluation.statistics import pearson, reliability, slope, spearman
 from gr_tf.runs.journal import Journal
 from gr_tf.tasks.trained import Trained
