@@ -7,6 +7,8 @@ Trains first, unless the run's folder has a training already. A method is good i
 fall (PD) and another answer is the best (TC), compared with random neighbours (nh).
 """
 
+from typing import Any
+
 from absl import flags
 
 from gr_tf.attribution.methods import method_of
@@ -36,7 +38,7 @@ def main() -> None:
     count, length = removal_flags.NUM_QUERIES.value, RETRAINING_STEPS.value
     if length is None and trained.task.continues:
         length = trained.task.check_length(trained.epoch)
-    again = {"overwrite": run_flags.OVERWRITE.value, "reuse": True}
+    again: dict[str, Any] = {"overwrite": run_flags.OVERWRITE.value, "reuse": True}
     explain_run(
         run_dir,
         num_queries=_DEFAULT_NUM_QUERIES if count is None else count or None,

@@ -169,9 +169,10 @@ def paired_effects(
         By example [n, num_seeds, num_looks]: the prediction with everything, less that without the example.
     """
     like: dict[str, Any] = {"length": looks[-1], "looks": tuple(looks)}
+    measured = [((), range(len(queries))), *(((example,), of) for example, of in removals.items())]
     asked = {
         (removed, seed): Retraining.of(trained, removed, "value", [queries[place] for place in of], seed=seed, **like)
-        for removed, of in {(): range(len(queries)), **{(example,): of for example, of in removals.items()}}.items()
+        for removed, of in measured
         for seed in seeds
     }
     outcomes = outcomes_of([trained], list(asked.values()), journal, jobs)

@@ -148,11 +148,13 @@ def remove_and_retrain(
     """
     explained, task = trained.task, trained.task if retrained is None else retrained
     like = {"task": task.reference} if length is None else {"task": task.reference, "length": length}
-    asked = [(removal.example_ids, [queries[removal.prediction]]) for removal in removals]
+    retrainings = [
+        Retraining.of(trained, removal.example_ids, "answers", [queries[removal.prediction]], **like)
+        for removal in removals
+    ]
     if explained.continues:
         # Going on with all examples moves the predictions too.
-        asked.append(((), queries))
-    retrainings = [Retraining.of(trained, ids, "answers", of, **like) for ids, of in asked]
+        retrainings.append(Retraining.of(trained, (), "answers", queries, **like))
     measured = [outcome.measured for outcome in outcomes_of([trained, task], retrainings, journal, jobs)]
     if explained.continues:
         before = measured.pop()

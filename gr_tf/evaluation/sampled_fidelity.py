@@ -291,7 +291,7 @@ def compare(
     # [num_queries, num_seeds, num_looks]
     effects = np.stack([found[example][removals[example].index(place)] for place, example in enumerate(removed)])
     observed = effects.mean(axis=1)
-    points = []
+    points: list[dict[str, Any]] = []
     for i, (explanation, example, in_the_end) in enumerate(
         zip(explained[choosing], removed, effects[:, :, -1], strict=True)
     ):
