@@ -6,43 +6,30 @@ Every case runs in a process of its own, one after the other, so that its peak m
 Compilation is not timed: each case warms up first.
 """
 
-import dataclasses
+import functools
 import json
 import pathlib
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pandas as pd
 from absl import flags
 
-from experiments.rating_cases import RATING_CASES
-from experiments.sequence_cases import SEQUENCE_CASES
-from experiments.triple_cases import TRIPLE_CASES
+from experiments.benchmark_cases import CASES
 from gr_tf.commands import common
-from gr_tf.errors import InputError
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
 from gr_tf.runs.engine import versions
 from gr_tf.runs.machine import peak_memory_bytes
 
-_CASE = flags.DEFINE_string("case", None, "Measure one case and print it as JSON (used by the benchmark itself).")
+_CASE = flags.DEFINE_enum("case", None, list(CASES), "Measure one case and print it as JSON, as the benchmark does.")
 _OUTPUT = flags.DEFINE_string("result_file", None, "Write the result here as JSON too.")
 
-CASES: dict[str, Callable[[], float]] = TRIPLE_CASES | RATING_CASES | SEQUENCE_CASES
 
-
-@dataclasses.dataclass(frozen=True)
-class Comparison:
-    """One row of the benchmark.
-
-    Attributes:
-        what: what is compared.
-        unit: of the measured numbers.
-        plain, ours: case names.
-        target: the ratio that was aimed for; None: none was.
-    """
+class Comparison(NamedTuple):
+    """One row of the benchmark: two cases, and the ratio that was aimed for; None: none was."""
 
     what: str
     unit: str
@@ -87,6 +74,7 @@ COMPARISONS = (
 )
 
 
+@functools.cache
 def measure(case: str) -> dict[str, float]:
     """Runs a case in a process of its own.
 
@@ -111,18 +99,11 @@ def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def main() -> None:
     if _CASE.value is not None:
-        if _CASE.value not in CASES:
-            raise InputError(f"case must be one of {', '.join(CASES)}; got {_CASE.value!r}.")
-        value = CASES[_CASE.value]()
-        print(json.dumps({"value": value, "peak_mb": peak_memory_bytes() / (1 << 20)}))
+        print(json.dumps({"value": CASES[_CASE.value](), "peak_mb": peak_memory_bytes() / (1 << 20)}))
         return
     rows = []
-    measured: dict[str, dict[str, float]] = {}
     for comparison in COMPARISONS:
-        for case in (comparison.plain, comparison.ours):
-            if case not in measured:
-                measured[case] = measure(case)
-        plainly, ours = measured[comparison.plain], measured[comparison.ours]
+        plainly, ours = measure(comparison.plain), measure(comparison.ours)
         rows.append(
             {
                 "what": comparison.what,

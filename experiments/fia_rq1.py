@@ -25,8 +25,7 @@ from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks.trained import Trained
 from gr_tf.training.rating_config import RETRAINING_STEPS
 
-for module in (rating_flags, run_flags):
-    flags.adopt_module_key_flags(module)
+common.adopt(rating_flags, run_flags)
 
 NAME = "rq1"
 DEFAULTS = {"decay": "published"}
@@ -68,20 +67,16 @@ def main() -> None:
     ratings, config, settings = task.dataset, task.config, FiaSettings(**rating_flags.fia_settings())
     # What is asked is checked before the training, not after it.
     queries = chosen_points(ratings)
-    asked = {
-        **dataclasses.asdict(settings),
-        "num_points": _NUM_POINTS.value,
-        "point_seed": _POINT_SEED.value,
-        "selection": _SELECTION.value,
-        "num_retrainings": _NUM_RETRAININGS.value,
-        "retraining_steps": rating_flags.RETRAINING_STEPS.value or RETRAINING_STEPS[config.model],
-        "network": _NETWORK.value,
-    }
     folder = run_flags.run_dir(f"{ratings.name}-{config.model}")
     trained = run_flags.trained(task, folder)
     also = [settings.decay] * (settings.decay != "published") + ["network"] * _NETWORK.value
     place = folder / "-".join([NAME, _SELECTION.value, *also])
-    asked["train_fingerprint"] = trained.fingerprint
+    asked = {
+        **dataclasses.asdict(settings),
+        **{flag.name: flag.value for flag in (_NUM_POINTS, _POINT_SEED, _SELECTION, _NUM_RETRAININGS, _NETWORK)},
+        "retraining_steps": rating_flags.RETRAINING_STEPS.value or RETRAINING_STEPS[config.model],
+        "train_fingerprint": trained.fingerprint,
+    }
     with RunDir.begin(place, asked, overwrite=run_flags.OVERWRITE.value) as stage:
         start = time.monotonic()
         # The network's part is long, and the same for every decay.
@@ -117,7 +112,7 @@ def main() -> None:
         figures.save(scatter(result, _SELECTION.value), stage.path / "scatter.png")
         stage.finish(result)
     result = stage.result()
-    print(rq1_frame([result]).T.to_string(header=False))
+    print(rq1_frame(result).T.to_string(header=False))
     print(as_text(models_frame([result])))
     print(as_text(by_steps_frame(result)))
     print(f"Written to {place}: result.json, scatter.png.")

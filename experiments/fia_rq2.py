@@ -27,8 +27,7 @@ from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks import stage as training
 from gr_tf.tasks.ratings import RatingTask
 
-for module in (rating_flags, run_flags):
-    flags.adopt_module_key_flags(module)
+common.adopt(rating_flags, run_flags)
 
 NAME = "rq2"
 DEFAULTS = {"dataset": "movielens-1m", "training_steps": 5_000, "decay": "published"}

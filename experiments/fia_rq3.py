@@ -18,13 +18,12 @@ from gr_tf.commands import common, k_flag, rating_flags, run_flags
 from gr_tf.data.ratings import RatingQuery, RatingSet
 from gr_tf.errors import InputError
 from gr_tf.report import figures
-from gr_tf.report.fia_tables import neighbours, rq3_frame, rq3_summary
+from gr_tf.report.fia_tables import influence_spread, neighbours, rq3_frame, rq3_summary
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
 from gr_tf.runs.run_dir import RunDir
 
-for module in (k_flag, rating_flags, run_flags):
-    flags.adopt_module_key_flags(module)
+common.adopt(k_flag, rating_flags, run_flags)
 
 NAME = "rq3"
 DEFAULTS = {"k": 6, "decay": "published"}
@@ -74,8 +73,7 @@ def main() -> None:
         users, items = ratings.train.pairs[explanation.example_ids].T
         # The item-based and the user-based neighbour-style explanation of Section 4.3.
         of_user, of_item = (explanation.only(is_of).by_size() for is_of in (users == query.user, items == query.item))
-        figure = figures.influence_spread([("of the user", of_user.influences), ("of the item", of_item.influences)])
-        figures.save(figure, stage.path / "figure4.png")
+        figures.save(influence_spread(of_user.influences, of_item.influences), stage.path / "figure4.png")
         stage.finish(
             {
                 "dataset": ratings.name,

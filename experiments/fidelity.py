@@ -10,16 +10,14 @@ import pathlib
 
 from absl import flags
 
-from experiments import loo_atlas, seed_flags
+from experiments import gr_table3_4, seed_flags
 from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.evaluation.fidelity_stage import NAME, Sizes, measure_fidelity
 from gr_tf.report.fidelity_tables import blend_frame, ceiling_lines, drawn, frame, notes, own_frame
 from gr_tf.report.figures import save
 from gr_tf.report.tables import as_text
-from gr_tf.tasks.triples import TripleTask
 
-for module in (run_flags, seed_flags, triple_flags):
-    flags.adopt_module_key_flags(module)
+common.adopt(run_flags, seed_flags, triple_flags)
 
 DEFAULTS = {"num_seeds": 20}
 SIZES = Sizes()
@@ -27,21 +25,20 @@ _ATLAS_DIR = flags.DEFINE_string("atlas_dir", None, "Folder of loo_atlas. Defaul
 
 
 def main() -> None:
-    triples, num_seeds = triple_flags.load_dataset(), seed_flags.NUM_SEEDS.value
-    folder = run_flags.run_dir(f"{triples.name}-fidelity")
-    atlas_dir = pathlib.Path(_ATLAS_DIR.value or f"runs/{triples.name}-atlas")
-    for model in loo_atlas.models():
-        task = TripleTask(triples, triple_flags.config_of_flags(triples.name, model=model))
+    num_seeds = seed_flags.NUM_SEEDS.value
+    for task in gr_table3_4.tasks_by_model():
+        name, model = task.dataset.name, task.config.model
+        folder = run_flags.run_dir(f"{name}-fidelity") / model
         result = measure_fidelity(
             task,
-            atlas_dir / model,
-            folder / model,
+            pathlib.Path(_ATLAS_DIR.value or f"runs/{name}-atlas") / model,
+            folder,
             num_seeds,
             sizes=SIZES,
             jobs=run_flags.JOBS.value,
             overwrite=run_flags.OVERWRITE.value,
         )
-        place = folder / model / f"{NAME}{num_seeds}"
+        place = folder / f"{NAME}{num_seeds}"
         save(drawn(result), place / "fidelity.png")
         print(ceiling_lines(result))
         for table in (frame(result), own_frame(result), blend_frame(result)):

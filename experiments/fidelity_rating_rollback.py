@@ -47,8 +47,7 @@ class Length(Settings):
 
 
 config_flags.define({"": Length})
-for module in (config_flags, rating_flags, rating_points, run_flags, seed_flags):
-    flags.adopt_module_key_flags(module)
+common.adopt(config_flags, rating_flags, rating_points, run_flags, seed_flags)
 # The methods that are compared; None: all.
 METHODS: tuple[str, ...] | None = None
 

@@ -18,8 +18,7 @@ from gr_tf.report.fidelity_tables import one_model_frame as frame
 from gr_tf.report.tables import as_text
 from gr_tf.training.rating_config import RETRAINING_STEPS
 
-for module in (rating_flags, rating_points, run_flags):
-    flags.adopt_module_key_flags(module)
+common.adopt(rating_flags, rating_points, run_flags)
 
 # At the published 0.001 MF's factors vanish, and its question is an easy one (BUILD_NOTES, "Weight decay
 # empties MF's factors").

@@ -15,25 +15,23 @@ from gr_tf.commands import common, open_flags, run_flags
 from gr_tf.evaluation.detection import STAGE, find_mistakes
 from gr_tf.report.tables import as_text, mean_and_sd
 
-for module in (open_flags, run_flags, seed_flags):
-    flags.adopt_module_key_flags(module)
+common.adopt(open_flags, run_flags, seed_flags)
 
 _FLIP = flags.DEFINE_float("flip", 0.1, "Make this share of the training examples wrong first.")
 
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """For reading, from result.json."""
-    share = result["settings"]["share"]
+    found = f"found in the first {result['settings']['share']:.0%}"
     return pd.DataFrame(
         {
             "dataset": result["settings"]["dataset"],
-            "ranked by": [row["way"] for row in result["rows"]],
-            "AUROC": [mean_and_sd(row["auroc"], 3) for row in result["rows"]],
-            f"found in the first {share:.0%}": [
-                mean_and_sd([100 * value for value in row["recall"]], 1) + "%" for row in result["rows"]
-            ],
+            "ranked by": row["way"],
+            "AUROC": mean_and_sd(row["auroc"], 3),
+            found: mean_and_sd([100 * value for value in row["recall"]], 1) + "%",
             "seeds": len(result["seeds"]),
         }
+        for row in result["rows"]
     )
 
 

@@ -5,9 +5,7 @@ python -m experiments.gr_defects
 Table 1 without a defect, and with each of them in turn; every table has a folder and is found again.
 """
 
-import dataclasses
-import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -18,61 +16,18 @@ from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.errors import InputError
 from gr_tf.evaluation.released import DEFECTS
 from gr_tf.report import removal_table
-from gr_tf.report.removal_table import Asked
 from gr_tf.report.tables import as_text
 from gr_tf.runs.run_dir import RunDir
-from gr_tf.tasks.triples import TripleTask
 
-flags.adopt_module_key_flags(removal_flags)
+common.adopt(removal_flags, run_flags, triple_flags)
 
 NAME = "defects"
-# Beside released.DEFECTS, the one that acts on the sample of queries.
-MERGED_CORRECT = "merged_correct"
-_DEFECTS = flags.DEFINE_list(
-    "defects", [*DEFECTS, MERGED_CORRECT], f"Defects to look at: {', '.join([*DEFECTS, MERGED_CORRECT])}."
-)
-
-
-def run(task: TripleTask, run_dir: pathlib.Path, asked: Asked, defects: Sequence[str]) -> dict[str, Any]:
-    """Makes what is missing of the tables and writes defects/result.json.
-
-    Args:
-        task: the training.
-        run_dir: the folder.
-        asked: see gr_table1; its own defects stay off.
-        defects: some of released.DEFECTS and MERGED_CORRECT.
-
-    Returns:
-        What result.json holds.
-
-    Raises:
-        InputError: if a defect is unknown.
-    """
-    if asked.released_defects:
-        raise InputError("name the defects to look at with --defects, not with --released_defects.")
-    for defect in defects:
-        if defect not in (*DEFECTS, MERGED_CORRECT):
-            raise InputError(f"defects are {', '.join([*DEFECTS, MERGED_CORRECT])}; got {defect!r}.")
-    tables = {}
-    for defect in ("none", *defects):
-        changed = dataclasses.replace(
-            asked,
-            released_defects=[defect] if defect in DEFECTS else [],
-            right_if="any" if defect == MERGED_CORRECT else asked.right_if,
-            reuse=True,
-        )
-        tables[defect] = removal_table.run(task, run_dir / defect, changed, gr_table1.NAME)
-    made_from = {defect: table["settings"] for defect, table in tables.items()}
-    with RunDir.begin(run_dir / NAME, {"made_from": made_from}, overwrite=asked.overwrite) as stage:
-        stage.finish(
-            {
-                "dataset": task.dataset.name,
-                "model": task.config.model,
-                "num_queries": {defect: table["num_queries"] for defect, table in tables.items()},
-                "table": {defect: table["table"] for defect, table in tables.items()},
-            }
-        )
-    return dict(stage.result())
+# Those of a table, as what is asked for; the last acts on the sample of queries.
+_ASKED: dict[str, dict[str, Any]] = {
+    **{defect: {"removals": {"released_defects": [defect]}} for defect in DEFECTS},
+    "merged_correct": {"sample": {"right_if": "any"}},
+}
+_DEFECTS = flags.DEFINE_list("defects", list(_ASKED), f"Defects to look at: {', '.join(_ASKED)}.")
 
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
@@ -87,9 +42,30 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 def main() -> None:
     task = triple_flags.load_task()
+    asked = removal_flags.table(task.dataset.name)
+    if asked["removals"]["released_defects"]:
+        raise InputError("name the defects to look at with --defects, not with --released_defects.")
+    for defect in _DEFECTS.value:
+        if defect not in _ASKED:
+            raise InputError(f"defects are {', '.join(_ASKED)}; got {defect!r}.")
     folder = run_flags.run_dir(f"{task.dataset.name}-{task.config.model}-defects")
-    print(as_text(frame(run(task, folder, removal_flags.asked(task.dataset), _DEFECTS.value))))
-    print(f"Written to {folder / NAME}.")
+    tables = {}
+    for defect in ("none", *_DEFECTS.value):
+        changes = _ASKED.get(defect, {})
+        of_defect = asked | {name: asked[name] | changed for name, changed in changes.items()}
+        tables[defect] = removal_table.run(task, folder / defect, gr_table1.NAME, **of_defect, reuse=True)
+    made_from = {defect: table["settings"] for defect, table in tables.items()}
+    with RunDir.begin(folder / NAME, {"made_from": made_from}, overwrite=run_flags.OVERWRITE.value) as stage:
+        stage.finish(
+            {
+                "dataset": task.dataset.name,
+                "model": task.config.model,
+                "num_queries": {defect: table["num_queries"] for defect, table in tables.items()},
+                "table": {defect: table["table"] for defect, table in tables.items()},
+            }
+        )
+    print(as_text(frame(stage.result())))
+    print(f"Written to {stage.path}.")
 
 
 if __name__ == "__main__":

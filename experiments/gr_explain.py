@@ -4,49 +4,31 @@ python -m experiments.gr_explain                                    # every test
 python -m experiments.gr_explain --head=poland --relation=ngoorgs3  # one question, printed
 """
 
-from absl import flags
-
-from experiments import explain_flags, query_flags
+from experiments import query_flags, removal_flags
 from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.commands import common, k_flag, run_flags
-from gr_tf.data.triples import Query
 from gr_tf.evaluation.explained import explain_run
 from gr_tf.report.tables import as_text, with_labels
 from gr_tf.tasks import stage as training
-from gr_tf.tasks.trained import Trained
 
-for module in (explain_flags, query_flags, run_flags):
-    flags.adopt_module_key_flags(module)
-
-
-def _print_one(trained: Trained, query: Query) -> None:
-    task = trained.task
-    explanation = GradientRollback(trained).explain(query, k_flag.K.value)
-    head, relation, tail = task.names_of(query)
-    print(f"({head}, {relation}, ?) -> {tail}, p = {explanation.prediction:.4f}")
-    print(f"The {len(explanation.frame)} most influential of {task.num_examples} training triples:")
-    print(as_text(with_labels(task, explanation)))
+common.adopt(query_flags, removal_flags, run_flags)
 
 
 def main() -> None:
     folder = run_flags.run_dir("nations-distmult")
     trained = training.load(folder)
-    query = query_flags.asked(trained)
+    task, query = trained.task, query_flags.asked(trained)
     if query is not None:
-        _print_one(trained, query)
+        explanation = GradientRollback(trained).explain(query, k_flag.K.value)
+        head, relation, tail = task.names_of(query)
+        print(f"({head}, {relation}, ?) -> {tail}, p = {explanation.prediction:.4f}")
+        print(f"The {len(explanation.frame)} most influential of {task.num_examples} training triples:")
+        print(as_text(with_labels(task, explanation)))
         return
-    stage = explain_run(
-        folder,
-        k_flag.K.value,
-        method="gr",
-        num_queries=explain_flags.num_queries(trained.task.dataset.name),
-        query_seed=explain_flags.QUERY_SEED.value,
-        right_if=explain_flags.RIGHT_IF_FLAG.value,
-        overwrite=run_flags.OVERWRITE.value,
-    )
+    sample, overwrite = removal_flags.sample(task.dataset.name), run_flags.OVERWRITE.value
+    stage = explain_run(folder, k_flag.K.value, method="gr", **sample, overwrite=overwrite)
     result = stage.result()
-    rows = result["predictions"]
-    print(f"Explained {len(rows)} of {result['num_predictions']} distinct predictions,")
+    print(f"Explained {len(result['predictions'])} of {result['num_predictions']} distinct predictions,")
     print(f"which {result['num_test']} test triples ask for.")
     for name, what in (("num_adjacent", "adjacent"), ("num_supporting", "supporting (influence >= 0)")):
         print(f"{what} training triples: {result[name]['mean']:.1f} +- {result[name]['sd']:.1f} a prediction")

@@ -7,7 +7,7 @@ For each retraining of GR-1: the probability that Gradient Rollback predicts aft
 after retraining.
 """
 
-import dataclasses
+import pathlib
 from typing import Any
 
 from absl import flags
@@ -17,11 +17,9 @@ from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.errors import InputError
 from gr_tf.report import figure2, removal_table
 from gr_tf.report.tables import as_text
-from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.constraints import CONSTRAINTS
 
-for module in (removal_flags, seed_flags, table_files):
-    flags.adopt_module_key_flags(module)
+common.adopt(removal_flags, run_flags, seed_flags, table_files, triple_flags)
 
 DEFAULTS = {"methods": ["GR"], "ks": ["1"]}
 _CONSTRAINTS = flags.DEFINE_list(
@@ -31,38 +29,30 @@ _CONSTRAINTS = flags.DEFINE_list(
 )
 
 
-def _tables(task: TripleTask) -> list[dict[str, Any]]:
+def _tables() -> tuple[list[dict[str, Any]], pathlib.Path]:
     """Makes what is missing of the tables, a folder each: every constraint with every seed."""
-    asked, config = removal_flags.asked(task.dataset), task.config
-    if "GR" not in asked.methods or "1" not in asked.ks:
+    task = triple_flags.load_task()
+    asked = removal_flags.table(task.dataset.name)
+    if "GR" not in asked["removals"]["methods"] or "1" not in asked["removals"]["ks"]:
         raise InputError("Figure 2 is about GR-1: it needs GR in --methods and 1 in --ks.")
-    if asked.num_queries == 1:
+    if asked["sample"]["num_queries"] == 1:
         raise InputError("Figure 2 is a correlation: it needs --num_queries of 2 or more.")
-    if config.constraint != "none":
+    if task.config.constraint != "none":
         raise InputError("name the constraints to compare with --constraints, not with --constraint.")
-    tasks = [
-        task.with_config(constraint=constraint, seed=seed)
+    folder = run_flags.run_dir(f"{task.dataset.name}-{task.config.model}-constraints")
+    places = {
+        folder / f"{constraint}-seed{each.config.seed}": each.with_config(constraint=constraint)
         for constraint in _CONSTRAINTS.value
-        for seed in range(config.seed, config.seed + seed_flags.NUM_SEEDS.value)
-    ]
-    folder = run_flags.run_dir(_default(task))
-    again = dataclasses.replace(asked, reuse=True)
-    return [
-        removal_table.run(each, folder / f"{each.config.constraint}-seed{each.config.seed}", again, gr_table1.NAME)
-        for each in tasks
-    ]
-
-
-def _default(task: TripleTask) -> str:
-    return f"{task.dataset.name}-{task.config.model}-constraints"
+        for each in seed_flags.tasks(task)
+    }
+    tables = [removal_table.run(each, place, gr_table1.NAME, **asked, reuse=True) for place, each in places.items()]
+    return tables, folder
 
 
 def main() -> None:
-    tables, default = table_files.read(), "figures"
+    tables, folder = table_files.read(), run_flags.run_dir("figures")
     if not tables:
-        task = triple_flags.load_task()
-        tables, default = _tables(task), _default(task)
-    folder = run_flags.run_dir(default)
+        tables, folder = _tables()
     print(as_text(figure2.frame(figure2.write(tables, folder, run_flags.OVERWRITE.value))))
     print(f"Written to {folder / figure2.NAME}: {figure2.NAME}.png, result.json.")
 

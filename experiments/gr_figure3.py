@@ -5,13 +5,11 @@ python -m experiments.gr_figure3 --head=poland --relation=ngoorgs3
 """
 
 import dataclasses
-
-from absl import flags
+from typing import Any
 
 from experiments import query_flags
 from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.commands import common, k_flag, run_flags, triple_flags
-from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
 from gr_tf.report import figures
 from gr_tf.report.explanation_graph import explanation_graph
@@ -20,20 +18,17 @@ from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks import stage as training
 from gr_tf.tasks.trained import Trained
 
-for module in (query_flags, run_flags, triple_flags):
-    flags.adopt_module_key_flags(module)
+common.adopt(query_flags, run_flags, triple_flags)
 
 NAME = "figure3"
 DEFAULTS = {"k": 6}
 
 
-def _surest_right(trained: Trained) -> Query:
-    predictions = trained.task.test_predictions(trained.parameters)
-    right = [prediction for prediction in predictions if any(prediction.correct)]
+def _surest_right(trained: Trained) -> Any:
+    right = [told for told in trained.task.test_predictions(trained.parameters) if any(told.correct)]
     if not right:
         raise InputError("no test prediction is right: name a question with --head and --relation.")
-    query: Query = max(right, key=lambda prediction: prediction.probability).query
-    return query
+    return max(right, key=lambda told: told.probability).query
 
 
 def main() -> None:
@@ -43,11 +38,7 @@ def main() -> None:
     trained = training.load(folder, task.dataset)
     query = query_flags.asked(trained) or _surest_right(trained)
     explanation = GradientRollback(trained).explain(query, k_flag.K.value)
-    settings = {
-        "training_fingerprint": trained.fingerprint,
-        "query": dataclasses.asdict(query),
-        "k": k_flag.K.value,
-    }
+    settings = {"training_fingerprint": trained.fingerprint, "query": dataclasses.asdict(query), "k": k_flag.K.value}
     with RunDir.begin(folder / NAME, settings, overwrite=run_flags.OVERWRITE.value) as stage:
         figures.save(explanation_graph(explanation, trained.task), stage.path / f"{NAME}.png")
         stage.finish(

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from absl import flags
 
 from experiments import table_files
 from gr_tf.commands import common, run_flags
@@ -19,8 +18,7 @@ from gr_tf.runs.run_dir import RunDir
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-for module in (run_flags, table_files):
-    flags.adopt_module_key_flags(module)
+common.adopt(run_flags, table_files)
 
 NAME = "figure4"
 
@@ -50,50 +48,40 @@ def _boxes(table: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def draw(result: Mapping[str, Any]) -> "Figure":
     """The figure, from result.json."""
-    panels = []
-    for k in dict.fromkeys(box["k"] for box in result["boxes"]):
-        boxes = [
-            figures.Box(
-                f"{box['dataset']}\n{box['model']}\n{box['mean_removed']:,.0f} removed\nn = {box['n']}",
-                box["differences"],
-            )
-            for box in result["boxes"]
-            if box["k"] == k
-        ]
-        panels.append((f"GR-{k} less NH-{k}", boxes))
-    return figures.difference_boxes(panels, "fall of p without GR's - without NH's")
+    panels: dict[str, list[tuple[str, list[float]]]] = {}
+    for box in result["boxes"]:
+        below = f"{box['dataset']}\n{box['model']}\n{box['mean_removed']:,.0f} removed\nn = {box['n']}"
+        panels.setdefault(f"GR-{box['k']} less NH-{box['k']}", []).append((below, box["differences"]))
+    return figures.difference_boxes(list(panels.items()), "fall of p without GR's - without NH's")
 
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """The boxes for reading, from result.json."""
     return pd.DataFrame(
-        [
-            {
-                "dataset": box["dataset"],
-                "model": box["model"],
-                "k": box["k"],
-                "removed": f"{box['mean_removed']:.1f}",
-                "median": f"{box['median']:+.3f}",
-                "quartiles": "{:+.3f} to {:+.3f}".format(*box["quartiles"]),
-                "n": box["n"],
-            }
-            for box in result["boxes"]
-        ]
+        {
+            "dataset": box["dataset"],
+            "model": box["model"],
+            "k": box["k"],
+            "removed": f"{box['mean_removed']:.1f}",
+            "median": f"{box['median']:+.3f}",
+            "quartiles": "{:+.3f} to {:+.3f}".format(*box["quartiles"]),
+            "n": box["n"],
+        }
+        for box in result["boxes"]
     )
 
 
 def main() -> None:
-    folder = run_flags.run_dir("figures") / NAME
     tables = table_files.read()
     if not tables:
         raise InputError("name finished tables with --tables: runs/nations-distmult/table1/result.json, for one.")
     result = {"boxes": [box for table in tables for box in _boxes(table)]}
     settings = {"made_from": [table["settings"] for table in tables]}
-    with RunDir.begin(folder, settings, overwrite=run_flags.OVERWRITE.value) as stage:
+    with RunDir.begin(run_flags.run_dir("figures") / NAME, settings, overwrite=run_flags.OVERWRITE.value) as stage:
         figures.save(draw(result), stage.path / f"{NAME}.png")
         stage.finish(result)
     print(as_text(frame(result)))
-    print(f"Written to {folder}: {NAME}.png, result.json.")
+    print(f"Written to {stage.path}: {NAME}.png, result.json.")
 
 
 if __name__ == "__main__":

@@ -21,8 +21,7 @@ from gr_tf.report import figures
 from gr_tf.report.tables import as_text
 from gr_tf.runs.run_dir import RunDir
 
-for module in (run_flags, triple_flags):
-    flags.adopt_module_key_flags(module)
+common.adopt(run_flags, triple_flags)
 
 NAME = "stability"
 _RATE = flags.DEFINE_float("rate", 0.5, "c: step t has size c/t.", lower_bound=1e-6)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from absl import flags
 
 from experiments import removal_flags
 from gr_tf.commands import common, run_flags, triple_flags
@@ -17,7 +16,7 @@ from gr_tf.evaluation.statistics import randomization_test
 from gr_tf.report import removal_table
 from gr_tf.report.tables import as_text
 
-flags.adopt_module_key_flags(removal_flags)
+common.adopt(removal_flags, run_flags, triple_flags)
 
 NAME = "table2"
 DEFAULTS = {"loss": "sigmoid", "methods": list(PAPERS_METHODS), "ks": ["1", "3", "5", "10"]}
@@ -28,15 +27,13 @@ _PAIRS = (("CRIAGE", "NH"), ("GR-O", "NH"), ("GR", "NH"), ("GR-O", "CRIAGE"), ("
 def significance(evaluated: Mapping[str, Any]) -> dict[str, Any]:
     """The approximate randomization test of each pair of methods at each size."""
     outcomes = pd.DataFrame(evaluated["retrainings"])
+    of_methods = dict(list(outcomes.set_index("prediction").groupby(["method", "k"])))
     rows = []
     for first, second in _PAIRS:
         for k in outcomes["k"].unique():
-            one, other = (
-                outcomes[(outcomes["method"] == method) & (outcomes["k"] == k)].set_index("prediction")
-                for method in (first, second)
-            )
-            if len(one) and len(other):
-                other = other.loc[one.index]
+            if (first, k) in of_methods and (second, k) in of_methods:
+                one = of_methods[first, k]
+                other = of_methods[second, k].loc[one.index]
                 p_values = {
                     f"{name}_p": randomization_test(one[name].tolist(), other[name].tolist()) for name in ("pd", "tc")
                 }
@@ -46,12 +43,12 @@ def significance(evaluated: Mapping[str, Any]) -> dict[str, Any]:
 
 def significance_frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """The tests for reading, from result.json."""
-    rows = result["significance"]
     return pd.DataFrame(
         {
-            "difference": [f"{row['first']} - {row['second']}, k = {row['k']}" for row in rows],
-            **{f"{name.upper()} p-value": [f"{row[f'{name}_p']:.4f}" for row in rows] for name in ("pd", "tc")},
+            "difference": f"{row['first']} - {row['second']}, k = {row['k']}",
+            **{f"{name.upper()} p-value": f"{row[f'{name}_p']:.4f}" for name in ("pd", "tc")},
         }
+        for row in result["significance"]
     )
 
 
@@ -60,7 +57,7 @@ def main() -> None:
     if task.config.loss != "sigmoid":
         raise InputError(f"Table 2 is about models trained with the sigmoid loss; got {task.config.loss!r}.")
     folder = run_flags.run_dir(f"{task.dataset.name}-{task.config.model}-sigmoid")
-    result = removal_table.run(task, folder, removal_flags.asked(task.dataset), NAME, significance)
+    result = removal_table.run(task, folder, NAME, **removal_flags.table(task.dataset.name), more=significance)
     removal_table.show(result, folder, NAME)
     print("Approximate randomization test, two-sided:")
     print(as_text(significance_frame(result)))

@@ -4,15 +4,12 @@ python -m experiments.gr_train                       # Nations
 python -m experiments.gr_train --data_dir=my/folder  # your train.txt, valid.txt, test.txt
 """
 
-from absl import flags
-
 from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.report.removal_table import ranking_beside_paper
 from gr_tf.report.tables import as_text, ranking_frame
 from gr_tf.tasks import stage as training
 
-for module in (run_flags, triple_flags):
-    flags.adopt_module_key_flags(module)
+common.adopt(run_flags, triple_flags)
 
 STEPS_TOLD = {"dense": "the whole table", "rows": "the rows it touches (the others catch up)"}
 

@@ -10,18 +10,16 @@ and ComplEx, unless --model names one. Finished seeds are found again.
 import pandas as pd
 from absl import flags
 
-from experiments import seed_flags
+from experiments import gr_table3_4, seed_flags
 from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.evaluation.atlas import ALL_SEEDS, make_atlas
 from gr_tf.report.fidelity_tables import atlas_frame as frame
 from gr_tf.report.tables import as_text
 from gr_tf.tasks.triples import TripleTask
 
-for module in (run_flags, seed_flags, triple_flags):
-    flags.adopt_module_key_flags(module)
+common.adopt(run_flags, seed_flags, triple_flags)
 
 DEFAULTS = {"num_seeds": 20}
-MODELS = ("distmult", "complex")
 # What a seed of the atlas decides: settings of the training.
 _VARIED = {ALL_SEEDS: TripleTask.seeds, "initial": ("seed",), "negatives": ("negatives_seed",)}
 _VARIED_FLAG = flags.DEFINE_enum(
@@ -29,17 +27,10 @@ _VARIED_FLAG = flags.DEFINE_enum(
 )
 
 
-def models() -> tuple[str, ...]:
-    """The model that --model names, or both."""
-    return (flags.FLAGS["model"].value,) if flags.FLAGS["model"].value else MODELS
-
-
 def main() -> None:
-    triples, varied, num_seeds = triple_flags.load_dataset(), _VARIED_FLAG.value, seed_flags.NUM_SEEDS.value
-    frames = []
-    for model in models():
-        task = TripleTask(triples, triple_flags.config_of_flags(triples.name, model=model))
-        folder = run_flags.run_dir(f"{triples.name}-atlas") / model
+    varied, num_seeds, frames = _VARIED_FLAG.value, seed_flags.NUM_SEEDS.value, []
+    for task in gr_table3_4.tasks_by_model():
+        folder = run_flags.run_dir(f"{task.dataset.name}-atlas") / task.config.model
         result = make_atlas(
             task,
             folder,

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from gr_tf.commands import k_flag
+from gr_tf.commands import common, k_flag
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
 from gr_tf.tasks.task import OPEN
@@ -11,7 +11,7 @@ from gr_tf.tasks.trained import Trained
 _HEAD = flags.DEFINE_string("head", None, "Head of the one question to explain.")
 _RELATION = flags.DEFINE_string("relation", None, "Relation of the one question to explain.")
 _TAIL = flags.DEFINE_string("tail", None, "Tail to explain; default: the most probable one that is not known.")
-flags.adopt_module_key_flags(k_flag)
+common.adopt(k_flag)
 
 
 def asked(trained: Trained) -> Query | None:

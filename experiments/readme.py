@@ -8,6 +8,7 @@ A table's place is between two comments, <!-- figures: NAME --> and <!-- end -->
 import pathlib
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -56,44 +57,28 @@ def _each(
 
     def text() -> str:
         results = _results(*names)
-        lines = ["" if line is None else line(results[0]) for line in (above, below)]
         table = as_markdown(pd.concat([frame(result) for result in results]))
-        return "\n\n".join(part for part in (lines[0], table, lines[1]) if part)
+        return "\n\n".join(part(results[0]) for part in (above, lambda _: table, below) if part)
 
     return text
 
 
-def _together(frame: Frame, name: str) -> Text:
-    """The table that a function makes of a list of results."""
-    return lambda: as_markdown(frame(_results(name)))
-
-
-def _table_1(metric: str) -> Frame:
+def _table_1(metric: str, result: Any) -> pd.DataFrame:
     """PD% or TC% of one dataset and model, the paper's in brackets: one row."""
-
-    def frame(result: Any) -> pd.DataFrame:
-        cells = {
-            f"{row['method']}-{row['k']}": f"{row[metric]:.0f} ({row['paper'][metric]})" for row in result["table"]
-        }
-        return pd.DataFrame([{**_setting(result), "n": result["num_queries"], **cells}])
-
-    return frame
+    cells = {f"{row['method']}-{row['k']}": f"{row[metric]:.0f} ({row['paper'][metric]})" for row in result["table"]}
+    return pd.DataFrame([{**_setting(result), "n": result["num_queries"], **cells}])
 
 
-def _outside(metric: str) -> Frame:
+def _outside(metric: str, result: Any) -> pd.DataFrame:
     """The cells of Table 1 or 2 that have the paper's figure outside their 95% interval."""
-
-    def frame(result: Any) -> pd.DataFrame:
-        rows = []
-        for row in result["table"]:
-            paper, (low, high) = row["paper"][metric], row[f"{metric}_interval"]
-            if paper is not None and not low <= paper <= high:
-                cells = {"row": f"{row['method']}-{row['k']}", "ours": f"{row[metric]:.1f} [{low:.1f}, {high:.1f}]"}
-                table = {"table": "Table 2" if "significance" in result else "Table 1"}
-                rows.append({**table, **_setting(result), **cells, "paper": paper, "n": row["n"]})
-        return pd.DataFrame(rows).rename(columns={"ours": f"{metric.upper()}% [95%]"})
-
-    return frame
+    table, rows = "Table 2" if "significance" in result else "Table 1", []
+    for row in result["table"]:
+        paper, (low, high) = row["paper"][metric], row[f"{metric}_interval"]
+        if paper is not None and not low <= paper <= high:
+            ours = {f"{metric.upper()}% [95%]": f"{row[metric]:.1f} [{low:.1f}, {high:.1f}]"}
+            place = {"table": table, **_setting(result), "row": f"{row['method']}-{row['k']}"}
+            rows.append({**place, **ours, "paper": paper, "n": row["n"]})
+    return pd.DataFrame(rows)
 
 
 def _setting(result: Any) -> dict[str, str]:
@@ -130,11 +115,10 @@ def _explanation() -> str:
 
 def _methods() -> str:
     """What the registry says, a row an entry; of each kind the default first."""
-    defaults = {kind: next(iter(methods_of(kind))) for kind in KINDS}
     entries = {id(entry): entry for kind in KINDS for entry in methods_of(kind).values()}
     rows = []
     for entry in entries.values():
-        kinds = [f"{kind} (default)" if defaults[kind] == entry.name else kind for kind in entry.kinds]
+        kinds = [f"{kind} (default)" if next(iter(methods_of(kind))) == entry.name else kind for kind in entry.kinds]
         rows.append({"method": f"`{entry.name}`", "of": ", ".join(kinds), "what it is": entry.title})
     return as_markdown(pd.DataFrame(rows))
 
@@ -143,16 +127,16 @@ FIGURES: dict[str, Text] = {
     "methods": _methods,
     "explain_nations": _explanation,
     "table1_nations_distmult": _each(lambda result: removal_frame(result["table"]), "table1_nations_distmult"),
-    "table1_pd": _each(_table_1("pd"), *_TABLES_1),
-    "table1_tc": _each(_table_1("tc"), *_TABLES_1),
-    "table1_pd_outside": _each(_outside("pd"), *_TABLES_1, "table2_nations_distmult"),
-    "table1_tc_outside": _each(_outside("tc"), *_TABLES_1, "table2_nations_distmult"),
+    "table1_pd": _each(partial(_table_1, "pd"), *_TABLES_1),
+    "table1_tc": _each(partial(_table_1, "tc"), *_TABLES_1),
+    "table1_pd_outside": _each(partial(_outside, "pd"), *_TABLES_1, "table2_nations_distmult"),
+    "table1_tc_outside": _each(partial(_outside, "tc"), *_TABLES_1, "table2_nations_distmult"),
     "table2": _each(lambda result: removal_frame(result["table"]), "table2_nations_distmult"),
     "table2_significance": _each(gr_table2.significance_frame, "table2_nations_distmult"),
     "table3": _each(_statistics, *(f"table3_4_{dataset}" for dataset in _DATASETS)),
     "table4": _each(gr_table3_4.ranking_frame, *(f"table3_4_{dataset}" for dataset in _DATASETS)),
     "movielens_rate": _each(gr_table3_4.ranking_frame, "table3_4_movielens_rate0.003"),
-    "table5": _together(gr_table5.frame, "table5_*"),
+    "table5": _each(gr_table5.frame, "table5_*"),
     "figure2": _each(figure2.frame, "figure2"),
     "figure2_constraints": _each(figure2.frame, "figure2_constraints"),
     "figure4": _each(gr_figure4.frame, "figure4"),
@@ -164,8 +148,8 @@ FIGURES: dict[str, Text] = {
         f"seeds_nations_{name}": _each(gr_seeds.frame, f"seeds_nations_{name}", below=_ranking_over_seeds)
         for name in ("distmult", "complex", "sigmoid")
     },
-    "fia_rq1": _together(fia_tables.rq1_frame, "fia_rq1_*"),
-    "fia_models": _together(fia_tables.models_frame, "fia_rq1_*"),
+    "fia_rq1": _each(fia_tables.rq1_frame, "fia_rq1_*"),
+    "fia_models": lambda: as_markdown(fia_tables.models_frame(_results("fia_rq1_*"))),
     "fia_rq1_steps": _each(fia_tables.by_steps_frame, "fia_rq1_movielens-1m_mf"),
     "fia_rq2": _each(fia_tables.rq2_frame, "fia_rq2_*"),
     "fia_rq3": _each(

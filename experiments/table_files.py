@@ -15,14 +15,11 @@ def read() -> list[dict[str, Any]]:
     """What the files of the flag hold.
 
     Raises:
-        InputError: if one cannot be read or is no result of gr_table1.
+        InputError: if one is absent, or no result of gr_table1.
     """
     tables = []
     for name in _TABLES.value:
-        try:
-            table = files.read_json(pathlib.Path(name))
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error.strerror}.") from None
+        table = files.read_json(pathlib.Path(name))
         if not (isinstance(table, dict) and {"dataset", "model", "settings", "lipschitz", "retrainings"} <= set(table)):
             raise InputError(f"{name}: no result of gr_table1.")
         tables.append(table)

@@ -24,8 +24,7 @@ from gr_tf.report.tracin_tables import METRICS, removal_figure, removal_frame
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks.sequences import SequenceLosses, SequenceTask
 
-for module in (run_flags, seed_flags, sequence_flags):
-    flags.adopt_module_key_flags(module)
+common.adopt(run_flags, seed_flags, sequence_flags)
 
 NAME = "removal"
 # What the removed are chosen by: the published code looks at the sequences that it then reports on.
@@ -59,10 +58,9 @@ def main() -> None:
         if not len(getattr(data, part)):
             raise InputError(f"there are no {part} sequences: users have too few choices.")
     opponents.check_sizes(data.num_examples, ks)
-    seeds = range(config.seed, config.seed + seed_flags.NUM_SEEDS.value)
-    found = {seed: train_seed(task.with_config(seed=seed), ks, chosen_on) for seed in seeds}
+    found = {each.config.seed: train_seed(each, ks, chosen_on) for each in seed_flags.tasks(task)}
     trainings = {seed: of_seed for seed, (of_seed, _) in found.items()}
-    asked = {"chosen_on": chosen_on, "ks": list(ks), "seeds": list(seeds)}
+    asked = {"chosen_on": chosen_on, "ks": list(ks), "seeds": list(found)}
     settings = {"checksum": data.checksum, "config": config.to_dict(), **asked}
     with RunDir.begin(_folder(task) / NAME, settings, overwrite=True) as stage:
         result = {

@@ -23,8 +23,7 @@ from gr_tf.report.tables import as_text
 from gr_tf.report.tracin_tables import table1_frame
 from gr_tf.runs.run_dir import RunDir
 
-for module in (k_flag, run_flags, sequence_flags):
-    flags.adopt_module_key_flags(module)
+common.adopt(k_flag, run_flags, sequence_flags)
 
 NAME = "table1"
 DEFAULTS = {"k": 2}

@@ -12,6 +12,14 @@ from gr_tf.errors import InputError, TrainingError
 from gr_tf.runs import engine
 
 Returned = TypeVar("Returned")
+# The flags that `adopt` adopts are its caller's.
+flags.disclaim_key_flags()
+
+
+def adopt(*modules: types.ModuleType) -> None:
+    """Lists the flags of some modules in the --help of the program that calls this."""
+    for module in modules:
+        flags.adopt_module_key_flags(module)
 
 
 def start(

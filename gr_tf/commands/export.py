@@ -10,7 +10,7 @@ from absl import flags
 
 from gr_tf.commands import help_text, run_flags
 from gr_tf.errors import InputError
-from gr_tf.report.export import Embeddings, export
+from gr_tf.report.export import export
 from gr_tf.runs import engine
 from gr_tf.tasks import stage
 
@@ -30,10 +30,8 @@ def main() -> None:
     stage.kind_of_run(folder)
     engine.start_quietly()
     trained = stage.load(folder)
-    embeddings = {kind: Embeddings(*parts) for kind, parts in trained.task.embeddings(trained.parameters).items()}
+    embeddings = trained.task.embeddings(trained.parameters)
     output = pathlib.Path(_OUTPUT_DIR.value or folder / "export")
     export(output, embeddings, trained.parameters.shared)
-    told = ", ".join(
-        f"{len(part.names)} {kind} of {part.vectors.shape[1]} numbers" for kind, part in embeddings.items()
-    )
+    told = ", ".join(f"{len(rows)} {kind} of {rows.shape[1]} numbers" for kind, (rows, *_) in embeddings.items())
     print(f"Written to {output}: {told}. To look at them: tensorboard --logdir={output}")

@@ -1,5 +1,6 @@
 """An explanation drawn as a graph (Lawrence et al. 2021, Figure 3)."""
 
+import collections
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -28,19 +29,18 @@ def explanation_graph(explanation: Explanation[Any], task: Task[Any]) -> "Figure
     head, tail = drawing.query.start, drawing.query.end
     graph = nx.MultiDiGraph()
     asked_label = f"{drawing.query.label}\np = {explanation.prediction:.2f}"
-    graph.add_edge(head, tail, label=asked_label, color="black", width=1.8)
+    graph.add_edge(head, tail, label=asked_label, color="black", width=1.8, style="dashed")
     strongest = np.abs(explanation.influences).max(initial=1e-12)
     for edge, influence in zip(drawing.edges, explanation.influences, strict=True):
-        share = abs(influence) / strongest
         graph.add_edge(
             edge.start,
             edge.end,
             label=f"{edge.label}\n{influence:+.3f}",
             color=SUPPORTING if influence >= 0 else OPPOSING,
-            width=_WIDTHS[0] + share * (_WIDTHS[1] - _WIDTHS[0]),
+            width=_WIDTHS[0] + abs(influence) / strongest * (_WIDTHS[1] - _WIDTHS[0]),
+            style="solid",
         )
-    figure = new_figure(1, width=9, height=6.5)
-    axes = figure.add_subplot()
+    figure, (axes,) = new_figure(1, width=9, height=6.5)
     positions = _positions(graph, head, tail)
     asked = [node in (head, tail) for node in graph]
     nx.draw_networkx_nodes(
@@ -54,30 +54,28 @@ def explanation_graph(explanation: Explanation[Any], task: Task[Any]) -> "Figure
     # Labels need not be unique; names are.
     labels = {name: textwrap.fill(drawing.nodes[name], 14) for name in graph}
     nx.draw_networkx_labels(graph, positions, labels, ax=axes, font_size=8)
-    for (start, end, key), curve in _curves(graph).items():
-        data = graph.edges[start, end, key]
-        is_query = (start, end, key) == (head, tail, 0)
-        style = {"ax": axes, "edgelist": [(start, end, key)], "connectionstyle": f"arc3,rad={curve}"}
+    for edge, curve in _curves(graph).items():
+        data, bent = graph.edges[edge], {"ax": axes, "connectionstyle": f"arc3,rad={curve}"}
         nx.draw_networkx_edges(
             graph,
             positions,
+            [edge],
             edge_color=data["color"],
             width=data["width"],
-            style="dashed" if is_query else "solid",
+            style=data["style"],
             node_size=1100,
             arrowsize=14,
-            **style,
+            **bent,
         )
         nx.draw_networkx_edge_labels(
             graph,
             positions,
-            edge_labels={(start, end, key): data["label"]},
-            ax=axes,
-            connectionstyle=style["connectionstyle"],
+            {edge: data["label"]},
             font_size=7,
             font_color=data["color"],
             rotate=False,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
+            **bent,
         )
     axes.set_axis_off()
     axes.margins(0.15)
@@ -94,35 +92,31 @@ def _positions(graph: Any, head: str, tail: str) -> dict[str, tuple[float, float
     """Head left, tail right; what touches both between them, what touches one beside it, the rest below."""
     positions = {head: (-1.0, 0.0), tail: (1.0, 0.0)}
     undirected = graph.to_undirected(as_view=True)
-    sides: dict[str, list[str]] = {"both": [], "head": [], "tail": [], "none": []}
+    # By whether a node touches the head, and whether it touches the tail.
+    sides: dict[tuple[bool, bool], list[str]] = collections.defaultdict(list)
     for node in graph:
         if node not in positions:
-            near = [undirected.has_edge(node, other) for other in (head, tail)]
-            side = "both" if all(near) else "head" if near[0] else "tail" if near[1] else "none"
-            sides[side].append(node)
-    for i, node in enumerate(sides["both"]):
+            sides[undirected.has_edge(node, head), undirected.has_edge(node, tail)].append(node)
+    for i, node in enumerate(sides[True, True]):
         positions[node] = (0.0, (1.0 + 0.8 * (i // 2)) * (1 if i % 2 == 0 else -1))
-    for side, direction in (("head", -1.0), ("tail", 1.0)):
-        count = len(sides[side])
-        for i, node in enumerate(sides[side]):
-            angle = np.pi * (i + 1) / (count + 1) - np.pi / 2
+    for beside, direction in ((sides[True, False], -1.0), (sides[False, True], 1.0)):
+        for i, node in enumerate(beside):
+            angle = np.pi * (i + 1) / (len(beside) + 1) - np.pi / 2
             positions[node] = (direction * (1.0 + 1.2 * np.cos(angle)), 1.2 * np.sin(angle))
     lowest = min(y for _, y in positions.values()) - 0.9
-    count = len(sides["none"])
-    for i, node in enumerate(sides["none"]):
-        positions[node] = (-1.6 + 3.2 * (i + 0.5) / count, lowest)
+    for i, node in enumerate(sides[False, False]):
+        positions[node] = (-1.6 + 3.2 * (i + 0.5) / len(sides[False, False]), lowest)
     return positions
 
 
 def _curves(graph: Any) -> dict[tuple[str, str, int], float]:
     """How far each edge bends, so that edges between the same nodes lie side by side."""
-    between: dict[tuple[str, ...], list[tuple[str, str, int]]] = {}
+    curves, between = {}, collections.Counter[tuple[str, ...]]()
     for edge in graph.edges(keys=True):
-        between.setdefault(tuple(sorted(edge[:2])), []).append(edge)
-    curves = {}
-    for ends, edges in between.items():
-        for i, edge in enumerate(edges):
-            # 0, 1, -1, 2, -2, ...; an edge in the other direction bends to its other side.
-            bend = 0.28 * ((i + 1) // 2) * (1 if i % 2 else -1)
-            curves[edge] = bend if edge[:2] == ends else -bend
+        ends = tuple(sorted(edge[:2]))
+        i = between[ends]
+        between[ends] += 1
+        # 0, 1, -1, 2, -2, ...; an edge in the other direction bends to its other side.
+        bend = 0.28 * ((i + 1) // 2) * (1 if i % 2 else -1)
+        curves[edge] = bend if edge[:2] == ends else -bend
     return curves

@@ -13,32 +13,30 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Of a rating that RQ3 shows.
-_RATING_COLUMNS = ("user", "title", "rating", "influence", "example_id")
+_RATING_COLUMNS = ["user", "title", "rating", "influence", "example_id"]
 
 
-def rq1_frame(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """How the computed influences agree with the observed ones."""
-    return pd.DataFrame([_rq1_row(result, decay) for result in results for decay in result["agreement"]])
-
-
-def _rq1_row(result: Mapping[str, Any], decay: str) -> dict[str, Any]:
-    settings, agreement = result["settings"], result["agreement"][decay]
-    correlations, reliability = agreement["correlations"], result["observed_reliability"]
-    return {
-        "dataset": result["dataset"],
-        "model": result["model"],
-        "weight decay": result["config"]["weight_decay"],
-        "test points": f"{len(result['points'])} {settings['selection']}"
-        + (", with network" if settings["network"] else ""),
-        "decay in H": decay + (", chooses" if decay == settings["decay"] else ""),
-        "Pearson": _with_interval(correlations["pearson"]),
-        "paper's": result["paper_pearson"] or "-",
-        "ceiling": f"{np.sqrt(reliability):.3f}" if reliability is not None and reliability > 0 else "-",
-        "Spearman": _with_interval(correlations["spearman"]),
-        "slope": _with_interval(correlations["slope"]),
-        "negative curvature": agreement["negative_curvature"],
-        "unsolved": agreement["unsolved"],
-    }
+def rq1_frame(result: Mapping[str, Any]) -> pd.DataFrame:
+    """How the computed influences agree with the observed ones, by decay."""
+    settings, reliability = result["settings"], result["observed_reliability"] or 0
+    network = ", with network" if settings["network"] else ""
+    return pd.DataFrame(
+        {
+            "dataset": result["dataset"],
+            "model": result["model"],
+            "weight decay": result["config"]["weight_decay"],
+            "test points": f"{len(result['points'])} {settings['selection']}{network}",
+            "decay in H": f"{decay}, chooses" if decay == settings["decay"] else decay,
+            "Pearson": _with_interval(agreement["correlations"]["pearson"]),
+            "paper's": result["paper_pearson"] or "-",
+            "ceiling": f"{np.sqrt(reliability):.3f}" if reliability > 0 else "-",
+            "Spearman": _with_interval(agreement["correlations"]["spearman"]),
+            "slope": _with_interval(agreement["correlations"]["slope"]),
+            "negative curvature": agreement["negative_curvature"],
+            "unsolved": agreement["unsolved"],
+        }
+        for decay, agreement in result["agreement"].items()
+    )
 
 
 def models_frame(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -69,31 +67,39 @@ def by_steps_frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def scatter(result: Mapping[str, Any], selection: str) -> "Figure":
-    """The paper's Figure 2: computed against observed influences, a panel for each decay.
+    """The paper's Figure 2: computed against observed influences with standard errors, a panel for each decay.
 
     Args:
         result: of RQ1.
         selection: of the test points.
     """
     points = result["points"]
-    return figures.influence_scatter(
-        [
-            figures.Agreement(
-                f"{result['model'].upper()}, {result['dataset']}, {selection}; {decay} decay\n"
-                f"Pearson {_with_interval(agreement['correlations']['pearson'])}",
-                [point["computed"][decay] for point in points],
-                [point["observed"] for point in points],
-                None if points[0]["standard_error"] is None else [point["standard_error"] for point in points],
-            )
-            for decay, agreement in result["agreement"].items()
-        ]
-    )
+    figure, panels = figures.new_figure(len(result["agreement"]), width=4.2, height=4.2)
+    for axes, (decay, agreement) in zip(panels, result["agreement"].items(), strict=True):
+        # Where both agree.
+        axes.axline((0, 0), slope=1, **figures.REFERENCE)
+        axes.errorbar(
+            [point["computed"][decay] for point in points],
+            [point["observed"] for point in points],
+            None if points[0]["standard_error"] is None else [point["standard_error"] for point in points],
+            fmt="o",
+            markersize=4,
+            alpha=0.6,
+            color=figures.SUPPORTING,
+            elinewidth=1,
+        )
+        axes.set_title(
+            f"{result['model'].upper()}, {result['dataset']}, {selection}; {decay} decay\n"
+            f"Pearson {_with_interval(agreement['correlations']['pearson'])}",
+            fontsize=9,
+        )
+        axes.set_xlabel("computed influence (stars)")
+    panels[0].set_ylabel("observed by retraining (stars)")
+    return figure
 
 
 def _with_interval(correlation: Mapping[str, Any]) -> str:
-    if correlation["r"] is None:
-        return "-"
-    return "{r:.3f} [{low:.3f}, {high:.3f}]".format(**correlation)
+    return "-" if correlation["r"] is None else "{r:.3f} [{low:.3f}, {high:.3f}]".format(**correlation)
 
 
 def rq2_frame(result: Mapping[str, Any]) -> pd.DataFrame:
@@ -101,8 +107,8 @@ def rq2_frame(result: Mapping[str, Any]) -> pd.DataFrame:
     paper = {row["dim"]: row for row in result["paper_seconds"] or ()}
     rows = []
     for row in result["rows"]:
-        fia, ia = row["fia"], row["ia"]
-        beside = paper.get(row["dim"], {"fia": "-", "ia": "-"})
+        fia, beside = row["fia"], paper.get(row["dim"], {"fia": "-", "ia": "-"})
+        ia_time, ratio, ia_curvature = _ia(row["ia"], fia) if row["ia"] else ("-", "-", "")
         rows.append(
             {
                 "model": result["model"],
@@ -111,26 +117,25 @@ def rq2_frame(result: Mapping[str, Any]) -> pd.DataFrame:
                 "FIA, one": "{mean:.4f} +- {sd:.4f} s".format(**fia["single"]),
                 "FIA, batch": f"{fia['num_points'] / fia['batch']:.0f} points/s",
                 "paper's FIA": f"{beside['fia']} s",
-                "IA": _ia_time(ia) if ia else "-",
+                "IA": ia_time,
                 "paper's IA": f"{beside['ia']} s",
-                # One that gave up would have taken longer.
-                "IA / FIA": ("" if all(ia["converged"]) else "over ")
-                + f"{np.mean(ia['seconds']) / fia['single']['mean']:,.0f}"
-                if ia
-                else "-",
-                "negative curvature": f"{fia['negative_curvature']} of {fia['num_points']}"
-                + (f"; IA {ia['negative_curvature']} of {len(ia['seconds'])}" if ia else ""),
+                "IA / FIA": ratio,
+                "negative curvature": f"{fia['negative_curvature']} of {fia['num_points']}{ia_curvature}",
             }
         )
     return pd.DataFrame(rows)
 
 
-def _ia_time(ia: Mapping[str, Any]) -> str:
+def _ia(ia: Mapping[str, Any], fia: Mapping[str, Any]) -> tuple[str, str, str]:
+    """How long IA took, how many times as long as FIA, and how often it met a negative curvature."""
+    seconds = np.mean(ia["seconds"])
     products = ", ".join(
         f"{iterations} products, " + ("solved" if converged else f"given up at residual {residual:.1g}")
         for iterations, converged, residual in zip(ia["iterations"], ia["converged"], ia["residual"], strict=True)
     )
-    return f"{np.mean(ia['seconds']):.1f} s ({products})"
+    # One that gave up would have taken longer.
+    ratio = f"{'' if all(ia['converged']) else 'over '}{seconds / fia['single']['mean']:,.0f}"
+    return f"{seconds:.1f} s ({products})", ratio, f"; IA {ia['negative_curvature']} of {len(ia['seconds'])}"
 
 
 def neighbours(of_user: Explanation[Any], of_item: Explanation[Any], k: int) -> dict[str, Any]:
@@ -138,8 +143,8 @@ def neighbours(of_user: Explanation[Any], of_item: Explanation[Any], k: int) -> 
     return {
         "num_of_user": len(of_user.influences),
         "num_of_item": len(of_item.influences),
-        "item_based": of_user.only(slice(k)).frame[list(_RATING_COLUMNS)].to_dict("records"),
-        "user_based": of_item.only(slice(k)).frame[list(_RATING_COLUMNS)].to_dict("records"),
+        "item_based": of_user.only(slice(k)).frame[_RATING_COLUMNS].to_dict("records"),
+        "user_based": of_item.only(slice(k)).frame[_RATING_COLUMNS].to_dict("records"),
         "share_of_top_tenth": {"of_user": _share_of_top_tenth(of_user), "of_item": _share_of_top_tenth(of_item)},
     }
 
@@ -147,9 +152,29 @@ def neighbours(of_user: Explanation[Any], of_item: Explanation[Any], k: int) -> 
 def _share_of_top_tenth(explanation: Explanation[Any]) -> float | None:
     """Of the sum of |influence|, the part of the tenth of the ratings with the largest; None of nothing."""
     sizes = np.abs(explanation.influences)
-    if not sizes.sum():
-        return None
-    return float(np.sort(sizes)[::-1][: -(-len(sizes) // 10)].sum() / sizes.sum())
+    return float(np.sort(sizes)[::-1][: -(-len(sizes) // 10)].sum() / sizes.sum()) if sizes.any() else None
+
+
+def influence_spread(of_user: np.ndarray, of_item: np.ndarray) -> "Figure":
+    """The paper's Figure 4: the density of influences [n] of a user's and of an item's ratings, and their sizes."""
+    from scipy import stats  # here, because it is slow to import
+
+    figure, (density, sizes) = figures.new_figure(2, width=4.6)
+    for name, influences, color, style in (
+        ("of the user", of_user, figures.SUPPORTING, "-"),
+        ("of the item", of_item, figures.OPPOSING, "--"),
+    ):
+        if len(set(influences)) > 1:
+            half = 1.1 * np.abs(influences).max()
+            x = np.linspace(-half, half, 400)
+            density.plot(x, stats.gaussian_kde(influences)(x), style, color=color, label=name)
+        ordered = np.sort(np.abs(influences))[::-1]
+        sizes.plot(np.arange(1, len(ordered) + 1) / len(ordered), ordered, style, color=color, label=name)
+    density.axvline(0, **figures.REFERENCE)
+    density.set(xlabel="influence (stars)", ylabel="density")
+    sizes.set(xlabel="share of the ratings, by size", ylabel="|influence| (stars)", yscale="log")
+    sizes.legend(fontsize=8)
+    return figure
 
 
 def rq3_summary(result: Mapping[str, Any]) -> str:
@@ -162,5 +187,5 @@ def rq3_summary(result: Mapping[str, Any]) -> str:
 
 def rq3_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """The ratings of the same user, or of the same item."""
-    table = pd.DataFrame(rows, columns=list(_RATING_COLUMNS))
+    table = pd.DataFrame(rows, columns=_RATING_COLUMNS)
     return table.assign(rating=table.rating.map("{:g}".format), influence=table.influence.map("{:+.3f}".format))

@@ -1,12 +1,13 @@
 """The tables and the figure of what methods say beside the truth, from result.json."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from gr_tf.evaluation import agreement
-from gr_tf.report.figures import Line, fidelity_curves
+from gr_tf.report.figures import NEUTRAL, REFERENCE, new_figure
 from gr_tf.report.tables import corrected_correlation, correlation_interval, mean_and_sd
 
 if TYPE_CHECKING:
@@ -41,33 +42,30 @@ def with_present_names(result: Result) -> Result:
     if not any(row["method"] == "NH" for row in result["rows"]):
         return result
 
-    def renamed(value: Any) -> Any:
-        if isinstance(value, list):
-            return [renamed(one) for one in value]
-        if not isinstance(value, dict):
-            return value
-        return {k: _EARLIER_NAMES.get(v, v) if k == "method" else renamed(v) for k, v in value.items()}
+    def renamed(part: dict[str, Any]) -> dict[str, Any]:
+        return part | {"method": _EARLIER_NAMES.get(part["method"], part["method"])} if "method" in part else part
 
-    return {key: renamed(value) for key, value in result.items()}
+    present: Result = json.loads(json.dumps(result), object_hook=renamed)
+    return present
 
 
 def atlas_frame(result: Result) -> pd.DataFrame:
     """The reliability of an atlas for reading: a row per stratum."""
-    settings, rows = result["settings"], result["rows"]
-    spearman = [row["spearman"] for row in rows]
+    settings = result["settings"]
     return pd.DataFrame(
         {
             "dataset": settings["dataset"],
             "model": settings["config"]["model"],
             "varied": settings["varied"],
             "seeds": settings["num_seeds"],
-            "examples": [row["stratum"] for row in rows],
-            "mean size of an effect, one seed": [f"{row['mean_effect']:.4f}" for row in rows],
-            "of its mean over seeds": [f"{row['mean_expected_effect']:.4f}" for row in rows],
-            "Spearman of two seeds": [f"{cell['one_seed']:.2f}" for cell in spearman],
-            "reliability of the mean": [f"{cell['reliability']:.2f}" for cell in spearman],
-            "ceiling": ["none" if cell["ceiling"] is None else f"{cell['ceiling']:.2f}" for cell in spearman],
+            "examples": row["stratum"],
+            "mean size of an effect, one seed": f"{row['mean_effect']:.4f}",
+            "of its mean over seeds": f"{row['mean_expected_effect']:.4f}",
+            "Spearman of two seeds": f"{row['spearman']['one_seed']:.2f}",
+            "reliability of the mean": f"{row['spearman']['reliability']:.2f}",
+            "ceiling": "none" if row["spearman"]["ceiling"] is None else f"{row['spearman']['ceiling']:.2f}",
         }
+        for row in result["rows"]
     )
 
 
@@ -127,128 +125,127 @@ def own_frame(result: Result) -> pd.DataFrame:
     def shares(values: Sequence[float] | None) -> str:
         return "-" if not values else mean_and_sd([100 * value for value in values], 0) + "%"
 
-    rows = with_present_names(result)["own"]
+    def interval(row: Mapping[str, Any], name: str) -> str:
+        return correlation_interval(row[name]) if name in row else "-"
+
+    strata = [told["stratum"] for told in result["ceilings"]]
     return pd.DataFrame(
         {
             "model": result["settings"]["config"]["model"],
-            "method": [row["method"] for row in rows],
-            **{
-                stratum: [
-                    correlation_interval(row[f"spearman, {stratum}"]) if f"spearman, {stratum}" in row else "-"
-                    for row in rows
-                ]
-                for stratum in (told["stratum"] for told in result["ceilings"])
-            },
-            "PD% of its first": [shares(row.get("pd_own")) for row in rows],
-            "PD% of the ensemble's first": [shares(row["pd_ensemble"]) for row in rows],
+            "method": row["method"],
+            **{stratum: interval(row, f"spearman, {stratum}") for stratum in strata},
+            "PD% of its first": shares(row.get("pd_own")),
+            "PD% of the ensemble's first": shares(row["pd_ensemble"]),
         }
+        for row in with_present_names(result)["own"]
     )
 
 
 def blend_frame(result: Result) -> pd.DataFrame:
     """A few retrainings, alone and blended with a method, for reading: corrected Spearman of the nearest examples."""
-    rows = with_present_names(result)["blends"]
-    spent = sorted({row["retrainings"] for row in rows})
-    cells = {
-        (row["method"], row["retrainings"]): corrected_correlation(row["spearman"], row["ceiling"]) for row in rows
-    }
-    methods = dict.fromkeys(row["method"] for row in rows)
-    return pd.DataFrame(
-        {
-            "model": result["settings"]["config"]["model"],
-            "what": [name if name == "retrainings alone" else f"blended with {name}" for name in methods],
-            **{f"retrained {count} x": [cells[name, count] for name in methods] for count in spent},
-        }
-    )
+    cells: dict[str, dict[str, Any]] = {}
+    for row in sorted(with_present_names(result)["blends"], key=lambda row: row["retrainings"]):
+        what = row["method"] if row["method"] == "retrainings alone" else f"blended with {row['method']}"
+        told = cells.setdefault(what, {"model": result["settings"]["config"]["model"], "what": what})
+        told[f"retrained {row['retrainings']} x"] = corrected_correlation(row["spearman"], row["ceiling"])
+    return pd.DataFrame(list(cells.values()))
 
 
 def drawn(result: Result) -> "Figure":
-    """Corrected Spearman by size of ensemble, and the effect of the example chosen by retrainings spent."""
+    """How methods gain by more trainings to explain, and by retraining what they propose.
+
+    Left, Spearman as a share of the ceiling by the trainings explained; right, the effect of the example chosen by the
+    retrainings spent on a query.
+    """
+    import matplotlib as mpl
+
     result, nearest = with_present_names(result), _nearest(result)
-    ceiling = result["ceilings"][-1]["spearman"]["ceiling"]
-    methods = dict.fromkeys(row["method"] for row in result["rows"])
-    by_size = []
-    for name in methods:
-        rows = [row for row in result["rows"] if row["method"] == name]
-        values = [row[f"spearman, {nearest}"][0] / (ceiling or 1) for row in rows]
-        by_size.append(Line(name, [row["trainings"] for row in rows], values))
-    screens = result["screens"]
-    by_retrainings = [
-        Line(
-            row["method"] + (", both decide" if row["blended"] else ", retraining decides"),
-            [count * screens["candidates"] for count in range(len(row["effects"]))],
-            row["effects"],
-            dashed=not row["blended"],
-        )
-        for row in screens["rows"]
-    ]
-    return fidelity_curves(
-        result["settings"]["config"]["model"], by_size, by_retrainings, screens["exhaustive"], screens["candidates"]
-    )
+    ceiling, screens = result["ceilings"][-1]["spearman"]["ceiling"] or 1, result["screens"]
+    colors = mpl.colormaps["tab20"].colors  # type: ignore[attr-defined]
+    figure, (left, right) = new_figure(2, width=7, height=4.6)
+    rows = pd.DataFrame(result["rows"])
+    for number, (name, of_method) in enumerate(rows.groupby("method", sort=False)):
+        shares = [mean / ceiling for mean, *_ in of_method[f"spearman, {nearest}"]]
+        color = colors[2 * number % 20 + number // 10]
+        left.plot(of_method["trainings"], shares, marker="o", markersize=3, color=color, label=name)
+    left.axhline(1, **REFERENCE)
+    left.axhline(0, color=NEUTRAL, linewidth=0.8)
+    left.set(xscale="log", xlabel="trainings explained", ylabel="Spearman / ceiling, shared >= 2")
+    ticks = sorted(set(rows["trainings"]))
+    left.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    left.minorticks_off()
+    for number, row in enumerate(screens["rows"]):
+        retrained = [count * screens["candidates"] for count in range(len(row["effects"]))]
+        label = row["method"] + (", both decide" if row["blended"] else ", retraining decides")
+        style, color = "-" if row["blended"] else "--", colors[2 * (number // 2)]
+        right.plot(retrained, row["effects"], style, marker="o", markersize=3, color=color, label=label)
+    # Of the example that retraining without every one chooses.
+    right.axhline(screens["exhaustive"], **REFERENCE, label="every one retrained, half the seeds")
+    right.set(xlabel=f"retrainings of the first {screens['candidates']}", ylabel="mean effect of the example chosen")
+    right.set_ylim(bottom=min(0, right.get_ylim()[0]))
+    for axes in (left, right):
+        axes.set_title(result["settings"]["config"]["model"], fontsize=10)
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
 
 
 def one_model_frame(result: Result) -> pd.DataFrame:
     """Methods beside training on from one model, for reading."""
-    settings, rows = result["settings"], with_present_names(result)["rows"]
-
-    def limit(name: str) -> str:
-        return f"{agreement.ceiling(result['reliability'][name]) or 0:.2f}"
-
+    settings = result["settings"]
+    spearman, pearson = (agreement.ceiling(result["reliability"][name]) or 0 for name in ("spearman", "pearson"))
     return pd.DataFrame(
         {
             "dataset": result["dataset"],
             "model": f"{result['config']['model']}, weight decay {result['config']['weight_decay']:g}",
             "ratings": f"{settings['num_points']} x {settings['num_ratings']}",
-            "method": [row["method"] for row in rows],
-            "Spearman": [correlation_interval(row["spearman"]) for row in rows],
-            "ceiling": limit("spearman"),
-            "Pearson": [correlation_interval(row["pearson"]) for row in rows],
-            "ceiling ": limit("pearson"),
-            "negative curvature": [row["negative_curvature"] for row in rows],
-            "unsolved": [row["unsolved"] for row in rows],
+            "method": row["method"],
+            "Spearman": correlation_interval(row["spearman"]),
+            "ceiling": f"{spearman:.2f}",
+            "Pearson": correlation_interval(row["pearson"]),
+            "ceiling ": f"{pearson:.2f}",
+            "negative curvature": row["negative_curvature"],
+            "unsolved": row["unsolved"],
         }
+        for row in with_present_names(result)["rows"]
     )
 
 
 def truth_line(result: Result) -> str:
     """What the truth of `seeds_frame` is, and how certain, in a sentence."""
-    settings, told, rmse = result["settings"], result["reliability"], result["accuracy"]
-    points = settings["points"]
+    settings, points = result["settings"], result["settings"]["points"]
+    spearman, pearson = (result["reliability"][name] for name in ("spearman", "pearson"))
 
-    def limit(name: str) -> str:
-        ceiling = told[name]["ceiling"]
+    def limit(ceiling: float | None) -> str:
         return "no ceiling" if ceiling is None else f"ceiling {ceiling:.2f}"
 
     return (
         f"{settings['config']['model']}, {settings['dataset']}: {points['num_ratings']} ratings of each of "
         f"{points['num_points']} points, {settings['num_seeds']} seeds. Two seeds agree at Spearman "
-        f"{told['spearman']['one_seed']:.2f}, Pearson {told['pearson']['one_seed']:.2f}; reliability of their mean "
-        f"{told['spearman']['reliability']:.2f} ({limit('spearman')}) and {told['pearson']['reliability']:.2f} "
-        f"({limit('pearson')}). Test RMSE of the explained trainings {mean_and_sd(rmse['test'], 3)}."
+        f"{spearman['one_seed']:.2f}, Pearson {pearson['one_seed']:.2f}; reliability of their mean "
+        f"{spearman['reliability']:.2f} ({limit(spearman['ceiling'])}) and {pearson['reliability']:.2f} "
+        f"({limit(pearson['ceiling'])}). Test RMSE of the explained trainings "
+        f"{mean_and_sd(result['accuracy']['test'], 3)}."
     )
 
 
 def seeds_frame(result: Result) -> pd.DataFrame:
     """Methods beside trainings of several seeds without some ratings, for reading."""
-    rows, ceilings = with_present_names(result)["rows"], result["reliability"]
+    spearman, pearson = (result["reliability"][name]["ceiling"] for name in ("spearman", "pearson"))
     count = result["settings"]["num_seeds"]
     return pd.DataFrame(
         {
-            "method": [row["method"] for row in rows],
-            "Spearman, 1 training": [correlation_interval(row["spearman"]["one"]) for row in rows],
-            f"{count} trainings": [correlation_interval(row["spearman"]["all"]) for row in rows],
-            "corrected Spearman": [
-                corrected_correlation(row["spearman"]["all"], ceilings["spearman"]["ceiling"]) for row in rows
-            ],
-            f"Pearson, {count} trainings": [correlation_interval(row["pearson"]["all"]) for row in rows],
-            "corrected Pearson": [
-                corrected_correlation(row["pearson"]["all"], ceilings["pearson"]["ceiling"]) for row in rows
-            ],
-            "an influence of 1 does": [correlation_interval(row["slope"]) for row in rows],
-            "Spearman with its own training": [correlation_interval(row["spearman"]["own"]) for row in rows],
-            "negative curvature": [row["negative_curvature"] for row in rows],
-            "unsolved": [row["unsolved"] for row in rows],
+            "method": row["method"],
+            "Spearman, 1 training": correlation_interval(row["spearman"]["one"]),
+            f"{count} trainings": correlation_interval(row["spearman"]["all"]),
+            "corrected Spearman": corrected_correlation(row["spearman"]["all"], spearman),
+            f"Pearson, {count} trainings": correlation_interval(row["pearson"]["all"]),
+            "corrected Pearson": corrected_correlation(row["pearson"]["all"], pearson),
+            "an influence of 1 does": correlation_interval(row["slope"]),
+            "Spearman with its own training": correlation_interval(row["spearman"]["own"]),
+            "negative curvature": row["negative_curvature"],
+            "unsolved": row["unsolved"],
         }
+        for row in with_present_names(result)["rows"]
     )
 
 

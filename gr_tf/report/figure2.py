@@ -22,15 +22,12 @@ NAME = "figure2"
 
 
 def write(tables: Sequence[Mapping[str, Any]], run_dir: pathlib.Path, overwrite: bool = False) -> dict[str, Any]:
-    """Writes figure2/figure2.png and figure2/result.json.
+    """Writes figure2/figure2.png and figure2/result.json into a run's folder; returns what result.json holds.
 
     Args:
         tables: results of removal_table.run; those that differ by their seed only share a panel.
-        run_dir: where the figure's folder goes.
+        run_dir: the run's folder.
         overwrite: drop a figure that is there.
-
-    Returns:
-        What result.json holds.
 
     Raises:
         InputError: if a table is there twice, or has too few retrainings of GR-1.
@@ -91,59 +88,49 @@ def _retrainings(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def draw(result: Mapping[str, Any]) -> "Figure":
-    """The figure, from result.json: the first seed of each panel."""
-
-    def told(seed: Mapping[str, Any]) -> str:
-        r = seed["pearson"]["r"]
-        return "r undefined" if r is None else f"r = {r:.2f}"
-
-    return figures.prediction_scatter(
-        [
-            figures.Scatter(
-                f"{panel['dataset']}, {panel['model']}, {panel['constraint'].replace('_', ' ')}\n"
-                f"{told(seed)}, Lipschitz {seed['lipschitz']:.2f}, n = {seed['pearson']['n']}",
-                seed["p_predicted"],
-                seed["p_retrained"],
-            )
-            for panel in result["panels"]
-            for seed in panel["seeds"][:1]
-        ]
-    )
+    """The figure, from result.json: predicted against retrained probabilities, the first seed of each panel."""
+    figure, places = figures.new_figure(len(result["panels"]), columns=4)
+    for axes, panel in zip(places, result["panels"], strict=True):
+        seed = panel["seeds"][0]
+        r, n = seed["pearson"]["r"], seed["pearson"]["n"]
+        axes.plot([0, 1], [0, 1], **figures.REFERENCE)
+        axes.scatter(seed["p_predicted"], seed["p_retrained"], s=14, alpha=0.55, color=figures.SUPPORTING, linewidths=0)
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="p predicted by rolling back")
+        axes.set_title(
+            f"{panel['dataset']}, {panel['model']}, {panel['constraint'].replace('_', ' ')}\n"
+            f"r {'undefined' if r is None else f'= {r:.2f}'}, Lipschitz {seed['lipschitz']:.2f}, n = {n}",
+            fontsize=9,
+        )
+        if axes in places[::4]:
+            axes.set_ylabel("p after retraining")
+    return figure
 
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """The figure's numbers for reading, from result.json."""
+    return pd.DataFrame(map(_row, result["panels"]))
 
-    def correlation(panel: Mapping[str, Any], name: str) -> str:
-        seeds = [seed[name] for seed in panel["seeds"] if seed[name]["r"] is not None]
-        if not seeds:
-            return "undefined"
-        if len(seeds) == 1:
-            return "{r:.2f} [{low:.2f}, {high:.2f}]".format(**seeds[0])
-        return mean_and_sd([seed["r"] for seed in seeds], 2)
 
-    def mean(panel: Mapping[str, Any], name: str, decimals: int) -> str:
+def _row(panel: Mapping[str, Any]) -> dict[str, Any]:
+    def mean(name: str, decimals: int) -> str:
         return mean_and_sd([seed[name] for seed in panel["seeds"]], decimals)
 
-    def paper(panel: Mapping[str, Any], place: int) -> str:
-        return "-" if panel["paper"] is None else str(panel["paper"][place])
+    def correlation(name: str) -> str:
+        defined = [seed[name] for seed in panel["seeds"] if seed[name]["r"] is not None]
+        if len(defined) == 1:
+            return "{r:.2f} [{low:.2f}, {high:.2f}]".format(**defined[0])
+        return mean_and_sd([one["r"] for one in defined], 2) if defined else "undefined"
 
-    return pd.DataFrame(
-        [
-            {
-                "dataset": panel["dataset"],
-                "model": panel["model"],
-                "constraint": panel["constraint"],
-                "Lipschitz": mean(panel, "lipschitz", 2),
-                "paper's": paper(panel, 0),
-                "GR-1 TC%": mean(panel, "tc", 1),
-                "paper's TC%": paper(panel, 1),
-                "mean error of p": mean(panel, "mean_error", 3),
-                "mean change of p": mean(panel, "mean_change", 3),
-                "r": correlation(panel, "pearson"),
-                "r of the changes": correlation(panel, "pearson_of_change"),
-                "seeds": len(panel["seeds"]),
-            }
-            for panel in result["panels"]
-        ]
-    )
+    lipschitz, tc = map(str, panel["paper"] or ("-", "-"))
+    return {
+        **{name: panel[name] for name in ("dataset", "model", "constraint")},
+        "Lipschitz": mean("lipschitz", 2),
+        "paper's": lipschitz,
+        "GR-1 TC%": mean("tc", 1),
+        "paper's TC%": tc,
+        "mean error of p": mean("mean_error", 3),
+        "mean change of p": mean("mean_change", 3),
+        "r": correlation("pearson"),
+        "r of the changes": correlation("pearson_of_change"),
+        "seeds": len(panel["seeds"]),
+    }

@@ -1,8 +1,7 @@
 """Train, explain, remove and retrain: what Tables 1 and 2 of Lawrence et al. (2021) have in common."""
 
-import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gr_tf.data.sources import published_name
@@ -19,70 +18,41 @@ from gr_tf.tasks.task import Task
 _TEXT = "table.txt"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What is asked beside the training.
-
-    Attributes:
-        methods, ks, nh_seed, released_defects, jobs: see evaluation.removal.evaluate.
-        num_queries, query_seed, right_if: see evaluation.explained.explain_run.
-        overwrite: drop what the steps had written.
-        reuse: return a finished table with the same settings instead of refusing it.
-        checkpoint_seconds: see tasks.stage.train.
-        usual: settings that need no telling above the table.
-    """
-
-    methods: Sequence[str] = ("NH", "GR")
-    ks: Sequence[str] = removal.KS
-    nh_seed: int = 0
-    released_defects: Sequence[str] = ()
-    jobs: int
-    num_queries: int | None = None
-    query_seed: int = 0
-    right_if: str = "drawn"
-    overwrite: bool = False
-    reuse: bool = False
-    checkpoint_seconds: float = 30.0
-    usual: Settings
-
-
 def run(
     task: Task[Any],
     run_dir: pathlib.Path,
-    asked: Asked,
     name: str,
+    *,
+    sample: Mapping[str, Any],
+    removals: Mapping[str, Any],
+    usual: Settings,
+    overwrite: bool = False,
+    reuse: bool = False,
+    checkpoint_seconds: float = 30.0,
     more: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda evaluated: {},
 ) -> dict[str, Any]:
-    """Does what is missing of the three steps, writes NAME/result.json and NAME/table.txt.
+    """Does what is missing of the three steps, and writes NAME/result.json and NAME/table.txt.
 
     Args:
         task: the training, on triples.
         run_dir: the run's folder; each step has a subfolder, and the table.
-        asked: the rest.
         name: of the table, and of its subfolder.
+        sample: num_queries, query_seed and right_if, see evaluation.explained.explain_run.
+        removals: methods, ks, nh_seed, released_defects and jobs, see evaluation.removal.evaluate.
+        usual: the settings of a training that need no telling above the table.
+        overwrite: drop what the steps had written.
+        reuse: return a finished table with the same settings instead of refusing it.
+        checkpoint_seconds: see tasks.stage.train.
         more: what the table says beside, from the evaluation's result.
 
     Returns:
         What result.json holds.
     """
-    removal.check(task, asked.methods, asked.ks, asked.released_defects)
-    again: dict[str, Any] = {"overwrite": asked.overwrite, "reuse": True}
-    sample: dict[str, Any] = {
-        "num_queries": asked.num_queries,
-        "query_seed": asked.query_seed,
-        "right_if": asked.right_if,
-    }
-    trained = training.train(task, run_dir, checkpoint_seconds=asked.checkpoint_seconds, **again).result()
+    removal.check(task, *(removals[argument] for argument in ("methods", "ks", "released_defects")))
+    again: dict[str, Any] = {"overwrite": overwrite, "reuse": True}
+    trained = training.train(task, run_dir, checkpoint_seconds=checkpoint_seconds, **again).result()
     explanation = explain_run(run_dir, method="gr", **sample, **again)
-    evaluation = removal.evaluate(
-        run_dir,
-        methods=asked.methods,
-        ks=asked.ks,
-        nh_seed=asked.nh_seed,
-        released_defects=asked.released_defects,
-        jobs=asked.jobs,
-        **again,
-    )
+    evaluation = removal.evaluate(run_dir, **removals, **again)
     explained, evaluated = explanation.result(), evaluation.result()
     triples, config = task.dataset, task.config
     settings = {
@@ -91,32 +61,28 @@ def run(
         **explanation.settings,
         **evaluation.settings,
     }
-    with RunDir.begin(run_dir / name, settings, overwrite=asked.overwrite, reuse=asked.reuse) as stage:
-        if stage.is_finished:
-            return dict(stage.result())
-        result = {
-            "settings": settings,
-            "dataset": triples.name,
-            "model": config.model,
-            "num_test": explained["num_test"],
-            "num_predictions": explained["num_predictions"],
-            "num_queries": evaluated["num_queries"],
-            "num_adjacent": explained["num_adjacent"],
-            "num_supporting": explained["num_supporting"],
-            "epoch": trained["epoch"],
-            "lipschitz": trained["history"][trained["epoch"] - 1]["lipschitz"],
-            "test_ranking": ranking_beside_paper(trained, task),
-            "table": rows_beside_paper(evaluated, task),
-            **more(evaluated),
-            "seconds": {
-                "train": trained["timing"]["seconds"],
-                "explain": explained["seconds"],
-                "evaluate": evaluated["timing"]["seconds"],
-            },
-            "retrainings": evaluated["retrainings"],
-        }
-        files.write_text(stage.path / _TEXT, describe(result, name, asked.usual) + "\n")
-        stage.finish(result)
+    with RunDir.begin(run_dir / name, settings, overwrite=overwrite, reuse=reuse) as stage:
+        if not stage.is_finished:
+            counts = ("num_test", "num_predictions", "num_queries", "num_adjacent", "num_supporting")
+            result = {
+                "settings": settings,
+                "dataset": triples.name,
+                "model": config.model,
+                **{count: (explained | evaluated)[count] for count in counts},
+                "epoch": trained["epoch"],
+                "lipschitz": trained["history"][trained["epoch"] - 1]["lipschitz"],
+                "test_ranking": ranking_beside_paper(trained, task),
+                "table": rows_beside_paper(evaluated, task),
+                **more(evaluated),
+                "seconds": {
+                    "train": trained["timing"]["seconds"],
+                    "explain": explained["seconds"],
+                    "evaluate": evaluated["timing"]["seconds"],
+                },
+                "retrainings": evaluated["retrainings"],
+            }
+            files.write_text(stage.path / _TEXT, describe(result, name, usual) + "\n")
+            stage.finish(result)
         return dict(stage.result())
 
 
@@ -136,31 +102,26 @@ def _published(task: Task[Any]) -> tuple[str | None, str, str]:
 
 
 def describe(result: Mapping[str, Any], name: str, usual: Settings) -> str:
-    """The table and the test ranking as text, from result.json; `usual` as in Asked."""
-    config = result["settings"]["config"]
+    """The table and the test ranking as text, from result.json; `usual` as of `run`."""
+    settings, config = result["settings"], result["settings"]["config"]
+    words = [f"seed {config['seed']}", f"epoch {result['epoch']}"]
+    # What a table without further words would not be taken for.
+    words += [
+        f"{setting} {config[setting]}"
+        for setting in ("loss", "constraint", "optimizer", "learning_rate", "learning_rate_rule")
+        if config[setting] != getattr(usual, setting)
+    ]
+    words += [f"released defect {defect}" for defect in settings["released_defects"]]
+    if settings.get("right_if", "drawn") != "drawn":
+        words.append(f"right if {settings['right_if']}")
     title = (
         f"Table {name.removeprefix('table')}, {result['dataset']}, {result['model']}: "
         "remove training triples, retrain from scratch\n"
         f"{result['num_queries']} of {result['num_predictions']} distinct predictions of "
-        f"{result['num_test']} test triples, "
-        f"seed {config['seed']}, epoch {result['epoch']}{_unusual(result['settings'], usual)}\n"
+        f"{result['num_test']} test triples, {', '.join(words)}\n"
         "PD%: the prediction became less probable. TC%: another tail became the top-1."
     )
     return "\n\n".join([title, as_text(removal_frame(result["table"])), as_text(ranking_frame(result["test_ranking"]))])
-
-
-def _unusual(settings: Mapping[str, Any], usual: Settings) -> str:
-    """What a table without further words would not be taken for."""
-    config = settings["config"]
-    words = [
-        f"{name} {config[name]}"
-        for name in ("loss", "constraint", "optimizer", "learning_rate", "learning_rate_rule")
-        if config[name] != getattr(usual, name)
-    ]
-    words += [f"released defect {name}" for name in settings["released_defects"]]
-    if settings.get("right_if", "drawn") != "drawn":
-        words.append(f"right if {settings['right_if']}")
-    return "".join(f", {word}" for word in words)
 
 
 def show(result: Mapping[str, Any], folder: pathlib.Path, name: str) -> None:

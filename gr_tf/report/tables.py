@@ -11,6 +11,11 @@ from gr_tf.report import published
 from gr_tf.tasks.task import Task
 
 
+def or_dash(value: Any, form: str = "{}") -> str:
+    """A value of a paper in a form of str.format; a dash where the paper has none."""
+    return "-" if value is None else form.format(value)
+
+
 def removal_rows(scores: Sequence[Mapping[str, Any]], paper: published.Figures) -> list[dict[str, Any]]:
     """Our scores with the paper's beside them, for result.json.
 
@@ -20,35 +25,27 @@ def removal_rows(scores: Sequence[Mapping[str, Any]], paper: published.Figures) 
         scores: ours, as JSON.
         paper: from published.removal_figures.
     """
-    rows = []
-    for score in scores:
-        figures = paper.get(score["method"], {}).get(score["k"])
-        beside = dict(zip(("pd", "tc"), figures, strict=True)) if figures else None
-        rows.append({**score, "paper": beside})
-    return rows
+    found = [paper.get(score["method"], {}).get(score["k"]) for score in scores]
+    return [
+        {**score, "paper": figures and dict(zip(("pd", "tc"), figures, strict=True))}
+        for score, figures in zip(scores, found, strict=True)
+    ]
 
 
 def removal_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Table 1 or 2 for reading, from the rows of result.json; without columns that no row has a value for."""
+    return pd.DataFrame(map(_removal_cells, rows))
 
-    def share(row: Mapping[str, Any], name: str) -> str:
-        low, high = row[f"{name}_interval"]
-        return f"{row[name]:.1f} [{low:.0f}, {high:.0f}]"
 
-    def paper(row: Mapping[str, Any], name: str) -> str:
-        figure = (row["paper"] or {}).get(name)
-        return "-" if figure is None else str(figure)
-
-    columns: dict[str, Any] = {
-        "method": [f"{row['method']}-{row['k']}" for row in rows],
-        "removed": [f"{row['mean_removed']:.1f}" for row in rows],
-    }
+def _removal_cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    cells = {"method": f"{row['method']}-{row['k']}", "removed": f"{row['mean_removed']:.1f}"}
     for name in ("pd", "tc"):
-        if rows[0][name] is not None:
-            columns[f"{name.upper()}% [95%]"] = [share(row, name) for row in rows]
-            if "paper" in rows[0]:
-                columns[f"paper {name.upper()}%"] = [paper(row, name) for row in rows]
-    return pd.DataFrame(columns | {"n": [row["n"] for row in rows]})
+        if row[name] is not None:
+            low, high = row[f"{name}_interval"]
+            cells[f"{name.upper()}% [95%]"] = f"{row[name]:.1f} [{low:.0f}, {high:.0f}]"
+            if "paper" in row:
+                cells[f"paper {name.upper()}%"] = or_dash((row["paper"] or {}).get(name))
+    return {**cells, "n": row["n"]}
 
 
 def ranking_rows(metrics: Mapping[str, float], paper: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -59,11 +56,8 @@ def ranking_rows(metrics: Mapping[str, float], paper: Mapping[str, float]) -> li
 def ranking_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Test ranking for reading, from the rows of result.json."""
     return pd.DataFrame(
-        {
-            "test ranking": [row["metric"] for row in rows],
-            "ours": [f"{row['value']:.2f}" for row in rows],
-            "paper": ["-" if row["paper"] is None else f"{row['paper']:.2f}" for row in rows],
-        }
+        {"test ranking": row["metric"], "ours": f"{row['value']:.2f}", "paper": or_dash(row["paper"], "{:.2f}")}
+        for row in rows
     )
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from gr_tf.evaluation.opponents import WHOLE
-from gr_tf.report import figures
+from gr_tf.report.figures import OPPOSING, REFERENCE, SUPPORTING, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,27 +32,21 @@ def table1_frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 def removal_frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """What removing sequences changed; beside the page's figures if they were chosen on the test, as the page's."""
-    as_published = result["settings"]["chosen_on"] == "test"
+    paper = result["paper"] if result["settings"]["chosen_on"] == "test" else {"whole": {}}
     rows = []
     for row in result["rows"]:
-        told = {
-            "removed": f"{row['k']} {row['removed']}" if row["k"] else row["removed"],
-            "seeds": len(result["trainings"]),
-        }
+        is_whole = row["removed"] == WHOLE
+        told = {"removed": row["removed"] if is_whole else f"{row['k']} {row['removed']}"}
+        told["seeds"] = len(result["trainings"])
+        # The page has 500 opponents' figures alone.
+        beside = paper["whole"] if is_whole else paper.get(row["removed"], {}) if row["k"] == _PAGES_K else {}
         for metric, name in METRICS.items():
-            of_metric = row[metric]
-            told[name] = f"{of_metric['mean']:.4f}"
-            told[f"{name}, change"] = "-" if row["removed"] == WHOLE else _change(of_metric)
-            if as_published and metric in result["paper"]["whole"]:
-                told[f"page's {name}"] = _of_page(result["paper"], row, metric)
+            told[name] = f"{row[metric]['mean']:.4f}"
+            told[f"{name}, change"] = "-" if is_whole else _change(row[metric])
+            if metric in paper["whole"]:
+                told[f"page's {name}"] = str(beside.get(metric, "-"))
         rows.append(told)
     return pd.DataFrame(rows)
-
-
-def _of_page(paper: Mapping[str, Mapping[str, float]], row: Mapping[str, Any], metric: str) -> str:
-    """The page's figure; it has 500 opponents' alone."""
-    of_row = paper["whole"] if row["removed"] == WHOLE else paper.get(row["removed"]) if row["k"] == _PAGES_K else None
-    return "-" if of_row is None else str(of_row[metric])
 
 
 def _change(of_metric: Mapping[str, Any]) -> str:
@@ -60,9 +55,19 @@ def _change(of_metric: Mapping[str, Any]) -> str:
 
 
 def removal_figure(result: Mapping[str, Any]) -> "Figure":
-    """What removing sequences changed: a panel for each metric."""
+    """What removing sequences changed: a panel a metric, a dot a seed, lines at the mean and for its 95% interval."""
     rows = [row for row in result["rows"] if row["removed"] != WHOLE]
-    names = [f"{row['removed']} {row['k']}" for row in rows]
-    return figures.removal_effects(
-        [(name, names, [row[metric]["differences"] for row in rows]) for metric, name in METRICS.items()]
-    )
+    figure, panels = new_figure(len(METRICS), width=4.6)
+    for axes, (metric, name) in zip(panels, METRICS.items(), strict=True):
+        axes.axvline(0, **REFERENCE)
+        for place, row in enumerate(rows):
+            values, mean, low, high = (row[metric][part] for part in ("differences", "mean_difference", "low", "high"))
+            axes.scatter(values, np.full(len(values), -place), s=18, color=SUPPORTING, alpha=0.7, linewidths=0)
+            axes.plot([mean, mean], [-place - 0.25, -place + 0.25], color=OPPOSING, linewidth=1.5)
+            if low is not None:
+                axes.plot([low, high], [-place, -place], color=OPPOSING, linewidth=0.8)
+        names = [f"{row['removed']} {row['k']}" for row in rows] if axes is panels[0] else []
+        axes.set_yticks(-np.arange(len(rows)), names)
+        axes.locator_params(axis="x", nbins=4)
+        axes.set_xlabel(f"change of {name}")
+    return figure

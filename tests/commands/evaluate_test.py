@@ -6,7 +6,6 @@ import pathlib
 import numpy as np
 import pytest
 
-from gr_tf.report.export import read_checkpoint
 from gr_tf.tasks import stage
 from tests.commands.program import gr_tf
 from tests.conftest import rating_lines, write_graph
@@ -48,9 +47,8 @@ def test_from_files_to_a_table(capsys: pytest.CaptureFixture[str], tmp_path: pat
 
     assert gr_tf("export", f"--run_dir={run}") == 0
     trained = stage.load(run)
-    read = read_checkpoint(run / "export" / "checkpoint")
     for part, (vectors, _, _) in trained.task.embeddings(trained.parameters).items():
-        np.testing.assert_array_equal(read[part], vectors)
+        np.testing.assert_array_equal(np.load(run / "export" / f"{part}.npy"), vectors)
 
 
 def test_mistakes(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:

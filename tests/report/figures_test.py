@@ -9,15 +9,21 @@ from matplotlib.patches import FancyArrowPatch
 
 from gr_tf.attribution.base import Explanation
 from gr_tf.data.triples import Query, TripleSet
-from gr_tf.report import figures
+from gr_tf.report import figure2, figures
 from gr_tf.report.explanation_graph import explanation_graph
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.triple_config import TripleConfig
 
 
 def test_scatter(tmp_path: pathlib.Path) -> None:
-    figure = figures.prediction_scatter([figures.Scatter(f"panel {i}", [0.1, 0.5], [0.2, 0.4]) for i in range(5)])
-    assert [axes.get_title() for axes in figure.axes] == [f"panel {i}" for i in range(5)]
+    """Four panels a row; of several seeds the first."""
+    seed = {"p_predicted": [0.1, 0.5], "p_retrained": [0.2, 0.4], "pearson": {"r": 0.5, "n": 2}, "lipschitz": 1.0}
+    other = seed | {"p_predicted": [0.9, 0.9]}
+    panels = [{"dataset": f"d{i}", "model": "m", "constraint": "unit_norm", "seeds": [seed, other]} for i in range(5)]
+    figure = figure2.draw({"panels": panels})
+    titles = [f"d{i}, m, unit norm\nr = 0.50, Lipschitz 1.00, n = 2" for i in range(5)]
+    assert [axes.get_title() for axes in figure.axes] == titles
+    assert [bool(axes.get_ylabel()) for axes in figure.axes] == [True, False, False, False, True]
     points = np.asarray(figure.axes[4].collections[0].get_offsets())
     np.testing.assert_allclose(points, [[0.1, 0.2], [0.5, 0.4]])
     figures.save(figure, tmp_path / "figure.png")
@@ -26,7 +32,7 @@ def test_scatter(tmp_path: pathlib.Path) -> None:
 
 
 def test_boxes() -> None:
-    boxes = [figures.Box("a", [0.0, 1.0, 2.0]), figures.Box("b", [5.0])]
+    boxes = [("a", [0.0, 1.0, 2.0]), ("b", [5.0])]
     figure = figures.difference_boxes([("one", boxes), ("two", boxes[:1])], "difference")
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["a", "b"]
     assert figure.axes[0].get_ylabel() == "difference"
@@ -36,8 +42,13 @@ def test_boxes() -> None:
 
 
 def test_curves() -> None:
-    figure = figures.curves("title", [1, 10], [figures.Curve("line", [0.0, 2.0], "red")], "x", "y")
-    np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), [np.nan, 2.0])
+    """Zero has no place on a logarithmic axis."""
+    names = ("bound_apart", "apart", "bound_rolled_back_apart", "rolled_back_apart")
+    curves = {name: [0.0, float(place)] for place, name in enumerate(names, 2)}
+    told = {"dataset": "toy", "num_examples": 3, "num_removed": 2, "steps": [1, 10], "curves": curves}
+    figure = figures.stability_curves(told)
+    for place, line in enumerate(figure.axes[0].lines, 2):
+        np.testing.assert_array_equal(line.get_ydata(), [np.nan, place])
 
 
 def test_explanation_graph(toy: TripleSet, tmp_path: pathlib.Path) -> None:
