@@ -161,30 +161,30 @@ def _ranking(explainer: Explainer[Any], queries: Sequence[Any]) -> float:
     return _fastest(lambda: [explainer.rank(query) for query in queries]) / len(queries)
 
 
+def _rolling_back(trained: Trained, queries: Sequence[Query], *, ours: bool, most: int | None = None) -> float:
+    """Seconds a query: all adjacent triples in one batch, ranked; or the plain way, timed on `most`, and multiplied."""
+    if ours:
+        return _ranking(GradientRollback(trained), queries)
+    explain = plain.explaining(trained, most)
+    share = explain(queries)
+    return _fastest(lambda: explain(queries)) / share / len(queries)
+
+
 def _explaining(*, ours: bool) -> float:
-    """Milliseconds a query of Nations: the plain way, or all adjacent triples in one batch, ranked."""
+    """Milliseconds a query of Nations."""
     trained = train_in_memory(_nations())
     queries = [told.query for told in trained.task.test_predictions(trained.parameters)[:5]]
-    if ours:
-        return 1e3 * _ranking(GradientRollback(trained), queries)
-    explain = plain.explaining(trained)
-    explain(queries)
-    return 1e3 * _fastest(lambda: explain(queries)) / len(queries)
+    return 1e3 * _rolling_back(trained, queries, ours=ours)
 
 
 def _explaining_large(shape: str, *, ours: bool) -> float:
-    """Seconds a query, with random changes; the plain way is timed on 100 adjacent triples, and multiplied."""
+    """Seconds a query, with random changes."""
     task = TripleTask(_random_triples(shape), TripleConfig(**PRESETS[shape]))
     size = (task.num_examples, 3, task.model.width)
     deltas = np.random.default_rng(0).standard_normal(size, np.float32) * np.float32(0.01)
     trained = Trained(task, task.initial_parameters, 0, deltas)
-    head, relation, tail = (int(i) for i in task.dataset.train[0])
-    query = Query(head, 0 if shape == "fb15k237" else relation, tail)
-    if ours:
-        return _ranking(GradientRollback(trained), [query])
-    explain = plain.explaining(trained, most=100)
-    share = explain([query])
-    return _fastest(lambda: explain([query])) / share
+    query = task.query_of(0) if shape == "movielens" else dataclasses.replace(task.query_of(0), relation=0)
+    return _rolling_back(trained, [query], ours=ours, most=100)
 
 
 def _explaining_ratings(model: str, solver: str = "direct", *, in_a_batch: bool = False) -> float:

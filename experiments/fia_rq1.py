@@ -13,7 +13,7 @@ import numpy as np
 from absl import flags
 
 from gr_tf.attribution.fia import Fia
-from gr_tf.attribution.fia_settings import DECAYS, FiaSettings
+from gr_tf.attribution.fia_settings import DECAYS
 from gr_tf.commands import common, rating_flags, run_flags
 from gr_tf.data.ratings import RatingQuery, RatingSet
 from gr_tf.errors import InputError
@@ -64,7 +64,7 @@ def factor_norms(trained: Trained) -> dict[str, float]:
 
 def main() -> None:
     task = rating_flags.load_task()
-    ratings, config, settings = task.dataset, task.config, FiaSettings(**rating_flags.fia_settings())
+    ratings, config, settings = task.dataset, task.config, rating_flags.fia_settings()
     # What is asked is checked before the training, not after it.
     queries = chosen_points(ratings)
     folder = run_flags.run_dir(f"{ratings.name}-{config.model}")

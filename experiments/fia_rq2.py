@@ -13,7 +13,6 @@ import os
 import numpy as np
 from absl import flags
 
-from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.commands import common, rating_flags, run_flags
 from gr_tf.commands.config_flags import whole_numbers
 from gr_tf.data.ratings import RatingQuery, RatingSet
@@ -70,7 +69,7 @@ def asked_dims(ratings: RatingSet) -> tuple[tuple[int, ...], tuple[int, ...]]:
 def main() -> None:
     ratings = rating_flags.load_dataset()
     dims, ia_dims = asked_dims(ratings)
-    fia_settings = FiaSettings(**rating_flags.fia_settings())
+    fia_settings = rating_flags.fia_settings()
     settings = {
         "checksum": ratings.checksum,
         **dataclasses.asdict(fia_settings),

@@ -13,7 +13,6 @@ from absl import flags
 
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.fia import Fia
-from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.commands import common, k_flag, rating_flags, run_flags
 from gr_tf.data.ratings import RatingQuery, RatingSet
 from gr_tf.errors import InputError
@@ -55,7 +54,7 @@ def default_user(ratings: RatingSet, item: int) -> int:
 
 def main() -> None:
     task, k = rating_flags.load_task(), checked_k(k_flag.K.value)
-    ratings, config, fia_settings = task.dataset, task.config, FiaSettings(**rating_flags.fia_settings())
+    ratings, config, fia_settings = task.dataset, task.config, rating_flags.fia_settings()
     query = ratings.query(_USER.value or ratings.users.names[0], _TITLE.value)
     if _USER.value is None:
         query = RatingQuery(default_user(ratings, query.item), query.item)

@@ -17,8 +17,7 @@ from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.commands import common, config_flags, rating_flags, run_flags
 from gr_tf.errors import InputError
 from gr_tf.evaluation.sampled_fidelity import NAME, Points, over_seeds
-from gr_tf.report.fidelity_tables import notes, truth_line
-from gr_tf.report.fidelity_tables import seeds_frame as frame
+from gr_tf.report.fidelity_tables import notes, seeds_frame, truth_line
 from gr_tf.report.tables import as_text
 from gr_tf.settings import Settings
 from gr_tf.tasks.ratings import RatingTask
@@ -73,7 +72,7 @@ def main() -> None:
         overwrite=run_flags.OVERWRITE.value,
     )
     print(truth_line(result))
-    print(as_text(frame(result)))
+    print(as_text(seeds_frame(result)))
     print("\n".join([*notes(result), f"Written to {folder / f'{NAME}{num_seeds}'}."]))
 
 

@@ -13,8 +13,7 @@ from experiments import rating_points
 from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.commands import common, config_flags, rating_flags, run_flags
 from gr_tf.evaluation.sampled_fidelity import NAME, Points, of_one_model
-from gr_tf.report.fidelity_tables import notes
-from gr_tf.report.fidelity_tables import one_model_frame as frame
+from gr_tf.report.fidelity_tables import notes, one_model_frame
 from gr_tf.report.tables import as_text
 from gr_tf.training.rating_config import RETRAINING_STEPS
 
@@ -35,7 +34,7 @@ def main() -> None:
     folder = run_flags.run_dir(f"{task.dataset.name}-{model}-fidelity")
     points, jobs, overwrite = Points(**rating_points.of_flags()), run_flags.JOBS.value, run_flags.OVERWRITE.value
     result = of_one_model(task, folder, points, _NUM_RETRAININGS.value, steps, jobs=jobs, overwrite=overwrite)
-    print(as_text(frame(result)))
+    print(as_text(one_model_frame(result)))
     print("\n".join([*notes(result), f"Written to {folder / NAME}."]))
 
 

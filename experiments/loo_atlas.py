@@ -13,7 +13,7 @@ from absl import flags
 from experiments import gr_table3_4, seed_flags
 from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.evaluation.atlas import ALL_SEEDS, make_atlas
-from gr_tf.report.fidelity_tables import atlas_frame as frame
+from gr_tf.report.fidelity_tables import atlas_frame
 from gr_tf.report.tables import as_text
 from gr_tf.tasks.triples import TripleTask
 
@@ -40,7 +40,7 @@ def main() -> None:
             jobs=run_flags.JOBS.value,
             overwrite=run_flags.OVERWRITE.value,
         )
-        frames.append(frame(result))
+        frames.append(atlas_frame(result))
         print(f"Written to {folder / f'{varied}{num_seeds}'}.")
     print(as_text(pd.concat(frames)))
 

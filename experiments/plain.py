@@ -50,9 +50,9 @@ def training_steps(task: TripleTask) -> Callable[[int], None]:
 def rating_training_steps(task: RatingTask) -> Callable[[int], None]:
     """Trains so many steps: a tf.function call each, Keras's Adam."""
     ratings, model, config = task.dataset, task.model, task.config
-    table, *network = map(tf.Variable, task.initial_parameters.arrays)
+    table, *network = variables = [tf.Variable(array) for array in task.initial_parameters.arrays]
     optimizer = tf.keras.optimizers.Adam(config.learning_rate, epsilon=1e-8)
-    optimizer.build([table, *network])
+    optimizer.build(variables)
     rows = tf.constant(model.rows_of(ratings.train.pairs))
     values = tf.constant(ratings.train.values, config.dtype)
 
@@ -66,7 +66,6 @@ def rating_training_steps(task: RatingTask) -> Callable[[int], None]:
                 decay += penalty * tf.reduce_sum(tf.square(array))
             error = tf.reduce_mean(tf.square(predicted - tf.gather(values, batch)))
             loss = error + config.weight_decay / 2 * decay
-        variables = [table, *network]
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
     order = np.random.default_rng(0).permutation(ratings.num_examples)

@@ -41,6 +41,6 @@ def load_task(**instead: Any) -> RatingTask:
     return RatingTask(load_dataset(), config_of_flags(**instead))
 
 
-def fia_settings() -> dict[str, Any]:
-    """FiaSettings' arguments that the flags name."""
-    return config_flags.asked(FiaSettings)
+def fia_settings() -> FiaSettings:
+    """What the flags ask for."""
+    return FiaSettings(**config_flags.asked(FiaSettings))

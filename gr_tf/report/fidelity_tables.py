@@ -14,13 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Result = Mapping[str, Any]
-# What methods are called in results from before they had one name everywhere.
+# What methods are called in results from before they had one name everywhere; others had capitals.
 _EARLIER_NAMES = {
-    "NH": "nh",
-    "GR": "gr",
-    "GR-O": "gr-o",
-    "CRIAGE": "criage",
-    "TracIn": "tracin",
     "TracInCP": "tracin, every epoch",
     "gradient dot": "dot",
     "gradient cosine": "cosine",
@@ -31,9 +26,7 @@ _EARLIER_NAMES = {
     "replay, median": "replay with epoch 1, median",
     "replay from epoch 2": "replay",
     "replay of the last epoch": "replay, last epoch",
-    "FIA, published decay": "fia, published decay",
     "FIA, decay as trained": "fia",
-    "IA": "ia",
 }
 
 
@@ -43,7 +36,8 @@ def with_present_names(result: Result) -> Result:
         return result
 
     def renamed(part: dict[str, Any]) -> dict[str, Any]:
-        return part | {"method": _EARLIER_NAMES.get(part["method"], part["method"])} if "method" in part else part
+        name = part.get("method")
+        return part if name is None else part | {"method": _EARLIER_NAMES.get(name, name.lower())}
 
     present: Result = json.loads(json.dumps(result), object_hook=renamed)
     return present
