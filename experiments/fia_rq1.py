@@ -27,7 +27,6 @@ from gr_tf.training.rating_config import RETRAINING_STEPS
 
 common.adopt(rating_flags, run_flags)
 
-NAME = "rq1"
 DEFAULTS = {"decay": "published"}
 SELECTIONS = {
     "random": "random test ratings",
@@ -70,7 +69,7 @@ def main() -> None:
     folder = run_flags.run_dir(f"{ratings.name}-{config.model}")
     trained = run_flags.trained(task, folder)
     also = [settings.decay] * (settings.decay != "published") + ["network"] * _NETWORK.value
-    place = folder / "-".join([NAME, _SELECTION.value, *also])
+    place = folder / "-".join(["rq1", _SELECTION.value, *also])
     asked = {
         **dataclasses.asdict(settings),
         **{flag.name: flag.value for flag in (_NUM_POINTS, _POINT_SEED, _SELECTION, _NUM_RETRAININGS, _NETWORK)},

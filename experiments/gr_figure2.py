@@ -15,12 +15,14 @@ from absl import flags
 from experiments import gr_table1, removal_flags, seed_flags, table_files
 from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.errors import InputError
-from gr_tf.report import figure2, removal_table
+from gr_tf.report import figure2, figures, removal_table
 from gr_tf.report.tables import as_text
+from gr_tf.runs.run_dir import RunDir
 from gr_tf.training.constraints import CONSTRAINTS
 
 common.adopt(removal_flags, run_flags, seed_flags, table_files, triple_flags)
 
+NAME = "figure2"
 DEFAULTS = {"methods": ["GR"], "ks": ["1"]}
 _CONSTRAINTS = flags.DEFINE_list(
     "constraints",
@@ -53,8 +55,12 @@ def main() -> None:
     tables, folder = table_files.read(), run_flags.run_dir("figures")
     if not tables:
         tables, folder = _tables()
-    print(as_text(figure2.frame(figure2.write(tables, folder, run_flags.OVERWRITE.value))))
-    print(f"Written to {folder / figure2.NAME}: {figure2.NAME}.png, result.json.")
+    result, settings = {"panels": figure2.panels(tables)}, {"made_from": [table["settings"] for table in tables]}
+    with RunDir.begin(folder / NAME, settings, overwrite=run_flags.OVERWRITE.value) as stage:
+        figures.save(figure2.draw(result), stage.path / f"{NAME}.png")
+        stage.finish(result)
+    print(as_text(figure2.frame(result)))
+    print(f"Written to {stage.path}: {NAME}.png, result.json.")
 
 
 if __name__ == "__main__":

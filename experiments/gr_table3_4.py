@@ -24,7 +24,6 @@ from gr_tf.tasks.triples import TripleTask
 
 common.adopt(run_flags, seed_flags, triple_flags)
 
-NAME = "table3_4"
 MODELS = ("distmult", "complex")
 
 
@@ -88,7 +87,7 @@ def main() -> None:
         "configs": [task.config.to_dict() for task in tasks],
         "num_seeds": seed_flags.NUM_SEEDS.value,
     }
-    folder = run_flags.run_dir(f"{triples.name}-tables3-4") / NAME
+    folder = run_flags.run_dir(f"{triples.name}-tables3-4") / "table3_4"
     with RunDir.begin(folder, settings, overwrite=run_flags.OVERWRITE.value) as stage:
         told = [{"what": what, "value": value} for what, value in statistics.items()]
         stage.finish({"dataset": triples.name, "notes": list(triples.notes), "statistics": told, "ranking": ranking})

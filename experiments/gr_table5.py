@@ -20,8 +20,6 @@ from gr_tf.runs.run_dir import RunDir
 
 common.adopt(removal_flags, run_flags, triple_flags)
 
-NAME = "table5"
-
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """A row of Table 5 for reading, from result.json."""
@@ -46,7 +44,7 @@ def main() -> None:
     triples, config = task.dataset, task.config
     sample = removal_flags.sample(triples.name)
     settings = {"checksums": dict(triples.checksums), "config": config.to_dict(), **sample}
-    folder = run_flags.run_dir(f"{triples.name}-{config.model}-times") / NAME
+    folder = run_flags.run_dir(f"{triples.name}-{config.model}-times") / "table5"
     paper = published.TABLE_5.get(published_name(triples.checksums) or "") if config.model == "distmult" else None
     with RunDir.begin(folder, settings, overwrite=run_flags.OVERWRITE.value) as stage:
         told = {"dataset": triples.name, "model": config.model, "steps": task.steps.kernel.name}

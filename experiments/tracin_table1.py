@@ -25,7 +25,6 @@ from gr_tf.runs.run_dir import RunDir
 
 common.adopt(k_flag, run_flags, sequence_flags)
 
-NAME = "table1"
 DEFAULTS = {"k": 2}
 
 _TITLES = flags.DEFINE_multi_string(
@@ -73,7 +72,7 @@ def main() -> None:
     folder = run_flags.run_dir(f"{sequences.name}-lstm-{sequence_flags.PROTOCOL.value}")
     trained = run_flags.trained(task, folder)
     settings = {"titles": labels, "k": k, "train_fingerprint": trained.fingerprint}
-    with RunDir.begin(folder / NAME, settings, overwrite=run_flags.OVERWRITE.value) as stage:
+    with RunDir.begin(folder / "table1", settings, overwrite=run_flags.OVERWRITE.value) as stage:
         losses = task.losses()
         tracin = TracIn(losses, trained.checkpoints(), losses.trained_layers)
         rows = []

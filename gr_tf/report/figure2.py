@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,21 +12,16 @@ from gr_tf.errors import InputError
 from gr_tf.evaluation.statistics import pearson
 from gr_tf.report import figures, published
 from gr_tf.report.tables import mean_and_sd
-from gr_tf.runs.run_dir import RunDir
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NAME = "figure2"
 
-
-def write(tables: Sequence[Mapping[str, Any]], run_dir: pathlib.Path, overwrite: bool = False) -> dict[str, Any]:
-    """Writes figure2/figure2.png and figure2/result.json into a run's folder; returns what result.json holds.
+def panels(tables: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The figure's numbers, for result.json: a panel for tables that differ by their seed only.
 
     Args:
-        tables: results of removal_table.run; those that differ by their seed only share a panel.
-        run_dir: the run's folder.
-        overwrite: drop a figure that is there.
+        tables: results of removal_table.run.
 
     Raises:
         InputError: if a table is there twice, or has too few retrainings of GR-1.
@@ -38,11 +32,7 @@ def write(tables: Sequence[Mapping[str, Any]], run_dir: pathlib.Path, overwrite:
         if any(other["settings"]["config"] == table["settings"]["config"] for other in group):
             raise InputError(f"the table of {table['dataset']}, {table['model']} with the same seed is there twice.")
         group.append(table)
-    result = {"panels": [_panel(group) for group in groups.values()]}
-    with RunDir.begin(run_dir / NAME, {"made_from": [t["settings"] for t in tables]}, overwrite=overwrite) as stage:
-        figures.save(draw(result), stage.path / f"{NAME}.png")
-        stage.finish(result)
-        return dict(stage.result())
+    return [_panel(group) for group in groups.values()]
 
 
 def _all_but_seed(settings: Mapping[str, Any]) -> str:

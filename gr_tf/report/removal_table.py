@@ -8,7 +8,7 @@ from gr_tf.data.sources import published_name
 from gr_tf.evaluation import removal
 from gr_tf.evaluation.explained import explain_run
 from gr_tf.report import published
-from gr_tf.report.tables import as_text, ranking_frame, ranking_rows, removal_frame, removal_rows
+from gr_tf.report.tables import as_text, ranking_frame, removal_frame
 from gr_tf.runs import files
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.settings import Settings
@@ -87,13 +87,17 @@ def run(
 
 
 def ranking_beside_paper(trained: Mapping[str, Any], task: Task[Any]) -> list[dict[str, Any]]:
-    """The ranking of a training's test triples beside the paper's, from the result of the training's stage."""
-    return ranking_rows(trained["quality"]["test"], published.ranking_figures(*_published(task)))
+    """The ranking of a training's test triples in percent and the paper's, from the result of the training's stage."""
+    paper, metrics = published.ranking_figures(*_published(task)), trained["quality"]["test"]
+    return [{"metric": name, "value": 100 * value, "paper": paper.get(name)} for name, value in metrics.items()]
 
 
 def rows_beside_paper(evaluated: Mapping[str, Any], task: Task[Any]) -> list[dict[str, Any]]:
-    """The table's rows with the paper's figures, from the result of the evaluation's stage."""
-    return removal_rows(evaluated["table"], published.removal_figures(*_published(task)))
+    """The table's rows, from the result of the evaluation's stage; "paper": the paper's "pd" and "tc", or None."""
+    paper = published.removal_figures(*_published(task))
+    found = [paper.get(row["method"], {}).get(row["k"]) for row in evaluated["table"]]
+    beside = [figures and dict(zip(("pd", "tc"), figures, strict=True)) for figures in found]
+    return [{**row, "paper": figures} for row, figures in zip(evaluated["table"], beside, strict=True)]
 
 
 def _published(task: Task[Any]) -> tuple[str | None, str, str]:

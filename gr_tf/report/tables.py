@@ -7,29 +7,12 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.attribution.base import Explanation
-from gr_tf.report import published
 from gr_tf.tasks.task import Task
 
 
 def or_dash(value: Any, form: str = "{}") -> str:
     """A value of a paper in a form of str.format; a dash where the paper has none."""
     return "-" if value is None else form.format(value)
-
-
-def removal_rows(scores: Sequence[Mapping[str, Any]], paper: published.Figures) -> list[dict[str, Any]]:
-    """Our scores with the paper's beside them, for result.json.
-
-    A row is ours, and "paper": {"pd": ..., "tc": ...} or None.
-
-    Args:
-        scores: ours, as JSON.
-        paper: from published.removal_figures.
-    """
-    found = [paper.get(score["method"], {}).get(score["k"]) for score in scores]
-    return [
-        {**score, "paper": figures and dict(zip(("pd", "tc"), figures, strict=True))}
-        for score, figures in zip(scores, found, strict=True)
-    ]
 
 
 def removal_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -46,11 +29,6 @@ def _removal_cells(row: Mapping[str, Any]) -> dict[str, Any]:
             if "paper" in row:
                 cells[f"paper {name.upper()}%"] = or_dash((row["paper"] or {}).get(name))
     return {**cells, "n": row["n"]}
-
-
-def ranking_rows(metrics: Mapping[str, float], paper: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Test ranking in percent beside the paper's (published.ranking_figures), for result.json."""
-    return [{"metric": name, "value": 100 * value, "paper": paper.get(name)} for name, value in metrics.items()]
 
 
 def ranking_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -8,10 +8,15 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 from tensorflow.python.lib.io import tf_record
 
-from gr_tf.report.published import TABLE_1, ranking_figures, removal_figures
-from gr_tf.report.tables import as_markdown, as_text, ranking_frame, ranking_rows, removal_frame, removal_rows
+from gr_tf.data.sources import load_triples
+from gr_tf.data.triples import TripleSet
+from gr_tf.report.published import TABLE_1
+from gr_tf.report.removal_table import ranking_beside_paper, rows_beside_paper
+from gr_tf.report.tables import as_markdown, as_text, ranking_frame, removal_frame
 from gr_tf.runs.curves import Curves
 from gr_tf.runs.progress import progress
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.triple_config import TripleConfig
 
 SCORE = {
     **{"method": "GR", "k": "1", "n": 143, "mean_removed": 1.0},
@@ -19,20 +24,23 @@ SCORE = {
 }
 
 
-def test_paper_stands_beside_ours() -> None:
-    frame = removal_frame(removal_rows([SCORE], removal_figures("nations", "distmult", "softmax")))
+NATIONS = TripleTask(load_triples("nations"), TripleConfig())
+
+
+def test_paper_stands_beside_ours(toy: TripleSet) -> None:
+    evaluated = {"table": [SCORE]}
+    frame = removal_frame(rows_beside_paper(evaluated, NATIONS))
     assert frame.iloc[0].tolist() == ["GR-1", "1.0", "93.0 [88, 96]", "93", "37.8 [30, 46]", "38", 143]
-    unknown = removal_frame(removal_rows([SCORE], removal_figures(None, "distmult", "softmax")))
-    assert unknown.iloc[0]["paper PD%"] == "-"
+    for unknown in (TripleTask(toy, TripleConfig()), NATIONS.with_config(model="complex", loss="sigmoid")):
+        assert removal_frame(rows_beside_paper(evaluated, unknown)).iloc[0]["paper PD%"] == "-"
     assert "GR-1" in as_text(frame)
     assert as_markdown(pd.DataFrame({"a": ["|x|"]})).splitlines()[2] == "| \\|x\\| |"
     assert as_markdown(frame).splitlines()[1] == "| --- | --- | --- | --- | --- | --- | --- |"
 
 
 def test_ranking() -> None:
-    frame = ranking_frame(
-        ranking_rows({"mrr": 0.588766, "hits_at_3": 0.75}, ranking_figures("nations", "distmult", "softmax"))
-    )
+    trained = {"quality": {"test": {"mrr": 0.588766, "hits_at_3": 0.75}}}
+    frame = ranking_frame(ranking_beside_paper(trained, NATIONS))
     assert frame.values.tolist() == [["mrr", "58.88", "58.88"], ["hits_at_3", "75.00", "-"]]
 
 
