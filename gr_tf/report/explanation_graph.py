@@ -54,12 +54,12 @@ def explanation_graph(explanation: Explanation[Any], task: Task[Any]) -> "Figure
     # Labels need not be unique; names are.
     labels = {name: textwrap.fill(drawing.nodes[name], 14) for name in graph}
     nx.draw_networkx_labels(graph, positions, labels, ax=axes, font_size=8)
-    for edge, curve in _curves(graph).items():
-        data, bent = graph.edges[edge], {"ax": axes, "connectionstyle": f"arc3,rad={curve}"}
+    for place, curve in _curves(graph).items():
+        data, bent = graph.edges[place], {"ax": axes, "connectionstyle": f"arc3,rad={curve}"}
         nx.draw_networkx_edges(
             graph,
             positions,
-            [edge],
+            [place],
             edge_color=data["color"],
             width=data["width"],
             style=data["style"],
@@ -70,7 +70,7 @@ def explanation_graph(explanation: Explanation[Any], task: Task[Any]) -> "Figure
         nx.draw_networkx_edge_labels(
             graph,
             positions,
-            {edge: data["label"]},
+            {place: data["label"]},
             font_size=7,
             font_color=data["color"],
             rotate=False,
