@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from absl import flags
 
-from experiments import gr_table1, removal_flags
+from experiments import gr_table1
 from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.errors import InputError
 from gr_tf.evaluation.released import DEFECTS
@@ -19,7 +19,7 @@ from gr_tf.report import removal_table
 from gr_tf.report.tables import as_text
 from gr_tf.runs.run_dir import RunDir
 
-common.adopt(removal_flags, run_flags, triple_flags)
+common.adopt(gr_table1)
 
 NAME = "defects"
 # Those of a table, as what is asked for; the last acts on the sample of queries.
@@ -42,7 +42,7 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 def main() -> None:
     task = triple_flags.load_task()
-    asked = removal_flags.table(task.dataset.name)
+    asked = gr_table1.asked(task.dataset.name)
     if asked["removals"]["released_defects"]:
         raise InputError("name the defects to look at with --defects, not with --released_defects.")
     for defect in _DEFECTS.value:

@@ -3,19 +3,42 @@
 python -m experiments.gr_evaluate
 """
 
-from experiments import removal_flags
-from gr_tf.commands import common, run_flags
+from typing import Any
+
+from absl import flags
+
+from gr_tf.commands import common, removal_flags, run_flags
 from gr_tf.evaluation import removal
+from gr_tf.evaluation.released import DEFECTS
 from gr_tf.report.removal_table import rows_beside_paper
 from gr_tf.report.tables import as_text, removal_frame
 from gr_tf.tasks import stage as training
 
 common.adopt(removal_flags, run_flags)
 
+_RELEASED_DEFECTS = flags.DEFINE_list(
+    "released_defects",
+    [],
+    "Known defects of the authors' released evaluation to repeat: "
+    + "; ".join(f"{name}: {what}" for name, what in DEFECTS.items())
+    + ".",
+)
+
+
+def removals() -> dict[str, Any]:
+    """What to remove before the retrainings: arguments of evaluation.removal.evaluate."""
+    return {
+        "methods": removal_flags.METHODS.value or ("NH", "GR"),
+        "ks": removal_flags.K_LIST.value,
+        "nh_seed": removal_flags.NH_SEED.value,
+        "released_defects": _RELEASED_DEFECTS.value,
+        "jobs": run_flags.JOBS.value,
+    }
+
 
 def main() -> None:
     folder = run_flags.run_dir("nations-distmult")
-    stage = removal.evaluate(folder, **removal_flags.removals(), overwrite=run_flags.OVERWRITE.value)
+    stage = removal.evaluate(folder, **removals(), overwrite=run_flags.OVERWRITE.value)
     result = stage.result()
     print(as_text(removal_frame(rows_beside_paper(result, training.load(folder).task))))
     timing = result["timing"]

@@ -4,14 +4,14 @@ python -m experiments.gr_explain                                    # every test
 python -m experiments.gr_explain --head=poland --relation=ngoorgs3  # one question, printed
 """
 
-from experiments import query_flags, removal_flags
+from experiments import query_flags, sample_flags
 from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.commands import common, k_flag, run_flags
 from gr_tf.evaluation.explained import explain_run
 from gr_tf.report.tables import as_text, with_labels
 from gr_tf.tasks import stage as training
 
-common.adopt(query_flags, removal_flags, run_flags)
+common.adopt(query_flags, run_flags, sample_flags)
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
         print(f"The {len(explanation.frame)} most influential of {task.num_examples} training triples:")
         print(as_text(with_labels(task, explanation)))
         return
-    sample, overwrite = removal_flags.sample(task.dataset.name), run_flags.OVERWRITE.value
+    sample, overwrite = sample_flags.of_flags(task.dataset.name), run_flags.OVERWRITE.value
     stage = explain_run(folder, k_flag.K.value, method="gr", **sample, overwrite=overwrite)
     result = stage.result()
     print(f"Explained {len(result['predictions'])} of {result['num_predictions']} distinct predictions,")

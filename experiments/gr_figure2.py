@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import flags
 
-from experiments import gr_table1, removal_flags, seed_flags, table_files
+from experiments import gr_table1, seed_flags, table_files
 from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.errors import InputError
 from gr_tf.report import figure2, figures, removal_table
@@ -20,7 +20,7 @@ from gr_tf.report.tables import as_text
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.training.constraints import CONSTRAINTS
 
-common.adopt(removal_flags, run_flags, seed_flags, table_files, triple_flags)
+common.adopt(gr_table1, seed_flags, table_files)
 
 NAME = "figure2"
 DEFAULTS = {"methods": ["GR"], "ks": ["1"]}
@@ -34,7 +34,7 @@ _CONSTRAINTS = flags.DEFINE_list(
 def _tables() -> tuple[list[dict[str, Any]], pathlib.Path]:
     """Makes what is missing of the tables, a folder each: every constraint with every seed."""
     task = triple_flags.load_task()
-    asked = removal_flags.table(task.dataset.name)
+    asked = gr_table1.asked(task.dataset.name)
     if "GR" not in asked["removals"]["methods"] or "1" not in asked["removals"]["ks"]:
         raise InputError("Figure 2 is about GR-1: it needs GR in --methods and 1 in --ks.")
     if asked["sample"]["num_queries"] == 1:

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments import gr_table1, removal_flags, seed_flags
+from experiments import gr_table1, seed_flags
 from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.errors import InputError
 from gr_tf.report import removal_table
 from gr_tf.report.tables import as_text
 from gr_tf.runs.run_dir import RunDir
 
-common.adopt(removal_flags, run_flags, seed_flags, triple_flags)
+common.adopt(gr_table1, seed_flags)
 
 DEFAULTS = {"num_seeds": 5}
 
@@ -51,7 +51,7 @@ def main() -> None:
     if num_seeds < 2:
         raise InputError(f"num_seeds must be at least 2 to show a spread; got {num_seeds}.")
     name, config = task.dataset.name, task.config
-    folder, asked = run_flags.run_dir(f"{name}-{config.model}-seeds"), removal_flags.table(name)
+    folder, asked = run_flags.run_dir(f"{name}-{config.model}-seeds"), gr_table1.asked(name)
     results = []
     for each in seed_flags.tasks(task):
         seed, removals = each.config.seed, asked["removals"]

@@ -3,19 +3,32 @@
 python -m experiments.gr_table1
 """
 
-from experiments import removal_flags
+from typing import Any
+
+from experiments import gr_evaluate, sample_flags
 from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.report import removal_table
 
-common.adopt(removal_flags, run_flags, triple_flags)
+common.adopt(gr_evaluate, sample_flags, triple_flags)
 
 NAME = "table1"
+
+
+def asked(dataset: str) -> dict[str, Any]:
+    """The whole of Table 1 or 2 on a dataset, beside the training: arguments of removal_table.run."""
+    return {
+        "sample": sample_flags.of_flags(dataset),
+        "removals": gr_evaluate.removals(),
+        "usual": triple_flags.default_config(dataset),
+        "overwrite": run_flags.OVERWRITE.value,
+        "checkpoint_seconds": run_flags.CHECKPOINT_SECONDS.value,
+    }
 
 
 def main() -> None:
     task = triple_flags.load_task()
     folder = run_flags.run_dir(f"{task.dataset.name}-{task.config.model}")
-    result = removal_table.run(task, folder, NAME, **removal_flags.table(task.dataset.name))
+    result = removal_table.run(task, folder, NAME, **asked(task.dataset.name))
     removal_table.show(result, folder, NAME)
 
 

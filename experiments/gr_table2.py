@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from experiments import removal_flags
+from experiments import gr_table1
 from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.errors import InputError
 from gr_tf.evaluation.removal import PAPERS_METHODS
@@ -16,7 +16,7 @@ from gr_tf.evaluation.statistics import randomization_test
 from gr_tf.report import removal_table
 from gr_tf.report.tables import as_text
 
-common.adopt(removal_flags, run_flags, triple_flags)
+common.adopt(gr_table1)
 
 NAME = "table2"
 DEFAULTS = {"loss": "sigmoid", "methods": list(PAPERS_METHODS), "ks": ["1", "3", "5", "10"]}
@@ -57,7 +57,7 @@ def main() -> None:
     if task.config.loss != "sigmoid":
         raise InputError(f"Table 2 is about models trained with the sigmoid loss; got {task.config.loss!r}.")
     folder = run_flags.run_dir(f"{task.dataset.name}-{task.config.model}-sigmoid")
-    result = removal_table.run(task, folder, NAME, **removal_flags.table(task.dataset.name), more=significance)
+    result = removal_table.run(task, folder, NAME, **gr_table1.asked(task.dataset.name), more=significance)
     removal_table.show(result, folder, NAME)
     print("Approximate randomization test, two-sided:")
     print(as_text(significance_frame(result)))

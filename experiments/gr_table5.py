@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from experiments import removal_flags
+from experiments import sample_flags
 from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.data.sources import published_name
 from gr_tf.evaluation import times
@@ -18,7 +18,7 @@ from gr_tf.report import published
 from gr_tf.report.tables import as_text, or_dash
 from gr_tf.runs.run_dir import RunDir
 
-common.adopt(removal_flags, run_flags, triple_flags)
+common.adopt(run_flags, sample_flags, triple_flags)
 
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
@@ -42,7 +42,7 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
 def main() -> None:
     task = triple_flags.load_task()
     triples, config = task.dataset, task.config
-    sample = removal_flags.sample(triples.name)
+    sample = sample_flags.of_flags(triples.name)
     settings = {"checksums": dict(triples.checksums), "config": config.to_dict(), **sample}
     folder = run_flags.run_dir(f"{triples.name}-{config.model}-times") / "table5"
     paper = published.TABLE_5.get(published_name(triples.checksums) or "") if config.model == "distmult" else None
