@@ -1,4 +1,4 @@
-"""RQ1, RQ2 and RQ3 of Cheng et al. (2019) for reading, from result.json."""
+"""RQ1, RQ2 and RQ3 of Cheng et al. (2019) for reading, from result.json: tables, and Figures 2 and 4."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""How figures are made and saved, and those that are drawn of more than one result."""
+"""How figures are made and saved; box plots of differences, and the curves of the theory's distances."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
