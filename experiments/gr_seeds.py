@@ -15,7 +15,7 @@ from experiments import gr_table1, seed_flags
 from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.errors import InputError
 from gr_tf.report import removal_table
-from gr_tf.report.tables import as_text
+from gr_tf.report.tables import as_text, or_dash
 from gr_tf.runs.run_dir import RunDir
 
 common.adopt(gr_table1, seed_flags)
@@ -41,7 +41,7 @@ def frame(result: dict[str, Any]) -> pd.DataFrame:
             mean, sd, values = (row[name][part] for part in ("mean", "sd", "per_seed"))
             spread = f"{mean:.1f} +- {sd:.1f} ({min(values):.0f}-{max(values):.0f})"
             cells[f"{name.upper()}% mean +- sd (range)"] = spread
-            cells[f"paper {name.upper()}%"] = row["paper"][name] if row["paper"] else "-"
+            cells[f"paper {name.upper()}%"] = or_dash(row["paper"] and row["paper"][name], "{:g}")
         rows.append(cells)
     return pd.DataFrame(rows)
 

@@ -81,7 +81,7 @@ class Dataset(abc.ABC):
         Raises:
             InputError: if there is no other answer, or the kind of data knows no mistakes.
         """
-        raise InputError(f"{self.name}: nobody has said what a mistake is in data of this kind.")
+        raise InputError(f"{self.name}: mistakes cannot be made on purpose in data of this kind.")
 
     def shuffled(self: D, seed: int) -> D:
         """The same with all training examples' answers in random order: what was to be learnt is gone, ids stay.

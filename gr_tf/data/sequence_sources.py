@@ -1,6 +1,7 @@
 """Sequences by name or of one's own: from tensorflow-datasets, a folder in the upstream layout, or one's own files."""
 
 import pathlib
+import re
 from collections.abc import Iterator
 
 import pandas as pd
@@ -60,7 +61,8 @@ def read_own_sequences(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, st
 def _choices(path: pathlib.Path) -> Iterator[tuple[str, str]]:
     """User and item of every choice of a file with a line a user."""
     first_lines: dict[str, int] = {}
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    # Not splitlines, which also splits at U+2028 and others, such as a name may have.
+    for number, line in enumerate(re.split("\r\n|\n|\r", read_text(path)), start=1):
         if not line.strip():
             continue
         user, *items = line.split("\t")

@@ -181,9 +181,8 @@ def make_sequence_set(
         notes.append(f"{left_out} users with fewer than {split.min_interactions} choices left out.")
         frame = frame[enough]
     if frame.empty:
-        raise InputError(
-            f"{told}: no user has at least {split.min_interactions} choices; a lower --min_interactions keeps more."
-        )
+        why = f"no user has at least {split.min_interactions} choices; a lower --min_interactions keeps more."
+        raise InputError(" ".join([f"{told}: {why}", *notes]))
     users, items = Vocabulary.of("user", frame.user), Vocabulary.of("item", frame.item)
     user_ids = frame.user.map(users.ids).to_numpy(np.int32)
     order = np.argsort(user_ids, kind="stable")

@@ -220,7 +220,8 @@ def retrain(
         retrainings: what to do.
         jobs: trainings at a time.
         known: see Trainers.
-        folder: where trainings under way leave checkpoints; None: a killed training begins anew.
+        folder: where trainings under way leave checkpoints; None: a killed training begins anew, and so does one with
+            looks.
         checkpoint_seconds: how much of each a kill may lose.
         on_found: told how many blocks need no work: done earlier, or not needed by the stopping rule.
         on_block: called after each block that is done.
@@ -242,7 +243,9 @@ def retrain(
 
     def run(place: int) -> tuple[int, Outcome]:
         asked = retrainings[place]
-        checkpoints = None if folder is None else CheckpointFolder(folder / asked.key, checkpoint_seconds)
+        # What was measured on the way is not in a checkpoint.
+        keeps = folder is not None and not asked.looks
+        checkpoints = CheckpointFolder(folder / asked.key, checkpoint_seconds) if keeps else None
         prefix = prefixes.get(asked.task)
         return place, trainers.run(asked, prefix=prefix, checkpoints=checkpoints, on_found=on_found, on_block=on_block)
 

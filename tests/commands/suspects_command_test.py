@@ -46,7 +46,7 @@ def test_mistakes_on_purpose(
     where = (*own, f"--run_dir={tmp_path / 'run'}", "--flip=0.1")
     if "--kind=sequences" in own:
         assert run_here(monkeypatch, "find_suspects", *where) == 1
-        assert "nobody has said what a mistake is in data of this kind" in capsys.readouterr().err
+        assert "mistakes cannot be made on purpose in data of this kind" in capsys.readouterr().err
         return
     assert run_here(monkeypatch, "find_suspects", *where, "--num_seeds=2") == 0
     assert "AUROC" in capsys.readouterr().out

@@ -60,6 +60,12 @@ def test_order_by_time() -> None:
     for frame in (frame_of(CHOICES), frame_of(CHOICES, {user: [0] * 10 for user in CHOICES})):
         with pytest.raises(InputError, match="toy: has no times to put choices in order by; --order=file"):
             make_sequence_set("toy", frame, {}, split)
+    # Why nobody is left is told.
+    some = frame_of(CHOICES, {user: [0, *range(1, 10)] for user in CHOICES})
+    with pytest.raises(
+        InputError, match=r"no user has at least 3 choices; .* 3 users with a choice of unknown time left"
+    ):
+        make_sequence_set("toy", some, {}, split)
 
 
 def test_what_is_refused() -> None:

@@ -37,7 +37,7 @@ def test_flipped_tails(toy: TripleSet) -> None:
 
 
 def test_sequences_have_no_mistakes(toy_sequences: SequenceSet) -> None:
-    with pytest.raises(InputError, match="nobody has said what a mistake is in data of this kind"):
+    with pytest.raises(InputError, match="mistakes cannot be made on purpose in data of this kind"):
         with_mistakes(toy_sequences, 0.1, 0)
 
 
