@@ -7,8 +7,6 @@ Trains first, unless the run's folder has a training already. A method is good i
 fall (PD) and another answer is the best (TC), compared with random neighbours (nh).
 """
 
-from typing import Any
-
 from absl import flags
 
 from gr_tf.attribution.methods import method_of
@@ -38,13 +36,13 @@ def main() -> None:
     count, length = removal_flags.NUM_QUERIES.value, RETRAINING_STEPS.value
     if length is None and trained.task.continues:
         length = trained.task.check_length(trained.epoch)
-    again: dict[str, Any] = {"overwrite": run_flags.OVERWRITE.value, "reuse": True}
     explain_run(
         run_dir,
         num_queries=_DEFAULT_NUM_QUERIES if count is None else count or None,
         query_seed=removal_flags.QUERY_SEED.value,
         right_if=removal_flags.RIGHT_IF_FLAG.value,
-        **again,
+        overwrite=run_flags.OVERWRITE.value,
+        reuse=True,
     )
     stage = removal.evaluate(
         run_dir,
@@ -53,7 +51,8 @@ def main() -> None:
         nh_seed=removal_flags.NH_SEED.value,
         length=length,
         jobs=run_flags.JOBS.value,
-        **again,
+        overwrite=run_flags.OVERWRITE.value,
+        reuse=True,
     )
     result = stage.result()
     print(as_text(removal_frame(result["table"])))

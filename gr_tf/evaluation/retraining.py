@@ -28,6 +28,7 @@ from gr_tf.tasks.trained import Trained
 from gr_tf.training.driver import Prefix, record_prefix
 from gr_tf.training.steps import Block
 
+# Tasks that are at hand, and trainings whose states are.
 Known = Sequence[Task[Any] | Trained]
 
 # Of a journal's records.
@@ -126,11 +127,7 @@ def check_jobs(jobs: int) -> None:
 
 
 class Trainers:
-    """Makes or remembers the tasks of retrainings, and the states that they go on from.
-
-    Args:
-        known: tasks that are at hand, and trainings whose states are.
-    """
+    """Makes or remembers the tasks of retrainings, and the states that they go on from."""
 
     def __init__(self, known: Known = ()) -> None:
         tasks = [one.task if isinstance(one, Trained) else one for one in known]
@@ -219,7 +216,7 @@ def retrain(
     Args:
         retrainings: what to do.
         jobs: trainings at a time.
-        known: see Trainers.
+        known: what is at hand already.
         folder: where trainings under way leave checkpoints; None: a killed training begins anew, and so does one with
             looks.
         checkpoint_seconds: how much of each a kill may lose.
@@ -272,7 +269,7 @@ def outcomes_of(
     """The outcomes of retrainings, in their order; what the journal has is not done again.
 
     Args:
-        known: see Trainers.
+        known: what is at hand already.
         retrainings: what is wanted; equal ones are done once, and the journal may have others.
         journal: a file; a record has Retraining.key, so that other settings never find it.
         jobs: retrainings at a time; they change no result.

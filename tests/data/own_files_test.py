@@ -197,6 +197,9 @@ def test_sequences_in_a_line_a_user(tmp_path: pathlib.Path) -> None:
     frame, titles = read_own_sequences(tmp_path)
     assert list(frame.itertuples(index=False, name=None)) == [("u2", "b"), ("u2", "a b"), ("u2", "b"), ("u1", "c")]
     assert titles == {}
+    # Only the ends of lines end lines.
+    path.write_text("u1\tc\u2028d\x0b\u0085e\n", encoding="utf-8")
+    assert read_own_sequences(tmp_path)[0].item.tolist() == ["c\u2028d\x0b\u0085e"]
 
 
 def test_order_of_sequences(tmp_path: pathlib.Path) -> None:
