@@ -241,8 +241,9 @@ def retrain(
     def run(place: int) -> tuple[int, Outcome]:
         asked = retrainings[place]
         # What was measured on the way is not in a checkpoint.
-        keeps = folder is not None and not asked.looks
-        checkpoints = CheckpointFolder(folder / asked.key, checkpoint_seconds) if keeps else None
+        checkpoints = None
+        if folder is not None and not asked.looks:
+            checkpoints = CheckpointFolder(folder / asked.key, checkpoint_seconds)
         prefix = prefixes.get(asked.task)
         return place, trainers.run(asked, prefix=prefix, checkpoints=checkpoints, on_found=on_found, on_block=on_block)
 
