@@ -1,1 +1,1 @@
-"""Is an explanation true: retraining without what it names."""
+"""Checks whether explanations are true, by retraining without what they name."""

@@ -1,7 +1,7 @@
-"""How well two rankings of the same examples agree, query by query, and how far noise lets them.
+"""Measures how well two rankings of the same examples agree, query by query, and how well noise lets them agree.
 
-Classical test theory (Spearman 1910; Brown 1910): measured = true + noise. The reliability of a measurement
-is the correlation of two of them; no exact prediction correlates with one better than the root of it.
+In classical test theory (Spearman 1910; Brown 1910) a measured value is the true one plus noise. The reliability is the
+correlation of two such measurements; no exact prediction correlates with one better than the reliability's square root.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import numpy as np
 from gr_tf.errors import InputError
 from gr_tf.runs.engine import scipy
 
-# Random halves that repetitions are split into, and bootstrap samples of queries.
+# How often repetitions are split into random halves, and how many bootstrap samples of queries are drawn.
 _SPLITS, _RESAMPLES = 20, 2_000
 # Correlations along the last axis of two arrays [..., n].
 Coefficient = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -87,11 +87,11 @@ def mean_over_queries(values: np.ndarray) -> tuple[float, float, float]:
 def mean_correlation(
     scores: np.ndarray, truth: np.ndarray, masks: np.ndarray, coefficient: Coefficient = spearman_rows
 ) -> tuple[float, float, float]:
-    """The mean over queries of `per_query`, with its interval; of several methods, their mean for each query first.
+    """Averages `per_query` over queries, with an interval; averages several methods for each query first.
 
     Args:
         scores, masks, coefficient: see per_query.
-        truth: [num_queries, num_examples], or as the scores: of each method its own.
+        truth: [num_queries, num_examples], or of the scores' shape if each method has its own.
 
     Raises:
         InputError: see per_query and mean_over_queries.
@@ -104,7 +104,7 @@ def mean_correlation(
 
 
 def reliability(repeated: np.ndarray, masks: np.ndarray, coefficient: Coefficient) -> dict[str, Any]:
-    """How certain repeated measurements are, by split halves and Spearman-Brown.
+    """Says how certain repeated measurements are, by split halves and the Spearman-Brown formula.
 
     Args:
         repeated: [repetitions, num_queries, num_examples].
@@ -113,12 +113,12 @@ def reliability(repeated: np.ndarray, masks: np.ndarray, coefficient: Coefficien
 
     Returns:
         "half" and "half_interval": the correlation of the means of two halves of the repetitions, averaged over random
-        halves and over queries, with its bootstrap interval; "one_seed": the reliability of a single repetition, the
-        correlation of two; "reliability" and "ceiling": of the mean of all; "queries": how many have enough examples
-        to compare.
+        halves and over queries, with its bootstrap interval; "one_seed": the reliability of a single repetition, which
+        is the correlation of two; "reliability" and "ceiling": of the mean of all; "queries": how many queries have
+        enough examples to compare.
 
     Raises:
-        InputError: with fewer than two repetitions.
+        InputError: if there are fewer than two repetitions.
     """
     repetitions = len(repeated)
     if repetitions < 2:
@@ -143,20 +143,20 @@ def reliability(repeated: np.ndarray, masks: np.ndarray, coefficient: Coefficien
 
 
 def reliabilities(repeated: np.ndarray, masks: np.ndarray, *names: str) -> dict[str, dict[str, Any]]:
-    """By coefficient, what `reliability` says; if names are given, only those values."""
+    """Returns `reliability` for each coefficient; if names are given, only the values of these names."""
     found = {name: reliability(repeated, masks, coefficient) for name, coefficient in COEFFICIENTS.items()}
     return {name: {key: told[key] for key in names or told} for name, told in found.items()}
 
 
 def spearman_brown(correlation: float, factor: float) -> float:
-    """The reliability of a measurement `factor` times as long as those that correlate so."""
+    """The reliability of a measurement that is `factor` times as long as two that have this correlation."""
     return factor * correlation / (1 + (factor - 1) * correlation)
 
 
 def strata(shared: np.ndarray) -> dict[str, np.ndarray]:
-    """Which examples of each query to look at, by how much they share with it.
+    """Returns masks of each query's examples by how many elements they share with it, such as "shared >= 2".
 
-    Without those in which no query has three examples, the fewest that correlate.
+    A stratum in which no query has three examples is left out: fewer cannot be correlated.
 
     Args:
         shared: [num_queries, num_examples], see Dataset.shared_elements.
@@ -172,5 +172,5 @@ def strata(shared: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def ceiling(reliability: float) -> float | None:
-    """What an exact prediction would correlate at; None where no reliability is left."""
+    """The correlation that an exact prediction would reach; None if the reliability is not positive."""
     return float(np.sqrt(reliability)) if reliability > 0 else None

@@ -1,4 +1,4 @@
-"""The atlas: what every training example really does to every query's prediction, on average over seeds."""
+"""The atlas: what every training example really does to every query's prediction, as a mean over seeds."""
 
 import dataclasses
 import functools
@@ -21,12 +21,12 @@ from gr_tf.tasks.task import Task
 
 # Fills up the rows of queries that have fewer ids than others.
 _NO_ID = -1
-# The seeds of the trainings whose consensus is asked about, far from any atlas's own.
+# The trainings of these seeds together predict the answers that are asked about; no atlas uses them.
 CONSENSUS_SEEDS = range(1_000_000, 1_000_020)
 # An atlas that methods are compared with is split into halves of at least two seeds.
 _LEAST_SEEDS = 4
 _ATLAS, _TRAININGS = "atlas.npz", "trainings"
-# The name of an atlas whose seeds decide all that is random.
+# The name of an atlas whose seeds decide everything that is random.
 ALL_SEEDS = "both"
 
 
@@ -34,13 +34,13 @@ ALL_SEEDS = "both"
 class Atlas:
     """The expected effects of leaving one example out, and how certain they are.
 
-    Positive: with the example the prediction is higher.
+    A positive effect means that the prediction is higher with the example.
 
     Attributes:
         queries: [num_queries, n] ids in the order of a query's fields, such as head, relation, tail; rows of fewer
             ids begin with -1.
-        halves: [2, num_queries, num_examples], means of the effects over every other seed: the first, third,
-            ... and the second, fourth, ...
+        halves: [2, num_queries, num_examples], means of the effects over the first, third, ... seed, and over the
+            second, fourth, ... seed.
         standard_errors: [num_queries, num_examples], of the mean over all seeds.
         seeds: of the trainings.
         kind: of the data.
@@ -54,10 +54,10 @@ class Atlas:
 
     @classmethod
     def of(cls, queries: Sequence[Any], effects: np.ndarray, seeds: Sequence[int], kind: str = "triples") -> "Atlas":
-        """From the effects [num_seeds, num_queries, num_examples] of each seed's leave-one-out.
+        """Makes an atlas from the effects [num_seeds, num_queries, num_examples] of each seed's leave-one-out.
 
         Raises:
-            InputError: with fewer than two seeds.
+            InputError: if there are fewer than two seeds.
         """
         if len(effects) < 2:
             raise InputError(f"an atlas needs at least two seeds; got {len(effects)}.")
@@ -90,11 +90,11 @@ class Atlas:
         """Reads what `save` wrote.
 
         Raises:
-            InputError: if the file is absent or no atlas.
+            InputError: if the file is absent or is not an atlas.
         """
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                # Atlases of earlier versions are of triples, and do not say so.
+                # Atlases of earlier versions do not name their kind; it is triples.
                 kind = str(arrays["kind"]) if "kind" in arrays else cls.kind
                 return cls(**{name: arrays[name] for name in arrays if name != "kind"}, kind=kind)
         except FileNotFoundError:
@@ -127,10 +127,10 @@ def make_atlas(
 
     Args:
         task: of the trainings; its seed is the first.
-        run_dir: the folder of the task's atlases; those of more and of fewer seeds share their trainings.
+        run_dir: the folder of the task's atlases; atlases of more and of fewer seeds share their trainings.
         num_seeds: at least 2, counted up from the task's seed.
-        varied: what to call what the seeds decide.
-        seed_names: the settings that they decide; None: all seeds of the task.
+        varied: a name for what the seeds decide.
+        seed_names: the settings that the seeds decide; None: all seeds of the task.
         jobs: retrainings at a time.
         overwrite: drop what was written.
 
@@ -162,7 +162,7 @@ def make_atlas(
 
 
 def _asked_queries(folder: pathlib.Path, task: Task[Any]) -> list[Any]:
-    """What an atlas of this task is about: the consensus of trainings that are not in it."""
+    """The queries of an atlas of this task: the consensus of trainings that are not in it."""
     if not folder.exists():
         parameters = []
         with progress("trainings for the queries", len(CONSENSUS_SEEDS)) as bar:
@@ -174,7 +174,7 @@ def _asked_queries(folder: pathlib.Path, task: Task[Any]) -> list[Any]:
 
 
 def reliability_rows(effects: np.ndarray, shared: np.ndarray) -> list[dict[str, Any]]:
-    """How large and how certain the effects are, a row per stratum; see agreement.reliability.
+    """Says how large and how certain the effects are, in a row per stratum; see agreement.reliability.
 
     A stratum in which no query has three examples has no row.
 
@@ -219,8 +219,8 @@ def read_truth(folder: pathlib.Path, task: Task[Any]) -> Truth:
     """The largest atlas of a task that `make_atlas` left in a folder.
 
     Raises:
-        InputError: if there is none, or it is of another dataset or configuration, or of too few seeds, or its
-            trainings are not there any more.
+        InputError: if there is none, or it has another dataset or configuration or too few seeds, or its trainings
+            are no longer there.
     """
     made = sorted(
         folder.glob(f"{ALL_SEEDS}*/result.json"), key=lambda path: int(path.parent.name.removeprefix(ALL_SEEDS))

@@ -1,6 +1,6 @@
-"""Which methods are compared with the truth, and what they say of many trainings, kept on disk.
+"""Lists the methods that are compared with the truth, and keeps on disk what they say of many trainings.
 
-They are those of the registry, and variants that nothing else uses.
+The methods are those of the registry, and variants that only the comparisons use.
 """
 
 import collections
@@ -23,15 +23,15 @@ from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.types import Ids
 
-# Ensembles of a size are made anew from other seeds, at most so often.
+# At most so many ensembles of one size are made, each from other seeds.
 _GROUPS = 10
 
-# A method's scores [num_queries, num_examples] of the training of a seed.
+# From a method's name and a training's seed to the scores [num_queries, num_examples].
 Scores = Callable[[str, int], np.ndarray]
 
 
 class Found(NamedTuple):
-    """What a method says of all queries, and why that is to be doubted."""
+    """A method's influences on all queries, and reasons to doubt them."""
 
     influences: list[Influences]
     warnings: tuple[str, ...] = ()
@@ -39,10 +39,10 @@ class Found(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class OneTraining:
-    """A training that is explained, and what several methods need of it.
+    """A training that is explained, and what several methods need from it.
 
     Attributes:
-        trained: with the kept epochs of its task.
+        trained: the training, with the kept epochs of its task.
         queries: what is explained.
         every_epoch: the same training with all its epochs kept, if they were.
     """
@@ -70,7 +70,7 @@ class OneTraining:
         return entry.make(self.trained, **settings)
 
     def ask(self, method: str, **settings: Any) -> Found:
-        """What a method says; see `explainer`."""
+        """Returns a method's influences; see `explainer`."""
         explainer = self.explainer(method, **settings)
         return Found(explainer.influences(self.queries), explainer.warnings)
 
@@ -89,7 +89,7 @@ def _asked(method: str, **settings: Any) -> Ask:
 
 
 def _every_epoch(one: OneTraining) -> Found:
-    """TracInCP with a checkpoint after every epoch; on the probability, not on its logarithm, where it is one."""
+    """TracInCP with a checkpoint after every epoch; where the value is a probability, on it, not on its logarithm."""
     if one.every_epoch is None:
         raise InputError("tracin of every epoch needs a training that kept its epochs.")
     found = OneTraining(one.every_epoch, one.queries).ask("tracin", dtype="float64")
@@ -99,7 +99,7 @@ def _every_epoch(one: OneTraining) -> Found:
 
 
 def _replayed(first: int) -> Ask:
-    """Replay of the steps from an epoch on: counted from 0, or from the end; the last if there are fewer."""
+    """Replay of the steps from an epoch on, counted from 0 or from the end; the last epoch if there are fewer."""
 
     def ask(one: OneTraining) -> Found:
         parts = one.replayed
@@ -109,7 +109,7 @@ def _replayed(first: int) -> Ask:
     return ask
 
 
-# By kind, what the registry's names stand for here where that needs settings, and names that only comparisons have.
+# By kind: methods of the registry that have other settings here, and variants that only the comparisons have.
 _VARIANTS: Mapping[str, Mapping[str, Ask]] = {
     "triples": {
         "criage": _asked("criage", any_loss=True),
@@ -129,16 +129,16 @@ _VARIANTS: Mapping[str, Mapping[str, Ask]] = {
     },
     "sequences": {"tracin": _asked("tracin", dtype="float64"), "tracin, every epoch": _every_epoch},
 }
-# Averaged over trainings by the median, not the mean.
+# The ensembles of these methods take the median over trainings, not the mean.
 BY_MEDIAN = ("replay with epoch 1, median",)
-# Methods that are summed, each query's scores in standard deviations.
+# Sums of methods; each query's scores are divided by their standard deviation first.
 COMBINED: Mapping[str, tuple[str, ...]] = {"influence + cosine + replay": ("influence", "cosine", "replay")}
-# Methods whose proposals are retrained, and, but for the first, those whose scores are blended with what was measured.
+# The proposals of these methods are retrained; the scores of all but the first are also blended with measured effects.
 SCREENS = ("nh", "gr", "cosine", "replay")
 
 
 def compared(kind: str) -> dict[str, Ask]:
-    """The methods that are compared on a kind of data, by name; the random baseline first, variants by their method."""
+    """The methods compared on a kind of data, by name: the random baseline first, variants after their method."""
     registered = sorted(methods.methods_of(kind), key=lambda name: name != "nh")
     order = {name: place for place, name in enumerate(registered)}
     asks = {name: _asked(name) for name in registered} | dict(_VARIANTS.get(kind, {}))
@@ -148,16 +148,16 @@ def compared(kind: str) -> dict[str, Ask]:
 
 @dataclasses.dataclass(eq=False)
 class Scored:
-    """The methods' influences by training, on disk as soon as they are known.
+    """The methods' influences by training; they are kept on disk as soon as they are known.
 
     Attributes:
         folder: where they are kept.
-        seeded: the training of a seed.
+        seeded: gives the training of a seed.
         queries: what is explained.
         methods: by name; see `compared`.
         chosen: [num_queries, n], the example ids of each query whose influences are kept; None: all examples'.
-        dtype: in which they are kept.
-        refused: why a method cannot be computed, by method; of all seeds that `compute` was asked for.
+        dtype: the precision in which they are kept.
+        refused: by method, why it cannot be computed; for all seeds that `compute` was given.
     """
 
     folder: pathlib.Path
@@ -169,7 +169,7 @@ class Scored:
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def compute(self, seeds: Sequence[int]) -> "Scored":
-        """Itself, after computing all methods for the trainings of some seeds."""
+        """Computes all methods for the trainings of some seeds, and returns itself."""
         todo = {seed: [name for name in self.methods if not self.place(name, seed).exists()] for seed in seeds}
         total = len(seeds) * len(self.methods)
         with progress(f"influences, {self.folder.name}", total, total - sum(map(len, todo.values()))) as bar:
@@ -190,12 +190,12 @@ class Scored:
         return self
 
     def meta(self, name: str, seed: int) -> dict[str, Any]:
-        """What is told of a method and a training: quality, of the model; see also `told`."""
+        """Facts about a method and a training: the model's "quality", and those of `told`."""
         meta: dict[str, Any] = files.read_json(self.place(name, seed) / files.MANIFEST)["meta"]
         return meta
 
     def __call__(self, name: str, seed: int) -> np.ndarray:
-        """[num_queries, num_examples], or of the chosen examples.
+        """Returns the influences [num_queries, num_examples], or those of the chosen examples.
 
         Raises:
             InputError: if the method was refused.
@@ -206,7 +206,7 @@ class Scored:
         return arrays["scores"].astype(np.float64)
 
     def warnings(self, names: Sequence[str], seeds: Sequence[int]) -> dict[str, dict[str, int]]:
-        """By method and warning, of how many of some trainings a method is to be doubted."""
+        """By method and warning, for how many of some trainings the method gave that warning."""
         found = {
             name: dict(collections.Counter(warning for seed in seeds for warning in self.meta(name, seed)["warnings"]))
             for name in names
@@ -219,11 +219,11 @@ class Scored:
 
 
 def told(ask: Ask, one: OneTraining, chosen: Ids | None = None) -> tuple[np.ndarray | None, dict[str, Any]]:
-    """A method's scores of a training, None if it refuses; and how far to believe them.
+    """A method's scores of a training, None if it refuses; and how far they can be trusted.
 
     Returns:
-        See Scored for the scores. refused: why, or None; warnings: of all of them; negative_curvature, unsolved: how
-        many of its systems are to be doubted.
+        See Scored for the scores. refused: why, or None; warnings: all of the method's; negative_curvature, unsolved:
+        how many of its linear systems have this defect.
     """
     try:
         found, refused = ask(one), None
@@ -245,7 +245,7 @@ def told(ask: Ask, one: OneTraining, chosen: Ids | None = None) -> tuple[np.ndar
 
 
 def ensembles(scores: Scores, name: str, seeds: Sequence[int], size: int) -> list[np.ndarray]:
-    """What ensembles of so many trainings say, each of other seeds, at most _GROUPS of them."""
+    """The scores of at most _GROUPS ensembles of `size` trainings, each from other seeds."""
     if name in COMBINED:
         parts = [ensembles(scores, part, seeds, size) for part in COMBINED[name]]
         centred = [[part - part.mean(axis=1, keepdims=True) for part in group] for group in zip(*parts, strict=True)]

@@ -1,4 +1,4 @@
-"""Mistakes made on purpose, and how well each way to rank the training examples finds them."""
+"""Makes mistakes on purpose, and measures how well each way to rank the training examples finds them."""
 
 import contextlib
 import pathlib
@@ -25,8 +25,8 @@ def with_mistakes(dataset: D, share: float, seed: int) -> tuple[D, np.ndarray]:
 
     Args:
         dataset: the original.
-        share: of the training examples, above 0 and below 1.
-        seed: of the draw.
+        share: how much of the training examples to change, above 0 and below 1.
+        seed: seed of the draw.
 
     Returns:
         The dataset, whose ids, validation and test are the original's; and bool [num_examples], which examples were
@@ -46,12 +46,12 @@ def with_mistakes(dataset: D, share: float, seed: int) -> tuple[D, np.ndarray]:
 
 
 def detection(scores: np.ndarray, wrong: np.ndarray, share: float = 0.1) -> dict[str, float]:
-    """How well suspicion tells mistakes from the rest.
+    """Measures how well scores of suspicion tell mistakes from the rest.
 
     Args:
-        scores: [n], high for what is suspected; of equals the first is ranked first.
-        wrong: bool [n], the mistakes; some, not all.
-        share: of the ranking that is looked at.
+        scores: [n], high for suspected examples; equal scores are ranked in their order.
+        wrong: bool [n], which examples are mistakes; some are, not all.
+        share: how much of the ranking to look at.
 
     Returns:
         "auroc": the chance that a mistake is ranked before another example (equals count half); "recall": the share of
@@ -68,13 +68,13 @@ def find_mistakes(
 ) -> dict[str, Any]:
     """Makes mistakes, trains, ranks in every way, and returns what result.json holds.
 
-    A seed is one of the mistakes and of the training.
+    One seed decides both the mistakes and the training.
 
     Args:
-        task: without mistakes.
+        task: the training without mistakes.
         run_dir: the run's folder; writes suspects/result.json.
-        share: of the training examples that are made wrong, and that are looked at.
-        num_seeds: counted up from the configuration's.
+        share: how much of the training examples is made wrong, and how much of each ranking is looked at.
+        num_seeds: seeds, counted up from the configuration's.
         overwrite: drop what is there.
 
     Raises:

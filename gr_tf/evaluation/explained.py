@@ -1,4 +1,4 @@
-"""The explaining stage: every test prediction's ranking on disk (step 2 of Lawrence et al. 2021), for every kind."""
+"""The explaining stage ranks examples for every test prediction, on disk (step 2 of Lawrence et al. 2021)."""
 
 import dataclasses
 import pathlib
@@ -23,7 +23,7 @@ from gr_tf.tasks.trained import Trained
 STAGE = "explain"
 _RANKINGS = "rankings"
 _ARRAYS = ("example_ids", "influences", "without")
-# Queries that a method is asked about at once.
+# How many queries a method explains at once.
 QUERIES_AT_ONCE = 16
 
 
@@ -32,9 +32,9 @@ class ExplainedRun:
     """A finished stage, read back.
 
     Attributes:
-        method: that ranked.
-        explanations: of the distinct predictions of the test examples, or of a sample, the method's ranking of all
-            examples that it considers.
+        method: the method that ranked.
+        explanations: the method's ranking of all examples that it considers, for each distinct prediction of the test
+            examples, or for a sample of them.
         fingerprint: SHA-256 of the rankings.
     """
 
@@ -62,7 +62,7 @@ def explain_run(
         method: a key of the registry; default: the kind's.
         num_queries: explain a random sample of this many, balanced between right and wrong
             predictions; None: all.
-        query_seed: of the sample.
+        query_seed: seed of the sample.
         right_if: see tasks.test_predictions.balanced_sample.
         overwrite: drop explanations that are there.
         reuse: return finished explanations of the same training instead of refusing them.
@@ -107,14 +107,14 @@ def load(run_dir: pathlib.Path, trained: Trained) -> ExplainedRun:
 def predictions_to_explain(
     trained: Trained, num_queries: int | None, query_seed: int = 0, right_if: str = "drawn"
 ) -> tuple[list[ExplainedPrediction], list[ExplainedPrediction]]:
-    """The distinct test predictions, and those that are asked for: all of them, or a sample.
+    """The distinct test predictions, and those to explain: all of them, or a sample.
 
     Args:
         trained: the model.
         num_queries, query_seed, right_if: see `explain_run`.
 
     Raises:
-        InputError: if there is none.
+        InputError: if no test example has a prediction.
     """
     predictions = trained.task.test_predictions(trained.parameters)
     if not predictions:
@@ -167,7 +167,7 @@ def _explain(stage: RunDir, trained: Trained, sample: Mapping[str, Any]) -> None
 
 
 def _frame(task: Task[Any], shown: Sequence[Explanation[Any]]) -> pd.DataFrame:
-    """The explanations by name, a row an example; then what people call the examples, where that is another name."""
+    """The explanations with names, one row per example; then the examples' labels, where they differ from the names."""
     parts = []
     for one in shown:
         query = {f"query_{part}": name for part, name in task.row_of(one.query).items()}

@@ -1,6 +1,6 @@
-"""Protocols: how much of the truth is in the influences that a method gives; and their rows in result.json.
+"""Protocols that measure how much of the truth is in a method's influences, and their rows in result.json.
 
-All compare influences with effects that were measured by retraining, [num_queries, num_examples] each;
+All of them compare influences with effects that were measured by retraining, [num_queries, num_examples] each;
 correlations are in evaluation.agreement.
 """
 
@@ -15,7 +15,7 @@ from gr_tf.evaluation.atlas import Truth
 from gr_tf.evaluation.compared import COMBINED, SCREENS, Scores, ensembles
 from gr_tf.evaluation.statistics import mean_interval
 
-# Of ensembles.
+# How many trainings an ensemble has; for how many first examples the captured effect is measured.
 SIZES = (1, 2, 5, 10, 20, 50)
 TOP = (1, 10)
 
@@ -23,7 +23,7 @@ TOP = (1, 10)
 def top_k_effects(scores: np.ndarray, effects: np.ndarray, masks: np.ndarray, k: int) -> np.ndarray:
     """The sum [num_queries] of the effects of the k examples of each query's mask that score highest.
 
-    Equal scores go by example id. Queries with fewer than k examples have the sum of all.
+    Equal scores are ordered by example id. A query with fewer than k examples has the sum of all.
     """
     ranked = np.argsort(-np.where(masks, scores, -np.inf), axis=1, kind="stable")[:, :k]
     chosen = np.take_along_axis(masks, ranked, axis=1)
@@ -31,15 +31,15 @@ def top_k_effects(scores: np.ndarray, effects: np.ndarray, masks: np.ndarray, k:
 
 
 def best_k_effects(halves: Sequence[np.ndarray], masks: np.ndarray, k: int) -> np.ndarray:
-    """The most that k examples can be shown to do [num_queries].
+    """The largest effect [num_queries] that k examples can be shown to have.
 
-    The best by the effects of one half of the seeds, valued by the other half, and the other way round: the
-    maximum of noisy effects is too high where it is chosen and valued by the same (winner's curse).
+    One half of the seeds chooses the best examples, the other half values them, and the other way round: if the same
+    seeds choose and value, the maximum of noisy effects is too high (winner's curse).
 
     Args:
-        halves: two, mean effects over disjoint seeds.
+        halves: the mean effects over each half of the seeds.
         masks: bool.
-        k: how many.
+        k: how many examples.
     """
     first, second = halves
     return (top_k_effects(first, second, masks, k) + top_k_effects(second, first, masks, k)) / 2
@@ -48,13 +48,13 @@ def best_k_effects(halves: Sequence[np.ndarray], masks: np.ndarray, k: int) -> n
 def captured_effect(
     scores: np.ndarray, expected: np.ndarray, halves: Sequence[np.ndarray], masks: np.ndarray, k: int
 ) -> float:
-    """What a method's first k do, as a share of what the best k do (sums over queries).
+    """The effect of a method's first k examples as a share of the effect of the best k (sums over queries).
 
-    The best are those that half of the seeds show to be; where that is not enough to find the best, a good method
+    Half of the seeds decides which examples are the best; where that is too little to find them, a good method
     exceeds 1.
 
     Args:
-        scores: the method's, from other seeds than the effects.
+        scores: the method's influences, from other seeds than the effects.
         expected: the mean effects over all seeds.
         halves, masks, k: see best_k_effects.
 
@@ -70,16 +70,16 @@ def captured_effect(
 def shrunken(effects: np.ndarray, scores: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """The posterior means [num_queries, num_examples] of the effects of each query's examples; 0 outside its mask.
 
-    What a method says and what a few retrainings measured, weighed by how certain each is: empirical Bayes (Efron and
-    Morris 1973; with a regression, Fay and Herriot 1979). The effects of a query's examples are taken to scatter around
-    a line in the method's scores, and the measured means around the effects. The line's slope and both scatters are the
-    same for all queries, because one query tells too little of them.
+    Empirical Bayes (Efron and Morris 1973; with a regression, Fay and Herriot 1979) weighs a method's scores and a few
+    measurements by how certain each is. It assumes that the effects of a query's examples scatter around a line in the
+    method's scores, and the measured means around the effects. The line's slope and both scatters are the same for all
+    queries, because one query says too little about them.
 
-    One seed tells nothing of its own noise: there all scatter around the line is taken for noise, and the line is
-    what is left.
+    One seed says nothing about its own noise: all scatter around the line is then taken for noise, and the result is
+    the line itself.
 
     Args:
-        effects: [num_seeds, num_queries, num_examples], measured.
+        effects: [num_seeds, num_queries, num_examples], measured effects.
         scores: [num_queries, num_examples], a method's influences, from other seeds.
         masks: bool.
     """
@@ -109,22 +109,22 @@ def screened_effects(
     blended: bool = False,
     num_splits: int = 10,
 ) -> np.ndarray:
-    """Screen, then retrain: the mean effect of the example chosen, by how many seeds are retrained.
+    """Screen, then retrain: the mean effect of the chosen example, by how many seeds are retrained.
 
     The method's first `candidates` of each query are left out in turn, in r trainings each; the one with the
     largest mean effect is chosen, and valued by seeds that had no part in the choice.
 
     Args:
-        scores: of the method that proposes.
+        scores: the influences of the method that proposes.
         effects: [num_seeds, num_queries, num_examples].
-        masks: which examples are proposed from.
+        masks: which examples may be proposed.
         candidates: how many are proposed.
         blended: choose by the means and the scores together (see shrunken), not by the means alone.
-        num_splits: random halves of the seeds: one retrained, the other to value.
+        num_splits: how often the seeds are split into random halves: one is retrained, the other values.
 
     Returns:
-        [num_seeds // 2 + 1]: without retraining (the method's own first), and with r = 1, 2, ... retrainings of
-        each candidate.
+        [num_seeds // 2 + 1]: the effect without retraining (of the method's first example), and with r = 1, 2, ...
+        retrainings of each candidate.
     """
     half = len(effects) // 2
     ranked = np.argsort(-np.where(masks, scores, -np.inf), axis=1, kind="stable")[:, :candidates]
@@ -157,9 +157,9 @@ def half_subsets(num_examples: int, count: int, seed: int) -> np.ndarray:
 
 
 def linear_datamodeling_score(scores: np.ndarray, subsets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    """LDS [num_queries]: Spearman's correlation over subsets of summed influences and retrained outputs.
+    """LDS [num_queries]: Spearman's correlation, over subsets, of the sum of influences with the retrained output.
 
-    Park et al. (2023), "TRAK: Attributing Model Behavior at Scale", Definition 2.4.
+    LDS, the linear datamodeling score, is Definition 2.4 of Park et al. (2023), "TRAK".
 
     Args:
         scores: [num_queries, num_examples].
@@ -175,7 +175,7 @@ def linear_datamodeling_score(scores: np.ndarray, subsets: np.ndarray, outputs: 
 
 
 def ceilings(truth: Truth, masks: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """How far an exact method's correlations would reach, by stratum; see agreement.reliability."""
+    """The correlations that an exact method would reach, by stratum; see agreement.reliability."""
     names = ("half", "reliability", "ceiling")
     return [{"stratum": name, **agreement.reliabilities(truth.effects, mask, *names)} for name, mask in masks.items()]
 
@@ -183,7 +183,7 @@ def ceilings(truth: Truth, masks: Mapping[str, np.ndarray]) -> list[dict[str, An
 def method_rows(
     name: str, truth: Truth, masks: Mapping[str, np.ndarray], scores: Scores, seeds: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """A row for each size of ensemble: correlations by stratum, captured effects of adjacent examples."""
+    """Makes a row for each size of ensemble: correlations by stratum, captured effects of adjacent examples."""
     halves = truth.effects[0::2].mean(axis=0), truth.effects[1::2].mean(axis=0)
     rows = []
     for size in sorted({size for size in SIZES if size < len(seeds)} | {len(seeds)}):
@@ -203,7 +203,7 @@ def method_rows(
 def lds_rows(
     names: Sequence[str], scores: Scores, seeds: Sequence[int], subsets: np.ndarray, outputs: np.ndarray
 ) -> dict[str, Any]:
-    """LDS of every method, of one training and of all, beside what noise allows."""
+    """Makes rows of every method's LDS, of one training and of all, beside the LDS that noise allows."""
     everything = np.ones(outputs.shape[1:][::-1], bool)
     reliability = agreement.reliability(outputs.transpose(0, 2, 1), everything, agreement.spearman_rows)
     mean = outputs.mean(axis=0)
@@ -219,9 +219,9 @@ def lds_rows(
 def shuffled_rows(
     names: Sequence[str], truth: Truth, mask: np.ndarray, shuffled: Sequence[tuple[Scores, int]]
 ) -> list[dict[str, Any]]:
-    """The same methods on models whose training tails were shuffled: nothing may be left (Adebayo et al. 2018).
+    """Makes rows of methods on models whose training tails were shuffled: none may correlate (Adebayo et al. 2018).
 
-    The interval is Student's, over shuffles (queries share a model). None for a method that ranks nothing there.
+    The interval is Student's, over shuffles (queries share a model). It is None for a method that ranks nothing there.
     """
     rows: list[dict[str, Any]] = []
     for name in names:
@@ -243,10 +243,10 @@ def own_rows(
     own_seeds: Sequence[int],
     seeds: Sequence[int],
 ) -> list[dict[str, Any]]:
-    """One training's explanation against the effects on that very training, and PD% of its first example.
+    """Compares one training's explanation with the effects on that training, and counts PD% of its first example.
 
-    PD% (Lawrence et al. 2021): how often the prediction falls without it. Beside that of the ensemble's first
-    example, and of the one that the other atlas seeds show to do most.
+    PD% (Lawrence et al. 2021) says how often the prediction falls without the example. It is also given for the
+    ensemble's first example, and for the example with the largest effect over the other atlas seeds.
     """
 
     def falls(scores: np.ndarray, effects: np.ndarray) -> float:
@@ -273,9 +273,9 @@ def own_rows(
 def screen_rows(
     names: Sequence[str], truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int], candidates: int
 ) -> dict[str, Any]:
-    """Screen, then retrain: the mean effect of the example chosen, by retrainings of each of the candidates.
+    """Screen, then retrain: the mean effect of the chosen example, by retrainings of each candidate.
 
-    Beside that of the best by half of the atlas's seeds, of all examples of the mask, valued by the other half.
+    Beside it stands the best of all examples of the mask, chosen by half of the atlas's seeds and valued by the other.
     """
     half = len(truth.effects) // 2
     halves = truth.effects[:half].mean(axis=0), truth.effects[half:].mean(axis=0)
@@ -291,7 +291,7 @@ def screen_rows(
 def blend_rows(
     names: Sequence[str], truth: Truth, mask: np.ndarray, scores: Scores, seeds: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """What a few retrainings measured, alone and blended with a method's scores; against the other seeds."""
+    """Compares a few retrainings, alone and blended with a method's scores, with the effects over the other seeds."""
     half = len(truth.effects) // 2
     measured, rest = truth.effects[:half], truth.effects[half:]
     ceiling = agreement.reliability(rest, mask, agreement.spearman_rows)["ceiling"]

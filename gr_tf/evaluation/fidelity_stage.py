@@ -1,4 +1,4 @@
-"""The comparison of all methods with an atlas, the truth by exhaustive retraining; kept on disk as it grows."""
+"""Compares all methods with an atlas, the truth by exhaustive retraining, and keeps on disk what is done."""
 
 import dataclasses
 import hashlib
@@ -21,21 +21,21 @@ from gr_tf.tasks.task import Task
 
 NAME = "fidelity"
 FIRST_SUBSET_SEED = 500_000
-# Of agreement.strata, from the widest to the nearest.
+# Strata of agreement.strata, from the widest to the nearest.
 STRATA = ("all", "adjacent", "shared >= 2")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How much of everything.
+    """The sizes of all protocols.
 
     Attributes:
-        first_seed: of the explained trainings; none of the atlas's.
-        subsets: random halves of the training examples, for LDS.
-        subset_seeds: trainings on each of them, counted up from FIRST_SUBSET_SEED.
-        own_seeds: trainings of the atlas that are explained themselves.
-        shuffles: of the answers of all training examples.
-        candidates: that a method proposes for retraining.
+        first_seed: the first seed of the explained trainings, which are not the atlas's.
+        subsets: how many random halves of the training examples, for LDS.
+        subset_seeds: how many trainings on each half; their seeds are counted up from FIRST_SUBSET_SEED.
+        own_seeds: how many trainings of the atlas are explained themselves.
+        shuffles: how often the answers of all training examples are shuffled.
+        candidates: how many examples a method proposes for retraining.
     """
 
     first_seed: int = 10_000
@@ -59,16 +59,16 @@ def measure_fidelity(
     """Computes what is missing, writes fidelity{num_seeds}/result.json, and returns what it holds.
 
     Args:
-        task: of the trainings, as the atlas's.
-        atlas_dir: where make_atlas left the task's atlases; the one of most seeds is taken.
-        run_dir: the folder.
-        num_seeds: trainings that are explained.
-        sizes: of the protocols.
+        task: the trainings' task, the same as the atlas's.
+        atlas_dir: where make_atlas left the task's atlases; the one with the most seeds is taken.
+        run_dir: the folder of the results.
+        num_seeds: how many trainings are explained.
+        sizes: the sizes of the protocols.
         jobs: retrainings at a time.
         overwrite: drop what was written.
 
     Raises:
-        InputError: if there is no atlas, or of another dataset or configuration, or a seed would serve twice.
+        InputError: if there is no atlas, or it has another dataset or configuration, or a seed would serve twice.
     """
     truth, methods, dataset = read_truth(atlas_dir, task), compared(task.kind), task.dataset
     seeds = range(sizes.first_seed, sizes.first_seed + num_seeds)
@@ -132,7 +132,7 @@ def measure_fidelity(
                 raise InputError(
                     "no query has three training examples that share something with it: nothing to compare."
                 )
-            # Of the examples that share most with the queries.
+            # The examples that share most with the queries.
             nearest = list(masks.values())[-1]
             combined = [name for name, parts in COMBINED.items() if set(parts) <= set(methods)]
             rows, refused = _all_method_rows([*methods, *combined], truth, masks, scored, own, seeds)

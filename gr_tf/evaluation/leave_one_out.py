@@ -1,4 +1,4 @@
-"""The true effect of training examples on some predictions: train again without each in turn."""
+"""Measures the true effect of training examples on some predictions, by training again without each in turn."""
 
 import dataclasses
 import pathlib
@@ -14,7 +14,7 @@ from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 from gr_tf.types import Ids
 
-# The training of a seed, which decides its initial values and whatever else is random in it.
+# From a seed to its training; the seed decides the initial values and everything else that is random.
 Seeded = Callable[[int], Task[Any]]
 
 
@@ -60,7 +60,7 @@ def leave_one_out(
 
 
 def _one_by_one(task: Task[Any], example_ids: Ids | None) -> list[list[int]]:
-    """What leaving one out removes: nothing, then each example."""
+    """The removals of leave-one-out: nothing, then each example."""
     ids = np.arange(task.num_examples) if example_ids is None else np.asarray(example_ids)
     return [[], *ids[:, None].tolist()]
 
@@ -97,14 +97,14 @@ def values_by_seed(
     jobs: int,
     arrays: Callable[[np.ndarray], Mapping[str, np.ndarray]],
 ) -> list[dict[str, np.ndarray]]:
-    """What is kept of `values_without` of each seed: on disk as soon as it is known, and found there again.
+    """Computes arrays from each seed's `values_without`; they are on disk as soon as known, and found there again.
 
     Args:
-        folder: a seed's arrays are in its subfolder.
-        seeded: the training of a seed.
-        seeds: of the trainings.
+        folder: each seed's arrays are in a subfolder.
+        seeded: gives the training of a seed.
+        seeds: seeds of the trainings.
         queries, removals, jobs: see values_without.
-        arrays: from the values, by name.
+        arrays: makes the arrays to keep, by name, from the values.
     """
     places = {seed: folder / f"seed{seed}" for seed in seeds}
     missing = [seed for seed, place in places.items() if not place.exists()]
@@ -152,21 +152,21 @@ def paired_effects(
     journal: pathlib.Path,
     jobs: int,
 ) -> dict[int, np.ndarray]:
-    """The effects of examples by training on from a trained model, with everything and without each of them.
+    """The effects of examples when training continues from a trained model, with everything and without each example.
 
     Cheng et al. (2019), Section 5.2. Both trainings of a pair see the same batches in the same order, so that most of
     the noise of the batches cancels in their difference.
 
     Args:
-        trained: of a task whose checks go on from the trained model, with the state to go on from.
-        queries: whose values are measured, in the precision of the training.
-        removals: by example to leave out, the places of the n queries that are measured without it.
-        seeds: of the batches.
-        looks: after how many steps to measure; the last is the end.
+        trained: the model, with the state to go on from; its task's checks go on from the trained model.
+        queries: the queries whose values are measured, in the precision of the training.
+        removals: for each example to leave out, the places of the n queries that are measured without it.
+        seeds: seeds of the batches.
+        looks: after how many steps to measure; the last one is the end.
         journal, jobs: see retraining.outcomes_of.
 
     Returns:
-        By example [n, num_seeds, num_looks]: the prediction with everything, less that without the example.
+        For each example [n, num_seeds, num_looks]: the prediction with everything minus the one without the example.
     """
     like: dict[str, Any] = {"length": looks[-1], "looks": tuple(looks)}
     measured = [((), range(len(queries))), *(((example,), of) for example, of in removals.items())]

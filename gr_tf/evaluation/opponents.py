@@ -15,10 +15,10 @@ from gr_tf.tasks.trained import Trained
 from gr_tf.types import Ids
 
 WHOLE = "nothing"
-# Held-out examples whose mean loss is one term of the published influence.
+# How many held-out examples share a mean loss, one term of the published influence.
 _PUBLISHED_BATCH = 128
 
-# What is removed, by the name of the choice and the number of examples.
+# The removed example ids, by the name of the choice and the number of examples.
 Choices = Mapping[tuple[str, int], Ids]
 
 
@@ -33,13 +33,13 @@ def check_sizes(num_examples: int, ks: Collection[int]) -> None:
 
 
 def choices(influences: np.ndarray, losses: np.ndarray, ks: Sequence[int], seed: int) -> Choices:
-    """What to remove, for each k: the strongest opponents; as controls random ones and those of highest loss.
+    """Chooses what to remove, for each k: the strongest opponents, and as controls random ones and the highest losses.
 
     Args:
-        influences: [num_examples] on what is to get better.
+        influences: [num_examples], on the examples whose loss should fall.
         losses: [num_examples].
-        ks: how many.
-        seed: of the random ones.
+        ks: how many to remove.
+        seed: seed of the random examples.
 
     Raises:
         InputError: see check_sizes.
@@ -59,8 +59,8 @@ def scores(trained: Trained, chosen: Sequence[np.ndarray], path: pathlib.Path) -
 
     Args:
         trained: the model.
-        chosen: the others, as ExampleLosses has examples; the published sum over batches of their mean losses.
-        path: where both are kept, and found again.
+        chosen: the others, in the form of ExampleLosses; their mean losses are summed over batches, as published.
+        path: where both results are kept, and found again.
     """
     if not path.exists():
         losses = trained.task.losses()
@@ -75,20 +75,20 @@ def scores(trained: Trained, chosen: Sequence[np.ndarray], path: pathlib.Path) -
 def train_without(
     trained: Trained, removals: Choices, path: pathlib.Path, jobs: int, checkpoint_seconds: float
 ) -> list[dict[str, Any]]:
-    """How good the model is, and how good it is when it is trained without some examples, in the order of the removals.
+    """Measures the model, and the model trained without some examples, in the order of the removals.
 
-    The rest is the same in every training: initial values, batches and their order. A removed example counts for
-    nothing in its batch.
+    The rest is the same in every training: initial values, batches and their order. A removed example adds nothing to
+    its batch.
 
     Args:
         trained: the model, its epoch selected by validation as in the retrainings.
         removals: example ids.
         path: a folder; trainings that an earlier process did are found in it.
         jobs: trainings at a time; they change no result.
-        checkpoint_seconds: how much of each a kill may lose.
+        checkpoint_seconds: how much of each training a kill may lose.
 
     Returns:
-        For each, "removed" and "k", the epoch, and the metrics by split.
+        For each training "removed" and "k", the epoch, and the metrics by split.
     """
     task = trained.task
     like: dict[str, Any] = {"validating": True, "length": task.length, "start": ""}
@@ -107,16 +107,16 @@ def train_without(
 
 
 def shared_with_opponents(removals: Choices) -> dict[str, int]:
-    """How many of each choice are among as many opponents."""
+    """Counts how many of each choice are also among the same number of strongest opponents."""
     return {f"{name} {k}": int(np.isin(ids, removals["opponents", k]).sum()) for (name, k), ids in removals.items()}
 
 
 def changes(trainings: Mapping[int, Sequence[Mapping[str, Any]]], metrics: Collection[str]) -> list[dict[str, Any]]:
-    """Of each choice the test metrics over the seeds: means, and paired differences to removing nothing.
+    """Averages each choice's test metrics over the seeds, with paired differences from removing nothing.
 
     Args:
-        trainings: by seed what `train_without` gave, of the same choices each.
-        metrics: of the test examples.
+        trainings: by seed what `train_without` gave, with the same choices for each.
+        metrics: names of metrics on the test examples.
     """
     rows = []
     for of_choice in zip(*trainings.values(), strict=True):

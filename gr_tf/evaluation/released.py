@@ -1,4 +1,4 @@
-"""Known defects of the authors' released evaluation, to see what each one changes; all off by default."""
+"""Known defects of the authors' released evaluation, to see what each one changes; all are off by default."""
 
 import itertools
 from collections.abc import Collection, Sequence
@@ -14,10 +14,10 @@ DEFECTS = {
 
 
 def parse_defects(names: Collection[str]) -> tuple[str, ...]:
-    """The defects asked for, in the order of DEFECTS.
+    """The defects of these names, in the order of DEFECTS.
 
     Raises:
-        InputError: naming the one that is unknown.
+        InputError: if a name is unknown.
     """
     for name in names:
         if name not in DEFECTS:
@@ -26,7 +26,7 @@ def parse_defects(names: Collection[str]) -> tuple[str, ...]:
 
 
 def retraining_changes(defects: Collection[str]) -> dict[str, str]:
-    """Which settings the retrainings have other than the training of the explained model."""
+    """The settings in which the retrainings differ from the training of the explained model."""
     changes = {"softmax_retraining": ("loss", "softmax"), "frozen_learning_rate": ("learning_rate_rule", "released")}
     return dict(changes[defect] for defect in defects if defect in changes)
 
@@ -35,7 +35,7 @@ def evaluated_predictions(num_supporting: Sequence[int], defects: Collection[str
     """Which predictions are evaluated.
 
     Args:
-        num_supporting: of each prediction, how many examples have influence >= 0.
+        num_supporting: for each prediction, how many examples have influence >= 0.
         defects: from `parse_defects`.
     """
     stops, drops = "stop_at_empty" in defects, "drop_single" in defects

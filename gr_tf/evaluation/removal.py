@@ -1,4 +1,4 @@
-"""Remove and retrain: is an explanation what the model's prediction rests on? The evaluating stage, for every kind.
+"""The evaluating stage removes what explanations name and retrains: do the predictions rest on it?
 
 Lawrence et al. (2021), step 3, "Identifying explanations" and "Evaluation metrics", after Hooker et al. (2019), "A
 Benchmark for Interpretability Methods in Deep Neural Networks" (ROAR).
@@ -30,9 +30,9 @@ from gr_tf.tasks.trained import Trained
 STAGE = "evaluate"
 ALL = "ALL"
 KS = ("1", "10", ALL)
-# The registry's names in capitals, as in Tables 1 and 2 of the paper; other methods come after these.
+# The registry's names in capitals, in the order of the paper's Tables 1 and 2; other methods come after these.
 PAPERS_METHODS = ("NH", "CRIAGE", "GR-O", "GR")
-# Predictions count as fallen when they differ to this many decimals.
+# Predictions are rounded to this many decimals before they are compared.
 _DECIMALS = 5
 
 
@@ -42,7 +42,7 @@ class Removal:
 
     Attributes:
         prediction: place in the list of explained predictions.
-        method: "GR", "NH", ...
+        method: a name in capitals, such as "GR" or "NH" (random neighbours).
         k: "1", "10", ... or ALL.
         example_ids: sorted.
     """
@@ -62,7 +62,7 @@ class Outcome:
         num_removed: how many examples were removed.
         learning_rate: of the retraining's first step.
         p_before, p_after: the prediction, in the task's unit.
-        top1_before, top1_after: the best answer; None of kinds without alternatives.
+        top1_before, top1_after: the best answer; None for kinds without alternatives.
     """
 
     prediction: int
@@ -77,20 +77,20 @@ class Outcome:
 
     @property
     def probability_drop(self) -> bool:
-        """PD: the prediction fell, both values rounded to 5 decimals."""
+        """PD (probability drop): whether the prediction fell, both values rounded to 5 decimals."""
         return round(self.p_after, _DECIMALS) < round(self.p_before, _DECIMALS)
 
     @property
     def top1_change(self) -> bool | None:
-        """TC: the best answer is another; None of kinds without alternatives."""
+        """TC (top-1 change): whether another answer is the best; None for kinds without alternatives."""
         return None if self.top1_before is None else self.top1_after != self.top1_before
 
 
 def parse_ks(ks: Iterable[str]) -> tuple[str, ...]:
-    """Checks the sizes asked for: whole numbers from 1, or ALL.
+    """Checks the sizes of removals: whole numbers from 1, or ALL.
 
     Raises:
-        InputError: naming the size that is neither.
+        InputError: if a size is neither.
     """
     parsed = []
     for k in ks:
@@ -106,15 +106,15 @@ def parse_ks(ks: Iterable[str]) -> tuple[str, ...]:
 def make_removals(
     prediction: int, method: str, ranking: Explanation[Any], ks: Sequence[str], num_supporting: int
 ) -> list[Removal]:
-    """What a method removes for one prediction.
+    """The removals of a method for one prediction.
 
     Args:
-        prediction: its place.
-        method: its name.
+        prediction: the prediction's place.
+        method: the method's name.
         ranking: all examples that the method considers.
         ks: sizes, from `parse_ks`.
-        num_supporting: what ALL stands for, for every method: how many examples have influence >= 0 by the method
-            that explained the prediction.
+        num_supporting: the size that ALL stands for, for every method: how many examples have influence >= 0 by the
+            method that explained the prediction.
     """
     counts = {k: num_supporting if k == ALL else int(k) for k in ks}
     return [
@@ -135,16 +135,16 @@ def remove_and_retrain(
 ) -> list[Outcome]:
     """Retrains without the examples of each removal.
 
-    The initial values, the order and the negatives of the other steps stay; what is known already, which filters
-    the best answers, stays that of the full data.
+    The initial values, the order and the negatives of the other steps stay the same. The best answers are still
+    filtered by the answers that the full data have.
 
     Args:
         trained: the explained model.
-        queries: of the explained predictions.
+        queries: the queries of the explained predictions.
         removals: what to train without.
         journal, jobs: see retraining.outcomes_of.
         retrained: how to retrain; default: as the explained model was trained.
-        length: of a retraining; default: the training's.
+        length: the length of a retraining; default: the training's.
     """
     explained, task = trained.task, trained.task if retrained is None else retrained
     like = {"task": task.reference} if length is None else {"task": task.reference, "length": length}
@@ -153,7 +153,7 @@ def remove_and_retrain(
         for removal in removals
     ]
     if explained.continues:
-        # Going on with all examples moves the predictions too.
+        # Training on with all examples moves the predictions too.
         retrainings.append(Retraining.of(trained, (), "answers", queries, **like))
     measured = [outcome.measured for outcome in outcomes_of([trained, task], retrainings, journal, jobs)]
     if explained.continues:
@@ -178,11 +178,11 @@ def remove_and_retrain(
 
 
 def score_outcomes(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """The rows of the table, one of each method and size, from outcomes in the order of the table.
+    """The rows of the table, one for each method and size, from outcomes in the order of the table.
 
     Returns:
-        Of each "method" and "k": "n" predictions; "mean_removed" examples; "pd" and "tc" in percent, and their 95%
-        intervals "pd_interval" and "tc_interval"; TC is None of kinds without alternatives.
+        For each "method" and "k": "n" predictions; "mean_removed" examples; "pd" and "tc" in percent, and their 95%
+        intervals "pd_interval" and "tc_interval"; TC is None for kinds without alternatives.
     """
     rows = []
     for (method, k), group in itertools.groupby(outcomes, key=lambda outcome: (outcome.method, outcome.k)):
@@ -210,15 +210,15 @@ def evaluate(
     overwrite: bool = False,
     reuse: bool = False,
 ) -> RunDir:
-    """Retrains without what each method names, or continues where that was killed.
+    """Retrains without what each method names, or continues where this was killed.
 
     Args:
         run_dir: the run's folder; reads "train" and "explain", writes "evaluate".
-        methods: names of the registry, in small letters or capitals.
+        methods: names in the registry, in small letters or capitals.
         ks: how many examples to remove: whole numbers, or ALL.
         nh_seed: seed of the random neighbours.
         released_defects: some of released.DEFECTS.
-        length: of a retraining, in the unit of the configuration; default: the training's.
+        length: the length of a retraining, in the unit of the configuration; default: the training's.
         jobs: retrainings at a time; they change no result.
         overwrite: drop an evaluation that is there.
         reuse: return a finished evaluation with the same settings instead of refusing it.
@@ -253,10 +253,10 @@ def check(
         methods, ks, released_defects: as for `evaluate`.
 
     Returns:
-        The three, parsed: methods in capitals, in the order of the paper's tables.
+        The three, parsed; methods are in capitals, in the order of the paper's tables.
 
     Raises:
-        InputError: if one is out of range, or does not go with the training.
+        InputError: if one is out of range, or does not fit the training.
     """
     if not methods:
         raise InputError("want at least one method.")
@@ -296,9 +296,9 @@ def _evaluate(stage: RunDir, trained: Trained, explained: ExplainedRun, jobs: in
     for method in methods:
         for place, ranking in _rankings(method, trained, explained, places, stage.settings["nh_seed"]):
             removals += make_removals(place, method, ranking, ks, counts[place])
-    # As the table has its rows: method by method, size by size.
+    # In the order of the table's rows: method by method, size by size.
     in_table = sorted(removals, key=lambda removal: (methods.index(removal.method), ks.index(removal.k)))
-    # Prediction by prediction, so that a part of the work is a smaller sample, not a part of the table.
+    # They are done prediction by prediction: unfinished work is then a smaller sample, not a part of the table.
     in_work = sorted(removals, key=lambda removal: removal.prediction)
     files.write_json(stage.path / "removals.json", [dataclasses.asdict(removal) for removal in in_table])
     changes, length = retraining_changes(defects), stage.settings.get("length")
@@ -306,7 +306,7 @@ def _evaluate(stage: RunDir, trained: Trained, explained: ExplainedRun, jobs: in
     journal, start = stage.path / "retrainings.jsonl", time.monotonic()
     done = _num_lines(journal)
     found = remove_and_retrain(trained, queries, in_work, journal, jobs, retrained=task, length=length)
-    # Of this process only; an earlier one may have done a part.
+    # The seconds are this process's only; an earlier one may have done a part.
     timing = {"seconds": time.monotonic() - start, "retrainings": _num_lines(journal) - done, "jobs": jobs}
     outcomes = dict(zip(in_work, found, strict=True))
     stage.finish(
@@ -324,10 +324,10 @@ def _num_lines(path: pathlib.Path) -> int:
 
 
 def _named_row(outcome: Outcome, removal: Removal, explained: ExplainedRun, task: Task[Any]) -> dict[str, Any]:
-    """The row of a retraining, by name; removals.json has the removed example ids."""
+    """The row of a retraining, with names; removals.json has the removed example ids."""
     tops = {"top1_before": outcome.top1_before, "top1_after": outcome.top1_after}
     ranking = explained.explanations[removal.prediction]
-    # Where one example is removed: what the method that explained predicts without it, if it estimates that.
+    # If one example is removed: what the explaining method predicts without it, if it makes such an estimate.
     predicted = ranking.without[np.isin(ranking.example_ids, removal.example_ids)]
     estimates = len(removal.example_ids) == len(predicted) == 1 and np.isfinite(predicted[0])
     return {

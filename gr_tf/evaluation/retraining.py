@@ -1,7 +1,7 @@
-"""Many trainings of one model, each without some examples, on every core.
+"""Does many trainings of one model, each without some examples, on every core.
 
-A training is a value: it says where its data are, how it is trained, what is removed and what is measured. It can be
-sent to another thread, process or machine; only the process that asked for it writes anything down.
+A retraining is a value: it says where its data are, how the model is trained, what is removed and what is measured. It
+can be sent to another thread, process or machine; only the process that asked for it writes files.
 """
 
 import concurrent.futures
@@ -28,19 +28,19 @@ from gr_tf.tasks.trained import Trained
 from gr_tf.training.driver import Prefix, record_prefix
 from gr_tf.training.steps import Block
 
-# Tasks that are at hand, and trainings whose states are.
+# Tasks that are in memory already, and trainings whose states are.
 Known = Sequence[Task[Any] | Trained]
 
-# Of a journal's records.
+# The fields of a journal's records.
 _FIELDS = ("retraining", "removed", "seed", "epoch", "epochs", "measured")
-# States of the common beginning kept in memory, each three times the size of the parameters.
+# How many states of the common beginning are kept in memory, each three times the size of the parameters.
 _RECORDED_STATES = 16
 
-# What can be measured of a trained model, by name: JSON values.
+# What can be measured on a trained model, by name; the values are JSON.
 MEASURES: dict[str, Callable[[Task[Any], Parameters, Sequence[Any]], Any]] = {
     # The value of each query, as it is explained.
     "value": lambda task, parameters, queries: task.value(parameters, queries).tolist(),
-    # The same one query at a time, with the best answer to each: [value, id or None].
+    # The same, one query at a time, with the best answer to each: [value, id or None].
     "answers": lambda task, parameters, queries: [
         [float(task.value(parameters, [query])[0]), task.top(parameters, query)] for query in queries
     ],
@@ -56,15 +56,15 @@ class Retraining:
     """One training without some examples; pickles in kilobytes.
 
     Attributes:
-        task: where the data are and how it is trained.
+        task: where the data are and how the model is trained.
         removed: example ids, ascending.
-        length: in the unit of the task's configuration: epochs, or steps.
-        seed: of the order of the examples.
-        measure: what to keep of the trained model, a key of MEASURES.
-        queries: that are measured, if the measure is of queries.
+        length: the length in the unit of the task's configuration: epochs, or steps.
+        seed: the seed of the order of the examples.
+        measure: what to measure on the trained model, a key of MEASURES.
+        queries: the queries that are measured, if the measure is about queries.
         looks: after how many steps to measure; empty: at the end.
-        start: fingerprint of the training whose state it goes on from; empty: from the initial values.
-        validating: whether it selects its epoch by validation, as the first training did.
+        start: fingerprint of the training whose state this goes on from; empty: it starts from the initial values.
+        validating: whether this selects its epoch by validation, as the first training did.
     """
 
     task: TaskReference
@@ -81,9 +81,9 @@ class Retraining:
     def of(
         cls, trained: Trained, removed: Iterable[int], measure: str, queries: Sequence[Any] = (), **other: Any
     ) -> "Retraining":
-        """A training like one that is there, without some examples; `other` attributes go before its own.
+        """A retraining like an existing training, without some examples; `other` attributes replace its own.
 
-        Where the kind's checks go on from the trained model, it does so.
+        If the checks of this kind of data go on from the trained model, so does the retraining.
         """
         task = trained.task
         like = {"task": task.reference, "length": trained.length, "seed": task.config.seed}
@@ -93,7 +93,7 @@ class Retraining:
 
     @functools.cached_property
     def key(self) -> str:
-        """A name for files, which tells it from others."""
+        """A name for files, different for every retraining."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
 
@@ -102,9 +102,9 @@ class Outcome:
     """What a retraining gave.
 
     Attributes:
-        epoch: the selected one.
-        measured: what its measure says, a JSON value; a list of them, one for each of its looks, if it has some.
-        epochs: how many were done.
+        epoch: the selected epoch.
+        measured: the measured value, as JSON; if the retraining has looks, a list with one value for each.
+        epochs: how many epochs were done.
     """
 
     epoch: int
@@ -113,7 +113,7 @@ class Outcome:
 
 
 def available_cores() -> int:
-    """Cores this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -135,7 +135,7 @@ class Trainers:
         self._states = {one.fingerprint: one.state for one in known if isinstance(one, Trained)}
 
     def task(self, reference: TaskReference) -> Task[Any]:
-        """The task of a reference; read and made if it is not at hand.
+        """The task of a reference; reads and makes it if it is not in memory.
 
         Raises:
             InputError: if its data cannot be read.
@@ -157,12 +157,12 @@ class Trainers:
 
         Args:
             asked: the retraining.
-            prefix: of the training with all examples; see training.driver.
-            checkpoints: where to continue from and to leave work done.
+            prefix: the beginning of the training with all examples; see training.driver.
+            checkpoints: where earlier work is found and new work is saved.
             on_found, on_block: see retrain.
 
         Raises:
-            InputError: if its state is not at hand, or a checkpoint is damaged.
+            InputError: if its state is not in memory, or a checkpoint is damaged.
         """
         task, measure = self.task(asked.task), MEASURES[asked.measure]
         start = self._states.get(asked.start)
@@ -216,22 +216,22 @@ def retrain(
     Args:
         retrainings: what to do.
         jobs: trainings at a time.
-        known: what is at hand already.
-        folder: where trainings under way leave checkpoints; None: a killed training begins anew, and so does one with
+        known: tasks and trainings in memory.
+        folder: where unfinished trainings save checkpoints; None: a killed training begins anew, and so does one with
             looks.
-        checkpoint_seconds: how much of each a kill may lose.
-        on_found: told how many blocks need no work: done earlier, or not needed by the stopping rule.
+        checkpoint_seconds: how much of each training a kill may lose.
+        on_found: called with the number of blocks that need no work: done earlier, or not needed by the stopping rule.
         on_block: called after each block that is done.
 
     Yields:
-        The place of each retraining and what it gave, in the order of completion.
+        The place of each retraining and its outcome, in the order of completion.
 
     Raises:
         InputError: if jobs is below 1, or an example id is out of range.
     """
     check_jobs(jobs)
     trainers = Trainers(known)
-    # Parents make tasks and compile once, not one thread each.
+    # The parent makes the tasks and compiles once, not each thread again.
     tasks = {one.task: trainers.task(one.task) for one in retrainings}
     prefixes = {
         reference: _prefix_that_pays(task, [one for one in retrainings if one.task == reference])
@@ -240,7 +240,7 @@ def retrain(
 
     def run(place: int) -> tuple[int, Outcome]:
         asked = retrainings[place]
-        # What was measured on the way is not in a checkpoint.
+        # Checkpoints do not contain the values of earlier looks.
         checkpoints = None
         if folder is not None and not asked.looks:
             checkpoints = CheckpointFolder(folder / asked.key, checkpoint_seconds)
@@ -267,16 +267,16 @@ def outcomes_of(
     folder: pathlib.Path | None = None,
     checkpoint_seconds: float = 30.0,
 ) -> list[Outcome]:
-    """The outcomes of retrainings, in their order; what the journal has is not done again.
+    """The outcomes of retrainings, in their order; those in the journal are not done again.
 
     Args:
-        known: what is at hand already.
-        retrainings: what is wanted; equal ones are done once, and the journal may have others.
-        journal: a file; a record has Retraining.key, so that other settings never find it.
+        known: tasks and trainings in memory.
+        retrainings: what to do; equal ones are done once, and the journal may have others.
+        journal: a file; each record has Retraining.key, so that it is never found for other settings.
         jobs: retrainings at a time; they change no result.
         what: for the progress bar, which counts blocks of steps.
-        folder: where retrainings under way leave checkpoints, removed at the end; None: a killed one begins anew.
-        checkpoint_seconds: how much of each a kill may lose.
+        folder: where unfinished retrainings save checkpoints, removed at the end; None: a killed one begins anew.
+        checkpoint_seconds: how much of each retraining a kill may lose.
 
     Raises:
         InputError: if jobs is below 1, an example id is out of range, or the journal is damaged.

@@ -1,7 +1,7 @@
-"""How faithful methods are on a sample: some predictions, and one or some related examples of each, left out in turn.
+"""Measures how faithful methods are on a sample: related examples of some predictions are left out in turn.
 
-For data that are too large for an atlas. The truth is that of trainings from the initial values, or of training on
-from one trained model.
+This is for data that are too large for an atlas. The truth comes from trainings from the initial values, or from
+training on from one trained model.
 """
 
 import dataclasses
@@ -26,19 +26,19 @@ from gr_tf.tasks.trained import Trained
 from gr_tf.types import Ids
 
 NAME = "fidelity"
-# The seeds of the explained trainings, as many as the truth's.
+# The first seed of the explained trainings, which are as many as the truth's.
 FIRST_SEED = 10_000
-# How often a retraining of `compare` is looked at.
+# How often a retraining of `compare` is measured.
 _LOOKS = 8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Points:
-    """Which predictions and which examples.
+    """Says which predictions and which examples the sample has.
 
     Attributes:
-        num_points, point_seed: which test points.
-        num_ratings: of each, random ones among those related.
+        num_points, point_seed: how many test points, and the seed that draws them.
+        num_ratings: how many random related examples of each test point.
     """
 
     num_points: int = 10
@@ -49,10 +49,10 @@ class Points:
         """The queries of random test points, and the example ids [num_points, num_ratings] of some related examples.
 
         Args:
-            task: of a kind whose questions do not depend on what is trained.
+            task: its kind's questions must not depend on the trained model.
 
         Raises:
-            InputError: if there are not as many test points, or a point has not as many related examples.
+            InputError: if there are too few test points, or a point has too few related examples.
         """
         queries = [one.query for one in task.test_predictions(task.initial_parameters)]
         if self.num_points > len(queries):
@@ -71,7 +71,7 @@ class Points:
 
 
 def _in_drawing_order(task: Task[Any], query: Any) -> Ids:
-    """The related examples; those with the query's first id, such as its user, come first (the results' own draw)."""
+    """The related examples; those with the query's first id, such as its user, come first (as for our results)."""
     related, first = task.related(query), numbers_of(query)[0]
     others = [numbers_of(task.query_of(int(example_id)))[0] != first for example_id in related]
     return related[np.argsort(others, kind="stable")]
@@ -90,10 +90,10 @@ def of_one_model(
     """Trains on without each example, writes fidelity/result.json, and returns what it holds.
 
     Args:
-        task: of a kind whose checks go on from the trained model.
+        task: its kind's checks must go on from the trained model.
         run_dir: the run's folder; trains first if it has no training.
         points: which predictions and examples.
-        num_retrainings, retraining_steps: of each example.
+        num_retrainings, retraining_steps: how many retrainings of each example, and how long they are.
         jobs: retrainings at a time.
         overwrite: drop what is there.
 
@@ -153,15 +153,15 @@ def over_seeds(
 ) -> dict[str, Any]:
     """Trains what is missing, writes fidelity{num_seeds}/result.json, and returns what it holds.
 
-    The truth is as an atlas's: trainings from their initial values, without each of some examples in turn, for every
-    seed. The methods explain trainings of other seeds; and, beside it, those of the truth.
+    The truth is measured as for an atlas: by trainings from their initial values, without each of some examples in
+    turn, for every seed. The methods explain trainings of other seeds, and also those of the truth.
 
     Args:
-        task: of the trainings; its seed is the truth's first.
-        run_dir: the folder.
+        task: the trainings' task; its seed is the first of the truth.
+        run_dir: the folder of the results.
         points: which predictions and examples.
-        num_seeds: of the truth, and trainings that are explained; at least 4.
-        methods: that are compared; None: all.
+        num_seeds: how many seeds the truth has, and how many trainings are explained; at least 4.
+        methods: the methods to compare; None: all.
         jobs: retrainings at a time.
         overwrite: drop what was written.
 
@@ -232,7 +232,7 @@ def _of_chosen(effects: np.ndarray, removed: Ids, chosen: Ids) -> np.ndarray:
 
 
 def _doubts(metas: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """How many systems behind a method's influences are to be doubted."""
+    """Counts the doubtful linear systems behind a method's influences."""
     return {kind: sum(meta[kind] for meta in metas) for kind in ("negative_curvature", "unsolved")}
 
 
@@ -240,14 +240,14 @@ def correlations(scores: np.ndarray, own: np.ndarray, effects: np.ndarray) -> di
     """A method's mean correlations over points, with their intervals.
 
     Args:
-        scores: [num_seeds, num_points, num_ratings], of the explained trainings.
-        own: the same of the truth's own trainings.
-        effects: the same, the truth.
+        scores: [num_seeds, num_points, num_ratings], from the explained trainings.
+        own: of the same shape, from the truth's own trainings.
+        effects: of the same shape, the truth.
 
     Returns:
-        By coefficient: of one training's scores and of all trainings' mean with the expected effects; of a
-        training's scores with that very training's effects. And the slope of the expected effects on all trainings'
-        mean, all points together: what an influence of one star does.
+        For each coefficient, the correlations of one training's scores, and of the mean over trainings, with the
+        expected effects, and of a training's scores with its own effects. Also the slope of the expected effects on
+        the mean over trainings, for all points together: the effect of an influence of one star.
     """
     masks, expected = np.ones(effects.shape[1:], bool), effects.mean(axis=0)
     pairs = {"one": (scores, expected), "all": (scores.mean(axis=0), expected), "own": (own, effects)}
@@ -272,15 +272,15 @@ def compare(
     """Removes the example of the largest |influence| of each prediction, and compares (RQ1 of Cheng et al. 2019).
 
     Args:
-        trained: of a task whose checks go on from the trained model, with a length in steps.
+        trained: the model; its task's checks go on from the trained model, with a length in steps.
         explained: the same predictions by several methods, by name.
         choosing: the method whose influences choose what to remove.
-        seeds: of the batches of the retrainings.
-        length: of a retraining, in steps.
+        seeds: the seeds of the retrainings' batches.
+        length: the length of a retraining, in steps.
         journal, jobs: see retraining.outcomes_of.
 
     Returns:
-        For result.json: "agreement" of each method, "observed_reliability", and "points", one a prediction; of each
+        For result.json: "agreement" of each method, "observed_reliability", and "points", one for each prediction, with
         the removed example under "removed".
     """
     queries = [explanation.query for explanation in explained[choosing]]
@@ -317,7 +317,7 @@ def compare(
         agreement[method] = {
             "correlations": _correlations(values, observed[:, -1]),
             "by_steps": [{"steps": steps, **_correlations(values, observed[:, i])} for i, steps in enumerate(looks)],
-            # Predictions with a system to be doubted.
+            # How many predictions have a doubtful system.
             "negative_curvature": sum(any(one.negative_curvature for one in of.systems) for of in explanations),
             "unsolved": sum(not all(one.converged for one in of.systems) for of in explanations),
         }
@@ -325,7 +325,7 @@ def compare(
 
 
 def looks_of(task: Task[Any], length: int, times: int) -> list[int]:
-    """After how many steps a retraining is looked at: `times` equal parts, in whole blocks, and the end."""
+    """After how many steps a retraining is measured: after each of `times` equal parts, in whole blocks."""
     ends = np.array([block.first + block.count for block in task.steps.blocks(length)])
     parts = {int(ends[ends <= length * part // times].max(initial=0)) for part in range(1, times)}
     return [*sorted(parts - {0}), length]

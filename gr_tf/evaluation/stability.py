@@ -1,4 +1,4 @@
-"""Theory of Gradient Rollback, to be checked by numbers: stability of SGD, and rolling back's error.
+"""Checks the theory of Gradient Rollback by numbers: the stability of SGD, and the error of rolling back.
 
 Lawrence et al. (2021), Lemmas 2-5 and Theorems 1 and 2, after Hardt, Recht and Singer (2016), "Train
 faster, generalize better". With embedding norms of at most C, DistMult's score is 2 C^2-Lipschitz
@@ -28,13 +28,13 @@ from gr_tf.types import Tensor
 
 _SIGMOID_FIRST = 1 / 4
 _SIGMOID_SECOND = 1 / (6 * math.sqrt(3))
-# Points of a curve in the result.
+# How many points a curve has in the result.
 _POINTS = 120
 
 
 @dataclasses.dataclass(frozen=True)
 class Constants:
-    """Of a function of the parameters.
+    """Constants of a function of the parameters.
 
     Attributes:
         lipschitz: L, |f(w) - f(w')| <= L ||w - w'||.
@@ -46,15 +46,15 @@ class Constants:
 
 
 def score_constants(max_norm: float) -> Constants:
-    """Of DistMult's score where every embedding's norm is at most max_norm (Lemmas 2 and 3).
+    """The constants of DistMult's score where every embedding's norm is at most max_norm (Lemmas 2 and 3).
 
-    For triples of three rows: a triple whose head is its tail has the slope sqrt(5) C^2.
+    They hold for triples of three rows: a triple whose head is its tail has the slope sqrt(5) C^2.
     """
     return Constants(2 * max_norm**2, 4 * max_norm)
 
 
 def denial_constants(max_norm: float) -> Constants:
-    """Of f = sigmoid(-score), by the chain rule from `score_constants`."""
+    """The constants of f = sigmoid(-score), by the chain rule from `score_constants`."""
     score = score_constants(max_norm)
     return Constants(
         _SIGMOID_FIRST * score.lipschitz,
@@ -63,13 +63,13 @@ def denial_constants(max_norm: float) -> Constants:
 
 
 def stability_bound(constants: Constants, rate: float, num_steps: int, num_examples: int) -> float:
-    """Lambda_stab-nc of Theorem 1: by how much f may differ, in expectation, after SGD with and without a triple.
+    """Lambda_stab-nc of Theorem 1: how much f may differ, in expectation, after SGD with and without a triple.
 
-    (1 + 1/(beta c)) / (n - 1) * (c L^2)^(1/(beta c + 1)) * T^(beta c/(beta c + 1)), for step
-    sizes of at most c/t; by Theorem 2 also by how much rolling back may be wrong.
+    It is (1 + 1/(beta c)) / (n - 1) * (c L^2)^(1/(beta c + 1)) * T^(beta c/(beta c + 1)), for step sizes of at most
+    c/t. By Theorem 2 it also bounds the error of rolling back.
 
     Args:
-        constants: of f, with values in [0, 1].
+        constants: the constants of f, whose values are in [0, 1].
         rate: c.
         num_steps: T.
         num_examples: n, with the triple.
@@ -88,11 +88,11 @@ class CoupledRun:
     """SGD on D and on D without one triple, with the same draws.
 
     Attributes:
-        distances: [T, 2] after each step: ||w - w'||, and ||w - gamma - w'||, gamma the changes that the triple's own
-            steps made to its three rows.
-        max_norm: the largest norm of an embedding in either run: C.
-        differences: [n, 2] in the end: |f(w; d) - f(w'; d)|, and |f(w - gamma; d) - f(w'; d)|, for the training triples
-            d that share an element with the removed one, itself included.
+        distances: [T, 2], after each step: ||w - w'||, and ||w - gamma - w'||, where gamma is what the triple's own
+            steps changed in its three rows.
+        max_norm: C, the largest norm of an embedding in either run.
+        differences: [n, 2], at the end: |f(w; d) - f(w'; d)|, and |f(w - gamma; d) - f(w'; d)|, for the training
+            triples d that share an element with the removed one, which is one of them.
     """
 
     distances: np.ndarray
@@ -106,9 +106,9 @@ def coupled_run(
     """Trains twice by SGD on f with step sizes c/t, with and without one triple.
 
     Args:
-        model: DistMult, for the constants to hold; any factor model runs.
+        model: a factor model; the constants hold for DistMult only.
         triples: the dataset.
-        initial_table: [num_rows, width], of both runs.
+        initial_table: [num_rows, width], the initial values of both runs.
         order: [T], the example id that each step draws; in the second run, steps that draw the
             removed one do nothing.
         removed: the example id.
@@ -131,16 +131,16 @@ def coupled_run(
 
 
 def distance_bounds(order: np.ndarray, removed: int, constants: Constants, rate: float) -> np.ndarray:
-    """What the theory allows for the distances [T, 2] of a CoupledRun.
+    """The bounds of the theory on the distances [T, 2] of a CoupledRun.
 
-    The recurrences in the proof of Lemma 5, along one order of steps instead of in expectation: a step on the removed
-    triple adds alpha L to the first and nothing to the second; any other multiplies the first by 1 + alpha beta and
-    adds alpha beta times the first to the second (Lemma 4).
+    They follow the recurrences in the proof of Lemma 5, along one order of steps instead of in expectation: a step on
+    the removed triple adds alpha L to the first and nothing to the second; any other step multiplies the first by
+    1 + alpha beta and adds alpha beta times the first to the second (Lemma 4).
 
     Args:
         order: [T], the example id that each step draws.
         removed: the example id.
-        constants: of f.
+        constants: the constants of f.
         rate: c.
     """
     apart = rolled_back = 0.0
@@ -157,18 +157,18 @@ def distance_bounds(order: np.ndarray, removed: int, constants: Constants, rate:
 
 
 def measure(triples: TripleSet, *, dim: int, rate: float, epochs: int, num_removed: int, seed: int) -> dict[str, Any]:
-    """Coupled runs without random triples, one at a time, and the bounds on them: the numbers of a table and a figure.
+    """Does coupled runs without random triples, one at a time: the numbers of a table and a figure, with their bounds.
 
     Args:
         triples: the dataset.
         dim: number of factors.
         rate: c.
-        epochs: steps over training triples.
-        num_removed: coupled runs.
-        seed: of everything random.
+        epochs: the number of steps divided by the number of training triples.
+        num_removed: how many coupled runs to do.
+        seed: the seed of everything random.
 
     Raises:
-        InputError: if a training triple has one entity only.
+        InputError: if the head of a training triple is also its tail.
     """
     loops = np.flatnonzero(triples.train[:, 0] == triples.train[:, 2])
     if len(loops):
@@ -182,7 +182,7 @@ def measure(triples: TripleSet, *, dim: int, rate: float, epochs: int, num_remov
     with progress("coupled runs", num_removed) as bar:
         for i in range(num_removed):
             generator = np.random.default_rng([seed, i])
-            # Norm 1: from the usual small values, SGD with such step sizes would not get away.
+            # Rows start with norm 1: SGD with such step sizes would never leave the usual small values.
             table = generator.normal(size=(model.num_rows, model.width))
             table /= np.linalg.norm(table, axis=1, keepdims=True)
             order = generator.integers(n, size=epochs * n)

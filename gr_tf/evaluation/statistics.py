@@ -1,4 +1,4 @@
-"""Correlations, intervals, and tests of single samples; agreement of rankings is in evaluation.agreement."""
+"""Correlations, intervals, and tests of one sample; the agreement of rankings is in evaluation.agreement."""
 
 import dataclasses
 import functools
@@ -8,7 +8,7 @@ import numpy as np
 
 from gr_tf.runs.engine import scipy
 
-# Of the bootstrap, and of the randomization test.
+# How many resamples the bootstrap has, and how many trials the randomization test.
 _RESAMPLES, _TRIALS = 2_999, 9_999
 _Values = Sequence[float]
 # A coefficient and its interval.
@@ -17,12 +17,12 @@ _Told = tuple[float | None, float | None, float | None]
 
 @dataclasses.dataclass(frozen=True)
 class Correlation:
-    """A coefficient of pairs.
+    """A correlation coefficient of pairs.
 
     Attributes:
-        r: the coefficient; None, with its interval, if one of the two does not vary.
+        r: the coefficient; None, as is its interval, if one of the two does not vary.
         low, high: its 95% interval.
-        n: pairs.
+        n: the number of pairs.
     """
 
     r: float | None
@@ -32,7 +32,7 @@ class Correlation:
 
 
 def _of_pairs(measure: Callable[[_Values, _Values], _Told]) -> Callable[[_Values, _Values], Correlation]:
-    """Makes a Correlation of pairs from a function of values that vary."""
+    """Turns a function of values that vary into one of any pairs, which returns a Correlation."""
 
     @functools.wraps(measure)
     def measured(first: _Values, second: _Values) -> Correlation:
@@ -90,17 +90,17 @@ def slope(computed: _Values, observed: _Values) -> _Told:
 
 
 def reliability(repeated: np.ndarray) -> float | None:
-    """Of the means of repeated measurements: the share of their variance that is not noise.
+    """The reliability of means of repeated measurements: the share of their variance that is not noise.
 
-    No exact prediction correlates with them better than its square root, on average. It may come out
-    negative where all is noise.
+    On average no exact prediction correlates with the means better than the square root of the reliability. It may
+    come out negative if everything is noise.
 
     Args:
         repeated: [n, repetitions].
 
     Returns:
-        1 - (mean squared standard error of a mean) / (variance of the means); None with fewer than two
-        repetitions, or means that do not vary.
+        1 - (mean squared standard error of a mean) / (variance of the means); None if there are fewer than two
+        repetitions, or the means do not vary.
     """
     num_points, repetitions = repeated.shape
     if min(num_points, repetitions) < 2:
@@ -111,9 +111,9 @@ def reliability(repeated: np.ndarray) -> float | None:
 
 
 def proportion_interval(successes: int, trials: int) -> tuple[float, float]:
-    """Wilson's score interval of a proportion, 95%.
+    """Wilson's 95% score interval of a proportion (Wilson 1927).
 
-    Wilson (1927); it speaks of other queries to the same trained model, not of other seeds.
+    For PD and TC it is about other queries to the same trained model, not about other seeds.
 
     Raises:
         ValueError: if there are no trials.
@@ -123,7 +123,7 @@ def proportion_interval(successes: int, trials: int) -> tuple[float, float]:
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float | None]:
-    """The mean of independent values with Student's 95% interval; without one where there is only one value.
+    """The mean of independent values with Student's 95% interval; one value alone has no interval.
 
     Raises:
         ValueError: if there are no values.
@@ -138,11 +138,11 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float | None, float |
 
 
 def randomization_test(first: Sequence[bool], second: Sequence[bool]) -> float:
-    """Approximate randomization test of two methods' shares, paired by query.
+    """Does an approximate randomization test of two methods' shares, paired by query.
 
     Noreen (1989), "Computer-Intensive Methods for Testing Hypotheses"; used for Table 2 of
     Lawrence et al. (2021). In 9,999 random trials each query's two outcomes change places or
-    not; the test is exact where fewer arrangements exist.
+    not; the test is exact if there are fewer arrangements.
 
     Args:
         first, second: [n] outcomes of the two methods on the same queries.
@@ -158,8 +158,8 @@ def randomization_test(first: Sequence[bool], second: Sequence[bool]) -> float:
     differences = np.asarray(first, np.int64) - np.asarray(second, np.int64)
     differences = differences[differences != 0]
     if len(differences) < 2:
-        return 1.0  # Both signs of a single difference are as large.
-    # Queries with equal outcomes add nothing to any arrangement; of the others, a change of place is a change of sign.
+        return 1.0  # A single difference is as large with either sign.
+    # Queries with equal outcomes add nothing to any arrangement; for the others, a change of place changes the sign.
     test = scipy.stats.permutation_test(
         (differences,),
         np.sum,

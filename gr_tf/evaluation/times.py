@@ -1,4 +1,4 @@
-"""How long training with tracking and explaining take (Lawrence et al. 2021, Table 5; Cheng et al. 2019, RQ2)."""
+"""Times training with tracking, and explaining (Lawrence et al. 2021, Table 5; Cheng et al. 2019, RQ2)."""
 
 import os
 import time
@@ -33,11 +33,11 @@ def _summary(values: Sequence[float]) -> dict[str, float]:
 
 
 def measure(task: Task[Any], method: str, **sample: Any) -> dict[str, Any]:
-    """Trains and explains, and says how many seconds it took.
+    """Trains and explains, and says how many seconds this took.
 
     Args:
         task: what is trained; its steps must tell what each example changed.
-        method: that explains, by registry name.
+        method: the name of the method that explains.
         sample: see explained.predictions_to_explain.
     """
     store = RollbackStore(task.num_examples, task.model.width, task.config.dtype, task.steps.rows_per_example)
@@ -66,7 +66,7 @@ def measure(task: Task[Any], method: str, **sample: Any) -> dict[str, Any]:
 
 
 def fia_times(trained: Trained, settings: FiaSettings, queries: Sequence[Any], num_single: int) -> dict[str, Any]:
-    """Seconds of FIA: the first prediction with the compilation, some one at a time, and all in a batch."""
+    """Seconds of FIA: for the first prediction with the compilation, for some one at a time, for all in a batch."""
     making, fia = timed(Fia, trained, settings)
     first, _ = timed(fia.rank, queries[0])
     single = [timed(fia.rank, query)[0] for query in queries[:num_single]]
@@ -82,7 +82,7 @@ def fia_times(trained: Trained, settings: FiaSettings, queries: Sequence[Any], n
 
 
 def ia_times(trained: Trained, settings: FiaSettings, queries: Sequence[Any]) -> dict[str, Any]:
-    """Seconds of IA in float32, as the authors' program; a prediction's time is its Hessian-vector products."""
+    """Seconds of IA in float32, as in the authors' program; they are spent on Hessian-vector products."""
     penalty = settings.penalty_in_gradient
     ia = InfluenceAnalysis(trained, damping=settings.damping, penalty_in_gradient=penalty)
     first, _ = timed(ia.rank, queries[0])
