@@ -1,1 +1,1 @@
-"""Tables and figures, beside the papers'."""
+"""Makes tables and figures that stand beside the papers'."""

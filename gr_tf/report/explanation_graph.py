@@ -1,4 +1,4 @@
-"""An explanation drawn as a graph (Lawrence et al. 2021, Figure 3)."""
+"""Draws an explanation as a graph (Lawrence et al. 2021, Figure 3)."""
 
 import collections
 import textwrap
@@ -17,11 +17,11 @@ _WIDTHS = (1.0, 4.0)
 
 
 def explanation_graph(explanation: Explanation[Any], task: Task[Any]) -> "Figure":
-    """The query dashed, its examples solid: supporting ones blue, opposing ones red, width by influence.
+    """Draws the query dashed and its examples solid: supporting ones blue, opposing ones red, width by influence.
 
     Args:
-        explanation: not too many examples; ten can still be read.
-        task: whose model is explained.
+        explanation: what to draw; up to ten examples can be read well.
+        task: the task whose model is explained.
     """
     import networkx as nx
 
@@ -89,10 +89,10 @@ def explanation_graph(explanation: Explanation[Any], task: Task[Any]) -> "Figure
 
 
 def _positions(graph: Any, head: str, tail: str) -> dict[str, tuple[float, float]]:
-    """Head left, tail right; what touches both between them, what touches one beside it, the rest below."""
+    """Puts the head left, the tail right, what touches both between them, what touches one beside it, others below."""
     positions = {head: (-1.0, 0.0), tail: (1.0, 0.0)}
     undirected = graph.to_undirected(as_view=True)
-    # By whether a node touches the head, and whether it touches the tail.
+    # Keys say whether a node touches the head, and whether it touches the tail.
     sides: dict[tuple[bool, bool], list[str]] = collections.defaultdict(list)
     for node in graph:
         if node not in positions:
@@ -110,7 +110,7 @@ def _positions(graph: Any, head: str, tail: str) -> dict[str, tuple[float, float
 
 
 def _curves(graph: Any) -> dict[tuple[str, str, int], float]:
-    """How far each edge bends, so that edges between the same nodes lie side by side."""
+    """Says how far each edge bends, so that edges between the same nodes lie side by side."""
     curves, between = {}, collections.Counter[tuple[str, ...]]()
     for edge in graph.edges(keys=True):
         ends = tuple(sorted(edge[:2]))

@@ -1,4 +1,4 @@
-"""Embeddings for other programs: numpy, TensorBoard's projector, tf.train."""
+"""Writes embeddings for other programs: numpy, TensorBoard's projector, tf.train."""
 
 import pathlib
 import re
@@ -10,7 +10,7 @@ from gr_tf.runs import files
 from gr_tf.runs.engine import tf
 
 _CHECKPOINT = "checkpoint"
-# A table without quotes cannot have them in a cell.
+# A cell of a table without quotes cannot contain these.
 _SEPARATORS = re.compile(r"[\t\r\n]")
 
 
@@ -21,13 +21,13 @@ def export(
 ) -> None:
     """Writes embeddings by kind, such as "entities".
 
-    For each: KIND.npy; KIND.tsv and KIND_metadata.tsv (name, label) for TensorBoard's projector, which
-    projector_config.pbtxt lists (tensorboard --logdir FOLDER). All of them, and what the model shares, as
-    checkpoint: a tf.train.Checkpoint of variables by kind, and shared_0, shared_1, ...
+    Each kind has KIND.npy, and KIND.tsv and KIND_metadata.tsv (name, label) for TensorBoard's projector, which
+    finds them in projector_config.pbtxt (tensorboard --logdir FOLDER). All of them, and the arrays that the model
+    shares, are in checkpoint: a tf.train.Checkpoint of variables by kind, and shared_0, shared_1, ...
 
     Args:
         folder: where to write.
-        embeddings: see Task.embeddings: vectors [n, width], their names [n], and what people call them [n].
+        embeddings: see Task.embeddings: vectors [n, width], their names [n], and their labels for people [n].
         shared: the arrays that the model shares.
 
     Raises:

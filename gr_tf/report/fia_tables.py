@@ -1,4 +1,4 @@
-"""RQ1, RQ2 and RQ3 of Cheng et al. (2019) for reading, from result.json: tables, and Figures 2 and 4."""
+"""Makes tables, and Figures 2 and 4, of RQ1, RQ2 and RQ3 of Cheng et al. (2019) from result.json."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,12 @@ from gr_tf.report import figures
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Of a rating that RQ3 shows.
+# The columns of a rating that RQ3 shows.
 _RATING_COLUMNS = ["user", "title", "rating", "influence", "example_id"]
 
 
 def rq1_frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """How the computed influences agree with the observed ones, by decay."""
+    """Says how well the computed influences agree with the observed ones, by decay."""
     settings, reliability = result["settings"], result["observed_reliability"] or 0
     network = ", with network" if settings["network"] else ""
     return pd.DataFrame(
@@ -40,7 +40,7 @@ def rq1_frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def models_frame(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The models behind RQ1."""
+    """Describes the models behind RQ1."""
     return pd.DataFrame(
         {
             "dataset": result["dataset"],
@@ -56,7 +56,7 @@ def models_frame(results: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def by_steps_frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """What shorter retrainings of RQ1 would have shown."""
+    """Says what shorter retrainings of RQ1 would have shown."""
     return pd.DataFrame(
         {
             "retraining steps": look["steps"],
@@ -67,16 +67,16 @@ def by_steps_frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def scatter(result: Mapping[str, Any], selection: str) -> "Figure":
-    """The paper's Figure 2: computed against observed influences with standard errors, a panel for each decay.
+    """Draws the paper's Figure 2: computed against observed influences with standard errors, a panel for each decay.
 
     Args:
-        result: of RQ1.
-        selection: of the test points.
+        result: the result of RQ1.
+        selection: how the test points were selected.
     """
     points = result["points"]
     figure, panels = figures.new_figure(len(result["agreement"]), width=4.2, height=4.2)
     for axes, (decay, agreement) in zip(panels, result["agreement"].items(), strict=True):
-        # Where both agree.
+        # The line on which both agree.
         axes.axline((0, 0), slope=1, **figures.REFERENCE)
         axes.errorbar(
             [point["computed"][decay] for point in points],
@@ -103,7 +103,7 @@ def _with_interval(correlation: Mapping[str, Any]) -> str:
 
 
 def rq2_frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """How long FIA and IA take, by the number of factors K."""
+    """Says how long FIA and IA take, by the number of factors K."""
     paper = {row["dim"]: row for row in result["paper_seconds"] or ()}
     rows = []
     for row in result["rows"]:
@@ -127,13 +127,13 @@ def rq2_frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _ia(ia: Mapping[str, Any], fia: Mapping[str, Any]) -> tuple[str, str, str]:
-    """How long IA took, how many times as long as FIA, and how often it met a negative curvature."""
+    """Says how long IA took, how many times as long as FIA, and how often it met a negative curvature."""
     seconds = np.mean(ia["seconds"])
     products = ", ".join(
         f"{iterations} products, " + ("solved" if converged else f"given up at residual {residual:.1g}")
         for iterations, converged, residual in zip(ia["iterations"], ia["converged"], ia["residual"], strict=True)
     )
-    # One that gave up would have taken longer.
+    # A system that was given up would have taken longer.
     ratio = f"{'' if all(ia['converged']) else 'over '}{seconds / fia['single']['mean']:,.0f}"
     return f"{seconds:.1f} s ({products})", ratio, f"; IA {ia['negative_curvature']} of {len(ia['seconds'])}"
 
@@ -150,13 +150,13 @@ def neighbours(of_user: Explanation[Any], of_item: Explanation[Any], k: int) -> 
 
 
 def _share_of_top_tenth(explanation: Explanation[Any]) -> float | None:
-    """Of the sum of |influence|, the part of the tenth of the ratings with the largest; None of nothing."""
+    """The share of the sum of |influence| that the largest tenth of the ratings has; None if there is no rating."""
     sizes = np.abs(explanation.influences)
     return float(np.sort(sizes)[::-1][: -(-len(sizes) // 10)].sum() / sizes.sum()) if sizes.any() else None
 
 
 def influence_spread(of_user: np.ndarray, of_item: np.ndarray) -> "Figure":
-    """The paper's Figure 4: the density of influences [n] of a user's and of an item's ratings, and their sizes."""
+    """Draws the paper's Figure 4: the density of influences [n] of a user's and an item's ratings, and their sizes."""
     from scipy import stats  # here, because it is slow to import
 
     figure, (density, sizes) = figures.new_figure(2, width=4.6)
@@ -178,7 +178,7 @@ def influence_spread(of_user: np.ndarray, of_item: np.ndarray) -> "Figure":
 
 
 def rq3_summary(result: Mapping[str, Any]) -> str:
-    """What is explained."""
+    """Says in a sentence what is explained."""
     return (
         f"{result['model'].upper()} predicts {result['prediction']:.2f} for {result['title']} by user "
         f"{result['user']}, who has {result['num_of_user']} training ratings; the item has {result['num_of_item']}."

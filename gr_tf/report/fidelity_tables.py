@@ -1,4 +1,4 @@
-"""The tables and the figure of what methods say beside the truth, from result.json."""
+"""Makes the tables and the figure that compare methods with the truth, from result.json."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Result = Mapping[str, Any]
-# What methods are called in results from before they had one name everywhere; others had capitals.
+# Names of methods in older results, from before each had one name everywhere; the other names were in capitals.
 _EARLIER_NAMES = {
     "TracInCP": "tracin, every epoch",
     "gradient dot": "dot",
@@ -31,7 +31,7 @@ _EARLIER_NAMES = {
 
 
 def with_present_names(result: Result) -> Result:
-    """A result whose methods have the names of the registry, whichever version wrote it."""
+    """The result with the registry's names of methods, whichever version wrote it."""
     if not any(row["method"] == "NH" for row in result["rows"]):
         return result
 
@@ -44,7 +44,7 @@ def with_present_names(result: Result) -> Result:
 
 
 def atlas_frame(result: Result) -> pd.DataFrame:
-    """The reliability of an atlas for reading: a row per stratum."""
+    """The reliability of an atlas for reading, a row for each stratum."""
     settings = result["settings"]
     return pd.DataFrame(
         {
@@ -64,7 +64,7 @@ def atlas_frame(result: Result) -> pd.DataFrame:
 
 
 def frame(result: Result) -> pd.DataFrame:
-    """All methods beside an atlas, for reading: a row per method, of one training and of the largest ensemble."""
+    """Compares all methods with an atlas: a row per method, for one training and for the largest ensemble."""
     result = with_present_names(result)
     ceilings = {row["stratum"]: row["spearman"]["ceiling"] for row in result["ceilings"]}
     most = max(row["trainings"] for row in result["rows"])
@@ -95,7 +95,7 @@ def frame(result: Result) -> pd.DataFrame:
 
 
 def _nearest(result: Result) -> str:
-    """The last stratum is that of the examples that share most with the queries."""
+    """The stratum of the examples that share most with the queries, which is the last one."""
     return str(result["ceilings"][-1]["stratum"])
 
 
@@ -114,7 +114,7 @@ def ceiling_lines(result: Result) -> str:
 
 
 def own_frame(result: Result) -> pd.DataFrame:
-    """One training's explanation of itself, for reading: Spearman with its own effects, and PD%."""
+    """Shows one training's explanation of itself: Spearman's correlation with its own effects, and PD%."""
 
     def shares(values: Sequence[float] | None) -> str:
         return "-" if not values else mean_and_sd([100 * value for value in values], 0) + "%"
@@ -136,7 +136,7 @@ def own_frame(result: Result) -> pd.DataFrame:
 
 
 def blend_frame(result: Result) -> pd.DataFrame:
-    """A few retrainings, alone and blended with a method, for reading: corrected Spearman of the nearest examples."""
+    """Shows a few retrainings, alone and blended with a method: Spearman over the ceiling, for the nearest examples."""
     cells: dict[str, dict[str, Any]] = {}
     for row in sorted(with_present_names(result)["blends"], key=lambda row: row["retrainings"]):
         what = row["method"] if row["method"] == "retrainings alone" else f"blended with {row['method']}"
@@ -146,10 +146,10 @@ def blend_frame(result: Result) -> pd.DataFrame:
 
 
 def drawn(result: Result) -> "Figure":
-    """How methods gain by more trainings to explain, and by retraining what they propose.
+    """Draws what methods gain from more trainings to explain, and from retraining what they propose.
 
-    Left, Spearman as a share of the ceiling by the trainings explained; right, the effect of the example chosen by the
-    retrainings spent on a query.
+    On the left is Spearman's correlation as a share of the ceiling, by the number of explained trainings; on the right,
+    the effect of the chosen example, by the number of retrainings for a query.
     """
     import matplotlib as mpl
 
@@ -173,7 +173,7 @@ def drawn(result: Result) -> "Figure":
         label = row["method"] + (", both decide" if row["blended"] else ", retraining decides")
         style, color = "-" if row["blended"] else "--", colors[2 * (number // 2)]
         right.plot(retrained, row["effects"], style, marker="o", markersize=3, color=color, label=label)
-    # Of the example that retraining without every one chooses.
+    # The effect of the example that is chosen if retraining leaves out every example in turn.
     right.axhline(screens["exhaustive"], **REFERENCE, label="every one retrained, half the seeds")
     right.set(xlabel=f"retrainings of the first {screens['candidates']}", ylabel="mean effect of the example chosen")
     right.set_ylim(bottom=min(0, right.get_ylim()[0]))
@@ -184,7 +184,7 @@ def drawn(result: Result) -> "Figure":
 
 
 def one_model_frame(result: Result) -> pd.DataFrame:
-    """Methods beside training on from one model, for reading."""
+    """Compares methods with training on from one model."""
     settings = result["settings"]
     spearman, pearson = (agreement.ceiling(result["reliability"][name]) or 0 for name in ("spearman", "pearson"))
     return pd.DataFrame(
@@ -205,7 +205,7 @@ def one_model_frame(result: Result) -> pd.DataFrame:
 
 
 def truth_line(result: Result) -> str:
-    """What the truth of `seeds_frame` is, and how certain, in a sentence."""
+    """Says what the truth of `seeds_frame` is, and how certain."""
     settings, points = result["settings"], result["settings"]["points"]
     spearman, pearson = (result["reliability"][name] for name in ("spearman", "pearson"))
 
@@ -223,7 +223,7 @@ def truth_line(result: Result) -> str:
 
 
 def seeds_frame(result: Result) -> pd.DataFrame:
-    """Methods beside trainings of several seeds without some ratings, for reading."""
+    """Compares methods with trainings of several seeds without some ratings."""
     spearman, pearson = (result["reliability"][name]["ceiling"] for name in ("spearman", "pearson"))
     count = result["settings"]["num_seeds"]
     return pd.DataFrame(
@@ -244,7 +244,7 @@ def seeds_frame(result: Result) -> pd.DataFrame:
 
 
 def notes(result: Result) -> list[str]:
-    """Why methods are not in a table, or are to be doubted, a line each."""
+    """Lines that say why a method is not in a table, or why to doubt it."""
     told = [f"{name}: {why}" for name, why in result.get("refused", {}).items()]
     for name, warnings in result.get("warnings", {}).items():
         told += [f"{name}: {warning} ({count} trainings)" for warning, count in warnings.items()]

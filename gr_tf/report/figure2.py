@@ -1,4 +1,4 @@
-"""Figure 2 of Lawrence et al. (2021), from tables: what rolling back predicts, against what retraining gives."""
+"""Makes Figure 2 of Lawrence et al. (2021) from tables: what rolling back predicts, against what retraining gives."""
 
 import dataclasses
 import json
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 def panels(tables: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The figure's numbers, for result.json: a panel for tables that differ by their seed only.
+    """The figure's numbers, for result.json: one panel for all tables that differ by their seed only.
 
     Args:
         tables: results of removal_table.run.
 
     Raises:
-        InputError: if a table is there twice, or has too few retrainings of GR-1.
+        InputError: if a table occurs twice, or has too few retrainings of GR-1 (GR's first triple removed).
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for table in tables:
         group = groups.setdefault(_all_but_seed(table["settings"]), [])
         if any(other["settings"]["config"] == table["settings"]["config"] for other in group):
-            raise InputError(f"the table of {table['dataset']}, {table['model']} with the same seed is there twice.")
+            raise InputError(f"the table of {table['dataset']}, {table['model']} with the same seed is given twice.")
         group.append(table)
     return [_panel(group) for group in groups.values()]
 
@@ -42,7 +42,7 @@ def _all_but_seed(settings: Mapping[str, Any]) -> str:
 
 
 def _panel(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One panel, of tables that differ by their seed."""
+    """One panel, from tables that differ by their seed."""
     table = tables[0]
     config = table["settings"]["config"]
     trained = (published_name(table["settings"]["checksums"]), config["model"], config["loss"])
@@ -67,7 +67,7 @@ def _retrainings(table: Mapping[str, Any]) -> dict[str, Any]:
         "lipschitz": table["lipschitz"],
         "tc": 100 * float(rows["tc"].mean()),
         "pearson": dataclasses.asdict(pearson(predicted.tolist(), retrained.tolist())),
-        # The probabilities share what they were before; their changes do not.
+        # Both probabilities contain the one before the removal; their changes do not.
         "pearson_of_change": dataclasses.asdict(pearson((before - predicted).tolist(), (before - retrained).tolist())),
         "mean_error": float((predicted - retrained).abs().mean()),
         "mean_change": float((before - retrained).abs().mean()),
@@ -78,7 +78,7 @@ def _retrainings(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def draw(result: Mapping[str, Any]) -> "Figure":
-    """The figure, from result.json: predicted against retrained probabilities, the first seed of each panel."""
+    """Draws the figure from result.json: predicted against retrained probabilities, for each panel's first seed."""
     figure, places = figures.new_figure(len(result["panels"]), columns=4)
     for axes, panel in zip(places, result["panels"], strict=True):
         seed = panel["seeds"][0]

@@ -1,4 +1,4 @@
-"""How figures are made and saved; box plots of differences, and the curves of the theory's distances."""
+"""Makes and saves figures; draws box plots of differences, and the curves of the theory's distances."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,12 @@ _SMALLEST = 1e-12
 def new_figure(
     count: int, columns: int | None = None, *, width: float = 3.6, height: float = 3.6
 ) -> tuple["Figure", list["Axes"]]:
-    """An empty figure without a window, and its panels of this size in inches, row by row.
+    """Makes an empty figure without a window, and its panels, row by row.
 
     Args:
-        count: of the panels.
-        columns: how many stand side by side; None: all.
-        width, height: of a panel.
+        count: how many panels it has.
+        columns: how many panels stand side by side; None: all.
+        width, height: the size of a panel in inches.
     """
     from matplotlib.figure import Figure
 
@@ -44,11 +44,11 @@ def save(figure: "Figure", path: pathlib.Path) -> None:
 
 
 def difference_boxes(panels: Sequence[tuple[str, Sequence[tuple[str, Sequence[float]]]]], what: str) -> "Figure":
-    """Figure 4 of Lawrence et al. (2021): box plots; whiskers to 1.5 times the box, all outliers shown.
+    """Draws Figure 4 of Lawrence et al. (2021): box plots with whiskers up to 1.5 times the box, and all outliers.
 
     Args:
-        panels: the title of each, and its boxes: what stands below them, and their differences [n].
-        what: the vertical axis, which all panels share.
+        panels: each panel's title and its boxes: a label below the box, and its differences [n].
+        what: the label of the vertical axis, which all panels share.
     """
     width = max(2.6, 1.05 * max(len(boxes) for _, boxes in panels))
     figure, (first, *others) = new_figure(len(panels), width=width, height=4.0)
@@ -74,7 +74,7 @@ def difference_boxes(panels: Sequence[tuple[str, Sequence[tuple[str, Sequence[fl
 
 
 def stability_curves(result: Mapping[str, Any]) -> "Figure":
-    """What evaluation.stability.measure says: the distances over the steps, and what the proofs allow for them."""
+    """Draws the result of evaluation.stability.measure: distances over the steps, and the proofs' bounds on them."""
     figure, (axes,) = new_figure(1, width=6.5, height=4.2)
     for curve, name, style, color in (
         ("bound_apart", "bound on ||w - w'||", "--", OPPOSING),
@@ -82,7 +82,7 @@ def stability_curves(result: Mapping[str, Any]) -> "Figure":
         ("bound_rolled_back_apart", "bound on ||w - gamma - w'||", "--", SUPPORTING),
         ("rolled_back_apart", "||w - gamma - w'|| (rolled back)", "-", SUPPORTING),
     ):
-        # Zero, or what roundings make of it, has no place on a logarithmic axis.
+        # Zero, and values that differ from it by rounding only, have no place on a logarithmic axis.
         shown = [value if value > _SMALLEST else np.nan for value in result["curves"][curve]]
         axes.plot(result["steps"], shown, style, color=color, label=name)
     axes.set(xscale="log", yscale="log", xlabel="step", ylabel="distance")

@@ -1,4 +1,4 @@
-"""Figures that the papers print, to stand beside ours.
+"""The numbers that the papers print, which our tables show beside our own.
 
 Lawrence et al. (2021): Tables 1 and 2 (PD% and TC%), Table 3 (counts), Table 4 (test MRR and Hits, times 100),
 Table 5 (minutes), Figure 2.
@@ -6,14 +6,14 @@ Table 5 (minutes), Figure 2.
 
 from collections.abc import Mapping, Sequence
 
-# method -> k -> (PD%, TC%); None where the print cannot be read.
+# method -> k -> (PD%, TC%); None where the printed number cannot be read.
 Figures = Mapping[str, Mapping[str, tuple[int | None, int | None]]]
 
 _KS = ("1", "10", "ALL")
 
 
 def _rows(nh_pd: str, nh_tc: str, gr_pd: str, gr_tc: str) -> dict[str, dict[str, tuple[int, int]]]:
-    """One dataset's column of Table 1, from the figures for 1, 10 and ALL in a row."""
+    """One dataset's column of Table 1; each argument has the numbers for 1, 10 and ALL."""
     figures = {"NH": (nh_pd, nh_tc), "GR": (gr_pd, gr_tc)}
     return {
         method: {k: (int(pd), int(tc)) for k, pd, tc in zip(_KS, *(column.split() for column in columns), strict=True)}
@@ -21,7 +21,7 @@ def _rows(nh_pd: str, nh_tc: str, gr_pd: str, gr_tc: str) -> dict[str, dict[str,
     }
 
 
-# By dataset and model, each trained with the loss of LOSSES.
+# Keys are a dataset and a model; it was trained with the loss of LOSSES.
 TABLE_1: dict[tuple[str, str], Figures] = {
     ("nations", "distmult"): _rows(nh_pd="54 66 82", nh_tc="18 36 70", gr_pd="93 97 100", gr_tc="38 83 97"),
     ("fb15k237", "distmult"): _rows(nh_pd="59 67 83", nh_tc="35 45 59", gr_pd="77 82 96", gr_tc="38 58 85"),
@@ -33,7 +33,7 @@ TABLE_1: dict[tuple[str, str], Figures] = {
 
 LOSSES = {"nations": "softmax", "fb15k237": "softmax", "movielens": "sigmoid"}
 
-# Nations, DistMult trained with the sigmoid loss.
+# The table is for DistMult, trained with the sigmoid loss on Nations.
 TABLE_2: Figures = {
     "NH": {"1": (49, 3), "3": (50, 13), "5": (51, 14), "10": (60, 20)},
     "CRIAGE": {"1": (91, 16), "3": (93, 36), "5": (94, 48), "10": (95, 68)},
@@ -43,7 +43,7 @@ TABLE_2: Figures = {
 
 
 def removal_figures(dataset: str | None, model: str, loss: str) -> Figures:
-    """What the paper prints for removing and retraining, or nothing.
+    """The paper's numbers for removing and retraining; empty if it has none.
 
     Args:
         dataset: from sources.published_name.
@@ -57,14 +57,14 @@ def removal_figures(dataset: str | None, model: str, loss: str) -> Figures:
     return {}
 
 
-# As printed; MovieLens' 949 entities are one more than its files have.
+# The counts are as printed; MovieLens' 949 entities are one more than its files have.
 TABLE_3: dict[str, dict[str, str]] = {
     "nations": {"train": "1592", "valid": "199", "test": "201", "entities": "14", "relations": "55"},
     "fb15k237": {"train": "272k", "valid": "17.5k", "test": "20.5k", "entities": "14k", "relations": "237"},
     "movielens": {"train": "90k", "valid": "5k", "test": "4.4k", "entities": "949", "relations": "1.7k"},
 }
 
-# By dataset and model, as Table 1; metric -> value.
+# Keys are a dataset and a model, as in TABLE_1; metric -> value.
 TABLE_4: dict[tuple[str, str], dict[str, float]] = {
     ("nations", "distmult"): {"mrr": 58.88, "hits_at_1": 38.31, "hits_at_10": 97.51},
     ("nations", "complex"): {"mrr": 60.41, "hits_at_1": 39.80, "hits_at_10": 97.01},
@@ -74,20 +74,20 @@ TABLE_4: dict[tuple[str, str], dict[str, float]] = {
     ("movielens", "complex"): {"mrr": 61.76, "hits_at_1": 37.51},
 }
 
-# Minutes of training, and of explaining one prediction. DistMult; a GTX 1080 Ti, Nations a CPU.
+# Minutes of training, and of explaining one prediction, of DistMult on a GTX 1080 Ti; Nations ran on a CPU.
 TABLE_5: dict[str, dict[str, float]] = {
     "nations": {"training": 1, "explaining_mean": 0.07, "explaining_sd": 0.02},
     "fb15k237": {"training": 17, "explaining_mean": 6, "explaining_sd": 7},
     "movielens": {"training": 7, "explaining_mean": 12, "explaining_sd": 4},
 }
 
-# Nations, DistMult: constraint -> Lipschitz constant, TC% of GR-1.
+# For DistMult on Nations: constraint -> Lipschitz constant, TC% of GR-1.
 FIGURE_2 = {"unit_norm": (0.67, 18), "none": (6.93, 38)}
 FIGURE_2_TRAINED = ("nations", "distmult", "softmax")
 
 
 def ranking_figures(dataset: str | None, model: str, loss: str) -> Mapping[str, float]:
-    """What the paper prints of the test ranking, or nothing; arguments as of `removal_figures`."""
+    """The paper's numbers of the test ranking; empty if it has none. The arguments are those of `removal_figures`."""
     return TABLE_4.get((dataset, model), {}) if dataset is not None and LOSSES[dataset] == loss else {}
 
 
@@ -107,7 +107,7 @@ def _rq2(fia: Sequence[float], ia: Sequence[float]) -> list[dict[str, float]]:
     ]
 
 
-# The same, Section 5.3: seconds for one test point on two Tesla K80, by dataset and model.
+# Cheng et al. (2019), Section 5.3: seconds for one test point on two Tesla K80, by dataset and model.
 FIA_RQ2 = {
     ("yelp", "mf"): _rq2((0.78, 0.75, 0.80, 0.77, 0.95, 0.93), (460, 500, 743, 927, 1705, 2242)),
     ("movielens-1m", "mf"): _rq2((0.96, 1.21, 1.59, 1.26, 1.24, 1.22), (291, 292, 456, 371, 167, 274)),
@@ -147,7 +147,7 @@ TRACIN_TABLE1: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("Fargo (1996)", "Return of the Jedi (1983)"),
     ),
 }
-# Its MRR and Recall@10 on test: as trained, and without 500 opponents.
+# The same page's MRR and Recall@10 on test: as trained, and without 500 opponents.
 TRACIN_REMOVAL = {
     "whole": {"mrr": 0.0238, "recall_at_10": 0.0452},
     "opponents": {"mrr": 0.0264, "recall_at_10": 0.0514},

@@ -1,4 +1,4 @@
-"""Train, explain, remove and retrain: what Tables 1 and 2 of Lawrence et al. (2021) have in common."""
+"""Trains, explains, removes and retrains for Tables 1 and 2 of Lawrence et al. (2021)."""
 
 import pathlib
 from collections.abc import Callable, Mapping
@@ -31,19 +31,19 @@ def run(
     checkpoint_seconds: float = 30.0,
     more: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda evaluated: {},
 ) -> dict[str, Any]:
-    """Does what is missing of the three steps, and writes NAME/result.json and NAME/table.txt.
+    """Does what is missing of the three steps (train, explain, evaluate), and writes NAME/result.json and table.txt.
 
     Args:
         task: the training, on triples.
-        run_dir: the run's folder; each step has a subfolder, and the table.
-        name: of the table, and of its subfolder.
+        run_dir: the run's folder; each step and the table have a subfolder.
+        name: the name of the table, and of its subfolder.
         sample: num_queries, query_seed and right_if, see evaluation.explained.explain_run.
         removals: methods, ks, nh_seed, released_defects and jobs, see evaluation.removal.evaluate.
-        usual: the settings of a training that need no telling above the table.
+        usual: settings of a training that the table's heading need not mention.
         overwrite: drop what the steps had written.
         reuse: return a finished table with the same settings instead of refusing it.
         checkpoint_seconds: see tasks.stage.train.
-        more: what the table says beside, from the evaluation's result.
+        more: makes further entries of result.json from the evaluation's result.
 
     Returns:
         What result.json holds.
@@ -87,7 +87,7 @@ def run(
 
 
 def ranking_beside_paper(trained: Mapping[str, Any], task: Task[Any]) -> list[dict[str, Any]]:
-    """The ranking of a training's test triples in percent and the paper's, from the result of the training's stage."""
+    """The ranking of test triples in percent beside the paper's, from the result of the training's stage."""
     paper, metrics = published.ranking_figures(*_published(task)), trained["quality"]["test"]
     return [{"metric": name, "value": 100 * value, "paper": paper.get(name)} for name, value in metrics.items()]
 
@@ -106,10 +106,10 @@ def _published(task: Task[Any]) -> tuple[str | None, str, str]:
 
 
 def describe(result: Mapping[str, Any], name: str, usual: Settings) -> str:
-    """The table and the test ranking as text, from result.json; `usual` as of `run`."""
+    """The table and the test ranking as text, from result.json; for `usual` see `run`."""
     settings, config = result["settings"], result["settings"]["config"]
     words = [f"seed {config['seed']}", f"epoch {result['epoch']}"]
-    # What a table without further words would not be taken for.
+    # The settings that are not the usual ones are named.
     words += [
         f"{setting} {config[setting]}"
         for setting in ("loss", "constraint", "optimizer", "learning_rate", "learning_rate_rule")
@@ -129,7 +129,7 @@ def describe(result: Mapping[str, Any], name: str, usual: Settings) -> str:
 
 
 def show(result: Mapping[str, Any], folder: pathlib.Path, name: str) -> None:
-    """Prints a finished table, and where it is."""
+    """Prints a finished table, and says where it is."""
     print(f"\n{(folder / name / _TEXT).read_text(encoding='utf-8')}")
     print("Seconds: " + ", ".join(f"{step} {value:.1f}" for step, value in result["seconds"].items()))
     print(f"Written to {folder}: {name}/result.json (a row per retraining), explain/explanations.csv.")

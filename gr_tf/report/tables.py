@@ -1,4 +1,4 @@
-"""Result tables as text."""
+"""Makes tables for reading from results, as text and as Markdown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,12 +11,12 @@ from gr_tf.tasks.task import Task
 
 
 def or_dash(value: Any, form: str = "{}") -> str:
-    """A value of a paper in a form of str.format; a dash where the paper has none."""
+    """A paper's value, formatted by str.format; a dash if the paper has none."""
     return "-" if value is None else form.format(value)
 
 
 def removal_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Table 1 or 2 for reading, from the rows of result.json; without columns that no row has a value for."""
+    """Table 1 or 2 for reading, from the rows of result.json; columns without any value are left out."""
     return pd.DataFrame(map(_removal_cells, rows))
 
 
@@ -46,7 +46,7 @@ def mean_and_sd(values: Sequence[float], decimals: int) -> str:
 
 
 def with_labels(task: Task[Any], explanation: Explanation[Any]) -> pd.DataFrame:
-    """An explanation as a table, with what people call the examples instead of names."""
+    """An explanation as a table, with labels for people instead of names."""
     frame, people = explanation.frame, task.examples(explanation.example_ids, explanation.query)
     return frame.assign(**{str(column): people[column] for column in people if column in frame})
 
@@ -64,7 +64,7 @@ def as_markdown(frame: pd.DataFrame) -> str:
 
 
 def correlation_interval(values: Sequence[float | None] | None) -> str:
-    """A mean with its 95% interval, if it has one; said to be noise where the interval has 0 in it."""
+    """A mean with its 95% interval, if it has one; "noise" is added if the interval contains 0."""
     if values is None:
         return "ranks nothing"
     mean, low, high = values

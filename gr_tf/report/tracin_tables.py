@@ -1,4 +1,4 @@
-"""Table 1 and the removals of Kim, "Recommender System Attribution with TracIn", for reading, from result.json."""
+"""Shows Table 1 and the removals of Kim, "Recommender System Attribution with TracIn" (the page), from result.json."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 METRICS = {"mrr": "MRR", "recall_at_10": "Recall@10", "cross_entropy": "cross-entropy"}
-# The page removes so many opponents.
+# How many opponents the page removes.
 _PAGES_K = 500
 
 
 def table1_frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """Our proponents and opponents, and the page's with their places in our order."""
+    """Our proponents and opponents, beside the page's with their places in our order."""
     rows = []
     for row in result["rows"]:
         told = {"movie": row["title"]}
@@ -31,14 +31,14 @@ def table1_frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def removal_frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """What removing sequences changed; beside the page's figures if they were chosen on the test, as the page's."""
+    """What removing sequences changed; beside the page's numbers if they were chosen on test sequences, as there."""
     paper = result["paper"] if result["settings"]["chosen_on"] == "test" else {"whole": {}}
     rows = []
     for row in result["rows"]:
         is_whole = row["removed"] == WHOLE
         told = {"removed": row["removed"] if is_whole else f"{row['k']} {row['removed']}"}
         told["seeds"] = len(result["trainings"])
-        # The page has 500 opponents' figures alone.
+        # The page has numbers for 500 opponents only.
         beside = paper["whole"] if is_whole else paper.get(row["removed"], {}) if row["k"] == _PAGES_K else {}
         for metric, name in METRICS.items():
             told[name] = f"{row[metric]['mean']:.4f}"
@@ -55,7 +55,7 @@ def _change(of_metric: Mapping[str, Any]) -> str:
 
 
 def removal_figure(result: Mapping[str, Any]) -> "Figure":
-    """What removing sequences changed: a panel a metric, a dot a seed, lines at the mean and for its 95% interval."""
+    """Draws what removing sequences changed: a panel per metric, with a dot per seed, the mean and its 95% interval."""
     rows = [row for row in result["rows"] if row["removed"] != WHOLE]
     figure, panels = new_figure(len(METRICS), width=4.6)
     for axes, (metric, name) in zip(panels, METRICS.items(), strict=True):
