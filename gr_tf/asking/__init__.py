@@ -1,1 +1,1 @@
-"""Questions to trained models: answers, and whether they are true."""
+"""Answers questions to trained models, and checks whether the answers are true."""

@@ -1,4 +1,4 @@
-"""What a model is asked and what it answers: a prediction, and the training examples behind it."""
+"""Questions and answers: a prediction, and the training examples behind it."""
 
 import csv
 import dataclasses
@@ -18,20 +18,20 @@ class Answer:
     """A prediction and its explanation by one method.
 
     Attributes:
-        asked: the parts of the question, as people call them; "?" in the last place if the model was to answer it.
+        asked: the parts of the question with labels for people; the last is "?" if the model had to predict it.
         predicted: what is explained: a tail, a next item, or a rated item.
         value: the prediction of the explained model, in `unit`.
         unit: "probability" or "stars".
         method: the method's name.
-        k: how many examples to show on either side.
+        k: how many examples to show for the prediction, and how many against it.
         estimates: whether an influence is the method's estimate of how much `value` falls without the example.
         explanation: all examples that the method considers, by descending influence.
-        frame: the examples to show, for people: influence, what the example is, its connection, example_id; first
-            the k strongest that support the prediction, then the k strongest that speak against it. Influences that
-            are means over several trainings have columns "standard error" and "sign" too.
+        frame: the examples to show to people: influence, the example's columns, its connection with the question,
+            example_id; first the k strongest that support the prediction, then the k strongest that speak against it.
+            Means over several trainings have columns "standard error" and "sign" too.
         alternatives: the most probable answers, if the question was open.
-        warnings: why the influences are to be doubted, a line each.
-        trainings: how many trainings the influences are means over.
+        warnings: reasons to doubt the influences, a line each.
+        trainings: over how many trainings the influences are averaged.
     """
 
     asked: tuple[str, ...]
@@ -78,9 +78,9 @@ class Answer:
 
 
 def parse_question(text: str) -> tuple[str, ...]:
-    """The parts of a question such as "poland, ngoorgs3, ?"; quotes hold a part with a comma together.
+    """The parts of a question such as "poland, ngoorgs3, ?"; a part with a comma needs quotes.
 
-    What cannot be read is one part, which no kind of data takes for a question (see Task.check_parts).
+    A text that cannot be read is one part, which every kind of data refuses (see Task.check_parts).
     """
     try:
         (fields,) = csv.reader(io.StringIO(text), skipinitialspace=True, strict=True)
@@ -90,7 +90,7 @@ def parse_question(text: str) -> tuple[str, ...]:
 
 
 def signed(value: float) -> str:
-    """A change or an influence for people: four decimals, or two digits if it is small."""
+    """A change or an influence for people, with four decimals, or with two digits if it is small."""
     return f"{value:+.4f}" if abs(value) >= 0.001 or value == 0 else f"{value:+.1e}"
 
 

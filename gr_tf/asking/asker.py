@@ -1,4 +1,4 @@
-"""Whom to ask: a trained model of any kind of data."""
+"""Answers questions about a trained model of any kind of data."""
 
 import collections
 import dataclasses
@@ -23,11 +23,11 @@ from gr_tf.tasks.task import OPEN, Task
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.types import Ids
 
-# What a trained model says of a query: its value, and the best answer (see the measure "answers").
+# A query's value in a trained model, and the best answer (see the measure "answers").
 Look = tuple[float, int | None]
 _MEASURE = "answers"
 _NOTHING = np.zeros(0, np.int64)
-# A method that takes longer says so before it starts.
+# If a method takes longer than this, it says so before it starts.
 _SHORT_SECONDS = 10
 
 
@@ -49,11 +49,11 @@ class Asker:
         """
         Args:
             trained: the model.
-            retraining_length: of each training of a check that goes on from the trained model; None: the kind's.
-            settings: of methods, by name: arguments of their makers, such as {"fia": {"settings": FiaSettings()}}.
+            retraining_length: how long a check trains that goes on from the trained model; None: the kind's length.
+            settings: arguments for methods, by the method's name, such as {"fia": {"settings": FiaSettings()}}.
 
         Raises:
-            InputError: if a length is given that is below 1, or that the checks of this model do not use.
+            InputError: if a length is below 1, or the checks of this model do not use a length.
         """
         self.trained, self.task = trained, trained.task
         if retraining_length is not None and not self.task.continues:
@@ -63,26 +63,26 @@ class Asker:
         self._length = retraining_length or self.task.check_length(trained.epoch)
         self._settings = settings or {}
         self._members = [trained]
-        # Of the method that was asked for last, one a training.
+        # The explainers of the method that was used last, one for each training.
         self._method, self._explainers = "", list[Explainer[Any]]()
 
     @property
     def methods(self) -> Mapping[str, Method]:
-        """What can be asked for; the first is the default."""
+        """The methods that explain this model; the first is the default."""
         return registry.methods_of(self.task.kind)
 
     def answer(self, question: str, method: str | None = None, k: int = 10, trainings: int = 1) -> Answer:
         """Predicts and explains.
 
         Args:
-            question: its parts with commas between them, see Task.parts.
+            question: its parts, separated by commas; see Task.parts.
             method: a key of `methods`; None: the first.
-            k: how many examples to show on either side.
-            trainings: average the influences over so many, from other seeds; the first is the explained model. An
-                influence on whose sign they disagree is marked as not certain.
+            k: how many examples to show for the prediction, and how many against it.
+            trainings: average the influences over so many trainings of different seeds; the first is the explained
+                model. An influence on whose sign they disagree is marked as not certain.
 
         Raises:
-            InputError: if the question or method is not one for this model, a name is unknown, or k or trainings is
+            InputError: if the question or method does not fit this model, a name is unknown, or k or trainings is
                 below 1.
         """
         task, chosen = self.task, registry.method_of(self.task.kind, method)
@@ -112,7 +112,7 @@ class Asker:
         """The explainer of a method, or of its mean over several trainings.
 
         Raises:
-            InputError: if the model was not trained for it, or is too large.
+            InputError: if the model was not trained for the method, or is too large for it.
         """
         if method != self._method:
             self._method, self._explainers = method, []
@@ -125,7 +125,7 @@ class Asker:
                 each = f" for each of {missing} trainings" if missing > 1 else ""
                 print(f"Method {entry.name} will take about {seconds:.0f} s of one core{each}.", file=sys.stderr)
         if not found:
-            # A method that is refused is refused before other models are trained.
+            # A method that cannot be used is refused before other models are trained.
             found.append(registry.explainer(self.trained, method, **settings))
         for member in self.members(trainings)[len(found) :]:
             found.append(registry.explainer(member, method, **settings))
@@ -143,15 +143,15 @@ class Asker:
         return self._members[:trainings]
 
     def check(self, answer: Answer, seeds: int = 1, jobs: int = 1) -> list[Check]:
-        """Really trains without the first supporting example, and without all k of them.
+        """Trains again without the first supporting example, and without all k of them.
 
-        Trainings from scratch differ by the seed of the initial values; the first is the explained model's. If the
-        answer is a mean over several trainings, all of them are others, with other seeds in everything. Where a check
-        goes on from the trained model, all trainings do so, those with all examples too, and differ by their batches.
+        Trainings from scratch differ by the seed of the initial values; the first has the explained model's seed. If
+        the answer is a mean over several trainings, none of them is used, and all seeds are new. If a check goes on
+        from the trained model, all trainings do so, also those with all examples, and they differ by their batches.
 
         Args:
-            answer: of this asker.
-            seeds: how many trainings with all examples and without some.
+            answer: an answer of this asker.
+            seeds: how many trainings are done with all examples, and how many without some.
             jobs: trainings at a time; they change no result.
 
         Raises:
@@ -166,7 +166,7 @@ class Asker:
         removals = [ids[:1], ids] if len(ids) > 1 else [ids]
         looks = self._looks(query, [_NOTHING, *removals], answer.trainings, seeds, jobs)
         whole = looks[0]
-        # If another answer than the explained one is the best, its change says nothing.
+        # If the explained answer is not the best one, a change of the best answer says nothing.
         compares = self.task.has_alternatives and whole[0][1] == self.task.answer_of(query)
         checks = []
         for removed, without in zip(removals, looks[1:], strict=True):
@@ -180,7 +180,7 @@ class Asker:
         return checks
 
     def _looks(self, query: Any, removals: Sequence[Ids], trainings: int, seeds: int, jobs: int) -> list[list[Look]]:
-        """By removal, then by seed: what is predicted without some examples; the first removal is of nothing."""
+        """By removal, then by seed, the predictions without some examples; the first removal is empty."""
         found: dict[tuple[int, int], Look] = {}
         asked: dict[tuple[int, int], Retraining] = {}
         known: list[Task[Any] | Trained] = [self.trained]
@@ -201,16 +201,16 @@ class Asker:
         return [[found[number, place] for place in range(seeds)] for number in range(len(removals))]
 
     def _training(self, place: int, trainings: int) -> tuple[Task[Any], dict[str, Any]]:
-        """The task of a check's training, and what it has other than the explained one; see `check`."""
+        """The task of a check's training, and its differences from the explained training; see `check`."""
         task, seed = self.task, self.task.config.seed
         if task.continues:
-            # Not the seed of the training's own batches.
+            # This is another seed than that of the training's own batches.
             return task, {"length": self._length, "seed": seed + 1 + place}
         task = task.member(trainings + place) if trainings > 1 else task.member(place, ["seed"])
         return task, {"task": task.reference, "seed": task.config.seed}
 
     def tops_without(self, query: Any, removals: Sequence[Ids], jobs: int = 1) -> list[int | None]:
-        """The best answers to a query, of trainings like the explained one without each of some sets of examples."""
+        """The best answers to a query after trainings like the explained one, each without one of some sets."""
         asked = [Retraining.of(self.trained, removed, _MEASURE, [query], length=self._length) for removed in removals]
         found = dict(retrain(asked, jobs, known=[self.trained]))
         return [_look_of(found[place].measured)[1] for place in range(len(removals))]
@@ -219,7 +219,7 @@ class Asker:
         return _look_of(MEASURES[_MEASURE](self.task, self.trained.parameters, [query]))
 
     def facts(self) -> dict[str, Any]:
-        """Where the model comes from: data, checksums, settings, versions; by name, for people."""
+        """Facts for people about where the model comes from: data, checksums, settings, versions."""
         return {
             **self.task.facts(),
             "epoch": self.trained.epoch,
@@ -243,7 +243,7 @@ def _frame(task: Task[Any], explanation: Explanation[Any], k: int) -> pd.DataFra
 
 
 def _warnings(explanation: Explanation[Any]) -> Iterator[str]:
-    """Why the influences are to be doubted, each once."""
+    """Yields each reason to doubt the influences once."""
     count = len(explanation.systems)
     told = collections.Counter(warning for system in explanation.systems for warning in system.warnings)
     yield from (f"{warning} ({of} of {count} systems)" if count > 1 else warning for warning, of in told.items())
@@ -253,6 +253,6 @@ def _warnings(explanation: Explanation[Any]) -> Iterator[str]:
 
 
 def _look_of(measured: Any) -> Look:
-    """What was measured of one query."""
+    """Reads what was measured on one query."""
     ((value, top),) = measured
     return value, top

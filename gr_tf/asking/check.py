@@ -1,4 +1,4 @@
-"""Whether an explanation is true: what a model predicts that was trained without its examples."""
+"""Checks whether an explanation is true: does the prediction fall if its examples are left out of the training?"""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ HELD, UNCERTAIN, FAILED = "held", "not certain", "did not hold"
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """Trainings with all examples and without some of them, one of each for every seed.
+    """Compares trainings with all examples and without some of them, one of each for every seed.
 
     Attributes:
-        example_ids: the removed examples: the first of an explanation.
-        predicted: the method's estimate of how the prediction changes; None: it makes none.
+        example_ids: the removed examples, which are the first of an explanation.
+        predicted: the method's estimate of how the prediction changes; None if it makes none.
         before: the prediction of the training with all examples, by seed.
         after: the prediction of the training without the removed examples, by seed.
-        top_changed: whether another answer is the best one without them, by seed; None: the question has no other
+        top_changed: whether another answer is the best without them, by seed; None if the question has no other
             answer, or the explained one was not the best.
     """
 
@@ -34,7 +34,7 @@ class Check:
 
     @property
     def removed(self) -> str:
-        """What was removed, for people."""
+        """Says for people what was removed."""
         return f"the first {len(self.example_ids)}" if len(self.example_ids) > 1 else "the first example"
 
     @property
@@ -44,7 +44,7 @@ class Check:
 
     @property
     def interval(self) -> tuple[float, float | None, float | None]:
-        """Mean change and its 95% t-interval over seeds; no interval for one seed."""
+        """The mean change and its 95% t-interval over seeds; one seed has no interval."""
         return mean_interval(self.changes)
 
     @property
@@ -68,14 +68,14 @@ class Check:
 
 
 def check_of_dict(told: Mapping[str, Any]) -> Check:
-    """From Check.to_dict."""
+    """Reads a Check from the result of Check.to_dict."""
     values: dict[str, Any] = {field.name: told[field.name] for field in dataclasses.fields(Check)}
     values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     return Check(**values)
 
 
 def check_frame(checks: Sequence[Check]) -> pd.DataFrame:
-    """Predicted and measured changes side by side, for reading."""
+    """Shows predicted and measured changes side by side."""
     rows = []
     for check in checks:
         mean, low, high = check.interval

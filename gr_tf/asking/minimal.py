@@ -1,4 +1,4 @@
-"""Smallest sets of examples: those without which a prediction changes, and those that suffice for it."""
+"""Searches for smallest sets of examples: a prediction changes without one of them; another alone suffices for it."""
 
 import dataclasses
 import itertools
@@ -13,20 +13,20 @@ from gr_tf.errors import InputError
 from gr_tf.runs.progress import progress
 from gr_tf.types import Ids
 
-# Sets tested together; a constant, so that the number of cores changes no result.
+# How many sets are tested together; it is a constant, so that the number of cores changes no result.
 _AT_ONCE = 2
-# Asks of each of some sets whether it does what is wanted.
+# Says of each set whether it passes.
 Test = Callable[[Sequence[tuple[int, ...]]], Sequence[bool]]
 
 
 @dataclasses.dataclass(frozen=True)
 class SmallestSet:
-    """What a search found; every claim in it was seen in a retraining.
+    """The result of a search; a retraining showed everything that it claims.
 
     Attributes:
         example_ids: the set, in the order of the explanation; None: none was found.
-        retrainings: how many it took.
-        exhausted: whether a set was left untested because the retrainings were used up.
+        retrainings: how many the search took.
+        exhausted: whether a set was not tested because the retrainings were used up.
     """
 
     example_ids: tuple[int, ...] | None
@@ -35,7 +35,7 @@ class SmallestSet:
 
 
 class _Budget:
-    """A test that tests no set twice, and only so many; the others do not pass."""
+    """A test that tests no set twice, and at most `most` sets; all others do not pass."""
 
     def __init__(self, test: Test, most: int) -> None:
         self._test, self._most = test, most
@@ -53,11 +53,11 @@ class _Budget:
 
 
 def smallest_set(ranking: Sequence[int], test: Test, *, most: int, smallest: int = 1) -> SmallestSet:
-    """A small subset of a ranking that passes a test: its shortest beginning found, thinned out.
+    """Finds a small subset of a ranking that passes a test: a short beginning of it, from which members are left out.
 
-    First beginnings of doubling length, then those between the longest that failed and the shortest that
-    passed, then that one without one after another of its members, the last first. Passing need not grow
-    with the set, so that a smaller one may exist.
+    It tests beginnings of doubling length, then lengths between the longest that failed and the shortest that passed,
+    then that one without each of its members in turn, starting with the last. A set may fail although a subset of it
+    passes, so that a smaller set than the one found may exist.
 
     Args:
         ranking: example ids, the most promising first.
@@ -94,11 +94,11 @@ def smallest_set(ranking: Sequence[int], test: Test, *, most: int, smallest: int
 
 @dataclasses.dataclass(frozen=True)
 class MinimalSets:
-    """What a prediction depends on, by retraining the explained model.
+    """The examples that a prediction depends on, found by retraining the explained model.
 
     Attributes:
         necessary: without these another answer is the most probable.
-        instead: that answer, for people; None: none was found.
+        instead: that answer, for people; None if no set was found.
         sufficient: with these alone, of all examples that share something with the question, the prediction stays.
     """
 
@@ -130,12 +130,12 @@ def refuse_unless_top(asker: Asker, answer: Answer) -> None:
 
 
 def minimal_sets(asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1) -> MinimalSets:
-    """Searches both sets by an answer's explanation.
+    """Searches for both sets along an answer's explanation.
 
     Args:
-        asker: of the explained model.
-        answer: of this asker.
-        most: retrainings for each of the two.
+        asker: the asker of the explained model.
+        answer: an answer of this asker.
+        most: how many retrainings each of the two searches may take.
         jobs: trainings at a time; they change no result.
 
     Raises:
@@ -145,7 +145,7 @@ def minimal_sets(asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1
     task, explanation = asker.task, answer.explanation
     query = explanation.query
     predicted = task.answer_of(query)
-    # The method's ranking of the related examples; those that it does not rank come last.
+    # The related examples in the method's order; those that it does not rank come last.
     related, ranked = task.related(query), explanation.example_ids
     candidates = [*ranked[np.isin(ranked, related)].tolist(), *np.setdiff1d(related, ranked).tolist()]
     instead: dict[tuple[int, ...], int | None] = {}
@@ -174,7 +174,7 @@ def minimal_sets(asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1
 
 
 def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found]:
-    """Both sets, for people."""
+    """Describes both sets for people."""
     without = f"Without these, {minimal.instead or 'nothing'} is predicted instead"
     alone = "With these alone, of all examples that share something with the question, "
     return [

@@ -1,4 +1,4 @@
-"""From files or a run's folder to somebody who can be asked."""
+"""Opens files or a run's folder for questions."""
 
 import pathlib
 from collections.abc import Mapping
@@ -22,20 +22,20 @@ def ask(
     checkpoint_seconds: float = 30.0,
     **settings: Any,
 ) -> Asker:
-    """Somebody to ask about one's own data; trains first, unless the run's folder has the training already.
+    """Returns an Asker for one's own data; trains first, unless the run's folder has the training already.
 
     Args:
         data_dir: a folder or file of triples, ratings or sequences (see load_triples, load_ratings, load_sequences);
             default: a dataset by name, or what the run's folder was trained on.
         run_dir: the run's folder.
         dataset: a dataset by name, or a name for one's own.
-        kind: of the data; default: see kind_of.
+        kind: the kind of the data; default: see kind_of.
         retraining_length, method_settings: see Asker.
         overwrite: drop a training that is there.
         checkpoint_seconds: how much of the training a kill may lose.
-        settings: of the training, such as epochs=20, and of how the data are held out, such as split_seed=1; by the
-            names of the configuration's class, or of the flags of `gr_tf explain`. What is not said is the dataset's
-            own, or goes by its size.
+        settings: settings of the training, such as epochs=20, and of how data are held out, such as split_seed=1. They
+            have the names of the configuration's class, or of the flags of `gr_tf explain`. Others are the dataset's
+            own, or depend on its size.
 
     Raises:
         InputError: if the data or a setting cannot be used, or the folder has another training.
@@ -59,7 +59,7 @@ def open_run(
     retraining_length: int | None = None,
     method_settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Asker:
-    """Somebody to ask about a finished training.
+    """Returns an Asker for a finished training.
 
     Args:
         run_dir: the run's folder.
@@ -79,17 +79,17 @@ def kind_of(
     kind: str | None = None,
     model: str | None = None,
 ) -> str:
-    """The kind of some data: by the dataset's name, the names of files, or their columns. Loads no TensorFlow.
+    """Finds the kind of some data by the dataset's name, names of files, or their columns. Loads no TensorFlow.
 
-    Ratings are sequences too: if these are asked for, or a model that is of sequences only.
+    Ratings are read as sequences if `kind` is sequences, or if only sequences have the model.
 
     Args:
         data_dir, dataset: see ask.
-        kind: the one that is asked for.
-        model: the one that is asked for.
+        kind: the kind that the user names.
+        model: the model that the user names.
 
     Raises:
-        InputError: if a folder has files of several kinds, is not of the kind that is asked for, or cannot be read.
+        InputError: if a folder has files of several kinds, is not of the kind that the user names, or cannot be read.
     """
     possible = kinds_of_data(data_dir, dataset, kind)
     if kind is not None:
@@ -103,14 +103,14 @@ def kind_of(
 
 
 def settings_of(kind: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settings told apart: those of the training, and those of how the data are held out.
+    """Separates settings of the training from settings of how the data are held out.
 
     Args:
-        kind: of the data.
+        kind: the kind of the data.
         settings: by the names of flags, or of the training's configuration.
 
     Raises:
-        InputError: if one is of neither.
+        InputError: if a setting is neither.
     """
     task = kinds.KINDS[kind]
     of_split = {task.split_class.flag_of(name): name for name in task.split_class.names()}

@@ -1,4 +1,4 @@
-"""An answer as one HTML page that needs nothing else: no network, no other file."""
+"""Shows an answer as one HTML page that needs nothing else: no network, no other file."""
 
 import dataclasses
 import pathlib
@@ -21,8 +21,8 @@ class Found:
     """A set of examples that a search found, for people.
 
     Attributes:
-        title, text: what it is.
-        examples: what each example is, all as text.
+        title, text: a heading and an explanation of the set.
+        examples: the examples by name; all cells are text.
     """
 
     title: str
@@ -31,13 +31,13 @@ class Found:
 
 
 def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequence[Found] = ()) -> str:
-    """The page's HTML.
+    """Makes the page's HTML.
 
     Args:
-        asker: who answered.
-        answer: what it shows.
+        asker: the asker that answered.
+        answer: the answer to show.
         checks: of the answer, if there are any.
-        found: smallest sets, if they were searched.
+        found: smallest sets, if there was a search for them.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
@@ -70,7 +70,7 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
 
 
 def _told(value: Any) -> str:
-    """A fact on one line."""
+    """A fact's value on one line."""
     return "; ".join(f"{name} {part}" for name, part in value.items()) if isinstance(value, Mapping) else str(value)
 
 
@@ -81,7 +81,7 @@ def _edge(edge: Edge, nodes: Mapping[str, str], value: str) -> dict[str, Any]:
 
 
 def _check_plot(checks: Sequence[Check], unit: str) -> Any:
-    """Predicted and measured changes on one axis, as SVG."""
+    """Draws predicted and measured changes on one axis, as SVG."""
     numbers = (number for check in checks for number in (check.predicted, *check.interval, *check.changes))
     values = [0.0, *(number for number in numbers if number is not None)]
     low, high = min(values), max(values)
