@@ -1,4 +1,4 @@
-"""How every program starts: flags, and errors in one line."""
+"""Starts every program: parses its flags, and reports errors in one line."""
 
 import pathlib
 import sys
@@ -12,7 +12,7 @@ from gr_tf.errors import InputError, TrainingError
 from gr_tf.runs import engine
 
 Returned = TypeVar("Returned")
-# The flags that `adopt` adopts are its caller's.
+# `adopt` adopts flags for its caller, not for this module.
 flags.disclaim_key_flags()
 
 
@@ -33,9 +33,9 @@ def start(
 
     Args:
         main: the program's work.
-        defaults: of flags, where the program's differ from the flag's.
-        argv: the program's name, which errors are signed with, and its arguments; default: the process's.
-        load: load TensorFlow before `main`; else `main` calls engine.start_quietly when it has looked for mistakes.
+        defaults: defaults of flags that differ in this program from the flag's own.
+        argv: the program's name, which error messages begin with, and its arguments; default: the process's.
+        load: load TensorFlow before `main`; else `main` calls engine.start_quietly after it has looked for mistakes.
     """
     program = argv[0] if argv else pathlib.Path(sys.argv[0]).stem
     for name, value in defaults.items():
@@ -45,7 +45,7 @@ def start(
         if len(rest) > 1:
             raise app.UsageError(f"unexpected argument {rest[1]!r}.")
         if not flags.FLAGS["verbosity"].present:
-            # TensorFlow tells how long it took to write a checkpoint.
+            # Otherwise TensorFlow logs how long it took to write a checkpoint.
             logging.set_verbosity(logging.WARNING)
         if load:
             engine.start_quietly()
@@ -67,7 +67,7 @@ def start(
 
 
 def one_line_errors(program: str, call: Callable[[], Returned]) -> Returned:
-    """Calls; a user's mistake is told in one line, and the process ends with exit status 1."""
+    """Calls a function; reports a user's mistake in one line, and ends the process with exit status 1."""
     try:
         return call()
     except (InputError, TrainingError, app.UsageError, flags.Error) as error:

@@ -1,4 +1,4 @@
-"""Flags made from settings' classes: a setting is described once, in the docstring of its class."""
+"""Makes flags from classes of settings: a setting is described once, in the docstring of its class."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
@@ -19,13 +19,13 @@ _DEFINE: dict[type, Callable[..., Any]] = {
 
 
 def define(configs: Mapping[str, type[Settings]], *, defaults: bool = True) -> None:
-    """Defines a flag for every setting of some classes; a flag that several have is one, with all their texts.
+    """Defines a flag for every setting of some classes; a setting of several classes has one flag with all their texts.
 
-    Without a flag, a setting is the dataset's or the class's own.
+    If a flag is not given, the setting's value is the dataset's or the class's own.
 
     Args:
-        configs: classes by what they are of, for people, such as "triples"; "" where it needs no telling.
-        defaults: tell the classes' own.
+        configs: classes by what they are for, such as "triples"; "" if people need not be told.
+        defaults: whether help shows the classes' own values.
     """
     texts: dict[str, dict[str, list[str]]] = {}
     makers: dict[str, tuple[type, list[str]]] = {}
@@ -33,7 +33,7 @@ def define(configs: Mapping[str, type[Settings]], *, defaults: bool = True) -> N
         for setting, text in described(config).items():
             name = config.flag_of(setting)
             if name in flags.FLAGS:
-                # Another program of this process may have defined it; the settings check their own choices.
+                # Another program in this process may have defined it; the settings check their own choices.
                 parser: Any = flags.FLAGS[name].parser
                 if flags.FLAGS.find_module_defining_flag(name) == __name__ and isinstance(parser, flags.EnumParser):
                     more = config.choices.get(setting, ())
@@ -46,7 +46,7 @@ def define(configs: Mapping[str, type[Settings]], *, defaults: bool = True) -> N
             choices += [choice for choice in config.choices.get(setting, ()) if choice not in choices]
     for name, (kind, choices) in makers.items():
         help_text = " ".join(
-            text if len(texts[name]) == 1 or not all(whats) else f"Of {' and '.join(whats)}: {text}"
+            text if len(texts[name]) == 1 or not all(whats) else f"For {' and '.join(whats)}: {text}"
             for text, whats in texts[name].items()
         )
         if choices:
@@ -59,7 +59,7 @@ def asked(config: type[Settings]) -> dict[str, Any]:
     """The settings of a class whose flags were given.
 
     Raises:
-        InputError: if a list has something else than whole numbers in it.
+        InputError: if a list contains anything but whole numbers.
     """
     found = {}
     for setting in described(config):
@@ -71,10 +71,10 @@ def asked(config: type[Settings]) -> dict[str, Any]:
 
 
 def whole_numbers(name: str, texts: Collection[str]) -> tuple[int, ...]:
-    """A flag's list of whole numbers.
+    """Reads a flag's list of whole numbers.
 
     Raises:
-        InputError: if one is not.
+        InputError: if an element is not one.
     """
     try:
         return tuple(int(text) for text in texts)
@@ -83,10 +83,10 @@ def whole_numbers(name: str, texts: Collection[str]) -> tuple[int, ...]:
 
 
 def refuse_flags(config: type[Settings], why: str, unless: Collection[type[Settings]] = ()) -> None:
-    """Refuses the flags of a class of settings, but for those that other classes have too.
+    """Refuses the flags of a class of settings, except those that the classes `unless` have too.
 
     Raises:
-        InputError: naming a flag that was given.
+        InputError: if such a flag was given; the message names it.
     """
     shared = {other.flag_of(setting) for other in unless for setting in other.names()}
     for name in map(config.flag_of, config.names()):
@@ -95,7 +95,7 @@ def refuse_flags(config: type[Settings], why: str, unless: Collection[type[Setti
 
 
 def by_kinds(classes: Mapping[str, type[Settings]]) -> Iterable[tuple[str, list[str]]]:
-    """The flags of classes of settings by kind: all the kinds that have them, in words, with the names of the flags."""
+    """Groups the flags of classes of settings: the kinds that have them, in words, with the names of the flags."""
     kinds: dict[str, list[str]] = {}
     for kind, config in classes.items():
         for name in map(config.flag_of, config.names()):

@@ -11,18 +11,18 @@ from gr_tf.data.sources import DATASETS
 DATASET = flags.DEFINE_string(
     "dataset",
     None,
-    f"Triples: one of {', '.join(DATASETS)}; ratings and sequences: one of {', '.join(RATING_DATASETS)}; or a name "
-    "for your --data_dir.",
+    f"A dataset by name (triples: {', '.join(DATASETS)}; ratings and sequences: {', '.join(RATING_DATASETS)}), or your "
+    "name for your --data_dir.",
 )
 DATA_DIR = flags.DEFINE_string(
     "data_dir",
     None,
-    "Folder or file of the data: train, valid, test (.txt, .tsv, .csv, .parquet) of triples; ratings or sequences "
-    "(.csv, .tsv, .parquet), or sequences.txt; or the files of a release.",
+    "Folder or file of the data. Triples: train, valid, test (.txt, .tsv, .csv, .parquet). Ratings or sequences: "
+    "ratings or sequences (.csv, .tsv, .parquet), or sequences.txt. Or the files of a published dataset.",
 )
 
 
 def tell_notes(dataset: Dataset) -> None:
-    """Tells what the reader of a dataset passed over or found odd."""
+    """Prints what the reader of a dataset left out or found strange."""
     for note in dataset.notes:
         print(f"{dataset.name}: {note}", file=sys.stderr)

@@ -1,10 +1,10 @@
-"""Removes what explanations name, trains again, and tells which method names what the predictions depend on.
+"""Removes what explanations name, trains again, and shows which method names what the predictions depend on.
 
 gr_tf evaluate --run_dir=runs/mine
 gr_tf evaluate --dataset=nations --methods=nh,gr,tracin --ks=1,10,ALL --num_queries=0
 
-Trains first, unless the run's folder has a training already. A method is good if without what it names many predictions
-fall (PD) and another answer is the best (TC), compared with random neighbours (nh).
+It trains first, unless the run's folder has a training already. A method is good if, without the examples that it
+names, more predictions fall (PD) and more best answers change (TC) than without random neighbours (nh).
 """
 
 from absl import flags
@@ -21,7 +21,7 @@ more_help = open_flags.methods_table
 
 
 def sections() -> list[help_text.Section]:
-    """For --help."""
+    """The flags that --help lists."""
     own = [flag.name for flag in flags.FLAGS.flags_by_module_dict()[removal_flags.__name__]]
     return [("What to compare", [*own, RETRAINING_STEPS.name, run_flags.JOBS.name]), *open_flags.sections()]
 

@@ -4,9 +4,9 @@ gr_tf explain --data_dir=my/folder --query="poland,ngoorgs3,?" --verify
 gr_tf explain --data_dir=my/ratings --query='u17,"Toy Story (1995)"' --k=5
 gr_tf explain --data_dir=my/ratings --kind=sequences --query="u17,?"
 
-Trains first, unless the run's folder has a training already. Triples: train.csv, .tsv or .parquet with columns head,
-relation, tail. Ratings: ratings.csv with columns user, item, rating. Sequences: sequences.csv with columns user, item
-and perhaps time, or sequences.txt with a line a user: the user and the items, tabs between them.
+It trains first, unless the run's folder has a training already. Triples are in train.csv, .tsv or .parquet with columns
+head, relation, tail. Ratings are in ratings.csv with columns user, item, rating. Sequences are in sequences.csv with
+columns user, item and perhaps time, or in sequences.txt: each line has a user and the items, separated by tabs.
 """
 
 import dataclasses
@@ -35,29 +35,29 @@ from gr_tf.tasks.kinds import KINDS
 _QUERY = flags.DEFINE_string(
     "query",
     None,
-    f"The question. {' '.join(f'Of {kind}: ' + ','.join(task.parts) + '.' for kind, task in KINDS.items())}",
+    f"The question. {' '.join(f'For {kind}: ' + ','.join(task.parts) + '.' for kind, task in KINDS.items())}",
 )
 _METHOD = flags.DEFINE_string("method", None, "A method for the kind of the data, see above. Default: the first.")
 _TRAININGS = flags.DEFINE_integer(
-    "trainings", 1, "Average the explanation over so many trainings, and say which signs are certain.", lower_bound=1
+    "trainings", 1, "Average the explanation over this many trainings, and say which signs are certain.", lower_bound=1
 )
 _OUTPUT = flags.DEFINE_enum("output", "text", ["text", "json", "csv"], "How to print the answer.")
 _VERIFY = flags.DEFINE_bool(
     "verify", False, "Train again without the first example, and without all of the first k, and show what changed."
 )
-_VERIFY_SEEDS = flags.DEFINE_integer("verify_seeds", 1, "--verify over so many seeds, with an interval.", lower_bound=1)
+_VERIFY_SEEDS = flags.DEFINE_integer("verify_seeds", 1, "Seeds for --verify; several give an interval.", lower_bound=1)
 _REPORT = flags.DEFINE_string("report", None, "Write the answer as one HTML page to this file.")
 _MINIMAL = flags.DEFINE_bool(
-    "minimal", False, "Search the fewest examples without which the prediction changes, and that alone uphold it."
+    "minimal", False, "Search the fewest examples without which the prediction changes, and the fewest that suffice."
 )
 _MOST = flags.DEFINE_integer(
-    "most_retrainings", 100, "--minimal with so many for each of its two searches.", lower_bound=1
+    "most_retrainings", 100, "At most this many retrainings for each of --minimal's two searches.", lower_bound=1
 )
 more_help = open_flags.methods_table
 
 
 def sections() -> list[help_text.Section]:
-    """For --help."""
+    """The flags that --help lists."""
     asked = (_QUERY, _METHOD, k_flag.K, _TRAININGS)
     checked = (_VERIFY, _VERIFY_SEEDS, _MINIMAL, _MOST, RETRAINING_STEPS, run_flags.JOBS)
     told = (("The question", asked), ("The check", checked), ("The output", (_OUTPUT, _REPORT)))
@@ -85,7 +85,7 @@ def main() -> None:
         if is_text:
             print(f"\nIs it true? Trained again without them:\n{as_text(check_frame(checks))}\n{conclusion(checks)}")
     elif verify:
-        print("Nothing supports the prediction, so that there is nothing to remove and verify.", file=sys.stderr)
+        print("Nothing supports the prediction, so there is nothing to remove and verify.", file=sys.stderr)
     minimal, found = None, []
     if search:
         minimal = minimal_sets(asker, answer, most=_MOST.value, jobs=run_flags.JOBS.value)
@@ -107,14 +107,14 @@ def main() -> None:
 
 
 def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: bool) -> str:
-    """What is asked, after a look for all mistakes that can be told before any training.
+    """The question, after a look for all mistakes that can be seen before any training.
 
     Raises:
-        InputError: naming the flag.
+        InputError: if a flag is wrong; the message names it.
     """
     question, task = _QUERY.value, KINDS[kind]
     if question is None:
-        raise InputError(f"ask something with --query={','.join(task.parts)}.")
+        raise InputError(f"ask a question with --query={','.join(task.parts)}.")
     task.check_parts(parse_question(question))
     checked_k(k_flag.K.value)
     if searches:

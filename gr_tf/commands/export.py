@@ -18,7 +18,7 @@ _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write. Default: 
 
 
 def sections() -> list[help_text.Section]:
-    """For --help."""
+    """The flags that --help lists."""
     return [("Flags", [run_flags.RUN_DIR.name, _OUTPUT_DIR.name])]
 
 

@@ -1,4 +1,4 @@
-"""What `gr_tf COMMAND --help` prints: the command's docstring, and its flags as they are defined."""
+"""Makes the text of `gr_tf COMMAND --help` from the command's docstring, and its flags as they are defined."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,13 +6,13 @@ from typing import Any
 
 from absl import flags
 
-# Flags under a title.
+# A title, and the names of the flags under it.
 Section = tuple[str, Sequence[str]]
 _WIDTH = 110
 
 
 def text(doc: str, sections: Sequence[Section], after_doc: str = "") -> str:
-    """The help of a command: its docstring, what comes after it, and its flags in the order of reading."""
+    """The help of a command: its docstring, the text `after_doc`, and the flags of its sections."""
     parts = [doc.strip(), after_doc.strip()]
     for title, names in sections:
         parts.append("\n".join([f"{title}:", *(line for name in names for line in _told(flags.FLAGS[name]))]))
@@ -20,7 +20,7 @@ def text(doc: str, sections: Sequence[Section], after_doc: str = "") -> str:
 
 
 def table(rows: Mapping[str, str]) -> str:
-    """Names and what they are, a line or several each."""
+    """A table of names and their meanings, each on one or several lines."""
     width = max(map(len, rows)) + 4
     return "\n".join(
         textwrap.fill(what, _WIDTH, initial_indent=f"  {name}".ljust(width), subsequent_indent=" " * width)
@@ -29,7 +29,7 @@ def table(rows: Mapping[str, str]) -> str:
 
 
 def _told(flag: Any) -> Iterator[str]:
-    """A flag in two lines or more."""
+    """The lines of a flag, two or more."""
     choices = "|".join(getattr(flag.parser, "enum_values", None) or [])
     value = choices or _VALUES.get(flag.flag_type(), "TEXT")
     yield f"  --[no]{flag.name}" if flag.boolean else f"  --{flag.name}={value}"
@@ -46,5 +46,5 @@ _VALUES = {"int": "NUMBER", "float": "NUMBER", "comma separated list of strings"
 
 
 def plain(default: Any) -> str:
-    """A default as it is given on the command line."""
+    """A default as one would write it on the command line."""
     return ",".join(map(str, default)) if isinstance(default, list | tuple) else str(default)

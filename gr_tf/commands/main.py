@@ -12,7 +12,7 @@ from gr_tf.errors import InputError
 
 COMMANDS = {
     "explain": "why a model of your data predicts something, and whether the explanation holds",
-    "train": "trains a model, and tells how good it is",
+    "train": "trains a model, and says how good it is",
     "evaluate": "removes what explanations name, trains again, and compares the methods",
     "suspects": "which training examples look like mistakes",
     "export": "writes the embeddings for numpy, TensorBoard and tf.train",
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _print(text: str) -> None:
-    """Prints; a reader that has seen enough, such as `head`, is no error."""
+    """Prints a text; it is no error if the reader, such as `head`, stops early."""
     try:
         print(text, flush=True)
     except BrokenPipeError:

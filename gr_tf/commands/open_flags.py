@@ -1,4 +1,4 @@
-"""Flags of the commands that take data of any kind, or a run's folder, and whom they then ask."""
+"""Flags of the commands that take data of any kind, or a run's folder, and the task or model that they name."""
 
 import dataclasses
 import itertools
@@ -22,12 +22,12 @@ KIND = flags.DEFINE_enum(
     "kind",
     None,
     list(kinds.KINDS),
-    "What the data are. Default: what the names of the files and of their columns say. Ratings are read as sequences "
-    "with --kind=sequences.",
+    "The kind of the data. Default: it is found from the names of the files and of their columns. Ratings are read as "
+    "sequences with --kind=sequences.",
 )
 _TRAININGS = {kind: task.config_class for kind, task in kinds.KINDS.items()}
 _SPLITS = {kind: task.split_class for kind, task in kinds.KINDS.items()}
-# Of methods, by kind.
+# The settings of methods, by kind.
 _SETTINGS = {
     kind: {name: method.settings for name, method in methods_of(kind).items() if method.settings is not None}
     for kind in kinds.KINDS
@@ -41,15 +41,15 @@ for _module in (config_flags, data_flags, run_flags):
 
 
 def sections() -> list[help_text.Section]:
-    """For --help."""
-    published = "; default: published, or by the size of the data"
+    """The flags that --help lists."""
+    published = "; defaults are the published ones, or depend on the size of the data"
     return [
         ("Data", [data_flags.DATA_DIR.name, data_flags.DATASET.name, KIND.name]),
         ("The run", [run_flags.RUN_DIR.name, run_flags.OVERWRITE.name, run_flags.CHECKPOINT_SECONDS.name]),
-        *((f"What is held out of {whose}", names) for whose, names in config_flags.by_kinds(_SPLITS)),
+        *((f"Examples held out of {whose}", names) for whose, names in config_flags.by_kinds(_SPLITS)),
         *((f"Training on {whose}{published}", names) for whose, names in config_flags.by_kinds(_TRAININGS)),
         *(
-            (f"Method {name} of {kind}", [settings.flag_of(one) for one in settings.names()])
+            (f"Method {name} for {kind}", [settings.flag_of(one) for one in settings.names()])
             for kind, methods in _SETTINGS.items()
             for name, settings in methods.items()
         ),
@@ -69,7 +69,7 @@ def kind(*, overwrites: bool = False) -> str:
     """The kind of the data that the flags name.
 
     Args:
-        overwrites: whether the command may overwrite something else than the training.
+        overwrites: whether the command may overwrite something other than the training.
 
     Raises:
         InputError: if the data cannot be read, or a flag is for another kind or for a new training.
@@ -99,7 +99,7 @@ def only_a_run() -> bool:
 
 
 def load_task(found: str) -> Task[Any]:
-    """The task of the data that the flags name; loads TensorFlow when they are read, and tells what the reader noted.
+    """The task of the data that the flags name; loads TensorFlow after reading them, and prints the reader's notes.
 
     Args:
         found: the kind of the data.
@@ -122,7 +122,7 @@ def open_trained(found: str, methods: Sequence[Method] = ()) -> tuple[Trained, p
 
     Args:
         found: the kind of the data.
-        methods: what will be asked for: refused before any training if one does not serve the data.
+        methods: the methods that will be used; one that does not serve the data is refused before any training.
 
     Raises:
         InputError: if the data or a setting cannot be used, or the folder has another training.
@@ -149,7 +149,7 @@ def open_trained(found: str, methods: Sequence[Method] = ()) -> tuple[Trained, p
 
 
 def ask_settings(kind: str) -> dict[str, Any]:
-    """Asker's arguments that the flags name.
+    """The arguments of Asker that the flags give.
 
     Raises:
         InputError: if a setting is out of range.

@@ -22,7 +22,7 @@ _DEFAULT = "movielens-100k"
 
 
 def load_dataset() -> RatingSet:
-    """The ratings of the flags; default: MovieLens-100k. Tells what their reader noted."""
+    """The ratings that the flags name, by default MovieLens-100k; prints their reader's notes."""
     split = RatingSplit(**config_flags.asked(RatingSplit))
     ratings = load_ratings(data_flags.DATASET.value or _DEFAULT, data_flags.DATA_DIR.value, split)
     data_flags.tell_notes(ratings)
@@ -30,17 +30,17 @@ def load_dataset() -> RatingSet:
 
 
 def config_of_flags(**instead: Any) -> RatingConfig:
-    """The training that the flags ask for; `instead` goes before them."""
+    """The training's settings from the flags; `instead` replaces them."""
     asked = config_flags.asked(RatingConfig)
     preset = rating_preset(data_flags.DATASET.value or _DEFAULT, asked.get("model", RatingConfig.model))
     return RatingConfig(**(preset | asked | instead))
 
 
 def load_task(**instead: Any) -> RatingTask:
-    """The task of the flags; `instead` goes before their settings."""
+    """The task that the flags name; `instead` replaces their settings."""
     return RatingTask(load_dataset(), config_of_flags(**instead))
 
 
 def fia_settings() -> FiaSettings:
-    """What the flags ask for."""
+    """FIA's settings from the flags."""
     return FiaSettings(**config_flags.asked(FiaSettings))

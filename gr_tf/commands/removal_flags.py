@@ -6,15 +6,15 @@ from gr_tf.evaluation.removal import KS
 from gr_tf.tasks.test_predictions import RIGHT_IF
 
 METHODS = flags.DEFINE_list(
-    "methods", None, "Whose explanations to remove; default: nh, random neighbours, and the first method of the kind."
+    "methods", None, "Methods to compare. Default: nh (random neighbours) and the first method for the kind of data."
 )
-K_LIST = flags.DEFINE_list("ks", list(KS), "How many examples to remove: whole numbers, or ALL that support.")
-NH_SEED = flags.DEFINE_integer("nh_seed", 0, "Seed of NH's random neighbours.", lower_bound=0)
+K_LIST = flags.DEFINE_list("ks", list(KS), "How many examples to remove: whole numbers, or ALL supporting ones.")
+NH_SEED = flags.DEFINE_integer("nh_seed", 0, "Seed of nh, the random neighbours.", lower_bound=0)
 NUM_QUERIES = flags.DEFINE_integer(
     "num_queries",
     None,
-    "Explain a random sample of this many test predictions, as many right as wrong; 0: all. Default: all of Nations, "
-    "100 of fb15k237 and movielens; of `gr_tf evaluate`: 20.",
+    "Explain a random sample of this many test predictions, as many right as wrong ones; 0: all. Default: all of "
+    "Nations, 100 of fb15k237 and movielens; in `gr_tf evaluate` 20.",
     lower_bound=0,
 )
 QUERY_SEED = flags.DEFINE_integer("query_seed", 0, "Seed of the sample.", lower_bound=0)
@@ -22,7 +22,7 @@ RIGHT_IF_FLAG = flags.DEFINE_enum(
     "right_if",
     "drawn",
     list(RIGHT_IF),
-    "In the sample, what makes a prediction that answers several test rows a right one: "
+    "When a sampled prediction that answers several test rows counts as right: "
     + "; ".join(f"{name}: {what}" for name, what in RIGHT_IF.items())
     + ".",
 )

@@ -10,8 +10,8 @@ from gr_tf.tasks import stage as training
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 
-RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of the run. Default: runs/DATASET-..., named at the end.")
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "Do work again that is finished, and drop what it had written.")
+RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of the run. Default: runs/DATASET-..., printed at the end.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Delete the results of finished work, and do it again.")
 CHECKPOINT_SECONDS = flags.DEFINE_float(
     "checkpoint_seconds", 30.0, "How much training a kill may lose, in seconds.", lower_bound=0.0
 )
@@ -19,12 +19,12 @@ JOBS = flags.DEFINE_integer("jobs", available_cores(), "Trainings at a time; the
 
 
 def run_dir(default: str) -> pathlib.Path:
-    """The folder of the flags."""
+    """The folder that the flags name."""
     return pathlib.Path(RUN_DIR.value or f"runs/{default}")
 
 
 def trained(task: Task[Any], folder: pathlib.Path) -> Trained:
-    """The training of a task in a folder: found there, or done. --overwrite drops one with other settings only.
+    """The training of a task in a folder, found there or done now; --overwrite drops only one with other settings.
 
     Raises:
         InputError, TrainingError: see tasks.stage.train.

@@ -19,13 +19,13 @@ PROTOCOL = flags.DEFINE_enum(
     "protocol",
     "published",
     list(PROTOCOLS),
-    "published: file order, embeddings as they were drawn, all epochs, opponents chosen on test; proper: time order, "
+    "published: file order, embeddings not trained, all epochs, opponents chosen on test; proper: time order, "
     "embeddings trained, epochs and opponents chosen on validation.",
 )
 
 
 def load_dataset() -> SequenceSet:
-    """The sequences of the flags; default: MovieLens-100k. Tells what their reader noted."""
+    """The sequences that the flags name, by default MovieLens-100k; prints their reader's notes."""
     split = SequenceSplit(**(SPLITS[PROTOCOL.value] | config_flags.asked(SequenceSplit)))
     sequences = load_sequences(data_flags.DATASET.value or "movielens-100k", data_flags.DATA_DIR.value, split)
     data_flags.tell_notes(sequences)
@@ -33,7 +33,7 @@ def load_dataset() -> SequenceSet:
 
 
 def config_of_flags(**instead: Any) -> SequenceConfig:
-    """The training that the flags ask for; `instead` goes before them."""
+    """The training's settings from the flags; `instead` replaces them."""
     asked = config_flags.asked(SequenceConfig)
     settings = PROTOCOLS[PROTOCOL.value] | asked | instead
     if "epochs" in settings and "kept_epochs" not in asked:
@@ -43,5 +43,5 @@ def config_of_flags(**instead: Any) -> SequenceConfig:
 
 
 def load_task(**instead: Any) -> SequenceTask:
-    """The task of the flags; `instead` goes before their settings."""
+    """The task that the flags name; `instead` replaces their settings."""
     return SequenceTask(load_dataset(), config_of_flags(**instead))

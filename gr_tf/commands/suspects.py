@@ -3,7 +3,7 @@
 gr_tf suspects --data_dir=my/folder
 gr_tf suspects --run_dir=runs/mine --by=tracin --k=50
 
-Trains first, unless the run's folder has a training already.
+It trains first, unless the run's folder has a training already.
 """
 
 import numpy as np
@@ -20,17 +20,17 @@ from gr_tf.tasks.kinds import KINDS
 _BY = flags.DEFINE_string(
     "by",
     "loss",
-    f"Rank by: {'; '.join(f'{kind}: ' + ', '.join(ways_of(kind)) for kind in KINDS)}. Loss found most mistakes.",
+    f"How to rank: {'; '.join(f'{kind}: ' + ', '.join(ways_of(kind)) for kind in KINDS)}. Loss found most mistakes.",
 )
 
 
 def sections() -> list[help_text.Section]:
-    """For --help."""
+    """The flags that --help lists."""
     return [("What to show", [_BY.name, k_flag.K.name]), *open_flags.sections()]
 
 
 def more_help() -> str:
-    """For --help."""
+    """The ways to rank, which --help lists."""
     return "\n\n".join(f"Ways to rank {kind}:\n{help_text.table(ways_of(kind))}" for kind in KINDS)
 
 

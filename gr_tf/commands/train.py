@@ -1,4 +1,4 @@
-"""Trains a model on your data, or continues a training that was killed, and tells how good it is.
+"""Trains a model on your data, or continues a training that was killed, and says how good the model is.
 
 gr_tf train --data_dir=my/folder
 gr_tf train --data_dir=my/ratings --kind=sequences
@@ -13,7 +13,7 @@ from gr_tf.commands import open_flags
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
 
-# For --help.
+# The flags that --help lists.
 sections = open_flags.sections
 
 

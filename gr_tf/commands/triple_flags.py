@@ -18,7 +18,7 @@ flags.adopt_module_key_flags(config_flags)
 
 
 def load_dataset() -> TripleSet:
-    """The triples of the flags; default: Nations. Tells what their reader noted."""
+    """The triples that the flags name, by default Nations; prints their reader's notes."""
     split = TripleSplit(**config_flags.asked(TripleSplit))
     triples = load_triples(data_flags.DATASET.value, data_flags.DATA_DIR.value, split)
     data_flags.tell_notes(triples)
@@ -26,16 +26,16 @@ def load_dataset() -> TripleSet:
 
 
 def config_of_flags(dataset: str, **instead: Any) -> TripleConfig:
-    """The training that the flags ask for, on a dataset of this name; `instead` goes before them."""
+    """The training's settings from the flags, for a dataset of this name; `instead` replaces them."""
     return TripleConfig(**(PRESETS.get(dataset, {}) | config_flags.asked(TripleConfig) | instead))
 
 
 def default_config(dataset: str) -> TripleConfig:
-    """The training of a dataset of this name without any flag."""
+    """The training's settings for a dataset of this name if no flag is given."""
     return TripleConfig(**PRESETS.get(dataset, {}))
 
 
 def load_task(**instead: Any) -> TripleTask:
-    """The task of the flags; `instead` goes before their settings."""
+    """The task that the flags name; `instead` replaces their settings."""
     triples = load_dataset()
     return TripleTask(triples, config_of_flags(triples.name, **instead))

@@ -153,7 +153,7 @@ def test_criage(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> N
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ((), "ask something with --query"),
+        ((), "ask a question with --query"),
         (("--query=e1,r1",), "a question is head,relation,tail or ?, with quotes around a part that has a comma"),
         (("--query=e1,,?",), "a question is head,relation,tail or ?"),
         (("--query=,",), "a question is head,relation,tail or ?"),
