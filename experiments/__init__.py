@@ -1,1 +1,1 @@
-"""Experiment binaries: one a table or figure of a paper."""
+"""Experiment binaries: one for each table or figure of a paper."""

@@ -1,4 +1,4 @@
-"""What the design saves: each piece beside the plain way, in one run, as ratios.
+"""Measures what the design saves: times each piece beside the plain way, in one run, and prints ratios.
 
 python -m experiments.benchmark
 
@@ -24,12 +24,12 @@ from gr_tf.runs import files
 from gr_tf.runs.engine import versions
 from gr_tf.runs.machine import peak_memory_bytes
 
-_CASE = flags.DEFINE_enum("case", None, list(CASES), "Measure one case and print it as JSON, as the benchmark does.")
-_OUTPUT = flags.DEFINE_string("result_file", None, "Write the result here as JSON too.")
+_CASE = flags.DEFINE_enum("case", None, list(CASES), "Measure this case only and print it as JSON.")
+_OUTPUT = flags.DEFINE_string("result_file", None, "Also write the result as JSON to this file.")
 
 
 class Comparison(NamedTuple):
-    """One row of the benchmark: two cases, and the ratio that was aimed for; None: none was."""
+    """One row of the benchmark: two cases, and the ratio that was aimed for, or None."""
 
     what: str
     unit: str
@@ -38,7 +38,7 @@ class Comparison(NamedTuple):
     target: float | None = None
 
 
-# A target below 1 says by how much ours may be slower.
+# A target below 1 says how much slower ours may be.
 _TRACKING = 1 / 1.15
 COMPARISONS = (
     Comparison("training with tracking", "us a step", "train_plain", "train_ours", 50),
@@ -90,7 +90,7 @@ def measure(case: str) -> dict[str, float]:
 
 
 def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The rows for reading."""
+    """Shows the rows."""
     table = pd.DataFrame(rows).astype({"aimed for": object})
     return table.map(lambda value: f"{value:.4g}" if isinstance(value, float) else value).replace(
         {None: "-", "nan": "-"}

@@ -1,6 +1,6 @@
 """The benchmark's cases: each does one thing in one way, and returns how long it took.
 
-Data are random, at the shapes of the papers' datasets, so that the benchmark needs no download.
+The data are random and have the shapes of the papers' datasets, so that the benchmark needs no download.
 """
 
 import dataclasses
@@ -36,23 +36,23 @@ from gr_tf.training.rollback_store import RollbackStore
 from gr_tf.training.sequence_config import SequenceConfig
 from gr_tf.training.triple_config import PRESETS, TripleConfig
 
-# Repeated and the fastest kept: other processes can only slow a run down.
+# How often a case is repeated; the fastest run counts, because other processes can only slow a run down.
 _REPEATS = 3
-# Training triples, entities, relations.
+# The numbers of training triples, entities and relations.
 _TRIPLES = {"fb15k237": (272_115, 14_505, 237), "movielens": (90_570, 948, 1_680)}
-# Adjacent triples of an FB15k-237 query, Lawrence et al. (2021), "Sizes".
+# How many adjacent triples an FB15k-237 query has (Lawrence et al. 2021, "Sizes").
 _FREQUENT = 5_500
-# MovieLens-1M's ratings, users, items; and MovieLens-100k's, as sequences.
+# The numbers of ratings, users and items: MovieLens-1M's, and MovieLens-100k's for sequences.
 _RATINGS = (1_000_000, 6_040, 3_260)
 _SEQUENCES = (100_000, 943, 1_682)
-# Of a training on ratings.
+# How many steps a training on ratings has.
 _STEPS = 500
-# How many sequences the published way is timed on.
+# For how many sequences the published way is timed.
 _FEW = 300
 
 
 def _fastest(call: Callable[[], object], restart: Callable[[], object] = lambda: None) -> float:
-    """Seconds of a call, the fastest of three; `restart` goes before each, untimed."""
+    """Seconds of the fastest of three calls; `restart` runs before each and is not timed."""
     seconds = []
     for _ in range(_REPEATS):
         restart()
@@ -77,7 +77,7 @@ def _random_triples(shape: str) -> TripleSet:
         train[:, 0] = generator.integers(num_entities - 5, size=n)
         train[:, 2] = generator.integers(num_entities - 5, num_entities, size=n)
     else:
-        # One frequent relation, so that its queries have as many adjacent triples as the paper's.
+        # One relation is frequent, so that its queries have as many adjacent triples as the paper's.
         train[:_FREQUENT, 1] = 0
         train = generator.permutation(train)
     train = train.astype(np.int32)
@@ -96,14 +96,14 @@ def _random_triples(shape: str) -> TripleSet:
 
 
 def _fb(blocks: int = 1, steps: str = "rows") -> TripleTask:
-    """FB15k-237's shape, for so many blocks of steps only."""
+    """A task of FB15k-237's shape, with only this many blocks of steps."""
     triples = _random_triples("fb15k237")
     few = dataclasses.replace(triples, train=triples.train[: blocks * BLOCK_SIZE])
     return TripleTask(few, TripleConfig(**PRESETS["fb15k237"], steps=steps))
 
 
 def _ratings(model: str, **config: Any) -> RatingTask:
-    """A few users and items have many ratings."""
+    """A task of MovieLens-1M's shape, in which a few users and items have many ratings."""
     (count, *sizes), generator = _RATINGS, np.random.default_rng(0)
     names = ((size * generator.random(count) ** 2).astype(int).astype(str) for size in sizes)
     frame = pd.DataFrame(dict(zip(("user", "item"), names, strict=True)))
@@ -121,7 +121,7 @@ def _sequences(num_ratings: int = _SEQUENCES[0]) -> SequenceTask:
 
 
 def _training(task: Task[Any], num_steps: int, *, tracking: bool, warm_up: int | None = None) -> float:
-    """Microseconds a step of one training, after another of length `warm_up`; None: a whole one."""
+    """Microseconds a step of one training, after another of length `warm_up` (None: of full length)."""
     rows = task.steps.rows_per_example
     store = RollbackStore(task.num_examples, task.model.width, task.config.dtype, rows) if tracking else None
     task.train(length=warm_up, store=store)
@@ -130,14 +130,14 @@ def _training(task: Task[Any], num_steps: int, *, tracking: bool, warm_up: int |
 
 def _triple_training(task: TripleTask, *, tracking: bool = True) -> float:
     if not tracking:
-        # Neither kept nor computed, but for the zeros that still fill the trace.
+        # Changes are neither kept nor computed; only zeros still fill the trace.
         for kernel in (dense_kernel, row_kernel):
             kernel.changes = lambda before, after, is_loop: tf.zeros_like(before)  # type: ignore[attr-defined]
     return _training(task, task.config.epochs * task.num_examples, tracking=tracking, warm_up=1)
 
 
 def _single_training(model: str, *, tracking: bool) -> float:
-    """Of ratings, at batch size 1."""
+    """Microseconds a step of a training on ratings at batch size 1."""
     task = _ratings(model, batch_size=1, steps=1_000 * _STEPS)
     return _training(task, task.config.steps, tracking=tracking)
 
@@ -156,13 +156,13 @@ def _stacked(make: Callable[[TripleTask, int, int], stacked.Pair], task: TripleT
 
 
 def _ranking(explainer: Explainer[Any], queries: Sequence[Any]) -> float:
-    """Seconds a query, one after the other."""
+    """Seconds a query, if they are explained one after the other."""
     explainer.rank(queries[0])
     return _fastest(lambda: [explainer.rank(query) for query in queries]) / len(queries)
 
 
 def _rolling_back(trained: Trained, queries: Sequence[Query], *, ours: bool, most: int | None = None) -> float:
-    """Seconds a query: all adjacent triples in one batch, ranked; or the plain way, timed on `most`, and multiplied."""
+    """Seconds a query: all adjacent triples ranked in one batch; or the plain way, timed on `most` and multiplied."""
     if ours:
         return _ranking(GradientRollback(trained), queries)
     explain = plain.explaining(trained, most)
@@ -178,7 +178,7 @@ def _explaining(*, ours: bool) -> float:
 
 
 def _explaining_large(shape: str, *, ours: bool) -> float:
-    """Seconds a query, with random changes."""
+    """Seconds a query of a large shape, with random changes."""
     task = TripleTask(_random_triples(shape), TripleConfig(**PRESETS[shape]))
     size = (task.num_examples, 3, task.model.width)
     deltas = np.random.default_rng(0).standard_normal(size, np.float32) * np.float32(0.01)
@@ -188,7 +188,7 @@ def _explaining_large(shape: str, *, ours: bool) -> float:
 
 
 def _explaining_ratings(model: str, solver: str = "direct", *, in_a_batch: bool = False) -> float:
-    """Milliseconds a test point, all its related ratings scored by FIA."""
+    """Milliseconds a test point in which FIA scores all its related ratings."""
     trained = train_in_memory(_ratings(model))
     fia = Fia(trained, FiaSettings(solver=solver, decay="published"))
     everything = trained.task.test_predictions(trained.parameters)

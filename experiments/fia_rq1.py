@@ -2,7 +2,7 @@
 
 python -m experiments.fia_rq1 --dataset=movielens-100k --model=mf
 
-For each test point, the rating with the largest |influence| is removed and the model trained on without
+For each test point it removes the rating with the largest |influence|, and trains the model on without
 it and with it, on the same batches.
 """
 
@@ -30,20 +30,20 @@ common.adopt(rating_flags, run_flags)
 DEFAULTS = {"decay": "published"}
 SELECTIONS = {
     "random": "random test ratings",
-    "fewest": "those with the fewest related ratings, as the authors' NCF run on MovieLens",
+    "fewest": "those with the fewest related ratings, as in the authors' run of NCF on MovieLens",
 }
 
-_NUM_POINTS = flags.DEFINE_integer("num_points", 100, "Test points.", lower_bound=2)
+_NUM_POINTS = flags.DEFINE_integer("num_points", 100, "How many test points.", lower_bound=2)
 _POINT_SEED = flags.DEFINE_integer("point_seed", 0, "Seed of the random test points.", lower_bound=0)
 _SELECTION = flags.DEFINE_enum(
     "selection", "random", list(SELECTIONS), "; ".join(f"{name}: {what}" for name, what in SELECTIONS.items()) + "."
 )
-_NUM_RETRAININGS = flags.DEFINE_integer("num_retrainings", 4, "With other batches each.", lower_bound=1)
+_NUM_RETRAININGS = flags.DEFINE_integer("num_retrainings", 4, "Retrainings per point, on other batches.", lower_bound=1)
 _NETWORK = flags.DEFINE_bool("network", False, "Add the network's part of FIA-NCF (Equations 21-23).")
 
 
 def chosen_points(ratings: RatingSet) -> list[RatingQuery]:
-    """The test points of the flags."""
+    """The test points that the flags ask for."""
     queries = [RatingQuery(int(user), int(item)) for user, item in ratings.test.pairs]
     if _NUM_POINTS.value > len(queries):
         raise InputError(f"num_points must be at most the {len(queries)} test ratings; got {_NUM_POINTS.value}.")
@@ -55,7 +55,7 @@ def chosen_points(ratings: RatingSet) -> list[RatingQuery]:
 
 
 def factor_norms(trained: Trained) -> dict[str, float]:
-    """The mean norm of the users' and of the items' factors (biases apart): what the weight decay leaves of them."""
+    """The mean norm of the users' and of the items' factors without biases, which the weight decay shrinks."""
     model = trained.task.model
     norms = np.linalg.norm(trained.parameters.table * (model.row_penalty > 0), axis=1)
     return {"users": float(norms[: model.num_users].mean()), "items": float(norms[model.num_users :].mean())}
@@ -64,7 +64,7 @@ def factor_norms(trained: Trained) -> dict[str, float]:
 def main() -> None:
     task = rating_flags.load_task()
     ratings, config, settings = task.dataset, task.config, rating_flags.fia_settings()
-    # What is asked is checked before the training, not after it.
+    # The arguments are checked before the training, not after it.
     queries = chosen_points(ratings)
     folder = run_flags.run_dir(f"{ratings.name}-{config.model}")
     trained = run_flags.trained(task, folder)
@@ -78,7 +78,7 @@ def main() -> None:
     }
     with RunDir.begin(place, asked, overwrite=run_flags.OVERWRITE.value) as stage:
         start = time.monotonic()
-        # The network's part is long, and the same for every decay.
+        # The network's part takes long, and is the same for every decay.
         explained = {
             decay: Fia(trained, dataclasses.replace(settings, decay=decay), network=_NETWORK.value).rank_many(queries)
             for decay in ([settings.decay] if _NETWORK.value else DECAYS)
@@ -88,7 +88,7 @@ def main() -> None:
             trained,
             explained,
             settings.decay,
-            # Other batches than the training's own.
+            # These are other batches than the training's own.
             seeds=range(config.seed + 1, config.seed + 1 + _NUM_RETRAININGS.value),
             length=asked["retraining_steps"],
             journal=stage.path / "retrainings.jsonl",

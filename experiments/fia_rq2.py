@@ -1,10 +1,10 @@
-"""RQ2 of Cheng et al. (2019): seconds to explain one test point, FIA and IA, by the number of factors.
+"""RQ2 of Cheng et al. (2019): how many seconds do FIA and IA take for one test point, by the number of factors?
 
 python -m experiments.fia_rq2 --dataset=movielens-1m --model=mf
 
-A model is trained for each K, with fewer steps than for RQ1: FIA's times do not depend on them; IA's do
-through the number of its products. Each K is kept as soon as it is measured. Leave the machine alone
-meanwhile.
+It trains a model for each number of factors K, with fewer steps than RQ1. FIA's times do not depend on the steps;
+IA's do, because they change the number of its products. The result for each K is kept as soon as it is measured. Run
+nothing else meanwhile.
 """
 
 import dataclasses
@@ -33,17 +33,17 @@ DEFAULTS = {"dataset": "movielens-1m", "training_steps": 5_000, "decay": "publis
 _TIMED_FOR_IA = (8, 16, 64)
 
 _DIMS = flags.DEFINE_list("dims", ["8", "16", "32", "64", "128", "256"], "Numbers of factors.")
-_IA_DIMS = flags.DEFINE_list("ia_dims", None, "Those of them that IA is timed for. Default: 8, 16 and 64.")
-_NUM_TIMED = flags.DEFINE_integer("num_timed", 300, "Test points for FIA, in one batch.", lower_bound=2)
-_NUM_SINGLE = flags.DEFINE_integer("num_single", 20, "Of them, explained one at a time too.", lower_bound=1)
-_IA_POINTS = flags.DEFINE_integer("ia_points", 1, "Test points for IA.", lower_bound=1)
+_IA_DIMS = flags.DEFINE_list("ia_dims", None, "Numbers of factors, from --dims, to time IA for. Default: 8, 16, 64.")
+_NUM_TIMED = flags.DEFINE_integer("num_timed", 300, "How many test points FIA explains in one batch.", lower_bound=2)
+_NUM_SINGLE = flags.DEFINE_integer("num_single", 20, "How many of them FIA also explains one by one.", lower_bound=1)
+_IA_POINTS = flags.DEFINE_integer("ia_points", 1, "How many of them IA explains.", lower_bound=1)
 
 
 def asked_dims(ratings: RatingSet) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The numbers of factors of the flags, and those that IA is timed for.
+    """The numbers of factors that the flags give, and those for which IA is timed.
 
     Raises:
-        InputError: if they, or the numbers of test points, do not go together.
+        InputError: if they, or the numbers of test points, do not fit together.
     """
     if flags.FLAGS["dim"].present:
         raise InputError("dims names the numbers of factors; dim is not used here.")
@@ -93,7 +93,7 @@ def main() -> None:
                 timing = RunDir.finished(folder / training.STAGE, "training").result()["timing"]
                 stage.finish({"training": timing, "dim": task.config.dim, "fia": fia, "ia": ia})
         rows.append({name: stage.result()[name] for name in ("training", "dim", "fia", "ia")})
-    # A table of the above: made anew, also for another choice of them.
+    # The table of these results is always made anew, because the choice of them may have changed.
     whole = {**settings, "configs": configs, "ia_dims": list(ia_dims)}
     with RunDir.begin(run_dir / NAME, whole, overwrite=True) as stage:
         told = {"dataset": ratings.name, "model": model, "paper_seconds": published.FIA_RQ2.get((ratings.name, model))}

@@ -2,8 +2,8 @@
 
 python -m experiments.fia_rq3 --dataset=movielens-1m --title="The Lion King (1994)"
 
-Prints the most influential ratings of the same user and of the same item; figure4.png shows how the
-influences are spread.
+It prints the most influential ratings of the same user and of the same item; figure4.png shows how the
+influences are distributed.
 """
 
 import dataclasses
@@ -31,14 +31,14 @@ _PUBLISHED_USER_RATINGS = 53
 _USER = flags.DEFINE_string(
     "user",
     None,
-    f"The user. Default: the first who has not rated the item and has nearest to {_PUBLISHED_USER_RATINGS} training "
-    "ratings, as the paper's.",
+    f"The user. Default: who has not rated the item and whose number of training ratings is nearest to the paper's, "
+    f"{_PUBLISHED_USER_RATINGS}; the first such user.",
 )
 _TITLE = flags.DEFINE_string("title", "The Lion King (1994)", "Title or name of the item.")
 
 
 def default_user(ratings: RatingSet, item: int) -> int:
-    """See --user.
+    """The default of --user.
 
     Raises:
         InputError: if every user has rated the item.
@@ -70,7 +70,7 @@ def main() -> None:
         explanation = Fia(trained, fia_settings).rank(query)
         files.write_text(stage.path / "influences.csv", explanation.frame.to_csv(index=False))
         users, items = ratings.train.pairs[explanation.example_ids].T
-        # The item-based and the user-based neighbour-style explanation of Section 4.3.
+        # These are the item-based and the user-based neighbour-style explanations of Section 4.3.
         of_user, of_item = (explanation.only(is_of).by_size() for is_of in (users == query.user, items == query.item))
         figures.save(influence_spread(of_user.influences, of_item.influences), stage.path / "figure4.png")
         stage.finish(

@@ -1,9 +1,9 @@
-"""How faithful is each method really? All of them against the atlas, the truth by exhaustive retraining.
+"""How faithful is each method really? Compares all of them with the atlas, the truth by exhaustive retraining.
 
 python -m experiments.loo_atlas --num_seeds=20       # first: the truth
 python -m experiments.fidelity --num_seeds=20        # then: every method, from trainings of other seeds
 
-DistMult and ComplEx, unless --model names one. Work that is done is found again.
+It uses DistMult and ComplEx, unless --model names one. Finished work is found again.
 """
 
 import pathlib

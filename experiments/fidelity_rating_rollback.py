@@ -1,11 +1,11 @@
-"""How faithful is Gradient Rollback for ratings? It and the other methods, on trainings at batch size 1.
+"""How faithful is Gradient Rollback for ratings? Compares it and the other methods on trainings at batch size 1.
 
 python -m experiments.fidelity_rating_rollback --dataset=movielens-100k
 
-The truth, as loo_atlas: the model trained again from its initial values without each of some ratings in turn, for
-every seed (of the initial values and of the order). The methods explain trainings of other seeds; and, beside it,
-those of the truth. Finished seeds are found again; of MovieLens-100k a seed takes five minutes on two cores, which is
-what a kill may lose.
+The truth is measured as by loo_atlas: the model is trained again from its initial values without each of some ratings
+in turn, for every seed (of the initial values and of the order). The methods explain trainings of other seeds, and also
+those of the truth. Finished seeds are found again; on MovieLens-100k a seed takes five minutes on two cores, and a kill
+may lose that much.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from gr_tf.report.tables import as_text
 from gr_tf.settings import Settings
 from gr_tf.tasks.ratings import RatingTask
 
-# For MF: learning rate, weight decay and epochs were chosen by the validation RMSE (BUILD_NOTES, "Setting of
+# MF's learning rate, weight decay and epochs were chosen by the validation RMSE (BUILD_NOTES, "Setting of
 # the ratings' truth").
 DEFAULTS = {
     "batch_size": 1,
@@ -39,7 +39,7 @@ class Length(Settings):
     """How long a training is.
 
     Attributes:
-        epochs: passes over the training ratings.
+        epochs: how many passes over the training ratings.
     """
 
     epochs: int | None = None
@@ -52,15 +52,15 @@ METHODS: tuple[str, ...] | None = None
 
 
 def main() -> None:
-    config_flags.refuse_flags(FiaSettings, "is not for this: each method has the settings of its name.")
+    config_flags.refuse_flags(FiaSettings, "is not used here: a method's name says its settings.")
     for name in ("training_steps", "retraining_steps", "checkpoint_seconds"):
         if flags.FLAGS[name].present:
-            raise InputError(f"--{name} is not for this: trainings are of --epochs, and not kept in pieces.")
+            raise InputError(f"--{name} is not used here: --epochs sets the length, and checkpoints are not kept.")
     ratings, num_seeds = rating_flags.load_dataset(), seed_flags.NUM_SEEDS.value
     steps = config_flags.asked(Length)["epochs"] * ratings.num_examples
     task = RatingTask(ratings, rating_flags.config_of_flags(steps=steps))
     if task.config.batch_size != 1:
-        raise InputError(f"a training rating by rating wants batch_size 1; got {task.config.batch_size}.")
+        raise InputError(f"training rating by rating needs batch_size 1; got {task.config.batch_size}.")
     folder = run_flags.run_dir(f"{ratings.name}-{task.config.model}-rollback")
     result = over_seeds(
         task,

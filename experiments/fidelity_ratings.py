@@ -1,10 +1,10 @@
-"""How faithful are the methods for ratings? Several ratings of each prediction, left out one at a time.
+"""How faithful are the methods for ratings? Leaves out several ratings of each prediction, one at a time.
 
 python -m experiments.fidelity_ratings --dataset=movielens-100k
 
-Of each of some test points, random training ratings of its user and its item are removed in turn, and the model
-trained on without them and with them, on the same batches; all methods rank them. (RQ1 removes only the rating
-that FIA names first, and compares across predictions; this compares within each.) Stop and continue it as you like.
+For some test points, it removes random training ratings of the user and the item in turn, and trains the model on
+without them and with them, on the same batches; all methods rank them. (RQ1 removes only the rating that FIA names
+first, and compares different predictions; this compares ratings of one prediction.) Stop and continue it as you like.
 """
 
 from absl import flags
@@ -19,15 +19,15 @@ from gr_tf.training.rating_config import RETRAINING_STEPS
 
 common.adopt(rating_flags, rating_points, run_flags)
 
-# At the published 0.001 MF's factors vanish, and its question is an easy one (BUILD_NOTES, "Weight decay
+# With the published 0.001 MF's factors vanish, and the question becomes an easy one (BUILD_NOTES, "Weight decay
 # empties MF's factors").
 DEFAULTS = {"weight_decay": 1e-5}
 
-_NUM_RETRAININGS = flags.DEFINE_integer("batch_seeds", 4, "Retrainings of each, with other batches.", lower_bound=2)
+_NUM_RETRAININGS = flags.DEFINE_integer("batch_seeds", 4, "Retrainings per rating, on other batches.", lower_bound=2)
 
 
 def main() -> None:
-    config_flags.refuse_flags(FiaSettings, "is not for this: each method has the settings of its name.")
+    config_flags.refuse_flags(FiaSettings, "is not used here: a method's name says its settings.")
     task = rating_flags.load_task()
     model = task.config.model
     steps = rating_flags.RETRAINING_STEPS.value or RETRAINING_STEPS[model]

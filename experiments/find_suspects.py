@@ -1,4 +1,4 @@
-"""Who finds mistakes made on purpose? Ranks the training examples in every way that `gr_tf suspects` has.
+"""What finds mistakes made on purpose? Ranks the training examples in every way that `gr_tf suspects` has.
 
 python -m experiments.find_suspects --dataset=nations --flip=0.1 --num_seeds=10
 python -m experiments.find_suspects --dataset=movielens-100k --flip=0.1
@@ -21,7 +21,7 @@ _FLIP = flags.DEFINE_float("flip", 0.1, "Make this share of the training example
 
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """For reading, from result.json."""
+    """Makes a table for reading, from result.json."""
     found = f"found in the first {result['settings']['share']:.0%}"
     return pd.DataFrame(
         {

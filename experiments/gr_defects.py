@@ -1,8 +1,8 @@
-"""What each known defect of the authors' released evaluation changes on Table 1.
+"""Shows what each known defect of the authors' released evaluation changes in Table 1.
 
 python -m experiments.gr_defects
 
-Table 1 without a defect, and with each of them in turn; every table has a folder and is found again.
+It makes Table 1 without a defect, and with each of them in turn; every table has a folder and is found again.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from gr_tf.runs.run_dir import RunDir
 common.adopt(gr_table1)
 
 NAME = "defects"
-# Those of a table, as what is asked for; the last acts on the sample of queries.
+# By defect, the arguments of gr_table1 that switch it on; the last one acts on the sample of queries.
 _ASKED: dict[str, dict[str, Any]] = {
     **{defect: {"removals": {"released_defects": [defect]}} for defect in DEFECTS},
     "merged_correct": {"sample": {"right_if": "any"}},
@@ -31,7 +31,7 @@ _DEFECTS = flags.DEFINE_list("defects", list(_ASKED), f"Defects to look at: {', 
 
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """PD% / TC% by defect for reading, from result.json."""
+    """Shows PD% / TC% by defect, from result.json."""
     columns = {}
     for defect, rows in result["table"].items():
         cells = [f"{row['pd']:.1f} / {row['tc']:.1f}" for row in rows]

@@ -26,7 +26,7 @@ _RELEASED_DEFECTS = flags.DEFINE_list(
 
 
 def removals() -> dict[str, Any]:
-    """What to remove before the retrainings: arguments of evaluation.removal.evaluate."""
+    """The arguments of evaluation.removal.evaluate that say what to remove."""
     return {
         "methods": removal_flags.METHODS.value or ("NH", "GR"),
         "ks": removal_flags.K_LIST.value,

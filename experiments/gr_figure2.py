@@ -3,8 +3,8 @@
 python -m experiments.gr_figure2 --num_seeds=5                                 # Nations, constraint by constraint
 python -m experiments.gr_figure2 --tables=runs/fb15k237-distmult/table1/result.json,...  # finished tables
 
-For each retraining of GR-1: the probability that Gradient Rollback predicts after the removal, and the one
-after retraining.
+For each retraining of GR-1 (without Gradient Rollback's first triple) it shows the probability that Gradient Rollback
+predicts after the removal, and the one after retraining.
 """
 
 import pathlib
@@ -27,18 +27,18 @@ DEFAULTS = {"methods": ["GR"], "ks": ["1"]}
 _CONSTRAINTS = flags.DEFINE_list(
     "constraints",
     list(CONSTRAINTS),
-    f"Constraints to compare: {', '.join(CONSTRAINTS)}; all but none need dense steps.",
+    f"Constraints to compare: {', '.join(CONSTRAINTS)}. All except none need dense steps.",
 )
 
 
 def _tables() -> tuple[list[dict[str, Any]], pathlib.Path]:
-    """Makes what is missing of the tables, a folder each: every constraint with every seed."""
+    """Makes the tables that are missing, each in its folder: every constraint with every seed."""
     task = triple_flags.load_task()
     asked = gr_table1.asked(task.dataset.name)
     if "GR" not in asked["removals"]["methods"] or "1" not in asked["removals"]["ks"]:
-        raise InputError("Figure 2 is about GR-1: it needs GR in --methods and 1 in --ks.")
+        raise InputError("Figure 2 is about GR-1, so it needs GR in --methods and 1 in --ks.")
     if asked["sample"]["num_queries"] == 1:
-        raise InputError("Figure 2 is a correlation: it needs --num_queries of 2 or more.")
+        raise InputError("Figure 2 shows a correlation, so it needs a --num_queries of 2 or more.")
     if task.config.constraint != "none":
         raise InputError("name the constraints to compare with --constraints, not with --constraint.")
     folder = run_flags.run_dir(f"{task.dataset.name}-{task.config.model}-constraints")

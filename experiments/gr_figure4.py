@@ -1,4 +1,4 @@
-"""Figure 4 of Lawrence et al. (2021): how much more a prediction falls without GR's examples than without NH's.
+"""Figure 4 of Lawrence et al. (2021): falls of predictions without Gradient Rollback's (GR) or random (NH) examples.
 
 python -m experiments.gr_figure4 --tables=runs/nations-distmult/table1/result.json,...
 """
@@ -24,10 +24,10 @@ NAME = "figure4"
 
 
 def _boxes(table: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One for each k of a table, with the difference for each prediction."""
+    """The boxes of a table, one for each k, with the difference for each prediction."""
     rows = pd.DataFrame(table["retrainings"])
     if not {"GR", "NH"} <= set(rows["method"]):
-        raise InputError("Figure 4 compares GR with NH: want tables with both.")
+        raise InputError("Figure 4 compares GR with NH, so it needs tables with both.")
     rows["fall"] = rows["p_before"] - rows["p_after"]
     wide = rows.pivot(index=["k", "prediction"], columns="method", values=["fall", "num_removed"])
     difference = wide["fall"]["GR"] - wide["fall"]["NH"]
@@ -74,7 +74,7 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
 def main() -> None:
     tables = table_files.read()
     if not tables:
-        raise InputError("name finished tables with --tables: runs/nations-distmult/table1/result.json, for one.")
+        raise InputError("name finished tables with --tables, such as runs/nations-distmult/table1/result.json.")
     result = {"boxes": [box for table in tables for box in _boxes(table)]}
     settings = {"made_from": [table["settings"] for table in tables]}
     with RunDir.begin(run_flags.run_dir("figures") / NAME, settings, overwrite=run_flags.OVERWRITE.value) as stage:

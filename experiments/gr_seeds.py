@@ -1,8 +1,8 @@
-"""How Table 1 varies with the initial values: gr_table1 for several seeds, and its spread.
+"""Shows how Table 1 varies with the initial values: runs gr_table1 for several seeds.
 
 python -m experiments.gr_seeds --num_seeds=20
 
-The negatives are the same for every seed, as in the paper; NH draws others for each. Finished seeds are found again.
+The negatives are the same for every seed, as in the paper; the random neighbours (NH) differ. Finished seeds are kept.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ def main() -> None:
         seed, removals = each.config.seed, asked["removals"]
         of_seed = {**asked, "removals": {**removals, "nh_seed": removals["nh_seed"] + seed}}
         results.append(removal_table.run(each, folder / f"seed{seed}", gr_table1.NAME, **of_seed, reuse=True))
-    # Every seed's settings but the fingerprints, which are its own.
+    # The settings of every seed, without the fingerprints, which are different for each.
     settings = {name: value for name, value in results[0]["settings"].items() if not name.endswith("_fingerprint")}
     settings["num_seeds"] = num_seeds
     with RunDir.begin(folder / f"first{num_seeds}", settings, overwrite=run_flags.OVERWRITE.value) as stage:

@@ -1,10 +1,10 @@
-"""The theory of Lawrence et al. (2021) by numbers: SGD with and without a triple, and rolled back.
+"""Checks the theory of Lawrence et al. (2021) by numbers: SGD with a triple, without it, and rolled back.
 
 python -m experiments.gr_stability
 
-For random training triples, SGD runs twice with the same draws, on all triples and without that one. Drawn
-over the steps: how far the two models are apart, how far apart they are once the triple's own changes are
-rolled back, and what the proofs of Lemmas 4 and 5 allow for either.
+For random training triples, SGD runs twice with the same draws, on all triples and without that one. The figure
+shows over the steps how far the two models are apart, how far apart they are once the triple's own changes are
+rolled back, and the bounds in the proofs of Lemmas 4 and 5 on both.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ common.adopt(run_flags, triple_flags)
 
 NAME = "stability"
 _RATE = flags.DEFINE_float("rate", 0.5, "c: step t has size c/t.", lower_bound=1e-6)
-_NUM_REMOVED = flags.DEFINE_integer("num_removed", 100, "Random triples to do without, one at a time.", lower_bound=2)
+_NUM_REMOVED = flags.DEFINE_integer("num_removed", 100, "How many random triples to leave out in turn.", lower_bound=2)
 
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
@@ -54,7 +54,7 @@ def main() -> None:
     config = triple_flags.config_of_flags(triples.name)
     asked: dict[str, Any] = {"dim": config.dim, "epochs": config.epochs, "seed": config.seed}
     if config != dataclasses.replace(triple_flags.default_config(triples.name), **asked):
-        raise InputError("of the training's flags, --dim, --epochs and --seed are used here; leave the others out.")
+        raise InputError("only --dim, --epochs and --seed of the training's flags are used here; leave the others out.")
     asked |= {"rate": _RATE.value, "num_removed": _NUM_REMOVED.value}
     folder = run_flags.run_dir(f"{triples.name}-stability") / NAME
     settings = {"checksums": dict(triples.checksums), **asked}

@@ -1,4 +1,4 @@
-"""Table 1 of Lawrence et al. (2021): train, explain, remove and retrain, beside the paper.
+"""Table 1 of Lawrence et al. (2021), beside the paper's: trains, explains, removes and retrains.
 
 python -m experiments.gr_table1
 """
@@ -15,7 +15,7 @@ NAME = "table1"
 
 
 def asked(dataset: str) -> dict[str, Any]:
-    """The whole of Table 1 or 2 on a dataset, beside the training: arguments of removal_table.run."""
+    """The arguments of removal_table.run for Table 1 or 2 on a dataset, apart from the training's."""
     return {
         "sample": sample_flags.of_flags(dataset),
         "removals": gr_evaluate.removals(),

@@ -20,12 +20,12 @@ common.adopt(gr_table1)
 
 NAME = "table2"
 DEFAULTS = {"loss": "sigmoid", "methods": list(PAPERS_METHODS), "ks": ["1", "3", "5", "10"]}
-# The paper's: every method against NH, and GR and GR-O against CRIAGE; and our two against each other.
+# The paper compares every method with NH, and GR and GR-O with CRIAGE; we also compare GR with GR-O.
 _PAIRS = (("CRIAGE", "NH"), ("GR-O", "NH"), ("GR", "NH"), ("GR-O", "CRIAGE"), ("GR", "CRIAGE"), ("GR", "GR-O"))
 
 
 def significance(evaluated: Mapping[str, Any]) -> dict[str, Any]:
-    """The approximate randomization test of each pair of methods at each size."""
+    """Does the approximate randomization test of each pair of methods at each size."""
     outcomes = pd.DataFrame(evaluated["retrainings"])
     of_methods = dict(list(outcomes.set_index("prediction").groupby(["method", "k"])))
     rows = []
@@ -55,7 +55,7 @@ def significance_frame(result: Mapping[str, Any]) -> pd.DataFrame:
 def main() -> None:
     task = triple_flags.load_task()
     if task.config.loss != "sigmoid":
-        raise InputError(f"Table 2 is about models trained with the sigmoid loss; got {task.config.loss!r}.")
+        raise InputError(f"Table 2 is about models trained with the sigmoid loss; this loss is {task.config.loss!r}.")
     folder = run_flags.run_dir(f"{task.dataset.name}-{task.config.model}-sigmoid")
     result = removal_table.run(task, folder, NAME, **gr_table1.asked(task.dataset.name), more=significance)
     removal_table.show(result, folder, NAME)

@@ -2,7 +2,7 @@
 
 python -m experiments.gr_table3_4 --num_seeds=5
 
-Both models, unless --model names one.
+It uses both models, unless --model names one.
 """
 
 from collections.abc import Mapping
@@ -28,14 +28,14 @@ MODELS = ("distmult", "complex")
 
 
 def tasks_by_model() -> list[TripleTask]:
-    """The task of the flags with both models, or with the one that --model names."""
+    """The tasks that the flags name, with both models, or with the one that --model names."""
     triples, named = triple_flags.load_dataset(), flags.FLAGS["model"].value
     models = (named,) if named else MODELS
     return [TripleTask(triples, triple_flags.config_of_flags(triples.name, model=model)) for model in models]
 
 
 def _rankings(of_model: TripleTask) -> list[dict[str, Any]]:
-    """Trains what is missing of the seeds of one model; a row a metric."""
+    """Trains one model for the seeds that are missing, and returns a row for each metric."""
     rows: dict[str, dict[str, Any]] = {}
     for task in seed_flags.tasks(of_model):
         model = task.config.model

@@ -2,7 +2,7 @@
 
 python -m experiments.gr_table5
 
-One core; leave the machine alone meanwhile. A time that was interrupted is no time: nothing is resumed.
+It uses one core; run nothing else meanwhile. Nothing is resumed: an interrupted measurement of time is worth nothing.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ common.adopt(run_flags, sample_flags, triple_flags)
 
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """A row of Table 5 for reading, from result.json."""
+    """Shows a row of Table 5, from result.json."""
     paper = result["paper_minutes"]
     row = {
         "dataset": result["dataset"],

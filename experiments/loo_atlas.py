@@ -3,8 +3,8 @@
 python -m experiments.loo_atlas --num_seeds=20
 python -m experiments.loo_atlas --num_seeds=10 --varied=initial
 
-Trains without each training triple in turn, for every seed: Nations 1,592 times a seed, a minute on two cores. DistMult
-and ComplEx, unless --model names one. Finished seeds are found again.
+It trains without each training triple in turn, for every seed; on Nations these are 1,592 trainings a seed, a minute on
+two cores. It uses DistMult and ComplEx, unless --model names one. Finished seeds are found again.
 """
 
 import pandas as pd
@@ -20,7 +20,7 @@ from gr_tf.tasks.triples import TripleTask
 common.adopt(run_flags, seed_flags, triple_flags)
 
 DEFAULTS = {"num_seeds": 20}
-# What a seed of the atlas decides: settings of the training.
+# The settings of the training that a seed of the atlas decides.
 _VARIED = {ALL_SEEDS: TripleTask.seeds, "initial": ("seed",), "negatives": ("negatives_seed",)}
 _VARIED_FLAG = flags.DEFINE_enum(
     "varied", ALL_SEEDS, list(_VARIED), "What the seeds decide: the initial values, the negatives, or both."

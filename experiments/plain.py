@@ -1,4 +1,4 @@
-"""The plain way of writing what the library does: what the benchmark compares it with."""
+"""The plain way of writing what the library does, with which the benchmark compares it."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,7 +16,7 @@ from gr_tf.types import Tensor
 
 
 def training_steps(task: TripleTask) -> Callable[[int], None]:
-    """Trains so many steps: a tf.function call each, Keras's Adam, tables copied before and after."""
+    """Trains a number of steps: each is a tf.function call with Keras's Adam; tables are copied before and after."""
     triples, model, config = task.dataset, task.model, task.config
     n, table = model.num_entities, task.initial_parameters.table
     entities, relations = tf.Variable(table[:n]), tf.Variable(table[n:])
@@ -48,7 +48,7 @@ def training_steps(task: TripleTask) -> Callable[[int], None]:
 
 
 def rating_training_steps(task: RatingTask) -> Callable[[int], None]:
-    """Trains so many steps: a tf.function call each, Keras's Adam."""
+    """Trains a number of steps: each is a tf.function call with Keras's Adam."""
     ratings, model, config = task.dataset, task.model, task.config
     table, *network = variables = [tf.Variable(array) for array in task.initial_parameters.arrays]
     optimizer = tf.keras.optimizers.Adam(config.learning_rate, epsilon=1e-8)
@@ -79,7 +79,7 @@ def rating_training_steps(task: RatingTask) -> Callable[[int], None]:
 
 
 def tracin(losses: ExampleLosses, checkpoint: Checkpoint) -> Callable[[Sequence[np.ndarray], int], np.ndarray]:
-    """Scores so many training sequences for a test sequence: a gradient each, all kept, then their dot products."""
+    """Scores training sequences for a test sequence: computes and keeps each gradient, then their dot products."""
     arrays = [tf.constant(array) for array in checkpoint.parameters.arrays]
 
     @tf.function
@@ -98,14 +98,14 @@ def tracin(losses: ExampleLosses, checkpoint: Checkpoint) -> Callable[[Sequence[
 
 
 def explaining(trained: Trained, most: int | None = None) -> Callable[[Sequence[Query]], float]:
-    """Explains queries: rolled-back tables assigned one triple at a time, the model asked again.
+    """Explains queries: assigns a rolled-back table for one triple at a time, and asks the model again.
 
     Args:
         trained: the model, with the deltas of its training.
-        most: of each query's adjacent triples, stop after so many; None: all.
+        most: how many of each query's adjacent triples to roll back; None: all.
 
     Returns:
-        A function of queries that returns which share of their adjacent triples it rolled back.
+        A function of queries that returns the share of their adjacent triples that it rolled back.
     """
     task, table, deltas = trained.task, trained.parameters.table, trained.deltas
     assert deltas is not None

@@ -10,12 +10,12 @@ from gr_tf.tasks.trained import Trained
 
 _HEAD = flags.DEFINE_string("head", None, "Head of the one question to explain.")
 _RELATION = flags.DEFINE_string("relation", None, "Relation of the one question to explain.")
-_TAIL = flags.DEFINE_string("tail", None, "Tail to explain; default: the most probable one that is not known.")
+_TAIL = flags.DEFINE_string("tail", None, "Tail to explain. Default: the most probable one that is not known.")
 common.adopt(k_flag)
 
 
 def asked(trained: Trained) -> Query | None:
-    """The question of the flags, or None.
+    """The question that the flags ask, or None.
 
     Raises:
         InputError: if it is incomplete, or a name is unknown.

@@ -36,7 +36,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "experiments" / "results"
 DOCUMENTS = ("README.md", "experiments/README.md")
 _PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-# In the order of the papers.
+# The kinds of data in the order of the papers.
 KINDS = ("triples", "ratings", "sequences", "keras")
 _DATASETS = ("nations", "fb15k237", "movielens")
 _TABLES_1 = [f"table1_{dataset}_{model}" for dataset in _DATASETS for model in ("distmult", "complex")]
@@ -46,14 +46,14 @@ Text = Callable[[], str]
 
 
 def _results(*names: str) -> list[Any]:
-    """The result files of some names, which may have wildcards, in alphabetical order each."""
+    """The contents of result files; a name may have wildcards, whose files are in alphabetical order."""
     return [files.read_json(path) for name in names for path in sorted(RESULTS.glob(f"{name}.json"))]
 
 
 def _each(
     frame: Frame, *names: str, above: Callable[[Any], str] | None = None, below: Callable[[Any], str] | None = None
 ) -> Text:
-    """One table of several results, with a line on the first above or below it."""
+    """One table of several results, with a line about the first result above or below it."""
 
     def text() -> str:
         results = _results(*names)
@@ -64,13 +64,13 @@ def _each(
 
 
 def _table_1(metric: str, result: Any) -> pd.DataFrame:
-    """PD% or TC% of one dataset and model, the paper's in brackets: one row."""
+    """A row with PD% or TC% of one dataset and model, the paper's in brackets."""
     cells = {f"{row['method']}-{row['k']}": f"{row[metric]:.0f} ({row['paper'][metric]})" for row in result["table"]}
     return pd.DataFrame([{**_setting(result), "n": result["num_queries"], **cells}])
 
 
 def _outside(metric: str, result: Any) -> pd.DataFrame:
-    """The cells of Table 1 or 2 that have the paper's figure outside their 95% interval."""
+    """The cells of Table 1 or 2 for which the paper's number lies outside our 95% interval."""
     table, rows = "Table 2" if "significance" in result else "Table 1", []
     for row in result["table"]:
         paper, (low, high) = row["paper"][metric], row[f"{metric}_interval"]
@@ -114,7 +114,7 @@ def _explanation() -> str:
 
 
 def _methods() -> str:
-    """What the registry says, a row an entry; of each kind the default first."""
+    """The table of methods, a row for each entry of the registry; the default of each kind comes first."""
     entries = {id(entry): entry for kind in KINDS for entry in methods_of(kind).values()}
     rows = []
     for entry in entries.values():
@@ -182,7 +182,7 @@ FIGURES: dict[str, Text] = {
 
 
 def with_figures(text: str) -> str:
-    """A document with its tables made anew."""
+    """Returns a document's text with its tables made anew."""
     return _PLACE.sub(lambda match: f"{match[1]}{FIGURES[match[2]]()}\n{match[3]}", text)
 
 

@@ -1,4 +1,4 @@
-"""Flags of the binaries that explain test predictions: which."""
+"""Flags that say which test predictions a binary explains."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from gr_tf.commands import common, removal_flags
 
 common.adopt(removal_flags)
 
-# Retraining on the large datasets takes a minute or more a time.
+# A retraining on a large dataset takes a minute or more.
 _DEFAULT_NUM_QUERIES = {"fb15k237": 100, "movielens": 100}
 
 
 def of_flags(dataset: str) -> dict[str, Any]:
-    """Which predictions of a dataset to explain: arguments of evaluation.explained.explain_run."""
+    """The arguments of evaluation.explained.explain_run that say which predictions of a dataset to explain."""
     count = removal_flags.NUM_QUERIES.value
     return {
         "num_queries": _DEFAULT_NUM_QUERIES.get(dataset) if count is None else count or None,

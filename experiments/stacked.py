@@ -1,6 +1,6 @@
-"""Several models trained in one graph, to measure whether they can share a step's overhead.
+"""Trains several models in one graph, to measure whether they can share a step's overhead.
 
-They cannot (BUILD_NOTES, "Models in one graph"), so that the library trains one model a graph.
+They cannot (BUILD_NOTES, "Models in one graph"), so the library trains one model in a graph.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from gr_tf.training.optimizers import Adam
 from gr_tf.training.row_kernel import RowKernel
 from gr_tf.types import Tensor
 
-# What to do before, untimed, and what is timed.
+# A call that prepares and is not timed, and the call that is timed.
 Pair = tuple[Callable[[], object], Callable[[], object]]
 
 
@@ -79,7 +79,7 @@ def row_adam_steps(task: TripleTask, num_models: int, count: int) -> Pair:
     start = memory.numpy()
 
     def restart() -> None:
-        # Rows remember the step that touched them last.
+        # Each row stores the step that touched it last.
         memory.assign(start)
 
     def steps_of_all() -> None:

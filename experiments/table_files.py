@@ -12,15 +12,15 @@ _TABLES = flags.DEFINE_list("tables", [], "Finished results of gr_table1 (table1
 
 
 def read() -> list[dict[str, Any]]:
-    """What the files of the flag hold.
+    """Reads the files that the flag names.
 
     Raises:
-        InputError: if one is absent, or no result of gr_table1.
+        InputError: if a file is absent, or is not a result of gr_table1.
     """
     tables = []
     for name in _TABLES.value:
         table = files.read_json(pathlib.Path(name))
         if not (isinstance(table, dict) and {"dataset", "model", "settings", "lipschitz", "retrainings"} <= set(table)):
-            raise InputError(f"{name}: no result of gr_table1.")
+            raise InputError(f"{name}: is not a result of gr_table1.")
         tables.append(table)
     return tables

@@ -2,8 +2,8 @@
 
 python -m experiments.tracin_removal --data_dir=ml-100k --protocol=proper
 
-For each seed, trains with everything, and without k sequences: the strongest opponents by TracInCP, and
-as controls k random ones and the k of highest loss. Every training is kept as soon as it is done.
+For each seed it trains with everything, and without k sequences: the strongest opponents by TracInCP, and
+as controls k random ones and the k with the highest loss. Every training is kept as soon as it is done.
 """
 
 import dataclasses
@@ -27,14 +27,14 @@ from gr_tf.tasks.sequences import SequenceLosses, SequenceTask
 common.adopt(run_flags, seed_flags, sequence_flags)
 
 NAME = "removal"
-# What the removed are chosen by: the published code looks at the sequences that it then reports on.
+# The sequences by which the removed ones are chosen; the published code reports on the same sequences.
 CHOSEN_ON = {"published": "test", "proper": "valid"}
 
-_REMOVED = flags.DEFINE_list("removed", ["500"], "How many sequences to remove; a list.")
+_REMOVED = flags.DEFINE_list("removed", ["500"], "How many sequences to remove; one number or several.")
 
 
 def train_seed(task: SequenceTask, ks: Sequence[int], chosen_on: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """The trainings of one seed, and how many of each removed are opponents."""
+    """The trainings of one seed, and how many of each removed set are opponents."""
     folder = _folder(task) / f"seed-{task.config.seed}"
     trained = run_flags.trained(task, folder)
     settings = {"chosen_on": chosen_on, "train_fingerprint": trained.fingerprint}

@@ -1,10 +1,10 @@
-"""Proponents and opponents of movies (Kim, "Recommender System Attribution with TracIn").
+"""Finds proponents and opponents of movies (Kim's page "Recommender System Attribution with TracIn").
 
 python -m experiments.tracin_table1 --data_dir=ml-100k --movie="Jaws (1975)"
 
-For the test sequences whose next item is the movie: which movies' training sequences lowered their mean
-loss, and which raised it. TracInCP, summed over the training sequences of each next item; the movie
-itself left out.
+It says which movies' training sequences lowered, and which raised, the mean loss of the test sequences whose
+next item is the movie. TracInCP's influences are summed over the training sequences of each next item; the
+movie itself is left out.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ common.adopt(k_flag, run_flags, sequence_flags)
 DEFAULTS = {"k": 2}
 
 _TITLES = flags.DEFINE_multi_string(
-    "movie", None, "Title or name of an item; may be repeated. Default: the page's seven."
+    "movie", None, "Title or name of an item; may be repeated. Default: the seven movies of Kim's page."
 )
 
 
@@ -40,7 +40,7 @@ def _test_places(sequences: SequenceSet, label: str) -> np.ndarray:
 
 
 def _by_item(sequences: SequenceSet, influences: np.ndarray, target: int, k: int) -> dict[str, Any]:
-    """The k items of largest and of smallest influence, and where the page's are in that order."""
+    """The k items of largest and of smallest influence, and the places of the page's movies in that order."""
     size = len(sequences.items) + 1
     sums = np.bincount(sequences.train.targets, influences, size)
     counts = np.bincount(sequences.train.targets, minlength=size)
@@ -61,7 +61,7 @@ def _by_item(sequences: SequenceSet, influences: np.ndarray, target: int, k: int
 
 
 def _places(wanted: Sequence[str], titles: Sequence[str]) -> list[dict[str, Any]]:
-    """Where titles are in an order, from 1; None where they are not in it."""
+    """The places of titles in an order, counted from 1; None for those that are not in it."""
     return [{"title": title, "place": titles.index(title) + 1 if title in titles else None} for title in wanted]
 
 

@@ -137,9 +137,9 @@ def test_rollback_of_ratings(
     for flag, message in (
         ("--num_seeds=3", "num_seeds must be at least 4, for two halves of the truth; got 3"),
         ("--seed=9998", "seeds 10000 and up are those of the explained trainings"),
-        ("--batch_size=5", "rating by rating wants batch_size 1; got 5"),
-        ("--training_steps=9", "--training_steps is not for this: trainings are of --epochs"),
-        ("--damping=1", "--damping is not for this"),
+        ("--batch_size=5", "rating by rating needs batch_size 1; got 5"),
+        ("--training_steps=9", "--training_steps is not used here: --epochs sets the length"),
+        ("--damping=1", "--damping is not used here"),
         ("--epochs=0", "steps must be from 1 to"),
     ):
         assert run_here(monkeypatch, "fidelity_rating_rollback", *asked, "--num_seeds=4", flag) == 1

@@ -270,7 +270,7 @@ def test_figures(
     for name in ("figure2", "figure3", "figure4"):
         assert (run / name / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert run_here(monkeypatch, "gr_figure4", f"--tables={run / 'figure4' / 'result.json'}") == 1
-    assert "no result of gr_table1" in capsys.readouterr().err
+    assert "is not a result of gr_table1" in capsys.readouterr().err
 
 
 def test_stability(
