@@ -80,7 +80,7 @@ def test_names_are_in_the_same_order() -> None:
 
 
 def test_initial_values_look_uniform() -> None:
-    """BUILD_NOTES, "Figures that the seed moves": the authors' draw is no special one."""
+    """BUILD_NOTES, "Numbers that the seed moves": the authors' draw is no special one."""
     test = stats.kstest(task().initial_parameters.table.ravel(), stats.uniform(-0.05, 0.1).cdf)
     assert round(float(test.pvalue), 2) == 0.84
 
