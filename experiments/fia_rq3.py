@@ -31,8 +31,8 @@ _PUBLISHED_USER_RATINGS = 53
 _USER = flags.DEFINE_string(
     "user",
     None,
-    f"The user. Default: who has not rated the item and whose number of training ratings is nearest to the paper's, "
-    f"{_PUBLISHED_USER_RATINGS}; the first such user.",
+    "The user. Default: among those who have not rated the item, the first whose number of training ratings is nearest "
+    f"to the paper's {_PUBLISHED_USER_RATINGS}.",
 )
 _TITLE = flags.DEFINE_string("title", "The Lion King (1994)", "Title or name of the item.")
 

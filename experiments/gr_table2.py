@@ -55,7 +55,7 @@ def significance_frame(result: Mapping[str, Any]) -> pd.DataFrame:
 def main() -> None:
     task = triple_flags.load_task()
     if task.config.loss != "sigmoid":
-        raise InputError(f"Table 2 is about models trained with the sigmoid loss; this loss is {task.config.loss!r}.")
+        raise InputError(f"Table 2 is about models trained with the sigmoid loss; got {task.config.loss!r}.")
     folder = run_flags.run_dir(f"{task.dataset.name}-{task.config.model}-sigmoid")
     result = removal_table.run(task, folder, NAME, **gr_table1.asked(task.dataset.name), more=significance)
     removal_table.show(result, folder, NAME)
