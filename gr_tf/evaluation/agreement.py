@@ -113,9 +113,8 @@ def reliability(repeated: np.ndarray, masks: np.ndarray, coefficient: Coefficien
 
     Returns:
         "half" and "half_interval": the correlation of the means of two halves of the repetitions, averaged over random
-        halves and over queries, with its bootstrap interval; "one_seed": the reliability of a single repetition, which
-        is the correlation of two; "reliability" and "ceiling": of the mean of all; "queries": how many queries have
-        enough examples to compare.
+        halves and over queries, with its bootstrap interval; "one_seed": the reliability of one repetition, which is
+        the correlation of two; "reliability" and "ceiling": those of the mean; "queries": how many can be compared.
 
     Raises:
         InputError: if there are fewer than two repetitions.

@@ -41,9 +41,9 @@ class Atlas:
             ids begin with -1.
         halves: [2, num_queries, num_examples], means of the effects over the first, third, ... seed, and over the
             second, fourth, ... seed.
-        standard_errors: [num_queries, num_examples], of the mean over all seeds.
-        seeds: of the trainings.
-        kind: of the data.
+        standard_errors: [num_queries, num_examples], the standard errors of the mean over all seeds.
+        seeds: the seeds of the trainings.
+        kind: the kind of the data.
     """
 
     queries: np.ndarray
@@ -126,7 +126,7 @@ def make_atlas(
     """Retrains what is missing, writes {varied}{num_seeds}/atlas.npz and result.json, and returns what that holds.
 
     Args:
-        task: of the trainings; its seed is the first.
+        task: the trainings' task; its seed is the first.
         run_dir: the folder of the task's atlases; atlases of more and of fewer seeds share their trainings.
         num_seeds: at least 2, counted up from the task's seed.
         varied: a name for what the seeds decide.
@@ -199,7 +199,7 @@ class Truth:
         queries: what was asked.
         effects: [num_seeds, num_queries, num_examples].
         shared: [num_queries, num_examples].
-        seeds: of the trainings.
+        seeds: the seeds of the trainings.
         fingerprint: SHA-256 of the atlas's file.
     """
 

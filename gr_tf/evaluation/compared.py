@@ -23,7 +23,7 @@ from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.types import Ids
 
-# At most so many ensembles of one size are made, each from other seeds.
+# At most this many ensembles of one size are made, each from other seeds.
 _GROUPS = 10
 
 # From a method's name and a training's seed to the scores [num_queries, num_examples].

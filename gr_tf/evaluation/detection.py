@@ -29,8 +29,7 @@ def with_mistakes(dataset: D, share: float, seed: int) -> tuple[D, np.ndarray]:
         seed: seed of the draw.
 
     Returns:
-        The dataset, whose ids, validation and test are the original's; and bool [num_examples], which examples were
-        changed.
+        The dataset, with the original's ids, validation and test; and bool [num_examples], which examples are changed.
 
     Raises:
         InputError: if the share is out of range, or an example cannot be made wrong.

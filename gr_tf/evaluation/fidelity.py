@@ -50,8 +50,7 @@ def captured_effect(
 ) -> float:
     """The effect of a method's first k examples as a share of the effect of the best k (sums over queries).
 
-    Half of the seeds decides which examples are the best; where that is too little to find them, a good method
-    exceeds 1.
+    Half of the seeds decides which examples are best; where this is too little to find them, a good method exceeds 1.
 
     Args:
         scores: the method's influences, from other seeds than the effects.

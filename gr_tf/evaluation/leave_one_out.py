@@ -50,7 +50,7 @@ def leave_one_out(
         queries: whose values are measured.
         jobs: trainings at a time; they change no result.
         on_retrained: called after each training.
-        example_ids: of the examples to leave out; None: every one.
+        example_ids: the examples to leave out; None: every example.
 
     Raises:
         InputError: if jobs is below 1, or an example id is out of range.

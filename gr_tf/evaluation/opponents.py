@@ -23,7 +23,8 @@ Choices = Mapping[tuple[str, int], Ids]
 
 
 def check_sizes(num_examples: int, ks: Collection[int]) -> None:
-    """
+    """Checks how many examples to remove.
+
     Raises:
         InputError: if a number of examples to remove is below 1, or leaves nothing to train on.
     """
@@ -77,8 +78,7 @@ def train_without(
 ) -> list[dict[str, Any]]:
     """Measures the model, and the model trained without some examples, in the order of the removals.
 
-    The rest is the same in every training: initial values, batches and their order. A removed example adds nothing to
-    its batch.
+    Initial values, batches and their order are the same in every training. A removed example adds nothing to its batch.
 
     Args:
         trained: the model, its epoch selected by validation as in the retrainings.

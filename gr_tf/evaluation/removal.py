@@ -60,7 +60,7 @@ class Outcome:
     Attributes:
         prediction, method, k: the removal's.
         num_removed: how many examples were removed.
-        learning_rate: of the retraining's first step.
+        learning_rate: the rate of the retraining's first step.
         p_before, p_after: the prediction, in the task's unit.
         top1_before, top1_after: the best answer; None for kinds without alternatives.
     """

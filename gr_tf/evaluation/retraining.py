@@ -118,7 +118,8 @@ def available_cores() -> int:
 
 
 def check_jobs(jobs: int) -> None:
-    """
+    """Checks the number of jobs.
+
     Raises:
         InputError: if jobs is below 1.
     """
@@ -167,7 +168,7 @@ class Trainers:
         task, measure = self.task(asked.task), MEASURES[asked.measure]
         start = self._states.get(asked.start)
         if asked.start and start is None:
-            raise InputError("the training that a retraining goes on from is not at hand.")
+            raise InputError("the training that a retraining goes on from is not in memory.")
         looked: dict[int, Any] = {}
         left = len(task.steps.blocks(asked.length))
 
@@ -217,8 +218,7 @@ def retrain(
         retrainings: what to do.
         jobs: trainings at a time.
         known: tasks and trainings in memory.
-        folder: where unfinished trainings save checkpoints; None: a killed training begins anew, and so does one with
-            looks.
+        folder: where unfinished trainings save checkpoints; without it, or with looks, a killed one begins anew.
         checkpoint_seconds: how much of each training a kill may lose.
         on_found: called with the number of blocks that need no work: done earlier, or not needed by the stopping rule.
         on_block: called after each block that is done.

@@ -89,7 +89,7 @@ def test_what_cannot_be_done_is_told(explained: Trained, toy: TripleSet) -> None
         list(retrain([asked], 0, known=[explained]))
     with pytest.raises(InputError, match="example ids are 0 to 59; got 99"):
         list(retrain([dataclasses.replace(asked, removed=(99,))], 1, known=[explained]))
-    with pytest.raises(InputError, match="goes on from is not at hand"):
+    with pytest.raises(InputError, match="goes on from is not in memory"):
         list(retrain([dataclasses.replace(asked, start="abc")], 1, known=[explained]))
     other = dataclasses.replace(asked.task, checksum="0" * 64)
     with pytest.raises(InputError, match="is not the data that was trained on any more"):
