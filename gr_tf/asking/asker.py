@@ -78,7 +78,7 @@ class Asker:
             question: its parts, separated by commas; see Task.parts.
             method: a key of `methods`; None: the first.
             k: how many examples to show for the prediction, and how many against it.
-            trainings: average the influences over so many trainings of different seeds; the first is the explained
+            trainings: over how many trainings, of different seeds, influences are averaged; the first is the explained
                 model. An influence on whose sign they disagree is marked as not certain.
 
         Raises:

@@ -108,7 +108,8 @@ class MinimalSets:
 
 
 def refuse_without_alternatives(has_alternatives: bool) -> None:
-    """
+    """Refuses kinds of data whose questions have one answer only.
+
     Raises:
         InputError: if a prediction of the kind has no other answer that it could change to.
     """
@@ -117,7 +118,8 @@ def refuse_without_alternatives(has_alternatives: bool) -> None:
 
 
 def refuse_unless_top(asker: Asker, answer: Answer) -> None:
-    """
+    """Refuses an answer that is not the most probable new one.
+
     Raises:
         InputError: if the explained answer is not the most probable new one, so that there is nothing to change.
     """

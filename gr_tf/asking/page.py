@@ -36,7 +36,7 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
     Args:
         asker: the asker that answered.
         answer: the answer to show.
-        checks: of the answer, if there are any.
+        checks: checks of the answer, if there are any.
         found: smallest sets, if there was a search for them.
     """
     environment = jinja2.Environment(

@@ -62,7 +62,8 @@ def _print(text: str) -> None:
 
 
 def _module(command: str) -> types.ModuleType:
-    """
+    """The module of a command.
+
     Raises:
         InputError: if there is no such command.
     """
