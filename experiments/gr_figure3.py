@@ -15,7 +15,6 @@ from gr_tf.report import figures
 from gr_tf.report.explanation_graph import explanation_graph
 from gr_tf.report.tables import as_text, with_labels
 from gr_tf.runs.run_dir import RunDir
-from gr_tf.tasks import stage as training
 from gr_tf.tasks.trained import Trained
 
 common.adopt(query_flags, run_flags, triple_flags)
@@ -34,8 +33,7 @@ def _surest_right(trained: Trained) -> Any:
 def main() -> None:
     task = triple_flags.load_task()
     folder = run_flags.run_dir(f"{task.dataset.name}-{task.config.model}")
-    training.train(task, folder, reuse=True, checkpoint_seconds=run_flags.CHECKPOINT_SECONDS.value)
-    trained = training.load(folder, task.dataset)
+    trained = run_flags.trained(task, folder)
     query = query_flags.asked(trained) or _surest_right(trained)
     explanation = GradientRollback(trained).explain(query, k_flag.K.value)
     settings = {"training_fingerprint": trained.fingerprint, "query": dataclasses.asdict(query), "k": k_flag.K.value}

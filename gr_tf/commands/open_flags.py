@@ -88,7 +88,7 @@ def kind(*, overwrites: bool = False) -> str:
     classes = {kind: (_TRAININGS[kind], _SPLITS[kind], *map(type, _SETTINGS[kind].values())) for kind in kinds.KINDS}
     for config in itertools.chain(*classes.values()):
         config_flags.refuse_flags(config, f"is not for {found}.", unless=classes[found])
-    if RETRAINING_STEPS.present and found != "ratings":
+    if RETRAINING_STEPS.present and not kinds.KINDS[found].may_continue:
         raise InputError(f"--retraining_steps is not for {found}.")
     return found
 

@@ -38,6 +38,7 @@ class RatingTask(Task[RatingQuery]):
     split_class = RatingSplit
     query_class = RatingQuery
     validated = ("rmse",)
+    may_continue = True
     measured = ("train", "valid", "test")
     dataset: RatingSet
     config: RatingConfig

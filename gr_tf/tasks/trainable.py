@@ -32,7 +32,8 @@ class Trainable(abc.ABC):
         own_split: of these, what differs from the defaults for one's own data.
         seeds: those settings that are seeds.
         validated: those metrics that are told after each epoch of a training that validates.
-        continues: whether a check goes on from the trained model instead of training anew.
+        may_continue: whether there are settings under which a check goes on from the trained model.
+        continues: whether it does so under these, instead of training anew.
         dataset, config, model: as named.
         initial: initial values that were given; None: drawn from the configuration's seed.
     """
@@ -43,6 +44,7 @@ class Trainable(abc.ABC):
     own_split: ClassVar[Mapping[str, Any]] = types.MappingProxyType({})
     seeds: ClassVar[tuple[str, ...]] = ("seed",)
     validated: ClassVar[tuple[str, ...]] = ()
+    may_continue: ClassVar[bool] = False
     continues: bool = False
     dataset: Any
     config: Any
