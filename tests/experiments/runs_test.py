@@ -295,7 +295,7 @@ def test_stability(
     assert run_here(monkeypatch, "gr_stability", f"--data_dir={graph_folder}") == 1
     assert "training triple 3 has one" in capsys.readouterr().err
     assert run_here(monkeypatch, "gr_stability", f"--data_dir={folder}", "--model=complex") == 1
-    assert "--dim, --epochs and --seed are used" in capsys.readouterr().err
+    assert "only --dim, --epochs and --seed of the training's flags are used here" in capsys.readouterr().err
     assert result["mean_rolled_back_difference"] < result["mean_difference"] < result["theorem_bound"]
 
 
