@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 
 from gr_tf.asking.answer import Answer, parse_question, shown
 from gr_tf.asking.check import Check
+from gr_tf.asking.quality import Quality
 from gr_tf.attribution import methods as registry
 from gr_tf.attribution.base import Explainer, Explanation, checked_k
 from gr_tf.attribution.ensemble import Ensemble
@@ -66,6 +68,11 @@ class Asker:
         # The explainers of the method that was used last, one for each training.
         self._method, self._explainers = "", list[Explainer[Any]]()
 
+    @functools.cached_property
+    def quality(self) -> Quality:
+        """How good the model is, beside its baseline."""
+        return Quality.of(self.trained)
+
     @property
     def methods(self) -> Mapping[str, Method]:
         """The methods that explain this model; the first is the default."""
@@ -104,7 +111,7 @@ class Asker:
             explanation=explanation,
             frame=_frame(task, explanation, k),
             alternatives=tuple(dataclasses.replace(one, probability=shown(one.probability)) for one in alternatives),
-            warnings=(*explainer.warnings, *_warnings(explanation)),
+            warnings=(*filter(None, [self.quality.warning]), *explainer.warnings, *_warnings(explanation)),
             trainings=trainings,
         )
 

@@ -52,6 +52,7 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
         checks=checks,
         check_frame=check_frame(checks),
         conclusion=conclusion(checks),
+        quality=asker.quality.frame(),
         check_plot=_check_plot,
         minimal=found,
         signed=signed,

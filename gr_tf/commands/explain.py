@@ -78,6 +78,7 @@ def main() -> None:
     if search:
         refuse_unless_top(asker, answer)
     if is_text:
+        print(f"Is the model any good?\n{as_text(asker.quality.frame())}\n")
         _print_answer(answer, method)
     checks: Sequence[Check] = ()
     if verify and len(answer.supporting_ids):
@@ -100,7 +101,12 @@ def main() -> None:
     if _OUTPUT.value == "csv":
         print(answer.frame.to_csv(index=False), end="")
     elif _OUTPUT.value == "json":
-        told = {**answer.to_dict(), "checks": [check.to_dict() for check in checks], "model": asker.facts()}
+        told = {
+            **answer.to_dict(),
+            "quality": asker.quality.to_dict(),
+            "checks": [check.to_dict() for check in checks],
+            "model": asker.facts(),
+        }
         if minimal is not None:
             told["minimal"] = dataclasses.asdict(minimal)
         print(json.dumps(told, indent=1, ensure_ascii=False))

@@ -7,8 +7,7 @@ gr_tf train --dataset=movielens-100k --model=ncf
 The run's folder is then enough for `gr_tf explain`, `evaluate`, `suspects` and `export`.
 """
 
-import pandas as pd
-
+from gr_tf.asking.quality import Quality
 from gr_tf.commands import open_flags
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
@@ -26,9 +25,10 @@ def main() -> None:
     print(f"{task.config.model} on {task.num_examples} training examples of {task.dataset.name} ({task.kind}).")
     if trained.epoch < result["epochs"]:
         print(f"Epoch {trained.epoch} of {result['epochs']} was the best on the validation examples:")
-    rows = [{"split": split, **metrics} for split, metrics in result["quality"].items() if metrics is not None]
-    shown = pd.DataFrame(rows).dropna(axis=1, how="all")
-    print(as_text(shown.map(lambda value: f"{value:.4f}" if isinstance(value, float) else value)))
+    quality = Quality.of(trained)
+    print(as_text(quality.frame()))
+    if quality.warning:
+        print(f"Warning: {quality.warning}.")
     told = ", ".join(f"{name} {value}" for name, value in task.config.to_dict().items() if name != "kept_epochs")
     print(f"Settings: {told}.")
     print(f"Written to {trained.path}; next: gr_tf explain --run_dir={run_dir} --query=...")

@@ -3,14 +3,20 @@
 Bordes et al. (2013), Section 4.1. This is among the models because training selects its epoch by it.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from gr_tf.data.known_tails import KnownTails
 from gr_tf.models.factor_model import FactorModel
+from gr_tf.types import Ids
 
 # What a gold tail ranks behind of those that share its score, by PyKEEN's names: half of them, none, or all.
 TIE_RULES = {"realistic": 0.5, "optimistic": 0.0, "pessimistic": 1.0}
 _CHUNK = 512
+# From heads and relations [n] to the scores [n, num_entities] of all tails.
+Score = Callable[[Ids, Ids], Any]
 
 
 def ranking_metrics(ranks: np.ndarray) -> dict[str, float]:
@@ -21,10 +27,19 @@ def ranking_metrics(ranks: np.ndarray) -> dict[str, float]:
 def filtered_ranks(
     model: FactorModel, table: np.ndarray, triples: np.ndarray, known: KnownTails, ties: str = "realistic"
 ) -> np.ndarray:
-    """Ranks of the gold tails of triples [n, 3] among the tails that are not known; the gold one always competes.
+    """The ranks by a model's scores; see `ranks_by`.
 
     Args:
         table: [num_rows, width].
+    """
+    return ranks_by(lambda heads, relations: model.score_all_tails(table, heads, relations), triples, known, ties)
+
+
+def ranks_by(score: Score, triples: np.ndarray, known: KnownTails, ties: str = "realistic") -> np.ndarray:
+    """Ranks of the gold tails of triples [n, 3] among the tails that are not known; the gold one always competes.
+
+    Args:
+        score: from heads and relations [n] to the scores [n, num_entities] of all tails.
         ties: a key of TIE_RULES.
 
     Returns:
@@ -35,7 +50,7 @@ def filtered_ranks(
     ranks = np.empty(len(triples))
     for first in range(0, len(triples), _CHUNK):
         heads, relations, golds = triples[first : first + _CHUNK].T
-        scores = model.score_all_tails(table, heads, relations).numpy()
+        scores = np.asarray(score(heads, relations))
         own = np.arange(len(golds)), golds
         gold_scores = scores[own][:, None]
         competes = ~known.mask(heads, relations)

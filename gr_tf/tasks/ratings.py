@@ -38,6 +38,8 @@ class RatingTask(Task[RatingQuery]):
     split_class = RatingSplit
     query_class = RatingQuery
     validated = ("rmse",)
+    deciding = "rmse"
+    baseline_name = "the user's mean and the item's, less that of all ratings"
     may_continue = True
     measured = ("train", "valid", "test")
     dataset: RatingSet
@@ -87,8 +89,19 @@ class RatingTask(Task[RatingQuery]):
 
     def accuracy(self, parameters: Parameters, examples: Ratings) -> dict[str, float]:
         """Root mean squared error and mean absolute error, in stars; predictions are not clipped to the scale."""
-        errors = self.model.predict_pairs(parameters, examples.pairs).astype(np.float64) - examples.values
-        return {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}
+        return _error_metrics(self.model.predict_pairs(parameters, examples.pairs), examples.values)
+
+    def baseline(self, examples: Ratings) -> dict[str, float]:
+        """See Task; the mean of all ratings stands in for the mean of a user or an item without any."""
+        train = self.dataset.train
+        mean, predicted = train.values.mean(dtype=np.float64), np.zeros(len(examples))
+        for side in (0, 1):
+            size = 1 + max(train.pairs[:, side].max(), examples.pairs[:, side].max())
+            counts = np.bincount(train.pairs[:, side], minlength=size)
+            sums = np.bincount(train.pairs[:, side], train.values, minlength=size)
+            means = np.divide(sums, counts, out=np.full(size, mean), where=counts > 0)
+            predicted += means[examples.pairs[:, side]]
+        return _error_metrics(predicted - mean, examples.values)
 
     def value(self, parameters: Parameters, queries: Sequence[RatingQuery]) -> np.ndarray:
         """The predicted ratings, in float64 whatever the model's precision."""
@@ -242,6 +255,11 @@ class RatingRollback(RolledBack):
     def _predict(self, values: Rows) -> np.ndarray:
         """Predictions [n] of users' and items' rows [n, 2, width]."""
         return self._model.predict(values[:, 0], values[:, 1], self._network).numpy().astype(np.float64)
+
+
+def _error_metrics(predicted: np.ndarray, values: np.ndarray) -> dict[str, float]:
+    errors = predicted.astype(np.float64) - values
+    return {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}
 
 
 def _pairs(queries: Sequence[RatingQuery]) -> np.ndarray:

@@ -42,6 +42,7 @@ class SequenceTask(Task[SequenceQuery]):
     own_split = types.MappingProxyType({"order": "auto", "valid_share": 0.1})
     query_class = SequenceQuery
     validated = ("mrr", "recall_at_10", "cross_entropy")
+    baseline_name = "the most frequent items"
     dataset: SequenceSet
     config: SequenceConfig
     model: SequenceRecommender
@@ -80,6 +81,13 @@ class SequenceTask(Task[SequenceQuery]):
     def accuracy(self, parameters: Parameters, examples: Sequences) -> dict[str, float]:
         """MRR, Recall@10 and cross-entropy."""
         return next_item_metrics(*ranks_and_losses(self.model, parameters, examples))
+
+    def baseline(self, examples: Sequences) -> dict[str, float]:
+        """See Task; each item as probable as it was frequent, and one more choice of every item."""
+        counts = np.bincount(self.dataset.train.targets, minlength=len(self.dataset.items) + 1)[1:] + 1.0
+        own = counts[examples.targets - 1][:, None]
+        ranks = 1 + (counts > own).sum(axis=1) + ((counts == own).sum(axis=1) - 1) / 2
+        return next_item_metrics(ranks, -np.log(own[:, 0] / counts.sum()))
 
     def value(self, parameters: Parameters, queries: Sequence[SequenceQuery]) -> np.ndarray:
         """p(target | history): the softmax of the logits over all items, without the padding.

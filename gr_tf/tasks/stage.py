@@ -93,6 +93,16 @@ def load(run_dir: pathlib.Path, dataset: Dataset | None = None) -> Trained:
     )
 
 
+def quality_of(trained: Trained) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How good a model is, and its baseline: see Task.quality and Task.baselines.
+
+    As its training wrote it; measured if it was trained in memory, or by a gr_tf that did not measure the baseline.
+    """
+    result = {} if trained.path is None else RunDir.finished(trained.path, "gr_tf train").result()
+    task = trained.task
+    return result.get("quality") or task.quality(trained.parameters), result.get("baseline") or task.baselines()
+
+
 def kind_of_run(run_dir: pathlib.Path) -> str:
     """The kind of data that a run's finished training is of.
 
@@ -186,6 +196,7 @@ def _save(
             "epochs": len(training.history),
             "history": [dataclasses.asdict(epoch) for epoch in training.history],
             "quality": task.quality(training.parameters),
+            "baseline": task.baselines(),
             "num_train": task.num_examples,
             "notes": list(task.dataset.notes),
             "timing": timing,

@@ -88,6 +88,8 @@ class Task(Trainable, Generic[Q]):
         exact_dtype: the precision that small influences are computed in; None: the training's.
         query_class: of what is asked.
         measured: the splits that `quality` is of.
+        deciding: the metric that tells a good model from its baseline.
+        baseline_name: what `baseline` predicts, for people; empty: there is no baseline.
     """
 
     unit: ClassVar[str]
@@ -97,6 +99,8 @@ class Task(Trainable, Generic[Q]):
     query_class: ClassVar[type]
     exact_dtype: ClassVar[str | None] = None
     measured: ClassVar[tuple[str, ...]] = ("valid", "test")
+    deciding: ClassVar[str] = "mrr"
+    baseline_name: ClassVar[str] = ""
 
     @functools.cached_property
     def reference(self) -> TaskReference:
@@ -111,6 +115,15 @@ class Task(Trainable, Generic[Q]):
         """Metrics by split; None of one that is empty."""
         parts = ((name, getattr(self.dataset, name)) for name in self.measured)
         return {name: self.accuracy(parameters, part) if len(part) else None for name, part in parts}
+
+    def baselines(self) -> dict[str, Any]:
+        """The metrics of a trivial prediction beside `quality`, by split; None of one that is empty."""
+        parts = ((name, getattr(self.dataset, name)) for name in self.measured if self.baseline_name)
+        return {name: self.baseline(part) if len(part) else None for name, part in parts}
+
+    def baseline(self, examples: Any) -> dict[str, float]:
+        """The metrics, on at least one example, of a prediction that needs no model; see `baseline_name`."""
+        raise NotImplementedError
 
     # What it predicts.
 

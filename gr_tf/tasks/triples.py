@@ -17,8 +17,8 @@ from gr_tf.data.triples import COLUMNS, Query, TripleSet
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.prediction import NO_TAIL, predict_top, tail_probabilities
-from gr_tf.models.ranking import filtered_ranks, ranking_metrics
-from gr_tf.runs.engine import tf
+from gr_tf.models.ranking import filtered_ranks, ranking_metrics, ranks_by
+from gr_tf.runs.engine import scipy, tf
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
 from gr_tf.tasks.task import OPEN, Alternative, RolledBack, Task
@@ -47,6 +47,7 @@ class TripleTask(Task[Query]):
     query_class = Query
     seeds = ("seed", "negatives_seed")
     validated = ("mrr",)
+    baseline_name = "the most frequent tails of the relation"
     dataset: TripleSet
     config: TripleConfig
     model: FactorModel
@@ -94,6 +95,19 @@ class TripleTask(Task[Query]):
     def accuracy(self, parameters: Parameters, examples: np.ndarray) -> dict[str, float]:
         """Filtered MRR and Hits@k of triples [n, 3]."""
         return ranking_metrics(filtered_ranks(self.model, parameters.table, examples, self.known))
+
+    def baseline(self, examples: np.ndarray) -> dict[str, float]:
+        """See Task; filtered as the model is."""
+        return ranking_metrics(ranks_by(self._frequencies, examples, self.known))
+
+    def _frequencies(self, heads: Ids, relations: Ids) -> np.ndarray:
+        """How often [n, num_entities] each entity is a relation's tail in training; -1 if it cannot be predicted."""
+        _, of_relation, tails = self.dataset.train.T
+        shape = len(self.dataset.relations), len(self.dataset.entities)
+        counts = scipy.sparse.csr_array((np.ones(len(tails)), (of_relation, tails)), shape)
+        found = np.full((len(heads), shape[1]), -1.0)
+        found[:, self.model.columns] = counts[relations].toarray()[:, self.model.columns]
+        return found
 
     def value(self, parameters: Parameters, queries: Sequence[Query]) -> np.ndarray:
         """p(tail | head, relation), over all tails that may be predicted, known ones included."""

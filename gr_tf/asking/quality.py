@@ -1,0 +1,73 @@
+"""How good a model is, beside a prediction that needs no model: the first thing to know of an explanation."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from gr_tf.tasks import stage
+from gr_tf.tasks.trained import Trained
+
+# By how much a model must be better than its baseline: as factors of the baseline's figure.
+_MUCH_HIGHER, _MUCH_LOWER = 1.2, 0.98
+# Metrics of which less is better.
+_ERRORS = ("rmse", "mae", "cross_entropy", "loss")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Quality:
+    """Metrics of a model, and of its baseline on the same examples.
+
+    Attributes:
+        model, baseline: metrics by split, None of a split that is empty; no split where there is no baseline.
+        baseline_name: what the baseline predicts.
+        deciding: the metric that tells a good model from its baseline.
+    """
+
+    model: Mapping[str, Mapping[str, float] | None]
+    baseline: Mapping[str, Mapping[str, float] | None]
+    baseline_name: str
+    deciding: str
+
+    @classmethod
+    def of(cls, trained: Trained) -> "Quality":
+        """That of a trained model: as its training wrote it, or else measured."""
+        task = trained.task
+        return cls(*stage.quality_of(trained), task.baseline_name, task.deciding)
+
+    @property
+    def held_out(self) -> str | None:
+        """The split that decides: the test examples, or the validation examples if there are none; None: neither."""
+        return next((split for split in ("test", "valid") if self.model.get(split) and self.baseline.get(split)), None)
+
+    @property
+    def warning(self) -> str | None:
+        """Why explanations of the model are not to be trusted; None: nothing speaks against it."""
+        split = self.held_out
+        if split is None:
+            return "nothing was held out: nobody knows whether this model is any good" if self.baseline_name else None
+        ours, trivial = ((of[split] or {})[self.deciding] for of in (self.model, self.baseline))
+        good = ours < _MUCH_LOWER * trivial if self.deciding in _ERRORS else ours > _MUCH_HIGHER * trivial
+        if good:
+            return None
+        name = self.deciding.upper()
+        better = ours < trivial if self.deciding in _ERRORS else ours > trivial
+        return (
+            f"do not trust an explanation of this model: its {name} of {ours:.3f} is {'hardly' if better else 'not'} "
+            f"better than {trivial:.3f}, which {self.baseline_name} would have"
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """For people: a row for the model and one for its baseline, of each split that is not empty."""
+        rows = []
+        for split, metrics in self.model.items():
+            for prediction, of_split in (("model", metrics), (self.baseline_name, self.baseline.get(split))):
+                if of_split is not None:
+                    told = {name: f"{value:.4f}" for name, value in of_split.items()}
+                    rows.append({"split": split, "prediction": prediction, **told})
+        return pd.DataFrame(rows).dropna(axis=1, how="all")
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**dataclasses.asdict(self), "warning": self.warning}
