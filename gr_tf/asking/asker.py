@@ -186,6 +186,16 @@ class Asker:
             checks.append(Check(tuple(removed.tolist()), predicted, before, after, changed if compares else None))
         return checks
 
+    @property
+    def how_checked(self) -> str:
+        """How `check` measures, for people."""
+        if not self.task.continues:
+            return "Trained again without them"
+        told = f"The model was trained on for {self._length:,} steps, with all examples and without these"
+        if any(block.ends is not None for block in self.task.steps.blocks(self._length)):
+            return told
+        return f"{told} (less than an epoch: some examples are in no batch)"
+
     def _looks(self, query: Any, removals: Sequence[Ids], trainings: int, seeds: int, jobs: int) -> list[list[Look]]:
         """By removal, then by seed, the predictions without some examples; the first removal is empty."""
         found: dict[tuple[int, int], Look] = {}

@@ -53,6 +53,7 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
         check_frame=check_frame(checks),
         conclusion=conclusion(checks),
         quality=asker.quality.frame(),
+        how_checked=asker.how_checked,
         check_plot=_check_plot,
         minimal=found,
         signed=signed,

@@ -66,7 +66,7 @@ class Quality:
                 if of_split is not None:
                     told = {name: f"{value:.4f}" for name, value in of_split.items()}
                     rows.append({"split": split, "prediction": prediction, **told})
-        return pd.DataFrame(rows).dropna(axis=1, how="all")
+        return pd.DataFrame(rows or [{"split": "none: nothing was held out"}]).dropna(axis=1, how="all")
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -72,7 +72,7 @@ def main() -> None:
     kind = open_flags.kind()
     method = method_of(kind, _METHOD.value)
     question = _question(kind, report, verify or search, search)
-    trained, _ = open_flags.open_trained(kind, [method])
+    trained, _ = open_flags.open_trained(kind, [method], parse_question(question))
     asker = Asker(trained, **open_flags.ask_settings(kind))
     answer = asker.answer(question, method.name, k_flag.K.value, _TRAININGS.value)
     if search:
@@ -84,7 +84,8 @@ def main() -> None:
     if verify and len(answer.supporting_ids):
         checks = asker.check(answer, _VERIFY_SEEDS.value, run_flags.JOBS.value)
         if is_text:
-            print(f"\nIs it true? Trained again without them:\n{as_text(check_frame(checks))}\n{conclusion(checks)}")
+            table = f"{as_text(check_frame(checks))}\n{conclusion(checks)}"
+            print(f"\nIs it true? {asker.how_checked}:\n{table}")
     elif verify:
         print("Nothing supports the prediction, so there is nothing to remove and verify.", file=sys.stderr)
     minimal, found = None, []

@@ -117,12 +117,15 @@ def load_task(found: str) -> Task[Any]:
     return kinds.KINDS[found](dataset, config)
 
 
-def open_trained(found: str, methods: Sequence[Method] = ()) -> tuple[Trained, pathlib.Path]:
+def open_trained(
+    found: str, methods: Sequence[Method] = (), question: Sequence[str] = ()
+) -> tuple[Trained, pathlib.Path]:
     """The trained model that the flags name, and its run's folder; trains first, unless the folder has the training.
 
     Args:
         found: the kind of the data.
         methods: the methods that will be used; one that does not serve the data is refused before any training.
+        question: the parts of what will be asked; an unknown name is refused before any training.
 
     Raises:
         InputError: if the data or a setting cannot be used, or the folder has another training.
@@ -134,10 +137,10 @@ def open_trained(found: str, methods: Sequence[Method] = ()) -> tuple[Trained, p
         engine.start_quietly()
         trained = stage.load(run_dir)
         data_flags.tell_notes(trained.task.dataset)
+        _check(trained.task, methods, question)
         return trained, run_dir
     task = load_task(found)
-    for method in methods:
-        check_task(method, task)
+    _check(task, methods, question)
     stage.train(
         task,
         run_dir,
@@ -146,6 +149,14 @@ def open_trained(found: str, methods: Sequence[Method] = ()) -> tuple[Trained, p
         checkpoint_seconds=run_flags.CHECKPOINT_SECONDS.value,
     )
     return stage.load(run_dir, task.dataset), run_dir
+
+
+def _check(task: Task[Any], methods: Sequence[Method], question: Sequence[str]) -> None:
+    """Refuses what does not suit a task, before any work is done."""
+    for method in methods:
+        check_task(method, task)
+    if question:
+        task.read_question(question)
 
 
 def ask_settings(kind: str) -> dict[str, Any]:

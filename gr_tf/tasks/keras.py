@@ -21,7 +21,7 @@ from gr_tf.runs.engine import tf
 from gr_tf.settings import Settings
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
-from gr_tf.tasks.task import Alternative, Task
+from gr_tf.tasks.task import Task
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.training.steps import Steps
 from gr_tf.types import Ids, Rows, Tensor
@@ -188,7 +188,7 @@ class KerasTask(Task[Examples]):
         """None: gr_tf knows no test examples of a Keras model."""
         return []
 
-    def ask(self, parameters: Parameters, parts: Sequence[str]) -> tuple[Examples, tuple[Alternative, ...]]:
+    def read_question(self, parts: Sequence[str]) -> tuple[Examples, bool]:
         """See Task."""
         raise InputError("a Keras model is asked about Examples, from Python.")
 

@@ -15,7 +15,7 @@ from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
-from gr_tf.tasks.task import OPEN, Alternative, RolledBack, Task
+from gr_tf.tasks.task import OPEN, RolledBack, Task
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.training.rating_config import RETRAINING_STEPS, RatingConfig, rating_preset
 from gr_tf.training.rating_steps import RatingSteps
@@ -118,12 +118,12 @@ class RatingTask(Task[RatingQuery]):
             )
         ]
 
-    def ask(self, parameters: Parameters, parts: Sequence[str]) -> tuple[RatingQuery, tuple[Alternative, ...]]:
+    def read_question(self, parts: Sequence[str]) -> tuple[RatingQuery, bool]:
         """See Task: user, and name or title of an item."""
         self.check_parts(parts)
         if parts[1] == OPEN and OPEN not in self.dataset.items.ids:
             raise InputError("a question about a rating names its item: user,item.")
-        return self.dataset.query(parts[0], parts[1]), ()
+        return self.dataset.query(parts[0], parts[1]), False
 
     def losses(self, dtype: str | None = None) -> "RatingLosses":
         """See Task."""

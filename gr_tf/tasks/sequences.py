@@ -19,7 +19,7 @@ from gr_tf.models.sequence_recommender import NAMES, SequenceRecommender
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
-from gr_tf.tasks.task import OPEN, Alternative, Task
+from gr_tf.tasks.task import OPEN, Task
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.training.driver import Selection
 from gr_tf.training.sequence_config import PROTOCOLS, SequenceConfig
@@ -37,6 +37,7 @@ class SequenceTask(Task[SequenceQuery]):
     parts = ("user, or the items of a history", "item or ?")
     has_alternatives = True
     answer_field = "target"
+    all_known = "every item is in the history"
     config_class = SequenceConfig
     split_class = SequenceSplit
     own_split = types.MappingProxyType({"order": "auto", "valid_share": 0.1})
@@ -148,7 +149,7 @@ class SequenceTask(Task[SequenceQuery]):
         if len(parts) < len(cls.parts) or not all(parts):
             super().check_parts(parts if len(parts) < len(cls.parts) else ())
 
-    def ask(self, parameters: Parameters, parts: Sequence[str]) -> tuple[SequenceQuery, tuple[Alternative, ...]]:
+    def read_question(self, parts: Sequence[str]) -> tuple[SequenceQuery, bool]:
         """See Task: a user, whose latest choices are the history, or the items of a history; then an item or OPEN."""
         self.check_parts(parts)
         data = self.dataset
@@ -158,7 +159,7 @@ class SequenceTask(Task[SequenceQuery]):
             query = data.query_of_user(parts[0], target)
         else:
             query = SequenceQuery(tuple(map(data.target_of, parts[:-1])), target)
-        return self._opened(parameters, query, parts, "every item is in the history") if is_open else (query, ())
+        return query, is_open
 
     def losses(self, dtype: str | None = None) -> "SequenceLosses":
         """See Task."""

@@ -85,6 +85,7 @@ class Task(Trainable, Generic[Q]):
         parts: of a question, for people.
         has_alternatives: whether a question may leave its last part open, and a removal change the best answer.
         answer_field: of a query: its answer, where there are alternatives.
+        all_known: why nothing may be left to answer, for people.
         exact_dtype: the precision that small influences are computed in; None: the training's.
         query_class: of what is asked.
         measured: the splits that `quality` is of.
@@ -96,6 +97,7 @@ class Task(Trainable, Generic[Q]):
     parts: ClassVar[tuple[str, ...]]
     has_alternatives: ClassVar[bool] = False
     answer_field: ClassVar[str]
+    all_known: ClassVar[str]
     query_class: ClassVar[type]
     exact_dtype: ClassVar[str | None] = None
     measured: ClassVar[tuple[str, ...]] = ("valid", "test")
@@ -172,7 +174,6 @@ class Task(Trainable, Generic[Q]):
         """What the data's files call an answer; unique."""
         return str(answer)
 
-    @abc.abstractmethod
     def ask(self, parameters: Parameters, parts: Sequence[str]) -> tuple[Q, tuple[Alternative, ...]]:
         """The query of a question's parts.
 
@@ -181,20 +182,22 @@ class Task(Trainable, Generic[Q]):
         Raises:
             InputError: if a part is unknown, or nothing is left to answer.
         """
-
-    def _opened(
-        self, parameters: Parameters, query: Q, parts: Sequence[str], known: str
-    ) -> tuple[Q, tuple[Alternative, ...]]:
-        """The query with the best answer, and the best few answers.
-
-        Raises:
-            InputError: if nothing is left to answer: `known` says where every answer is.
-        """
+        query, is_open = self.read_question(parts)
+        if not is_open:
+            return query, ()
         best = self.best(parameters, query, _NUM_ALTERNATIVES)
         if not best:
-            raise InputError(f"({', '.join(parts)}) has nothing left to answer: {known}.")
+            raise InputError(f"({', '.join(parts)}) has nothing left to answer: {self.all_known}.")
         alternatives = tuple(Alternative(self.answer_name(answer), probability) for answer, probability in best)
         return self.with_answer(query, best[0][0]), alternatives
+
+    @abc.abstractmethod
+    def read_question(self, parts: Sequence[str]) -> tuple[Q, bool]:
+        """The query of a question's parts, and whether its answer is left open, so that the query has any.
+
+        Raises:
+            InputError: if a part is unknown.
+        """
 
     @classmethod
     def check_parts(cls, parts: Sequence[str]) -> None:

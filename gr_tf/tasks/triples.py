@@ -21,7 +21,7 @@ from gr_tf.models.ranking import filtered_ranks, ranking_metrics, ranks_by
 from gr_tf.runs.engine import scipy, tf
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
-from gr_tf.tasks.task import OPEN, Alternative, RolledBack, Task
+from gr_tf.tasks.task import OPEN, RolledBack, Task
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.tasks.triple_rollback import TripleRollback
 from gr_tf.training.driver import Selection
@@ -42,6 +42,7 @@ class TripleTask(Task[Query]):
     parts = ("head", "relation", "tail or ?")
     has_alternatives = True
     answer_field = "tail"
+    all_known = "every entity is a known tail"
     config_class = TripleConfig
     split_class = TripleSplit
     query_class = Query
@@ -160,15 +161,14 @@ class TripleTask(Task[Query]):
         """See Task."""
         return self.dataset.entities.names[answer]
 
-    def ask(self, parameters: Parameters, parts: Sequence[str]) -> tuple[Query, tuple[Alternative, ...]]:
+    def read_question(self, parts: Sequence[str]) -> tuple[Query, bool]:
         """See Task: head, relation, and tail or OPEN; names or labels."""
         self.check_parts(parts)
         triples = self.dataset
         head = triples.entities.id_of(parts[0], triples.labels)
         relation = triples.relations.id_of(parts[1], triples.labels)
-        if parts[2] == OPEN:
-            return self._opened(parameters, Query(head, relation, 0), parts, "every entity is a known tail")
-        return Query(head, relation, triples.entities.id_of(parts[2], triples.labels)), ()
+        is_open = parts[2] == OPEN
+        return Query(head, relation, 0 if is_open else triples.entities.id_of(parts[2], triples.labels)), is_open
 
     def losses(self, dtype: str | None = None) -> "TripleLosses":
         """See Task."""
