@@ -55,7 +55,7 @@ class Quality:
         better = ours < trivial if self.deciding in _ERRORS else ours > trivial
         return (
             f"do not trust an explanation of this model: its {name} of {ours:.3f} is {'hardly' if better else 'not'} "
-            f"better than {trivial:.3f}, which {self.baseline_name} would have"
+            f"better than its baseline's {trivial:.3f} ({self.baseline_name})"
         )
 
     def frame(self) -> pd.DataFrame:

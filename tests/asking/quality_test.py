@@ -72,11 +72,11 @@ def test_the_verdict() -> None:
     assert quality(0.5, 0.4).warning is None
     assert quality(0.91, 0.95, "rmse").warning is None
     assert quality(0.45, 0.4).warning == (
-        "do not trust an explanation of this model: its MRR of 0.450 is hardly better than 0.400, "
-        "which guessing would have"
+        "do not trust an explanation of this model: its MRR of 0.450 is hardly better than its baseline's "
+        "0.400 (guessing)"
     )
-    assert "its MRR of 0.300 is not better than 0.400" in str(quality(0.3, 0.4).warning)
-    assert "its RMSE of 0.940 is hardly better than 0.950" in str(quality(0.94, 0.95, "rmse").warning)
+    assert "its MRR of 0.300 is not better than its baseline's 0.400" in str(quality(0.3, 0.4).warning)
+    assert "its RMSE of 0.940 is hardly better than its baseline's 0.950" in str(quality(0.94, 0.95, "rmse").warning)
     assert "its RMSE of 1.200 is not better" in str(quality(1.2, 0.95, "rmse").warning)
     # What is not a number is not better.
     assert quality(float("nan"), 0.4).warning is not None
