@@ -16,6 +16,7 @@ import pandas as pd
 from experiments import (
     benchmark,
     find_suspects,
+    gr_baselines,
     gr_defects,
     gr_figure4,
     gr_seeds,
@@ -135,6 +136,7 @@ FIGURES: dict[str, Text] = {
     "table2_significance": _each(gr_table2.significance_frame, "table2_nations_distmult"),
     "table3": _each(_statistics, *(f"table3_4_{dataset}" for dataset in _DATASETS)),
     "table4": _each(gr_table3_4.ranking_frame, *(f"table3_4_{dataset}" for dataset in _DATASETS)),
+    "baselines": _each(gr_baselines.frame, *(f"baselines_{dataset}" for dataset in _DATASETS)),
     "movielens_rate": _each(gr_table3_4.ranking_frame, "table3_4_movielens_rate0.003"),
     "table5": _each(gr_table5.frame, "table5_*"),
     "figure2": _each(figure2.frame, "figure2"),
