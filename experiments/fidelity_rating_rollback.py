@@ -24,14 +24,7 @@ from gr_tf.tasks.ratings import RatingTask
 
 # MF's learning rate, weight decay and epochs were chosen by the validation RMSE (BUILD_NOTES, "Setting of
 # the ratings' truth").
-DEFAULTS = {
-    "batch_size": 1,
-    "epochs": 10,
-    "learning_rate": 0.0003,
-    "num_seeds": 8,
-    "points": 16,
-    "weight_decay": 1e-4,
-}
+DEFAULTS = {"batch_size": 1, "epochs": 10, "learning_rate": 0.0003, "num_seeds": 8, "points": 16, "weight_decay": 1e-4}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -74,10 +74,7 @@ def open_run(
 
 
 def kind_of(
-    data_dir: str | pathlib.Path | None,
-    dataset: str | None = None,
-    kind: str | None = None,
-    model: str | None = None,
+    data_dir: str | pathlib.Path | None, dataset: str | None = None, kind: str | None = None, model: str | None = None
 ) -> str:
     """Finds the kind of some data by the dataset's name, names of files, or their columns. Loads no TensorFlow.
 

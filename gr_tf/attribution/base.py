@@ -11,6 +11,7 @@ import pandas as pd
 from gr_tf.attribution.hessian import Diagnostics
 from gr_tf.data.dataset import Dataset
 from gr_tf.errors import InputError
+from gr_tf.runs.engine import scipy
 from gr_tf.tasks.task import Task
 from gr_tf.types import Ids
 
@@ -76,18 +77,8 @@ class Explanation(Generic[Q]):
     @classmethod
     def ranked(cls, query: Q, found: Influences, dataset: Dataset) -> "Explanation[Q]":
         """Ranks by descending influence, and equal influences by example id."""
-        without = np.full(len(found.values), np.nan) if found.without is None else found.without
-        whole = cls(
-            query,
-            found.example_ids,
-            found.values,
-            found.prediction,
-            without,
-            dataset,
-            found.systems,
-            found.standard_errors,
-            found.num_trainings,
-        )
+        told = vars(found) | {"without": np.full(len(found.values), np.nan) if found.without is None else found.without}
+        whole = cls(query=query, influences=told.pop("values"), dataset=dataset, **told)
         return whole.only(np.argsort(-found.values, kind="stable"))
 
     @property
@@ -146,13 +137,13 @@ class Explanation(Generic[Q]):
         """
         if self.standard_errors is None:
             return None
-        from scipy import stats  # here, because it is slow to import
-
         errors = self.standard_errors
         sizes = np.divide(np.abs(self.influences), errors, out=np.full_like(errors, np.inf), where=errors > 0)
         sizes[self.influences == 0] = 0
-        chances = 2 * stats.t.sf(sizes, self.num_trainings - 1)
-        certain: np.ndarray = stats.false_discovery_control(chances) <= 0.05 if len(chances) else np.zeros(0, bool)
+        chances = 2 * scipy.stats.t.sf(sizes, self.num_trainings - 1)
+        certain: np.ndarray = (
+            scipy.stats.false_discovery_control(chances) <= 0.05 if len(chances) else np.zeros(0, bool)
+        )
         return certain
 
 

@@ -123,11 +123,7 @@ class Fia(Explainer[RatingQuery]):
         # Two ascending runs: merged, eight times as fast as a quicksort.
         order = np.argsort(examples, kind="stable")
         return Influences(
-            examples[order],
-            influences[order],
-            block.prediction,
-            block.prediction - influences[order],
-            tuple(systems),
+            examples[order], influences[order], block.prediction, block.prediction - influences[order], tuple(systems)
         )
 
     def _network_influences(self, loss: TrainingLoss, block: Block) -> tuple[np.ndarray, Diagnostics]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gr_tf.errors import InputError
-from gr_tf.runs.engine import tf
+from gr_tf.runs.engine import scipy, tf
 from gr_tf.types import Tensor
 
 SOLVERS = {
@@ -224,9 +224,6 @@ def newton_cg(product: Callable[[Tensor], Tensor], rhs: np.ndarray, damping: flo
 
     Their tolerance is absolute, so that a small b counts as solved at once: see the residual.
     """
-    from scipy import optimize  # here, because it is slow to import
-
-    minimize: Any = optimize.minimize
     negative = False
 
     def image(vector: np.ndarray) -> np.ndarray:
@@ -238,7 +235,7 @@ def newton_cg(product: Callable[[Tensor], Tensor], rhs: np.ndarray, damping: flo
         negative = negative or bool(vector @ result < 0)
         return result
 
-    found = minimize(
+    found = scipy.optimize.minimize(
         lambda x: 0.5 * x @ image(x) - rhs @ x,
         rhs,
         jac=lambda x: image(x) - rhs,

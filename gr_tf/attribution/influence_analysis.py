@@ -6,6 +6,7 @@ Koh and Liang (2017): the influence of rating z on the prediction y is
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -73,10 +74,8 @@ class InfluenceAnalysis(Explainer[RatingQuery]):
         self._parameters = trained.parameters.astype(self._model.dtype)
         self._loss = TrainingLoss(self._model, self._parameters, self._ratings, config.weight_decay)
         self._damping = damping
-        self._tolerance = tolerance
-        self._max_iterations = max_iterations
-        self._penalty_in_gradient = penalty_in_gradient
-        self._scope = scope
+        self._limits: dict[str, Any] = {"tolerance": tolerance, "max_iterations": max_iterations}
+        self._penalty_in_gradient, self._scope = penalty_in_gradient, scope
 
     def influences(self, queries: Sequence[RatingQuery]) -> list[Influences]:
         """See Explainer."""
@@ -85,13 +84,8 @@ class InfluenceAnalysis(Explainer[RatingQuery]):
     def _of(self, query: RatingQuery) -> Influences:
         loss, train = self._loss, self._ratings.train
         pair = np.array([query.user, query.item])
-        solution, diagnostics = conjugate_gradients(
-            loss.product,
-            loss.prediction_gradient(pair),
-            self._damping,
-            tolerance=self._tolerance,
-            max_iterations=self._max_iterations,
-        )
+        gradient = loss.prediction_gradient(pair)
+        solution, diagnostics = conjugate_gradients(loss.product, gradient, self._damping, **self._limits)
         examples = self._ratings.related(query) if self._scope == "related" else np.arange(len(train))
         pairs = train.pairs[examples]
         errors = self._model.predict_pairs(self._parameters, pairs) - train.values[examples]

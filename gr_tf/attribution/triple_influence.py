@@ -52,13 +52,7 @@ class TripleInfluence(Explainer[Query]):
             and influences may have the wrong sign.
     """
 
-    def __init__(
-        self,
-        trained: Trained,
-        *,
-        block: str = "all",
-        damping: float = 0.01,
-    ) -> None:
+    def __init__(self, trained: Trained, *, block: str = "all", damping: float = 0.01) -> None:
         """
         Args:
             trained: the model.

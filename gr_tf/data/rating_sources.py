@@ -52,9 +52,7 @@ _OWN = RatingLayout("*.rating", "\t", columns=(COLUMNS[:3], COLUMNS))
 
 
 def load_ratings(
-    dataset: str | None = None,
-    data_dir: str | pathlib.Path | None = None,
-    split: RatingSplit | None = None,
+    dataset: str | None = None, data_dir: str | pathlib.Path | None = None, split: RatingSplit | None = None
 ) -> RatingSet:
     """Loads ratings, from a folder or from the dataset's official address.
 

@@ -132,11 +132,7 @@ class RatingSplit(Settings):
 
 
 def make_rating_set(
-    name: str,
-    frame: pd.DataFrame,
-    titles: Mapping[str, str],
-    split: RatingSplit,
-    source: str | None = None,
+    name: str, frame: pd.DataFrame, titles: Mapping[str, str], split: RatingSplit, source: str | None = None
 ) -> RatingSet:
     """Filters ratings, gives them ids, and holds out two of every user that has at least three.
 

@@ -15,9 +15,7 @@ COLUMNS = ("user", "item")
 
 
 def load_sequences(
-    dataset: str | None = None,
-    data_dir: str | pathlib.Path | None = None,
-    split: SequenceSplit | None = None,
+    dataset: str | None = None, data_dir: str | pathlib.Path | None = None, split: SequenceSplit | None = None
 ) -> SequenceSet:
     """Loads the sequences of what users chose or rated, whatever they thought of it.
 

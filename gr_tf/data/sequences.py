@@ -83,12 +83,7 @@ class SequenceSplit(Settings):
 
     choices = types.MappingProxyType({"order": ORDERS})
     ranges = types.MappingProxyType(
-        {
-            "min_interactions": Range(1),
-            "window": Range(2),
-            "test_share": Range(0, 1),
-            "valid_share": Range(0, 1),
-        }
+        {"min_interactions": Range(1), "window": Range(2), "test_share": Range(0, 1), "valid_share": Range(0, 1)}
     )
 
     def __post_init__(self) -> None:
@@ -155,11 +150,7 @@ class SequenceSet(ItemSet[Sequences]):
 
 
 def make_sequence_set(
-    name: str,
-    frame: pd.DataFrame,
-    titles: Mapping[str, str],
-    split: SequenceSplit,
-    source: str | None = None,
+    name: str, frame: pd.DataFrame, titles: Mapping[str, str], split: SequenceSplit, source: str | None = None
 ) -> SequenceSet:
     """Every choice of every user with enough of them, with what came before.
 

@@ -55,9 +55,7 @@ def published_name(checksums: Mapping[str, str]) -> str | None:
 
 
 def load_triples(
-    dataset: str | None = None,
-    data_dir: str | pathlib.Path | None = None,
-    split: TripleSplit | None = None,
+    dataset: str | None = None, data_dir: str | pathlib.Path | None = None, split: TripleSplit | None = None
 ) -> TripleSet:
     """Loads a dataset: shipped, downloaded, or from a folder.
 

@@ -57,8 +57,7 @@ def denial_constants(max_norm: float) -> Constants:
     """The constants of f = sigmoid(-score), by the chain rule from `score_constants`."""
     score = score_constants(max_norm)
     return Constants(
-        _SIGMOID_FIRST * score.lipschitz,
-        _SIGMOID_FIRST * score.smoothness + _SIGMOID_SECOND * score.lipschitz**2,
+        _SIGMOID_FIRST * score.lipschitz, _SIGMOID_FIRST * score.smoothness + _SIGMOID_SECOND * score.lipschitz**2
     )
 
 

@@ -161,10 +161,6 @@ def randomization_test(first: Sequence[bool], second: Sequence[bool]) -> float:
         return 1.0  # A single difference is as large with either sign.
     # Queries with equal outcomes add nothing to any arrangement; for the others, a change of place changes the sign.
     test = scipy.stats.permutation_test(
-        (differences,),
-        np.sum,
-        permutation_type="samples",
-        n_resamples=_TRIALS,
-        rng=np.random.default_rng(0),
+        (differences,), np.sum, permutation_type="samples", n_resamples=_TRIALS, rng=np.random.default_rng(0)
     )
     return float(test.pvalue)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from gr_tf.attribution.base import Explanation
 from gr_tf.report import figures
+from gr_tf.runs.engine import scipy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -157,8 +158,6 @@ def _share_of_top_tenth(explanation: Explanation[Any]) -> float | None:
 
 def influence_spread(of_user: np.ndarray, of_item: np.ndarray) -> "Figure":
     """Draws the paper's Figure 4: the density of influences [n] of a user's and an item's ratings, and their sizes."""
-    from scipy import stats  # here, because it is slow to import
-
     figure, (density, sizes) = figures.new_figure(2, width=4.6)
     for name, influences, color, style in (
         ("of the user", of_user, figures.SUPPORTING, "-"),
@@ -167,7 +166,7 @@ def influence_spread(of_user: np.ndarray, of_item: np.ndarray) -> "Figure":
         if len(set(influences)) > 1:
             half = 1.1 * np.abs(influences).max()
             x = np.linspace(-half, half, 400)
-            density.plot(x, stats.gaussian_kde(influences)(x), style, color=color, label=name)
+            density.plot(x, scipy.stats.gaussian_kde(influences)(x), style, color=color, label=name)
         ordered = np.sort(np.abs(influences))[::-1]
         sizes.plot(np.arange(1, len(ordered) + 1) / len(ordered), ordered, style, color=color, label=name)
     density.axvline(0, **figures.REFERENCE)

@@ -92,12 +92,7 @@ def ranking_figures(dataset: str | None, model: str, loss: str) -> Mapping[str, 
 
 
 # Cheng et al. (2019), Section 5.2: Pearson's r of computed and observed influences, by dataset and model.
-FIA_RQ1 = {
-    ("movielens-1m", "mf"): 0.98,
-    ("movielens-1m", "ncf"): 0.84,
-    ("yelp", "mf"): 0.99,
-    ("yelp", "ncf"): 0.92,
-}
+FIA_RQ1 = {("movielens-1m", "mf"): 0.98, ("movielens-1m", "ncf"): 0.84, ("yelp", "mf"): 0.99, ("yelp", "ncf"): 0.92}
 
 
 def _rq2(fia: Sequence[float], ia: Sequence[float]) -> list[dict[str, float]]:
@@ -138,14 +133,8 @@ TRACIN_TABLE1: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         ("Jurassic Park (1993)", "Speed (1994)"),
         ("English Patient, The (1996)", "Sense and Sensibility (1995)"),
     ),
-    "Jaws (1975)": (
-        ("Alien (1979)", "Schindler's List (1993)"),
-        ("Liar Liar (1997)", "Boogie Nights (1997)"),
-    ),
-    "G.I. Jane (1997)": (
-        ("Air Force One (1997)", "Contact (1997)"),
-        ("Fargo (1996)", "Return of the Jedi (1983)"),
-    ),
+    "Jaws (1975)": (("Alien (1979)", "Schindler's List (1993)"), ("Liar Liar (1997)", "Boogie Nights (1997)")),
+    "G.I. Jane (1997)": (("Air Force One (1997)", "Contact (1997)"), ("Fargo (1996)", "Return of the Jedi (1983)")),
 }
 # The same page's MRR and Recall@10 on test: as trained, and without 500 opponents.
 TRACIN_REMOVAL = {

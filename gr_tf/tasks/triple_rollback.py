@@ -77,9 +77,7 @@ class TripleRollback(RolledBack):
         model, table = self._model, self._table
         heads, relations, tails = tf.unstack(examples, axis=1)
         scores = model.scores(
-            tf.gather(table, heads),
-            tf.gather(table, relations + model.num_entities),
-            tf.gather(table, self._columns),
+            tf.gather(table, heads), tf.gather(table, relations + model.num_entities), tf.gather(table, self._columns)
         )
         places = tf.gather(self._column_of, tails)
         before = tf.gather(tf.nn.softmax(scores), places, batch_dims=1)

@@ -85,11 +85,7 @@ class RowKernel:
         scrap = self._model.num_rows
         reads = np.concatenate([ordered, heads, relations], axis=1)
         writes = np.concatenate(
-            [
-                np.where(repeats, scrap, ordered),
-                np.where(is_head.any(axis=1, keepdims=True), scrap, heads),
-                relations,
-            ],
+            [np.where(repeats, scrap, ordered), np.where(is_head.any(axis=1, keepdims=True), scrap, heads), relations],
             axis=1,
         )
         places = np.stack([head_writes, np.full(len(rows), last + 2), gold, gold], axis=1)

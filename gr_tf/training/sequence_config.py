@@ -14,12 +14,7 @@ SEQUENCE_MODELS = ("lstm",)
 # What differs from SequenceConfig's defaults, by protocol.
 PROTOCOLS: dict[str, dict[str, Any]] = {
     "published": {},
-    "proper": {
-        "train_embeddings": True,
-        "shuffle": True,
-        "patience": 5,
-        "kept_epochs": tuple(range(2, 51, 2)),
-    },
+    "proper": {"train_embeddings": True, "shuffle": True, "patience": 5, "kept_epochs": tuple(range(2, 51, 2))},
 }
 
 
