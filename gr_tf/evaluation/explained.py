@@ -118,7 +118,7 @@ def predictions_to_explain(
     """
     predictions = trained.task.test_predictions(trained.parameters)
     if not predictions:
-        raise InputError("no test row has a prediction: every answer is known already.")
+        raise InputError("no test row has a prediction: there is none, or every answer is known already.")
     if num_queries is None:
         return predictions, predictions
     return predictions, balanced_sample(predictions, num_queries, query_seed, right_if)

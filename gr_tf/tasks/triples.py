@@ -14,6 +14,7 @@ from gr_tf.data.negatives import BLOCK_SIZE, draw_candidates
 from gr_tf.data.sources import load_triples, published_name
 from gr_tf.data.triple_split import TripleSplit
 from gr_tf.data.triples import COLUMNS, Query, TripleSet
+from gr_tf.errors import InputError
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.prediction import NO_TAIL, predict_top, tail_probabilities
@@ -165,6 +166,9 @@ class TripleTask(Task[Query]):
         """See Task: head, relation, and tail or OPEN; names or labels."""
         self.check_parts(parts)
         triples = self.dataset
+        for part, names in zip(parts, (triples.entities, triples.relations), strict=False):
+            if part == OPEN and OPEN not in names.ids:
+                raise InputError(f"only the tail can be asked for: head,relation,?; got {','.join(parts)!r}.")
         head = triples.entities.id_of(parts[0], triples.labels)
         relation = triples.relations.id_of(parts[1], triples.labels)
         is_open = parts[2] == OPEN

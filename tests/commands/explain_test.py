@@ -33,6 +33,8 @@ def test_from_a_folder_to_a_page(
     assert "valid: no file; 3 of 60 triples held out (seed 0)." in printed.err
     text = printed.out
     for part in (
+        "Is the model any good?",
+        "the most frequent tails of the relation",
         "(e1, r1, ?): the most probable that are not known already",
         "What supports it most:",
         "What speaks against it most:",
@@ -52,12 +54,23 @@ def test_from_a_folder_to_a_page(
     assert "--epochs is for a new training: name the data too" in capsys.readouterr().err
 
 
+def test_nothing_is_trained_for_a_question_with_an_unknown_name(
+    capsys: pytest.CaptureFixture[str], mine: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    where = (f"--data_dir={mine / 'data'}", f"--run_dir={tmp_path / 'new'}", *QUICK)
+    assert gr_tf("explain", *where, "--query=e99,r1,?") == 1
+    assert gr_tf("evaluate", *where, "--methods=nh,criage") == 1
+    assert "criage explains models trained with --loss=sigmoid" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
 def test_for_machines(capsys: pytest.CaptureFixture[str], mine: pathlib.Path) -> None:
     where = (f"--data_dir={mine / 'data'}", f"--run_dir={mine / 'run'}", *QUICK, "--query=e1,r1,?", "--k=2")
     assert gr_tf("explain", *where, "--output=json", "--verify", "--minimal", "--most_retrainings=9") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["asked"] == ["e1", "r1", "?"]
     assert told["predicted"] == told["alternatives"][0]["name"]
+    assert set(told["quality"]) == {"model", "baseline", "baseline_name", "deciding", "warning"}
     assert len(told["proponents"]) == len(told["opponents"]) == 2
     check = told["checks"][0]
     assert check["example_ids"] == [told["proponents"][0]["example_id"]]
@@ -160,6 +173,7 @@ def test_criage(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> N
         (("--query=e99,r1,?",), "unknown entity 'e99': not in the training data"),
         (("--query=e1,r99,?",), "unknown relation 'r99'"),
         (("--query=e1,r1,nobody",), "unknown entity 'nobody'"),
+        (("--query=?,r1,e1",), "only the tail can be asked for: head,relation,?; got '?,r1,e1'"),
         (
             ("--query=e1,r1,?", "--method=fia"),
             "rollback-all, tracin, nh for triples; got 'fia'",
