@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import pathlib
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -113,6 +114,10 @@ def load_task(found: str) -> Task[Any]:
     dataset = kinds.read_own(found, data_flags.DATASET.value, data_flags.DATA_DIR.value, split)
     config = kinds.own_config(found, dataset, settings)
     data_flags.tell_notes(dataset)
+    if (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None):
+        print(
+            "No data are named: this is Nations, which ships with gr_tf. Name yours with --data_dir.", file=sys.stderr
+        )
     engine.start_quietly()
     return kinds.KINDS[found](dataset, config)
 

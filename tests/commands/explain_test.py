@@ -64,6 +64,16 @@ def test_nothing_is_trained_for_a_question_with_an_unknown_name(
     assert not (tmp_path / "new").exists()
 
 
+def test_without_data_it_says_what_it_takes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert gr_tf("explain", "--query=nowhere,exports3,?") == 1
+    told = capsys.readouterr().err
+    assert "this is Nations" in told
+    assert "unknown entity 'nowhere'" in told
+
+
 def test_for_machines(capsys: pytest.CaptureFixture[str], mine: pathlib.Path) -> None:
     where = (f"--data_dir={mine / 'data'}", f"--run_dir={mine / 'run'}", *QUICK, "--query=e1,r1,?", "--k=2")
     assert gr_tf("explain", *where, "--output=json", "--verify", "--minimal", "--most_retrainings=9") == 0
