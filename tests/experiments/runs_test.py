@@ -273,6 +273,16 @@ def test_figures(
     assert "is not a result of gr_table1" in capsys.readouterr().err
 
 
+def test_baselines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
+    """Nations has the paper's numbers beside the baseline; a finished measurement is found again."""
+    for _ in range(2):
+        assert run_here(monkeypatch, "gr_baselines", f"--run_dir={tmp_path}") == 0
+        told = capsys.readouterr().out
+        assert "58.88" in told
+        result = files.read_json(tmp_path / "baselines" / "result.json")
+        assert f"{100 * result['baseline']['test']['mrr']:.2f}" in told
+
+
 def test_stability(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
