@@ -27,17 +27,20 @@ class FactorModel(abc.ABC):
         num_entities, num_relations: the sizes of the vocabularies.
         dim: h, the number of factors.
         candidates: the entities that may be predicted, ids; None: all.
+        reciprocal: whether every relation has a second row, of its inverse, that predicts heads: (head, relation, tail)
+            is (tail, inverse relation, head) too. The inverse rows follow the relation rows.
     """
 
     num_entities: int
     num_relations: int
     dim: int
     candidates: tuple[int, ...] | None = None
+    reciprocal: bool = False
 
     @property
     def num_rows(self) -> int:
         """The number of rows of the table."""
-        return self.num_entities + self.num_relations
+        return self.num_entities + self.num_relations * (2 if self.reciprocal else 1)
 
     @property
     def width(self) -> int:
