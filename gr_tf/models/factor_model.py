@@ -57,6 +57,11 @@ class FactorModel(abc.ABC):
         """How many numbers `scores` holds in memory for each score."""
         return self.width
 
+    def inverse(self, triples: np.ndarray) -> np.ndarray:
+        """(tail, inverse relation, head) of triples [n, 3]: ids as `score_all_tails` and `rows_of` take them."""
+        heads, relations, tails = triples.T
+        return np.stack([tails, relations + np.array(self.num_relations, triples.dtype), heads], axis=1)
+
     def rows_of(self, triples: np.ndarray) -> np.ndarray:
         """Table rows [..., 3] (head, relation, tail) of triples [..., 3]."""
         return triples + np.array([0, self.num_entities, 0], triples.dtype)
@@ -68,6 +73,11 @@ class FactorModel(abc.ABC):
         """
         drawn = np.random.default_rng(seed).uniform(-0.05, 0.05, (self.num_rows, self.width))
         return Parameters(drawn.astype(dtype))
+
+    def penalty(self, rows: Rows, power: int) -> Tensor:
+        """The sum of |x|^power over the numbers x of rows [..., width] -> [...]; power is 2 or 3."""
+        squares = tf.square(rows)
+        return tf.reduce_sum(squares if power == 2 else squares * tf.abs(rows), axis=-1)
 
     @abc.abstractmethod
     def score(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:

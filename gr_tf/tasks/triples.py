@@ -25,6 +25,7 @@ from gr_tf.tasks.example_losses import Batch, ExampleLosses
 from gr_tf.tasks.task import OPEN, RolledBack, Task
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.tasks.triple_rollback import TripleRollback
+from gr_tf.training.batch_triple_steps import BatchTripleSteps
 from gr_tf.training.driver import Selection
 from gr_tf.training.losses import LOSSES, softmax_loss
 from gr_tf.training.triple_config import PRESETS, TripleConfig
@@ -53,7 +54,7 @@ class TripleTask(Task[Query]):
     dataset: TripleSet
     config: TripleConfig
     model: FactorModel
-    steps: TripleSteps
+    steps: TripleSteps | BatchTripleSteps
 
     @classmethod
     def read(cls, dataset: str | None, data_dir: str | pathlib.Path | None, split: TripleSplit) -> TripleSet:
@@ -77,8 +78,9 @@ class TripleTask(Task[Query]):
     def _initial_parameters(self) -> Parameters:
         return self.model.initial_parameters(self.config.seed, self.config.dtype)
 
-    def _make_steps(self) -> TripleSteps:
-        return TripleSteps(self.dataset, self.model, self.config)
+    def _make_steps(self) -> TripleSteps | BatchTripleSteps:
+        steps = BatchTripleSteps if self.config.in_batches else TripleSteps
+        return steps(self.dataset, self.model, self.config)
 
     def first_learning_rate(self, removed: Ids) -> float:
         """See Task; the released program's rule depends on what is removed."""
@@ -87,15 +89,24 @@ class TripleTask(Task[Query]):
     @property
     def selection(self) -> Selection:
         """The epoch with the best validation MRR."""
-        return Selection(metric="mrr")
+        return Selection(metric="mrr", patience=self.config.patience)
 
     @functools.cached_property
     def known(self) -> KnownTails:
         """The filter of filtered ranking."""
         return known_from_train_and_valid(self.dataset)
 
+    @functools.cached_property
+    def _known_in_both(self) -> KnownTails:
+        """The same in both directions, as a model with reciprocal relations is asked."""
+        splits = (self.dataset.train, self.dataset.valid, self.dataset.test)
+        return KnownTails(len(self.dataset.entities), *(part for s in splits for part in (s, self.model.inverse(s))))
+
     def accuracy(self, parameters: Parameters, examples: np.ndarray) -> dict[str, float]:
-        """Filtered MRR and Hits@k of triples [n, 3]."""
+        """Filtered MRR and Hits@k of triples [n, 3]: of tails, or of both directions with reciprocal relations."""
+        if self.config.reciprocal:
+            both = np.concatenate([examples, self.model.inverse(examples)])
+            return ranking_metrics(filtered_ranks(self.model, parameters.table, both, self._known_in_both))
         return ranking_metrics(filtered_ranks(self.model, parameters.table, examples, self.known))
 
     def baseline(self, examples: np.ndarray) -> dict[str, float]:

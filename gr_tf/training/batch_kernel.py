@@ -1,0 +1,225 @@
+"""Mini-batches of triples on the rows that they touch, and each triple's share of what they did.
+
+Between native gathers and scatters, one compiled function does a batch: the tape over the gathered rows gives each
+triple's gradients of its own rows, and the sum of those of the candidates' rows; sums over the batch's distinct rows;
+the optimizer; the shares (see row_optimizers).
+"""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+from gr_tf.models.factor_model import BilinearModel, FactorModel
+from gr_tf.runs.engine import tf
+from gr_tf.training.losses import LOSSES
+from gr_tf.training.row_optimizers import RowOptimizer
+from gr_tf.types import Rows, Tensor
+
+# The score of a candidate that is the answer already: it counts for nothing in any loss.
+_NO_SCORE = -1e9
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """What a batch minimises: the sum over its triples, in each direction, of loss and penalty.
+
+    Attributes:
+        model: of the rows; with reciprocal relations each triple is asked in both directions.
+        loss: a name of LOSSES.
+        dtype: precision.
+        dropout: the share of the query vector's numbers that is set to 0 (the others grow by 1 / (1 - dropout)).
+        penalty: times the sum of |x|^power over the numbers (complex: moduli) of the triple's rows.
+        power: 2 or 3 (L2; N3 of Lacroix et al. 2018).
+        label_smoothing: the share of the label that all candidates have together.
+    """
+
+    model: FactorModel
+    loss: str = "softmax"
+    dtype: str = "float32"
+    dropout: float = 0.0
+    penalty: float = 0.0
+    power: int = 3
+    label_smoothing: float = 0.0
+
+    @property
+    def directions(self) -> int:
+        """In how many directions a triple is asked."""
+        return 2 if self.model.reciprocal else 1
+
+    @property
+    def rows_per_example(self) -> int:
+        """Head, relation, tail, and the inverse relation where there is one."""
+        return 2 + self.directions
+
+    def losses(self, asked: "Asked", candidates: Rows, key: Tensor) -> Tensor:
+        """The loss and penalty [n] of each asked triple.
+
+        Args:
+            asked: the triples.
+            candidates: [k, width].
+            key: [2] int32, of the dropout.
+        """
+        model = self.model
+        if isinstance(model, BilinearModel):
+            query = model.query_vector(asked.heads, asked.relations)
+            if self.dropout:
+                drawn = tf.random.stateless_uniform(tf.shape(query), key, dtype=tf.float32)
+                query *= tf.cast(drawn >= self.dropout, self.dtype) / (1 - self.dropout)
+            gold, own = (tf.reduce_sum(query * rows, axis=-1) for rows in (asked.tails, asked.heads_as_candidates))
+            others = tf.matmul(query, candidates, transpose_b=True)
+        else:
+            gold, own = (
+                model.score(asked.heads, asked.relations, rows) for rows in (asked.tails, asked.heads_as_candidates)
+            )
+            others = model.scores(asked.heads, asked.relations, candidates)
+        others = tf.where(asked.is_head, own[:, None], others)
+        others = tf.where(asked.is_tail, tf.constant(_NO_SCORE, self.dtype), others)
+        scores = tf.concat([gold[:, None], others], axis=1)
+        found = LOSSES[self.loss](scores)
+        if self.label_smoothing:
+            counts = tf.pad(tf.cast(~asked.is_tail, self.dtype), [[0, 0], [1, 0]], constant_values=1)
+            mean = tf.reduce_sum(scores * counts, axis=1) / tf.reduce_sum(counts, axis=1)
+            found += self.label_smoothing * (gold - mean)
+        if self.penalty:
+            rows = (asked.heads, asked.relations, asked.tails)
+            found += self.penalty * sum(model.penalty(part, self.power) for part in rows)
+        return found
+
+
+class Asked(NamedTuple):
+    """The triples (head, relation, ?) of a batch, n of them, with rows of their own to differentiate by.
+
+    Attributes:
+        heads, relations, tails: [n, width].
+        heads_as_candidates: [n, width], the heads again: what a head is given as a candidate of its own triple.
+        is_head, is_tail: bool [n, candidates], whether a candidate is the head, or the tail, which is none then.
+    """
+
+    heads: Rows
+    relations: Rows
+    tails: Rows
+    heads_as_candidates: Rows
+    is_head: Tensor
+    is_tail: Tensor
+
+
+class BatchPlan(NamedTuple):
+    """Batches before they are done; n = directions * batch.
+
+    Attributes:
+        reads: [batches, slots] int32, distinct rows of the table; those that fill up are the row beyond it.
+        places: [batches, 3 * n + candidates] int32, the slots of heads, relations, tails, and candidates.
+        weights: [batches, n], what a triple's loss is multiplied with; 0: it is left out.
+        keys: [batches, 2] int32, of the dropout.
+    """
+
+    reads: Tensor
+    places: Tensor
+    weights: Tensor
+    keys: Tensor
+
+
+class Done(NamedTuple):
+    """What batches did.
+
+    Attributes:
+        losses: [batches], sums over the triples.
+        shares: [batches, batch, rows, width], see RollbackStore; rows: head, relation, tail, inverse relation.
+    """
+
+    losses: Tensor
+    shares: Tensor
+
+
+def gradients(
+    objective: Objective, rows: Rows, places: Tensor, weights: Tensor, key: Tensor
+) -> tuple[Tensor, Rows, Rows]:
+    """Differentiates one batch; see BatchPlan for the arguments.
+
+    Args:
+        rows: [slots, width], the batch's distinct rows.
+
+    Returns:
+        The losses [n]; the gradients [3, n, width] of each triple's head, relation, and tail; and [candidates, width],
+        those of the candidates without what a head was given as one, which is in its own.
+    """
+    count = weights.shape[0]
+    heads, relations, tails = (places[i * count : (i + 1) * count] for i in range(3))
+    candidates = places[3 * count :]
+    parts = [tf.gather(rows, part) for part in (heads, relations, tails, heads, candidates)]
+    with tf.GradientTape() as tape:
+        tape.watch(parts)
+        head, relation, tail, as_candidate, others = parts
+        is_head, is_tail = candidates[None] == heads[:, None], candidates[None] == tails[:, None]
+        asked = Asked(head, relation, tail, as_candidate, is_head, is_tail)
+        losses = objective.losses(asked, others, key) * weights
+        total = tf.reduce_sum(losses)
+    head, relation, tail, as_candidate, others = tape.gradient(total, parts)
+    return losses, tf.stack([head + as_candidate, relation, tail]), others
+
+
+@functools.cache
+def _arithmetic(objective: Objective, optimizer: RowOptimizer) -> Tensor:
+    """The compiled function of one batch.
+
+    Returns:
+        A tf.function of the memory [slots, columns] of the batch's rows, its parts of a BatchPlan without `reads`,
+        steps done, and the rate, which returns the new memory, the loss, and the shares [batch, rows, width].
+    """
+    width, two = objective.model.width, objective.model.reciprocal
+
+    def run(
+        memory: Rows, places: Tensor, weights: Tensor, key: Tensor, step: Tensor, rate: Tensor
+    ) -> tuple[Rows, Tensor, Rows]:
+        rows = optimizer.weights(memory, width, step, rate)
+        losses, own, others = gradients(objective, rows, places, weights, key)
+        every = tf.concat([tf.reshape(own, [-1, width]), others], axis=0)
+        summed = tf.math.unsorted_segment_sum(every, places, memory.shape[0])
+        memory, scale = optimizer.apply(memory, summed, step, rate)
+        count = weights.shape[0]
+        shares = -tf.reshape(tf.gather(scale, places[: 3 * count]), own.shape) * own
+        head, relation, tail = tf.unstack(shares)
+        more = []
+        if two:
+            # The second half asks for the heads: its head is the tail, its tail the head.
+            count //= 2
+            head, tail = head[:count] + tail[count:], tail[:count] + head[count:]
+            relation, more = relation[:count], [relation[count:]]
+        is_loop = (places[:count] == places[2 * weights.shape[0] :][:count])[:, None]
+        head, tail = tf.where(is_loop, head + tail, head), tf.where(is_loop, tf.zeros_like(tail), tail)
+        return memory, tf.reduce_sum(losses), tf.stack([head, relation, tail, *more], axis=1)
+
+    return tf.function(run, jit_compile=True)
+
+
+@functools.cache
+def batches(objective: Objective, optimizer: RowOptimizer) -> Tensor:
+    """The function that does batches one after the other on a variable [num_rows + 1, columns].
+
+    Returns:
+        A tf.function of (the variable's handle, steps done, the learning rate, the parts of a BatchPlan), which
+        changes the variable and returns the steps done and the parts of Done.
+    """
+    compute = _arithmetic(objective, optimizer)
+    dtype, directions = objective.dtype, objective.directions
+
+    def run(handle: Tensor, step: Tensor, rate: Tensor, *plan: Tensor) -> tuple[Tensor, Tensor]:
+        size, count = plan[0].shape[0], plan[2].shape[1] // directions
+        told = (
+            tf.TensorArray(dtype, size=size, element_shape=[]),
+            tf.TensorArray(dtype, size=size, element_shape=[count, objective.rows_per_example, objective.model.width]),
+        )
+
+        def body(i: Tensor, step: Tensor, told: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+            reads, places, weights, key = (tf.gather(part, i) for part in plan)
+            memory = tf.raw_ops.ResourceGather(resource=handle, indices=reads, dtype=dtype)
+            memory = tf.ensure_shape(memory, [plan[0].shape[1], None])
+            memory, loss, shares = compute(memory, places, weights, key, step, rate)
+            write = tf.raw_ops.ResourceScatterUpdate(resource=handle, indices=reads, updates=memory)
+            with tf.control_dependencies([write]):
+                return i + 1, step + 1, (told[0].write(i, loss), told[1].write(i, shares))
+
+        _, step, told = tf.while_loop(lambda i, *_: i < size, body, (tf.constant(0), step, told), parallel_iterations=1)
+        return step, tuple(part.stack() for part in told)
+
+    return tf.function(run)
