@@ -85,16 +85,18 @@ class Objective:
         return found
 
     def _loss(self, gold: Tensor, others: Tensor) -> Tensor:
-        """The loss [n] of an answer's score [n] among those of its competitors [n, k]."""
-        if self.loss != "softmax":
-            return LOSSES[self.loss](tf.concat([gold[:, None], others], axis=1))
-        # The same as LOSSES' softmax, without a copy of all scores.
-        found = tf.math.softplus(tf.reduce_logsumexp(others, axis=1) - gold)
-        if self.label_smoothing:
-            counts = tf.cast(others > _NO_SCORE, self.dtype)
-            mean = (gold + tf.reduce_sum(others * counts, axis=1)) / (1 + tf.reduce_sum(counts, axis=1))
-            found += self.label_smoothing * (gold - mean)
-        return found
+        """The loss [n] of an answer's score [n] among those of its competitors [n, k]; see LOSSES."""
+        if self.loss == "softmax" and not self.label_smoothing:
+            # Without a copy of all scores.
+            return tf.math.softplus(tf.reduce_logsumexp(others, axis=1) - gold)
+        scores = tf.concat([gold[:, None], others], axis=1)
+        is_there = tf.cast(scores > _NO_SCORE, self.dtype)
+        count = tf.reduce_sum(is_there, axis=1)
+        found = LOSSES[self.loss](scores)
+        if self.loss == "sigmoid":
+            # Its mean is over those that are there.
+            return found * tf.cast(tf.shape(scores)[1], self.dtype) / count
+        return found + self.label_smoothing * (gold - tf.reduce_sum(scores * is_there, axis=1) / count)
 
 
 class Asked(NamedTuple):

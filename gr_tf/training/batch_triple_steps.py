@@ -119,7 +119,9 @@ class BatchTripleSteps(Steps):
         candidates = np.stack([self._candidates(*number) for number in numbers])
         columns = np.stack([_places_among(*one) for one in zip(asked[:, ::2], candidates, strict=True)])
         reads, places = self._distinct(
-            np.concatenate([asked.reshape(block.count, -1), candidates, np.full((block.count, 1), self._beyond)], axis=1)
+            np.concatenate(
+                [asked.reshape(block.count, -1), candidates, np.full((block.count, 1), self._beyond)], axis=1
+            )
         )
         weights = np.tile(weights.reshape(block.count, -1), self._objective.directions).astype(self._config.dtype)
         keys = np.array([np.random.SeedSequence(number).generate_state(2) >> 1 for number in numbers], np.int32)

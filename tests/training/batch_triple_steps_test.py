@@ -18,7 +18,7 @@ from gr_tf.training.rollback_store import RollbackStore
 from gr_tf.training.triple_config import TripleConfig
 
 CONFIG = TripleConfig(
-    dim=4, num_negatives=5, epochs=2, batch_size=16, optimizer="adagrad", learning_rate=0.1, reciprocal=True
+    dim=4, num_negatives=5, epochs=1, batch_size=16, optimizer="adagrad", learning_rate=0.1, reciprocal=True
 )
 ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
 
@@ -34,7 +34,7 @@ def plainly(task: TripleTask, removed: tuple[int, ...] = ()) -> tuple[np.ndarray
 
     By gradients of the whole table, one triple at a time; without dropout.
     """
-    model, config, triples, steps = task.model, task.config, task.dataset, task.steps
+    config, triples, steps = task.config, task.dataset, task.steps
     assert isinstance(steps, BatchTripleSteps)
     table = task.initial_parameters.table.copy()
     squares = np.zeros_like(table)
@@ -77,8 +77,7 @@ def gradient(task: TripleTask, table: np.ndarray, example_id: int, candidates: n
             else:
                 labels = np.eye(1, len(scores))[0]
                 bce = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(labels, scores))
-                # Masked candidates count among those that the mean is over, with a loss of 0.
-                total += bce / (1 + len(candidates))
+                total += bce / len(scores)
             total += config.penalty * sum(model.penalty(row, config.penalty_power) for row in rows)
         total *= task.steps._weights[example_id]  # type: ignore[union-attr]
     return tf.convert_to_tensor(tape.gradient(total, variable)).numpy()
@@ -133,7 +132,7 @@ def test_a_removed_triple_changes_nothing_else(toy: TripleSet) -> None:
 
 def test_a_batch_of_one_with_adam_is_the_papers_training(monkeypatch: pytest.MonkeyPatch) -> None:
     nations = load_triples("nations")
-    task = TripleTask(nations, TripleConfig(epochs=1, num_negatives=6))
+    task = TripleTask(nations, TripleConfig(epochs=1))
 
     def draw(train: np.ndarray, first: int, num_entities: int, num_negatives: int, seed: int = 0) -> np.ndarray:
         """Candidates without the answer, none twice: as a batch draws them."""
@@ -143,7 +142,7 @@ def test_a_batch_of_one_with_adam_is_the_papers_training(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(triple_steps, "draw_candidates", draw)
     expected, _ = trained(task)
-    drawn = draw(nations.train, 0, len(nations.entities), 6)
+    drawn = draw(nations.train, 0, len(nations.entities), 13)
 
     class InFileOrder(BatchTripleSteps):
         def _order(self, seed: int, epoch: int) -> np.ndarray:  # type: ignore[override]
@@ -179,31 +178,32 @@ def test_going_on_from_a_checkpoint_is_the_same_to_the_bit(toy: TripleSet, optim
     kept, nothing = np.ones(toy.num_examples, bool), np.zeros(0, np.int64)
     steps = task.steps
     state = steps.start(task.initial_parameters, nothing, 0)
-    for block in steps.blocks(2):
+    for block in steps.blocks(task.length):
         state, _ = steps.run(state, block, kept)
         arrays = {name: array.copy() for name, array in steps.to_arrays(state).items()}
         state = steps.restore(arrays, nothing, 0)
     np.testing.assert_array_equal(steps.parameters(state).table, trained(task)[0])
 
 
-def test_shares_of_adam_nearly_sum_to_what_it_did(toy: TripleSet) -> None:
-    """With all candidates' rows among the triples' own, so that the shares lack nothing but the last momentum."""
+def test_shares_of_adam_have_the_momentum_of_later_steps(toy: TripleSet) -> None:
+    """Of relations' rows, which nothing but their own triples moves."""
     config = dataclasses.replace(CONFIG, optimizer="adam", learning_rate=0.001, epochs=60, reciprocal=False)
     task = TripleTask(toy, config)
     table, shares = trained(task)
     rows = task.model.rows_of(toy.train)[:, 1]
     summed = np.zeros_like(table)
     np.add.at(summed, rows, shares[:, 1])
-    relations = np.unique(rows)
-    moved = (table - task.initial_parameters.table)[relations]
-    difference = np.linalg.norm(summed[relations] - moved) / np.linalg.norm(moved)
-    assert 1e-4 < difference < 0.1
+    moved = (table - task.initial_parameters.table) * (np.arange(len(table)) >= task.model.num_entities)[:, None]
+    # A share of its own step only would miss nine tenths.
+    assert np.linalg.norm(summed * (np.arange(len(table)) >= task.model.num_entities)[:, None] - moved) < (
+        0.25 * np.linalg.norm(moved)
+    )
 
 
 def test_dropout_is_drawn_for_the_batch(toy: TripleSet) -> None:
     task = TripleTask(toy, dataclasses.replace(CONFIG, dropout=0.5, epochs=1, batch_size=60))
     everyone, without = trained(task)[0], trained(task, removed=(5,))[0]
-    head, relation, tail = toy.train[5]
+    relation = toy.train[5, 1]
     # One batch: rows that the removed triple does not touch are the same.
     rows = np.setdiff1d(np.arange(task.model.num_rows), [*range(task.model.num_entities)])
     own_rows = [task.model.num_entities + relation, task.model.num_entities + task.model.num_relations + relation]
