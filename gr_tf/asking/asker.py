@@ -96,13 +96,15 @@ class Asker:
         checked_k(k)
         if trainings < 1:
             raise InputError(f"trainings must be at least 1; got {trainings}.")
-        query, alternatives = task.ask(self.trained.parameters, parse_question(question))
+        parts = parse_question(question)
+        chosen.check_query(task.read_question(parts)[0])
+        query, alternatives = task.ask(self.trained.parameters, parts)
         explainer = self.explainer(chosen.name, trainings)
         explanation = explainer.rank(query)
-        names = task.names_of(query)
+        names, place = task.names_of(query), task.answer_place(query)
         return Answer(
-            asked=(*names[:-1], OPEN) if alternatives else names,
-            predicted=names[-1],
+            asked=(*names[:place], OPEN, *names[place + 1 :]) if alternatives else names,
+            predicted=names[place],
             value=self._look(query)[0],
             unit=task.unit,
             method=chosen.name,
