@@ -107,7 +107,10 @@ class Dataset(abc.ABC):
 def fields_of(query: Any) -> dict[str, Any]:
     """The fields of a query by name, as JSON has them; without a field that has its default value."""
     told = dataclasses.asdict(query)
-    return {field.name: told[field.name] for field in dataclasses.fields(query) if told[field.name] != field.default}
+    for field in dataclasses.fields(query):
+        if field.default is not dataclasses.MISSING and told[field.name] == field.default:
+            del told[field.name]
+    return told
 
 
 def numbers_of(query: Any) -> list[int]:
