@@ -125,6 +125,14 @@ class Task(Trainable, Generic[Q]):
         """The metrics, on at least one example, of a prediction that needs no model; see `baseline_name`."""
         raise NotImplementedError
 
+    def unusual(self, query: Q) -> str:
+        """What a query asks for, in the plural, if `quality` is not of such questions; else empty."""
+        return ""
+
+    def unusual_quality(self, parameters: Parameters, query: Q) -> tuple[dict[str, Any], dict[str, Any], str]:
+        """`quality`, `baselines` and `baseline_name` of questions such as a query that is unusual."""
+        raise NotImplementedError
+
     # What it predicts.
 
     @abc.abstractmethod

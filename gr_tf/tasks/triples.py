@@ -12,7 +12,7 @@ import pandas as pd
 from gr_tf.data.known_tails import KnownTails, known_at, turned
 from gr_tf.data.sources import load_triples, published_name
 from gr_tf.data.triple_split import TripleSplit
-from gr_tf.data.triples import COLUMNS, RELATION, TAIL, Query, TripleSet
+from gr_tf.data.triples import COLUMNS, HEAD, RELATION, TAIL, Query, TripleSet
 from gr_tf.errors import InputError
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.parameters import Parameters
@@ -21,6 +21,7 @@ from gr_tf.models.prediction import NO_TAIL, answer_probabilities, predict_top
 from gr_tf.models.ranking import filtered_ranks, ranking_metrics, ranks_by
 from gr_tf.runs.engine import scipy, tf
 from gr_tf.tasks.drawing import Drawing
+from gr_tf.tasks.place_quality import PlaceQuality, both_by_split
 from gr_tf.tasks.task import OPEN, RolledBack, Task
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.tasks.triple_losses import TripleLosses
@@ -118,6 +119,17 @@ class TripleTask(Task[Query]):
         found = np.full((len(heads), shape[1]), -1.0)
         found[:, self.model.columns] = counts[relations].toarray()[:, self.model.columns]
         return found
+
+    def unusual(self, query: Query) -> str:
+        """See Task; `quality` is of tails."""
+        return "" if query.place == TAIL else f"{COLUMNS[query.place]}s"
+
+    def unusual_quality(self, parameters: Parameters, query: Query) -> tuple[dict[str, Any], dict[str, Any], str]:
+        """See Task; of heads or relations."""
+        quality = PlaceQuality(self.model, self.dataset, self._known_at(query.place), query.place)
+        parts = {name: getattr(self.dataset, name) for name in self.measured}
+        names = {HEAD: "the most frequent heads of the relation", RELATION: "the most frequent relations"}
+        return *both_by_split(quality, parameters.table, parts), names[query.place]
 
     def value(self, parameters: Parameters, queries: Sequence[Query]) -> np.ndarray:
         """p(answer | the two other parts), over all answers that may be predicted, known ones included."""
