@@ -82,7 +82,7 @@ class GradientRollback(Explainer[Any]):
     needs="deltas",
     unit="probability",
     estimates=True,
-    title="Gradient Rollback of the triples with the same answer only, such as the same tail, as CRIAGE has it",
+    title="Gradient Rollback of the triples with the same answer (tail) only, as CRIAGE has it",
 )
 class SameAnswerRollback(GradientRollback):
     """GR-O: ranks those of the related examples that have the query's answer (Lawrence et al. 2021, Table 2)."""
