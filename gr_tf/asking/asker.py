@@ -20,7 +20,7 @@ from gr_tf.errors import InputError
 from gr_tf.evaluation.retraining import MEASURES, Retraining, check_jobs, retrain
 from gr_tf.runs.engine import versions
 from gr_tf.runs.progress import progress
-from gr_tf.tasks.task import OPEN, Task
+from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.types import Ids
 
@@ -108,10 +108,10 @@ class Asker:
         query, alternatives = task.ask(self.trained.parameters, parts)
         explainer = self.explainer(chosen.name, trainings)
         explanation = explainer.rank(query)
-        names, place = task.names_of(query), task.answer_place(query)
+        names = task.names_of(query)
         return Answer(
-            asked=(*names[:place], OPEN, *names[place + 1 :]) if alternatives else names,
-            predicted=names[place],
+            asked=task.asked(query) if alternatives else names,
+            predicted=names[task.answer_place(query)],
             value=self._look(query)[0],
             unit=task.unit,
             method=chosen.name,

@@ -8,7 +8,7 @@ import numpy as np
 
 from gr_tf.attribution.base import Explanation
 from gr_tf.report.figures import NEUTRAL, OPPOSING, SUPPORTING, new_figure
-from gr_tf.tasks.task import OPEN, Task
+from gr_tf.tasks.task import Task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,10 +79,10 @@ def explanation_graph(explanation: Explanation[Any], task: Task[Any]) -> "Figure
         )
     axes.set_axis_off()
     axes.margins(0.15)
-    parts, asked_part = list(task.names_of(explanation.query)), task.answer_place(explanation.query)
-    answer, parts[asked_part] = parts[asked_part], OPEN
+    answer = task.names_of(explanation.query)[task.answer_place(explanation.query)]
+    question = ", ".join(task.asked(explanation.query))
     axes.set_title(
-        f"({', '.join(parts)}) → {answer}: the {len(explanation.influences)} most influential training triples",
+        f"({question}) → {answer}: the {len(explanation.influences)} most influential training triples",
         fontsize=10,
     )
     return figure

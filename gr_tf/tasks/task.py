@@ -181,6 +181,11 @@ class Task(Trainable, Generic[Q]):
         """Which of `names_of` is the answer; default: the last."""
         return len(self.names_of(query)) - 1
 
+    def asked(self, query: Q) -> tuple[str, ...]:
+        """What people call the parts of a query, with OPEN in the answer's place."""
+        names, place = self.names_of(query), self.answer_place(query)
+        return *names[:place], OPEN, *names[place + 1 :]
+
     def answer_name(self, query: Q, answer: int) -> str:
         """What people call an answer to a query."""
         return str(answer)
