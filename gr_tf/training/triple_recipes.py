@@ -10,9 +10,8 @@ from typing import Any
 
 from gr_tf.models.factor_model import BilinearModel
 from gr_tf.models.knowledge_graph_models import MODELS
+from gr_tf.training.triple_config import PAPERS_ONLY
 
-# Settings that only the paper's steps have: who asks for one of them wants these steps.
-_PAPERS = ("constraint", "steps", "learning_rate_rule", "float32_hyperparameters")
 # Triples that all epochs together train on, about; at least and at most so many epochs.
 _TRIPLES, _EPOCHS = 3_000_000, (12, 100)
 # The paper's steps on one's own graph: about so many, and at most so many epochs.
@@ -47,7 +46,7 @@ def own_recipe(num_entities: int, num_triples: int, asked: Mapping[str, Any]) ->
 def _wants_papers_steps(asked: Mapping[str, Any]) -> bool:
     one_by_one = asked.get("batch_size") == 1 and asked.get("optimizer") != "adagrad"
     one_way = asked.get("reciprocal") is False and "batch_size" not in asked
-    return one_by_one or one_way or any(name in asked for name in _PAPERS)
+    return one_by_one or one_way or any(name in asked for name in PAPERS_ONLY)
 
 
 def _papers_steps(num_entities: int, num_triples: int) -> dict[str, Any]:
