@@ -80,6 +80,15 @@ class Trainable(abc.ABC):
         """
         return {}
 
+    @classmethod
+    def variants(cls, asked: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Settings to try on one's own data, each as what differs from `own_settings`; the first is {}.
+
+        Args:
+            asked: settings that the user names, which are no variant's. Default: none, nothing is tried.
+        """
+        return ()
+
     # What it is.
 
     def model_in(self, dtype: str | None) -> Any:
