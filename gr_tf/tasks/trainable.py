@@ -80,9 +80,8 @@ class Trainable(abc.ABC):
         """
         return {}
 
-    @classmethod
-    def variants(cls, asked: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """Settings to try on one's own data, each as what differs from `own_settings`; the first is {}.
+    def variants(self, asked: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Settings to try on the data, each as what differs from the task's own; the first is {}.
 
         Args:
             asked: settings that the user names, which are no variant's. Default: none, nothing is tried.

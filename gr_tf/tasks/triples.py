@@ -30,7 +30,7 @@ from gr_tf.tasks.triple_rollback import TripleRollback
 from gr_tf.training.batch_triple_steps import BatchTripleSteps
 from gr_tf.training.driver import Selection
 from gr_tf.training.triple_config import PRESETS, TripleConfig
-from gr_tf.training.triple_recipes import own_recipe
+from gr_tf.training.triple_recipes import own_recipe, variants
 from gr_tf.training.triple_steps import TripleSteps
 from gr_tf.types import Ids
 
@@ -64,6 +64,10 @@ class TripleTask(Task[Query]):
         if published_name(dataset.checksums) == "nations":
             return PRESETS["nations"]
         return own_recipe(len(dataset.entities), dataset.num_examples, asked)
+
+    def variants(self, asked: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """See Task; Nations has the paper's settings."""
+        return [] if published_name(self.dataset.checksums) == "nations" else variants(asked)
 
     def _initial_parameters(self) -> Parameters:
         return self.model.initial_parameters(self.config.seed, self.config.dtype)

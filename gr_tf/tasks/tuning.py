@@ -18,7 +18,7 @@ _MINUTES, _EXAMPLES = 2.0, 20_000
 _FIELDS = ("settings", "metric", "seconds", "told")
 
 
-class _OverBudget(Exception):
+class _OverBudgetError(Exception):
     """Ends a trial that takes longer than the budget."""
 
 
@@ -37,7 +37,14 @@ def minutes_for(task: Task[Any], asked: Mapping[str, Any], minutes: float | None
     return minutes
 
 
-def tuned(task: Task[Any], run_dir: pathlib.Path, asked: Mapping[str, Any], minutes: float | None = None) -> Task[Any]:
+def tuned(
+    task: Task[Any],
+    run_dir: pathlib.Path,
+    asked: Mapping[str, Any],
+    minutes: float | None = None,
+    *,
+    overwrite: bool = False,
+) -> Task[Any]:
     """The task with the settings that are best on the validation examples, of those that the budget lets it try.
 
     The trials are remembered in the run's folder: the same call again gives the same settings, and one that was killed
@@ -48,6 +55,7 @@ def tuned(task: Task[Any], run_dir: pathlib.Path, asked: Mapping[str, Any], minu
         run_dir: the run's folder.
         asked: settings that the user names; they stay.
         minutes: see `minutes_for`.
+        overwrite: drop trials that are there.
 
     Raises:
         InputError: if the folder was begun with other data, settings, or another budget.
@@ -57,7 +65,7 @@ def tuned(task: Task[Any], run_dir: pathlib.Path, asked: Mapping[str, Any], minu
         return task
     told = {"config": task.config.to_dict(), "asked": dict(asked), "minutes": budget}
     settings = {"checksum": task.dataset.checksum, **told}
-    with RunDir.begin(run_dir / STAGE, settings, reuse=True) as stage:
+    with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=True) as stage:
         if not stage.is_finished:
             _search(stage, task, asked, 60 * budget)
     chosen = stage.result()["chosen"]
@@ -96,14 +104,14 @@ def _trial(task: Task[Any], variant: Mapping[str, Any], seconds: float) -> dict[
 
     def look(*_: Any) -> None:
         if time.monotonic() - begun > seconds:
-            raise _OverBudget
+            raise _OverBudgetError
 
     metric, told = None, ""
     try:
         tried = task.with_config(**variant)
         training = tried.train(validating=True, on_block=look)
         metric = tried.accuracy(training.parameters, task.dataset.valid)[task.deciding]
-    except _OverBudget:
+    except _OverBudgetError:
         told = "over budget"
     except TrainingError as error:
         told = str(error)

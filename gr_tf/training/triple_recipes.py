@@ -12,6 +12,8 @@ from gr_tf.models.factor_model import BilinearModel
 from gr_tf.models.knowledge_graph_models import MODELS
 from gr_tf.training.triple_config import PAPERS_ONLY
 
+# Of N3.
+_PENALTY = 0.05
 # Triples that all epochs together train on, about; at least and at most so many epochs.
 _TRIPLES, _EPOCHS = 3_000_000, (12, 100)
 # The paper's steps on one's own graph: about so many, and at most so many epochs.
@@ -32,15 +34,36 @@ def own_recipe(num_entities: int, num_triples: int, asked: Mapping[str, Any]) ->
     return {
         "optimizer": "adagrad",
         "learning_rate": 0.003 if asked.get("optimizer") == "adam" else 0.1,
-        "batch_size": max(1, min(256, num_triples // 100)) if bilinear else max(1, min(64, num_triples // 100)),
+        "batch_size": max(1, min(512 if bilinear else 64, num_triples // 100)),
         "reciprocal": True,
         "dim": 10 if num_entities < 50 else 100 if bilinear else 50,
-        "dropout": 0.4 if bilinear and num_entities >= 50 else 0.0,
-        "num_negatives": max(1, min(num_entities, 500 if bilinear else 100)),
+        "penalty": _PENALTY if bilinear else 0.0,
+        "num_negatives": max(1, min(num_entities, 1000 if bilinear else 100)),
         "epochs": max(least, min(most, _TRIPLES // num_triples)),
         "patience": 5,
         "dtype": "float64" if num_triples < 20_000 else "float32",
     }
+
+
+def variants(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Settings to try on one's own graph beside `own_recipe`'s, those first that mattered most on public graphs."""
+    if _wants_papers_steps(asked):
+        return []
+    every: list[dict[str, Any]] = [
+        {},
+        {"penalty": 0.3 * _PENALTY},
+        {"penalty": 3 * _PENALTY},
+        {"model": "complex"},
+        {"model": "complex", "penalty": 0.3 * _PENALTY},
+        {"penalty": 0.0, "dropout": 0.4},
+        {"penalty": 0.1 * _PENALTY},
+        {"penalty": 10 * _PENALTY},
+        {"dim": 50},
+        {"dim": 200},
+        {"learning_rate": 0.3},
+        {"label_smoothing": 0.1},
+    ]
+    return [variant for variant in every if not set(variant) & set(asked)]
 
 
 def _wants_papers_steps(asked: Mapping[str, Any]) -> bool:
