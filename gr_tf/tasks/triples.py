@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.data.known_tails import KnownTails, known_at, turned
-from gr_tf.data.sources import load_triples, published_name
+from gr_tf.data.sources import load_triples, public_name
 from gr_tf.data.triple_split import TripleSplit
 from gr_tf.data.triples import COLUMNS, HEAD, RELATION, TAIL, Query, TripleSet
 from gr_tf.errors import InputError
@@ -30,7 +30,7 @@ from gr_tf.tasks.triple_rollback import TripleRollback
 from gr_tf.training.batch_triple_steps import BatchTripleSteps
 from gr_tf.training.driver import Selection
 from gr_tf.training.triple_config import PRESETS, TripleConfig
-from gr_tf.training.triple_recipes import own_recipe, variants
+from gr_tf.training.triple_recipes import own_recipe, public_recipe, variants
 from gr_tf.training.triple_steps import TripleSteps
 from gr_tf.types import Ids
 
@@ -61,13 +61,14 @@ class TripleTask(Task[Query]):
     @classmethod
     def own_settings(cls, dataset: TripleSet, asked: Mapping[str, Any]) -> dict[str, Any]:
         """See Task; Nations has the paper's settings (BUILD_NOTES, "Recipes of knowledge graphs")."""
-        if published_name(dataset.checksums) == "nations":
+        if public_name(dataset.checksums) == "nations":
             return PRESETS["nations"]
-        return own_recipe(len(dataset.entities), dataset.num_examples, asked)
+        recipe = own_recipe(len(dataset.entities), dataset.num_examples, asked)
+        return recipe | public_recipe(public_name(dataset.checksums), asked)
 
     def variants(self, asked: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """See Task; Nations has the paper's settings."""
-        return [] if published_name(self.dataset.checksums) == "nations" else variants(asked)
+        return [] if public_name(self.dataset.checksums) == "nations" else variants(asked)
 
     def _initial_parameters(self) -> Parameters:
         return self.model.initial_parameters(self.config.seed, self.config.dtype)
@@ -110,9 +111,20 @@ class TripleTask(Task[Query]):
     def accuracy(self, parameters: Parameters, examples: np.ndarray) -> dict[str, float]:
         """Filtered MRR and Hits@k of triples [n, 3]: of tails, or of both directions with reciprocal relations."""
         if self.config.reciprocal:
-            both = np.concatenate([examples, self.model.inverse(examples)])
-            return ranking_metrics(filtered_ranks(self.model, parameters.table, both, self._known_in_both))
+            return ranking_metrics(np.concatenate(self.ranks_in_both(parameters.table, examples)))
         return ranking_metrics(filtered_ranks(self.model, parameters.table, examples, self.known))
+
+    def ranks_in_both(self, table: np.ndarray, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The ranks [n] of the tails and of the heads of triples [n, 3], filtered by all three parts of the data.
+
+        Raises:
+            InputError: if the model has no reciprocal relations.
+        """
+        if not self.config.reciprocal:
+            raise InputError("heads are ranked by reciprocal relations: train with --reciprocal.")
+        both = np.concatenate([examples, self.model.inverse(examples)])
+        tails, heads = np.split(filtered_ranks(self.model, table, both, self._known_in_both), 2)
+        return tails, heads
 
     def baseline(self, examples: np.ndarray) -> dict[str, float]:
         """See Task; asked and filtered as the model is."""

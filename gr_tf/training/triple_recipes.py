@@ -20,6 +20,15 @@ _TRIPLES, _EPOCHS = 3_000_000, (12, 100)
 _STEPS, _STEP_EPOCHS = 500_000, 50
 
 
+# What differs from `own_recipe` on public graphs, by dataset and model (experiments.graph_quality).
+PUBLIC_RECIPES: dict[tuple[str, str], dict[str, Any]] = {
+    ("wn18rr", "complex"): {"penalty": 0.1, "epochs": 20},
+    ("wn18rr", "distmult"): {"penalty": 0.1, "epochs": 20},
+    ("fb15k237", "complex"): {"penalty": 0.05, "epochs": 30},
+    ("fb15k237", "distmult"): {"penalty": 0.05, "epochs": 30},
+}
+
+
 def own_recipe(num_entities: int, num_triples: int, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Settings for a graph of some size, as far as they are not asked for.
 
@@ -43,6 +52,18 @@ def own_recipe(num_entities: int, num_triples: int, asked: Mapping[str, Any]) ->
         "patience": 5,
         "dtype": "float64" if num_triples < 20_000 else "float32",
     }
+
+
+def public_recipe(name: str | None, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What a public graph's recipe has instead; nothing if the paper's steps are asked for.
+
+    Args:
+        name: of the graph; None: it is one's own.
+        asked: settings that the user names.
+    """
+    if name is None or _wants_papers_steps(asked):
+        return {}
+    return PUBLIC_RECIPES.get((name, asked.get("model", "distmult")), {})
 
 
 def variants(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
