@@ -54,7 +54,11 @@ def main() -> None:
     settings = {"training_fingerprint": trained.fingerprint}
     with RunDir.begin(folder / NAME, settings, overwrite=run_flags.OVERWRITE.value, reuse=True) as stage:
         if not stage.is_finished:
-            told = {"dataset": task.dataset.name, "model": task.config.model, "config": task.config.to_dict()}
+            told: dict[str, Any] = {
+                "dataset": task.dataset.name,
+                "model": task.config.model,
+                "config": task.config.to_dict(),
+            }
             told |= {"epoch": trained.epoch, "epochs": training["epochs"], "seconds": training["timing"]["seconds"]}
             stage.finish({**told, "counts": counted(task, trained.parameters.table)})
         result = stage.result()

@@ -30,7 +30,8 @@ TUNE_MINUTES = flags.DEFINE_float(
     "tune_minutes",
     None,
     "Minutes in which settings are tried on the validation examples before the training; 0: none are. The run "
-    "remembers them. Default: 2 for one's own data of at most 20,000 examples if no setting of the training is named, else 0.",
+    "remembers them. Default: 2 for one's own data of at most 20,000 examples if no setting of the training is named, "
+    "else 0.",
     lower_bound=0.0,
 )
 _TRAININGS = {kind: task.config_class for kind, task in kinds.KINDS.items()}
