@@ -76,8 +76,8 @@ def main() -> None:
                 journal.add({"fold": number, "epoch": training.epoch, **told, "seconds": seconds})
                 checkpoints.clear()
             if not stage.is_finished:
-                told = {"dataset": first.name, "config": config.to_dict(), "baseline_name": task.baseline_name}
-                stage.finish({**told, "folds": journal.records})
+                about = {"dataset": first.name, "config": config.to_dict(), "baseline_name": RatingTask.baseline_name}
+                stage.finish({**about, "folds": journal.records})
         result = stage.result()
     print(as_text(frame(result)))
     print(f"Written to {folder}.")

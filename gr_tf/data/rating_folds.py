@@ -35,10 +35,9 @@ class RatingFolds:
         rest = np.concatenate([part for i, part in enumerate(parts) if i != number])
         num_valid = round(self.valid_share * len(rest))
         # The order within a split is that of ids, as everywhere.
-        valid, train = np.sort(rest[:num_valid]), np.sort(rest[num_valid:])
-        test = np.sort(parts[number])
-        split = {"train": whole.only(train), "valid": whole.only(valid), "test": whole.only(test)}
-        return dataclasses.replace(self.ratings, **split)
+        places = (rest[num_valid:], rest[:num_valid], parts[number])
+        train, valid, test = (whole.only(np.sort(part)) for part in places)
+        return dataclasses.replace(self.ratings, train=train, valid=valid, test=test)
 
 
 def load_folds(
