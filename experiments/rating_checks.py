@@ -44,7 +44,7 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
         row = {"dataset": result["dataset"], "method": method, "questions": len(held), "both held": held.all(1).sum()}
         for place, what in enumerate(("the first", f"the first {result['settings']['k']}")):
             changes = np.mean([pair[place].changes[0] for pair in pairs])
-            predicted = [pair[place].predicted for pair in pairs if pair[place].predicted is not None]
+            predicted = [change for pair in pairs if (change := pair[place].predicted) is not None]
             told = f"{np.mean(predicted):+.3f}" if predicted else "-"
             row |= {f"held without {what}": held[:, place].sum(), f"stars: predicted, measured ({what})": ""}
             row[f"stars: predicted, measured ({what})"] = f"{told}, {changes:+.3f}"
