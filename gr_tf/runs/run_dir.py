@@ -16,7 +16,7 @@ RUN = "run.json"
 RESULT = "result.json"
 _LOCK = ".lock"
 # Settings that runs begun by an earlier version lack, by the last part of their name, and what they had.
-_BEFORE_IT_WAS_A_SETTING = {"negatives_seed": 0, "optimizer": "adam"}
+_BEFORE_IT_WAS_A_SETTING = {"negatives_seed": 0}
 
 
 class RunDir:

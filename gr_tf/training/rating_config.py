@@ -17,7 +17,7 @@ OPTIMIZERS = ("adam", "sgd", "adagrad")
 RATING_MODELS: dict[str, type[RatingModel]] = {"mf": MatrixFactorization, "ncf": NeuralCF}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class RatingConfig(Settings):
     """One training run; the defaults are those of MF on MovieLens-1M (Cheng et al. 2019).
 
@@ -52,6 +52,7 @@ class RatingConfig(Settings):
     dtype: str = "float32"
     seed: int = 0
 
+    later = ("optimizer", "epochs", "initial_deviation", "patience")
     flag_names = types.MappingProxyType({"steps": "training_steps"})
     choices = types.MappingProxyType({"model": RATING_MODELS, "optimizer": OPTIMIZERS, "dtype": DTYPES})
     ranges = types.MappingProxyType(
