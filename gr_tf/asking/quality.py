@@ -7,12 +7,11 @@ from typing import Any
 import pandas as pd
 
 from gr_tf.tasks import stage
+from gr_tf.tasks.task import ERRORS
 from gr_tf.tasks.trained import Trained
 
 # By how much a model must be better than its baseline: as factors of the baseline's figure.
 _MUCH_HIGHER, _MUCH_LOWER = 1.2, 0.98
-# Metrics of which less is better.
-_ERRORS = ("rmse", "mae", "cross_entropy", "loss")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,18 +22,28 @@ class Quality:
         model, baseline: metrics by split, None of a split that is empty; no split where there is no baseline.
         baseline_name: what the baseline predicts.
         deciding: the metric that tells a good model from its baseline.
+        asked: what was asked for, in the plural, such as "heads"; empty: what is usually asked for.
     """
 
     model: Mapping[str, Mapping[str, float] | None]
     baseline: Mapping[str, Mapping[str, float] | None]
     baseline_name: str
     deciding: str
+    asked: str = ""
 
     @classmethod
-    def of(cls, trained: Trained) -> "Quality":
-        """That of a trained model: as its training wrote it, or else measured."""
+    def of(cls, trained: Trained, query: Any = None) -> "Quality":
+        """That of a trained model: as its training wrote it, or else measured; of questions such as a query."""
         task = trained.task
+        asked = "" if query is None else task.unusual(query)
+        if asked:
+            return cls(*task.unusual_quality(trained.parameters, query), task.deciding, asked)
         return cls(*stage.quality_of(trained), task.baseline_name, task.deciding)
+
+    @property
+    def question(self) -> str:
+        """What the metrics answer, for people."""
+        return f"Is the model any good{f' at predicting {self.asked}' if self.asked else ''}?"
 
     @property
     def held_out(self) -> str | None:
@@ -48,11 +57,11 @@ class Quality:
         if split is None:
             return "nothing was held out: nobody knows whether this model is any good" if self.baseline_name else None
         ours, trivial = ((of[split] or {})[self.deciding] for of in (self.model, self.baseline))
-        good = ours < _MUCH_LOWER * trivial if self.deciding in _ERRORS else ours > _MUCH_HIGHER * trivial
+        good = ours < _MUCH_LOWER * trivial if self.deciding in ERRORS else ours > _MUCH_HIGHER * trivial
         if good:
             return None
-        name = self.deciding.upper()
-        better = ours < trivial if self.deciding in _ERRORS else ours > trivial
+        name = self.deciding.upper() + (f" of {self.asked}" if self.asked else "")
+        better = ours < trivial if self.deciding in ERRORS else ours > trivial
         return (
             f"do not trust an explanation of this model: its {name} of {ours:.3f} is {'hardly' if better else 'not'} "
             f"better than its baseline's {trivial:.3f} ({self.baseline_name})"
@@ -70,4 +79,5 @@ class Quality:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {**dataclasses.asdict(self), "warning": self.warning}
+        told = {**dataclasses.asdict(self), "warning": self.warning}
+        return told if self.asked else {name: value for name, value in told.items() if name != "asked"}

@@ -5,13 +5,13 @@ Trouillon et al. (2016), "Complex Embeddings for Simple Link Prediction".
 
 import dataclasses
 
-from gr_tf.models.factor_model import BilinearModel, root
+from gr_tf.models.factor_model import TrilinearModel, root
 from gr_tf.runs.engine import tf
 from gr_tf.types import Rows
 
 
 @dataclasses.dataclass(frozen=True)
-class ComplEx(BilinearModel):
+class ComplEx(TrilinearModel):
     """score(s, r, o) = Re <s, r, conj(o)>; a row is the real parts, then the imaginary parts."""
 
     @property

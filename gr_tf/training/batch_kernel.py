@@ -56,7 +56,7 @@ class Objective:
 
         Args:
             asked: the triples.
-            candidates: [k, width].
+            candidates: [k, width]; the last is none.
             key: [2] int32, of the dropout.
         """
         model = self.model
@@ -72,18 +72,31 @@ class Objective:
                 model.score(asked.heads, asked.relations, rows) for rows in (asked.tails, asked.heads_as_candidates)
             )
             others = model.scores(asked.heads, asked.relations, candidates)
-        others = tf.where(asked.is_head, own[:, None], others)
-        others = tf.where(asked.is_tail, tf.constant(_NO_SCORE, self.dtype), others)
-        scores = tf.concat([gold[:, None], others], axis=1)
-        found = LOSSES[self.loss](scores)
-        if self.label_smoothing:
-            counts = tf.pad(tf.cast(~asked.is_tail, self.dtype), [[0, 0], [1, 0]], constant_values=1)
-            mean = tf.reduce_sum(scores * counts, axis=1) / tf.reduce_sum(counts, axis=1)
-            found += self.label_smoothing * (gold - mean)
+        nothing = tf.fill(tf.shape(own), tf.constant(_NO_SCORE, self.dtype))
+        last = candidates.shape[0] - 1
+        updates = tf.concat([tf.where(asked.columns[0] < last, own, nothing), nothing, nothing], axis=0)
+        columns = tf.concat([tf.reshape(asked.columns, [-1]), tf.fill(tf.shape(own), last)], axis=0)
+        lines = tf.tile(tf.range(tf.shape(own)[0]), [3])
+        others = tf.tensor_scatter_nd_update(others, tf.stack([lines, columns], axis=1), updates)
+        found = self._loss(gold, others)
         if self.penalty:
             rows = (asked.heads, asked.relations, asked.tails)
             found += self.penalty * sum(model.penalty(part, self.power) for part in rows)
         return found
+
+    def _loss(self, gold: Tensor, others: Tensor) -> Tensor:
+        """The loss [n] of an answer's score [n] among those of its competitors [n, k]; see LOSSES."""
+        if self.loss == "softmax" and not self.label_smoothing:
+            # Without a copy of all scores.
+            return tf.math.softplus(tf.reduce_logsumexp(others, axis=1) - gold)
+        scores = tf.concat([gold[:, None], others], axis=1)
+        is_there = tf.cast(scores > _NO_SCORE, self.dtype)
+        count = tf.reduce_sum(is_there, axis=1)
+        found = LOSSES[self.loss](scores)
+        if self.loss == "sigmoid":
+            # Its mean is over those that are there.
+            return found * tf.cast(tf.shape(scores)[1], self.dtype) / count
+        return found + self.label_smoothing * (gold - tf.reduce_sum(scores * is_there, axis=1) / count)
 
 
 class Asked(NamedTuple):
@@ -92,15 +105,15 @@ class Asked(NamedTuple):
     Attributes:
         heads, relations, tails: [n, width].
         heads_as_candidates: [n, width], the heads again: what a head is given as a candidate of its own triple.
-        is_head, is_tail: bool [n, candidates], whether a candidate is the head, or the tail, which is none then.
+        columns: [2, n], the place of the head, and of the tail, among the candidates; the last place if it is none.
+            The tail is no competitor of itself.
     """
 
     heads: Rows
     relations: Rows
     tails: Rows
     heads_as_candidates: Rows
-    is_head: Tensor
-    is_tail: Tensor
+    columns: Tensor
 
 
 class BatchPlan(NamedTuple):
@@ -108,13 +121,16 @@ class BatchPlan(NamedTuple):
 
     Attributes:
         reads: [batches, slots] int32, distinct rows of the table; those that fill up are the row beyond it.
-        places: [batches, 3 * n + candidates] int32, the slots of heads, relations, tails, and candidates.
+        places: [batches, 3 * n + candidates + 1] int32, the slots of heads, relations, tails, candidates, and of the
+            row beyond the table.
+        columns: [batches, 2, n] int32, see Asked.
         weights: [batches, n], what a triple's loss is multiplied with; 0: it is left out.
         keys: [batches, 2] int32, of the dropout.
     """
 
     reads: Tensor
     places: Tensor
+    columns: Tensor
     weights: Tensor
     keys: Tensor
 
@@ -132,7 +148,7 @@ class Done(NamedTuple):
 
 
 def gradients(
-    objective: Objective, rows: Rows, places: Tensor, weights: Tensor, key: Tensor
+    objective: Objective, rows: Rows, places: Tensor, columns: Tensor, weights: Tensor, key: Tensor
 ) -> tuple[Tensor, Rows, Rows]:
     """Differentiates one batch; see BatchPlan for the arguments.
 
@@ -150,8 +166,7 @@ def gradients(
     with tf.GradientTape() as tape:
         tape.watch(parts)
         head, relation, tail, as_candidate, others = parts
-        is_head, is_tail = candidates[None] == heads[:, None], candidates[None] == tails[:, None]
-        asked = Asked(head, relation, tail, as_candidate, is_head, is_tail)
+        asked = Asked(head, relation, tail, as_candidate, columns)
         losses = objective.losses(asked, others, key) * weights
         total = tf.reduce_sum(losses)
     head, relation, tail, as_candidate, others = tape.gradient(total, parts)
@@ -160,19 +175,19 @@ def gradients(
 
 @functools.cache
 def _arithmetic(objective: Objective, optimizer: RowOptimizer) -> Tensor:
-    """The compiled function of one batch.
+    """The function of one batch. (XLA compiles it to code that is five times slower on a CPU.)
 
     Returns:
-        A tf.function of the memory [slots, columns] of the batch's rows, its parts of a BatchPlan without `reads`,
+        A function of the memory [slots, columns] of the batch's rows, its parts of a BatchPlan without `reads`,
         steps done, and the rate, which returns the new memory, the loss, and the shares [batch, rows, width].
     """
     width, two = objective.model.width, objective.model.reciprocal
 
     def run(
-        memory: Rows, places: Tensor, weights: Tensor, key: Tensor, step: Tensor, rate: Tensor
+        memory: Rows, places: Tensor, columns: Tensor, weights: Tensor, key: Tensor, step: Tensor, rate: Tensor
     ) -> tuple[Rows, Tensor, Rows]:
         rows = optimizer.weights(memory, width, step, rate)
-        losses, own, others = gradients(objective, rows, places, weights, key)
+        losses, own, others = gradients(objective, rows, places, columns, weights, key)
         every = tf.concat([tf.reshape(own, [-1, width]), others], axis=0)
         summed = tf.math.unsorted_segment_sum(every, places, memory.shape[0])
         memory, scale = optimizer.apply(memory, summed, step, rate)
@@ -189,7 +204,7 @@ def _arithmetic(objective: Objective, optimizer: RowOptimizer) -> Tensor:
         head, tail = tf.where(is_loop, head + tail, head), tf.where(is_loop, tf.zeros_like(tail), tail)
         return memory, tf.reduce_sum(losses), tf.stack([head, relation, tail, *more], axis=1)
 
-    return tf.function(run, jit_compile=True)
+    return run
 
 
 @functools.cache
@@ -204,17 +219,17 @@ def batches(objective: Objective, optimizer: RowOptimizer) -> Tensor:
     dtype, directions = objective.dtype, objective.directions
 
     def run(handle: Tensor, step: Tensor, rate: Tensor, *plan: Tensor) -> tuple[Tensor, Tensor]:
-        size, count = plan[0].shape[0], plan[2].shape[1] // directions
+        size, count = plan[0].shape[0], plan[3].shape[1] // directions
         told = (
             tf.TensorArray(dtype, size=size, element_shape=[]),
             tf.TensorArray(dtype, size=size, element_shape=[count, objective.rows_per_example, objective.model.width]),
         )
 
         def body(i: Tensor, step: Tensor, told: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
-            reads, places, weights, key = (tf.gather(part, i) for part in plan)
+            reads, *others = (tf.gather(part, i) for part in plan)
             memory = tf.raw_ops.ResourceGather(resource=handle, indices=reads, dtype=dtype)
             memory = tf.ensure_shape(memory, [plan[0].shape[1], None])
-            memory, loss, shares = compute(memory, places, weights, key, step, rate)
+            memory, loss, shares = compute(memory, *others, step, rate)
             write = tf.raw_ops.ResourceScatterUpdate(resource=handle, indices=reads, updates=memory)
             with tf.control_dependencies([write]):
                 return i + 1, step + 1, (told[0].write(i, loss), told[1].write(i, shares))

@@ -114,13 +114,23 @@ class BatchTripleSteps(Steps):
         weights = self._weights[filled] * kept[filled]
         weights[len(examples) :] = 0
         rows = self._rows[:, filled].reshape(-1, block.count, self._size, 3)
-        asked = rows.transpose(1, 3, 0, 2).reshape(block.count, -1)
+        asked = rows.transpose(1, 3, 0, 2).reshape(block.count, 3, -1)
         numbers = [(seed, epoch, first + i) for i in range(block.count)]
-        all_rows = np.concatenate([asked, np.stack([self._candidates(*number) for number in numbers])], axis=1)
-        reads, places = self._distinct(all_rows)
-        weights = np.tile(weights.reshape(block.count, -1), self._objective.directions)
+        candidates = np.stack([self._candidates(*number) for number in numbers])
+        columns = np.stack([_places_among(*one) for one in zip(asked[:, ::2], candidates, strict=True)])
+        reads, places = self._distinct(
+            np.concatenate(
+                [asked.reshape(block.count, -1), candidates, np.full((block.count, 1), self._beyond)], axis=1
+            )
+        )
+        weights = np.tile(weights.reshape(block.count, -1), self._objective.directions).astype(self._config.dtype)
         keys = np.array([np.random.SeedSequence(number).generate_state(2) >> 1 for number in numbers], np.int32)
-        return examples, BatchPlan(*map(tf.constant, (reads, places, weights.astype(self._config.dtype), keys)))
+        return examples, BatchPlan(*map(tf.constant, (reads, places, columns, weights, keys)))
+
+    @property
+    def _beyond(self) -> np.int32:
+        """The row beyond the table."""
+        return np.int32(self._model.num_rows)
 
     @functools.lru_cache(maxsize=4)  # noqa: B019 - a few orders of one task
     def _order(self, seed: int, epoch: int) -> np.ndarray:
@@ -138,10 +148,10 @@ class BatchTripleSteps(Steps):
 
     def _distinct(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The distinct ones of rows [batches, n], filled up to [batches, slots]; and the slot [batches, n] of each."""
-        num_rows, most = self._model.num_rows, rows.shape[1]
+        num_rows, most = self._model.num_rows + 1, rows.shape[1]
         if most >= num_rows:
             return np.tile(np.arange(num_rows, dtype=np.int32), (len(rows), 1)), rows
-        reads, places = np.full((len(rows), most), num_rows, np.int32), np.empty_like(rows)
+        reads, places = np.full((len(rows), most), self._beyond, np.int32), np.empty_like(rows)
         slot_of = np.empty(num_rows, np.int32)
         for i, of_batch in enumerate(rows):
             seen = np.zeros(num_rows, bool)
@@ -150,6 +160,13 @@ class BatchTripleSteps(Steps):
             slot_of[distinct] = np.arange(len(distinct))
             reads[i, : len(distinct)], places[i] = distinct, slot_of[of_batch]
         return reads, places
+
+
+def _places_among(rows: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Where rows [...] stand among ascending candidates [k]; k where they do not."""
+    places = np.searchsorted(candidates, rows).astype(np.int32)
+    found = candidates[np.minimum(places, len(candidates) - 1)] == rows
+    return np.where(found, places, np.int32(len(candidates)))
 
 
 def _shares_of_answers(asked: Sequence[np.ndarray], dtype: str) -> np.ndarray:

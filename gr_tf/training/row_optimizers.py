@@ -24,6 +24,9 @@ from gr_tf.training.optimizers import Adam
 from gr_tf.training.row_adam import RowAdam, split_memory
 from gr_tf.types import Rows, Tensor
 
+# Adam's bias correction by beta1 is below rounding from here on.
+_BIAS_GONE = 400
+
 
 class RowOptimizer(abc.ABC):
     """What a batch does to rows; equal ones share compiled graphs."""
@@ -126,9 +129,21 @@ class RowAdamShares(RowOptimizer):
         adam = rows.adam
         before, *slots = rows.catch_up(*split_memory(memory, gradient.shape[1]), step, future)
         after, (mean, square) = adam.apply(before, tuple(slots), gradient, step, rate)
-        # F_0(step) / beta1 is the sum of the later steps' rates, each times beta1 to the number of steps until then.
-        last = tf.cast(tf.shape(future)[0] - 1, step.dtype)
-        rates = tf.gather(future[:, 0], tf.cast(tf.minimum(step, last), tf.int32)) / adam.beta1
-        scale = rates * (1 - adam.beta1) / (tf.sqrt(square) + adam.epsilon)
+        count = tf.minimum(tf.cast(step, tf.int32), _BIAS_GONE)
+        rates = adam.rate(step, rate) * tf.gather(tf.constant(_later_parts(adam.beta1), self.dtype), count)
+        scale = rates / (tf.sqrt(square) + adam.epsilon)
         touched = tf.fill([tf.shape(after)[0], 1], step + 1)
         return tf.concat([after, mean, square, touched], axis=1), scale
+
+
+def _later_parts(beta1: float) -> np.ndarray:
+    """What a gradient moves in its step and all later ones together, in units of its step's corrected rate.
+
+    sum_k (1 - beta1) beta1^k (1 - beta1^t) / (1 - beta1^(t+k)) for t = 1, 2, ...: the later steps' denominators,
+    corrected for their bias by beta2, are taken to be the step's own.
+    """
+    counts = np.arange(1, _BIAS_GONE + 2)
+    later = np.arange(2 * _BIAS_GONE)
+    corrected = 1 / (1 - beta1 ** (counts[:, None] + later))
+    found: np.ndarray = ((1 - beta1) * beta1**later * corrected).sum(axis=1) * (1 - beta1**counts)
+    return found
