@@ -142,10 +142,10 @@ def open_trained(
         engine.start_quietly()
         trained = stage.load(run_dir)
         data_flags.tell_notes(trained.task.dataset)
-        _check(trained.task, methods, question)
+        check_asked(trained.task, methods, question)
         return trained, run_dir
     task = load_task(found)
-    _check(task, methods, question)
+    check_asked(task, methods, question)
     stage.train(
         task,
         run_dir,
@@ -156,7 +156,7 @@ def open_trained(
     return stage.load(run_dir, task.dataset), run_dir
 
 
-def _check(task: Task[Any], methods: Sequence[Method], question: Sequence[str]) -> None:
+def check_asked(task: Task[Any], methods: Sequence[Method], question: Sequence[str]) -> None:
     """Refuses what does not suit a task, before any work is done."""
     for method in methods:
         check_task(method, task)
