@@ -75,7 +75,7 @@ def main() -> None:
     is_text, report = _OUTPUT.value == "text", None if _REPORT.value is None else pathlib.Path(_REPORT.value)
     verify = _VERIFY.value or bool(flags.FLAGS["verify_seeds"].present)
     search = _MINIMAL.value or bool(flags.FLAGS["most_retrainings"].present)
-    kind = open_flags.kind()
+    kind = given_flags.kind()
     given_flags.check(kind, searches=search, trainings=_TRAININGS.value)
     method = method_for(kind, _METHOD.value, given=given_flags.is_given())
     question = _question(kind, report, verify or search, search)

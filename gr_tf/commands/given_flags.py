@@ -17,12 +17,14 @@ from gr_tf.tasks.trained import Trained
 MODEL_DIR = flags.DEFINE_string(
     "model_dir",
     None,
-    "Explain this model, which was trained elsewhere on --data_dir: a folder with entities.npy, relations.npy, and "
-    "their names in entities.tsv, relations.tsv. Nothing is trained but for --verify, which goes on from the model for "
-    "--epochs.",
+    "Explain this model, which was trained elsewhere on --data_dir. Triples: a folder with entities.npy, relations.npy "
+    "and names in entities.tsv, relations.tsv. Ratings or sequences: model.keras, or its folder, with the names of its "
+    "rows in users.txt, items.txt, a name a line. --verify goes on from the model, for --epochs.",
 )
 _SETTINGS = {kind: given.settings for kind, given in GIVEN.items()}
-config_flags.define(_SETTINGS, defaults=False)
+_CONFIGS = {kind: given.config for kind, given in GIVEN.items()}
+for _classes in (_SETTINGS, _CONFIGS):
+    config_flags.define(_classes, defaults=False)
 
 
 def section() -> help_text.Section:
@@ -31,6 +33,13 @@ def section() -> help_text.Section:
     trained = {config.flag_of(name) for config in configs for name in config.names()}
     own = {config.flag_of(name): None for config in _SETTINGS.values() for name in config.names()}
     return "A model that was trained elsewhere", [MODEL_DIR.name, *(name for name in own if name not in trained)]
+
+
+def kind() -> str:
+    """The kind of the data, see open_flags.kind; the settings of given models are no mistakes if there is one."""
+    if not is_given():
+        return open_flags.kind()
+    return open_flags.kind(also={kind: (_SETTINGS[kind], _CONFIGS[kind]) for kind in GIVEN})
 
 
 def is_given() -> bool:
@@ -53,15 +62,14 @@ def check(kind: str, *, searches: bool, trainings: int) -> None:
         for config in _SETTINGS.values():
             config_flags.refuse_flags(config, "is for --model_dir.", unless=[kinds.KINDS[kind].config_class])
         return
-    if kind not in GIVEN:
-        raise InputError(f"--model_dir is for {' and '.join(GIVEN)}; {data_flags.DATA_DIR.value} has {kind}.")
     if (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None):
         raise InputError("name the data that the model was trained on, with --data_dir or --dataset.")
     for flag in (run_flags.RUN_DIR, run_flags.OVERWRITE, run_flags.CHECKPOINT_SECONDS):
         if flag.present:
             raise InputError(f"--{flag.name} is for a training; --model_dir names a model that is trained already.")
-    for other, config in _SETTINGS.items():
-        config_flags.refuse_flags(config, f"is not for {kind}.", unless=[] if other != kind else [_SETTINGS[kind]])
+    suiting = [_SETTINGS[kind], _CONFIGS[kind]]
+    for config in (*_SETTINGS.values(), kinds.KINDS[kind].config_class):
+        config_flags.refuse_flags(config, f"is not for a given model of {kind}.", unless=suiting)
     if searches:
         raise InputError("--minimal needs trainings without examples; the training of a given model is not known.")
     if trainings > 1:
@@ -84,7 +92,7 @@ def open_model(kind: str, methods: Sequence[Method] = (), question: Sequence[str
     data_flags.tell_notes(dataset)
     engine.start_quietly()
     asked = config_flags.asked(_SETTINGS[kind])
-    settings = {name: value for name, value in config_flags.asked(task.config_class).items() if name not in asked}
+    settings = {name: value for name, value in config_flags.asked(_CONFIGS[kind]).items() if name not in asked}
     path = pathlib.Path(str(MODEL_DIR.value))
     trained = open_given(kind, dataset, path, asked, settings)
     for note in trained.given.notes if trained.given else ():

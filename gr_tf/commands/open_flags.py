@@ -4,7 +4,8 @@ import dataclasses
 import itertools
 import pathlib
 import sys
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -15,6 +16,7 @@ from gr_tf.commands import config_flags, data_flags, help_text, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.errors import InputError
 from gr_tf.runs import engine
+from gr_tf.settings import Settings
 from gr_tf.tasks import kinds, stage
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
@@ -66,11 +68,12 @@ def methods_table() -> str:
     return "\n\n".join(parts)
 
 
-def kind(*, overwrites: bool = False) -> str:
+def kind(*, overwrites: bool = False, also: Mapping[str, Sequence[type[Settings]]] = types.MappingProxyType({})) -> str:
     """The kind of the data that the flags name.
 
     Args:
         overwrites: whether the command may overwrite something other than the training.
+        also: classes of settings by the kind that the command takes them for.
 
     Raises:
         InputError: if the data cannot be read, or a flag is for another kind or for a new training.
@@ -88,7 +91,7 @@ def kind(*, overwrites: bool = False) -> str:
         found = opening.kind_of(data_dir, dataset, KIND.value, flags.FLAGS["model"].value)
     classes = {kind: (_TRAININGS[kind], _SPLITS[kind], *map(type, _SETTINGS[kind].values())) for kind in kinds.KINDS}
     for config in itertools.chain(*classes.values()):
-        config_flags.refuse_flags(config, f"is not for {found}.", unless=classes[found])
+        config_flags.refuse_flags(config, f"is not for {found}.", unless=[*classes[found], *also.get(found, ())])
     if RETRAINING_STEPS.present and not kinds.KINDS[found].may_continue:
         raise InputError(f"--retraining_steps is not for {found}.")
     return found

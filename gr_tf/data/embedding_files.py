@@ -121,12 +121,16 @@ def _names(path: pathlib.Path) -> tuple[str, ...]:
     names = [row[0] for row in rows]
     if rows and len(rows[0]) == 2:
         names = _by_id(path, rows)
+    _refuse_twice(path, names)
+    return tuple(names)
+
+
+def _refuse_twice(path: pathlib.Path, names: list[str]) -> None:
     seen: dict[str, int] = {}
     for place, name in enumerate(names):
         if name in seen:
             raise InputError(f"{path}: {name!r} is the name of rows {seen[name]} and {place}.")
         seen[name] = place
-    return tuple(names)
 
 
 def _by_id(path: pathlib.Path, rows: list[list[str]]) -> list[str]:
@@ -145,3 +149,16 @@ def _text(path: pathlib.Path) -> str:
         return gzip.decompress(path.read_bytes()).decode("utf-8")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}.") from None
+
+
+def read_row_names(path: pathlib.Path) -> tuple[str, ...]:
+    """The names of a file in the order of the rows, a name a line; one may be empty, the padding's.
+
+    Raises:
+        InputError: if a name is there twice.
+    """
+    names = re.split("\r?\n", read_text(path))
+    if not names[-1]:
+        names.pop()
+    _refuse_twice(path, names)
+    return tuple(names)

@@ -8,7 +8,10 @@ from gr_tf.errors import InputError
 from gr_tf.models.foreign import Layout
 from gr_tf.settings import Settings
 from gr_tf.tasks.given_embeddings import given_embeddings
+from gr_tf.tasks.given_keras import KerasFormat, given_ratings, given_sequences
 from gr_tf.tasks.trained import Trained
+from gr_tf.training.triple_config import TripleConfig
+from gr_tf.training.weight_steps import WeightConfig
 
 
 class Kind(NamedTuple):
@@ -16,15 +19,20 @@ class Kind(NamedTuple):
 
     Attributes:
         settings: say what the model is.
-        make: from a dataset, the model's folder or file, settings of that class and of the kind's config_class that the
-            user names.
+        config: of how a check goes on.
+        make: from a dataset, the model's folder or file, and settings of both classes that the user names.
     """
 
     settings: type[Settings]
+    config: type[Settings]
     make: Callable[[Any, pathlib.Path, Mapping[str, Any], Mapping[str, Any]], Trained]
 
 
-GIVEN = {"triples": Kind(Layout, given_embeddings)}
+GIVEN = {
+    "triples": Kind(Layout, TripleConfig, given_embeddings),
+    "ratings": Kind(KerasFormat, WeightConfig, given_ratings),
+    "sequences": Kind(KerasFormat, WeightConfig, given_sequences),
+}
 
 
 def open_given(
@@ -37,7 +45,7 @@ def open_given(
         dataset: what it was trained on.
         model_dir: its folder or file.
         asked: settings of the kind's class in GIVEN.
-        settings: of the kind's config_class: the loss that gradients are of, and how a check goes on.
+        settings: of the kind's config in GIVEN: the loss that gradients are of, and how a check goes on.
 
     Raises:
         InputError: if it cannot be read, or does not suit the data.
