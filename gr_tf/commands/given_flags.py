@@ -8,6 +8,7 @@ from absl import flags
 
 from gr_tf.attribution.methods import Method
 from gr_tf.commands import config_flags, data_flags, help_text, open_flags, run_flags
+from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.errors import InputError
 from gr_tf.runs import engine
 from gr_tf.tasks import kinds
@@ -67,6 +68,8 @@ def check(kind: str, *, searches: bool, trainings: int) -> None:
     for flag in (run_flags.RUN_DIR, run_flags.OVERWRITE, run_flags.CHECKPOINT_SECONDS):
         if flag.present:
             raise InputError(f"--{flag.name} is for a training; --model_dir names a model that is trained already.")
+    if RETRAINING_STEPS.present:
+        raise InputError(f"--{RETRAINING_STEPS.name} is not for a given model: say --epochs.")
     suiting = [_SETTINGS[kind], _CONFIGS[kind]]
     for config in (*_SETTINGS.values(), kinds.KINDS[kind].config_class):
         config_flags.refuse_flags(config, f"is not for a given model of {kind}.", unless=suiting)

@@ -60,7 +60,8 @@ def input_tensors(model: Any) -> Any:
     try:
         return model.input
     except (AttributeError, ValueError):
-        return None
+        tensors = getattr(model, "inputs", None)
+        return tensors[0] if tensors and len(tensors) == 1 else tensors or None
 
 
 def _import_packages(file: pathlib.Path) -> None:
