@@ -20,8 +20,8 @@ def main() -> None:
     task, query = trained.task, query_flags.asked(trained)
     if query is not None:
         explanation = GradientRollback(trained).explain(query, k_flag.K.value)
-        head, relation, tail = task.names_of(query)
-        print(f"({head}, {relation}, ?) -> {tail}, p = {explanation.prediction:.4f}")
+        answer = task.names_of(query)[query.place]
+        print(f"({', '.join(task.asked(query))}) -> {answer}, p = {explanation.prediction:.4f}")
         print(f"The {len(explanation.frame)} most influential of {task.num_examples} training triples:")
         print(as_text(with_labels(task, explanation)))
         return

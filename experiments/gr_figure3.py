@@ -4,12 +4,12 @@ python -m experiments.gr_figure3                                    # the most p
 python -m experiments.gr_figure3 --head=poland --relation=ngoorgs3
 """
 
-import dataclasses
 from typing import Any
 
 from experiments import query_flags
 from gr_tf.attribution.rollback import GradientRollback
 from gr_tf.commands import common, k_flag, run_flags, triple_flags
+from gr_tf.data.dataset import fields_of
 from gr_tf.errors import InputError
 from gr_tf.report import figures
 from gr_tf.report.explanation_graph import explanation_graph
@@ -36,7 +36,7 @@ def main() -> None:
     trained = run_flags.trained(task, folder)
     query = query_flags.asked(trained) or _surest_right(trained)
     explanation = GradientRollback(trained).explain(query, k_flag.K.value)
-    settings = {"training_fingerprint": trained.fingerprint, "query": dataclasses.asdict(query), "k": k_flag.K.value}
+    settings = {"training_fingerprint": trained.fingerprint, "query": fields_of(query), "k": k_flag.K.value}
     with RunDir.begin(folder / NAME, settings, overwrite=run_flags.OVERWRITE.value) as stage:
         figures.save(explanation_graph(explanation, trained.task), stage.path / f"{NAME}.png")
         stage.finish(
@@ -50,8 +50,7 @@ def main() -> None:
                 "examples": explanation.frame.to_dict("records"),
             }
         )
-    head, relation, tail = task.names_of(query)
-    print(f"({head}, {relation}, ?) -> {tail}")
+    print(f"({', '.join(task.asked(query))}) -> {task.names_of(query)[query.place]}")
     print(as_text(with_labels(task, explanation)))
     print(f"Written to {folder / NAME}: {NAME}.png, result.json.")
 

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).parents[1] / "gr_tf"
 OF_A_KIND = re.compile(
     r"gr_tf\.data\.(triples|ratings|sequences|triple_split|rating_sources|sequence_sources|known_tails|negatives)"
     r"|gr_tf\.models\.(?!parameters\b).*"
-    r"|gr_tf\.tasks\.(triples|ratings|sequences|keras|triple_rollback)"
+    r"|gr_tf\.tasks\.(triples|ratings|sequences|keras|triple_losses|triple_rollback|place_rollback|place_quality)"
     r"|gr_tf\.training\.(\w+_(config|steps|kernel|adam|batches)|losses|optimizers|constraints)"
 )
 # Methods that serve one kind by their nature, and what is of one paper's theory, figures or data only.

@@ -18,8 +18,8 @@ class Answer:
     """A prediction and its explanation by one method.
 
     Attributes:
-        asked: the parts of the question with labels for people; the last is "?" if the model had to predict it.
-        predicted: what is explained: a tail, a next item, or a rated item.
+        asked: the parts of the question with labels for people; "?" is what the model had to predict.
+        predicted: what is explained: a tail, a head, a relation, a next item, or a rated item.
         value: the prediction of the explained model, in `unit`.
         unit: "probability" or "stars".
         method: the method's name.

@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import functools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,7 +20,7 @@ from gr_tf.errors import InputError
 from gr_tf.evaluation.retraining import MEASURES, Retraining, check_jobs, retrain
 from gr_tf.runs.engine import versions
 from gr_tf.runs.progress import progress
-from gr_tf.tasks.task import OPEN, Task
+from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.types import Ids
 
@@ -66,13 +65,21 @@ class Asker:
         self._length = retraining_length or own_length
         self._settings = settings or {}
         self._members = [trained]
+        self._qualities: dict[str, Quality] = {}
         # The explainers of the method that was used last, one for each training.
         self._method, self._explainers = "", list[Explainer[Any]]()
 
-    @functools.cached_property
+    @property
     def quality(self) -> Quality:
-        """How good the model is, beside its baseline."""
-        return Quality.of(self.trained)
+        """How good the model is, beside its baseline, at what is usually asked."""
+        return self.quality_at(None)
+
+    def quality_at(self, query: Any) -> Quality:
+        """The same of questions such as a query; None: of what is usually asked."""
+        asked = "" if query is None else self.task.unusual(query)
+        if asked not in self._qualities:
+            self._qualities[asked] = Quality.of(self.trained, query)
+        return self._qualities[asked]
 
     @property
     def methods(self) -> Mapping[str, Method]:
@@ -97,13 +104,15 @@ class Asker:
         checked_k(k)
         if trainings < 1:
             raise InputError(f"trainings must be at least 1; got {trainings}.")
-        query, alternatives = task.ask(self.trained.parameters, parse_question(question))
+        parts = parse_question(question)
+        chosen.check_query(task.read_question(parts)[0])
+        query, alternatives = task.ask(self.trained.parameters, parts)
         explainer = self.explainer(chosen.name, trainings)
         explanation = explainer.rank(query)
         names = task.names_of(query)
         return Answer(
-            asked=(*names[:-1], OPEN) if alternatives else names,
-            predicted=names[-1],
+            asked=task.asked(query) if alternatives else names,
+            predicted=names[task.answer_place(query)],
             value=self._look(query)[0],
             unit=task.unit,
             method=chosen.name,
@@ -112,7 +121,7 @@ class Asker:
             explanation=explanation,
             frame=_frame(task, explanation, k),
             alternatives=tuple(dataclasses.replace(one, probability=shown(one.probability)) for one in alternatives),
-            warnings=(*filter(None, [self.quality.warning]), *explainer.warnings, *_warnings(explanation)),
+            warnings=(*filter(None, [self.quality_at(query).warning]), *explainer.warnings, *_warnings(explanation)),
             trainings=trainings,
         )
 

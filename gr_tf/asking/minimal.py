@@ -172,7 +172,7 @@ def minimal_sets(asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1
         bar.pass_over(most - necessary.retrainings)
         sufficient = smallest_set(candidates, stays, most=most, smallest=0)
     other = None if necessary.example_ids is None else instead[necessary.example_ids]
-    return MinimalSets(necessary, None if other is None else task.answer_name(other), sufficient)
+    return MinimalSets(necessary, None if other is None else task.answer_name(query, other), sufficient)
 
 
 def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found]:

@@ -45,6 +45,7 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
     frame = answer.frame
     ids, influences = frame.example_id.to_numpy(), frame.influence.to_numpy()
     drawing = asker.task.drawing(answer.explanation.query, answer.value, ids, influences)
+    quality = asker.quality_at(answer.explanation.query)
     edges = sorted(drawing.edges, key=lambda edge: -abs(edge.influence or 0))
     return environment.get_template("page.html").render(
         answer=answer,
@@ -52,7 +53,8 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
         checks=checks,
         check_frame=check_frame(checks),
         conclusion=conclusion(checks),
-        quality=asker.quality.frame(),
+        quality=quality.frame(),
+        quality_question=quality.question,
         how_checked=asker.how_checked,
         check_plot=_check_plot,
         minimal=found,

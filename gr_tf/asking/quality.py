@@ -23,18 +23,28 @@ class Quality:
         model, baseline: metrics by split, None of a split that is empty; no split where there is no baseline.
         baseline_name: what the baseline predicts.
         deciding: the metric that tells a good model from its baseline.
+        asked: what was asked for, in the plural, such as "heads"; empty: what is usually asked for.
     """
 
     model: Mapping[str, Mapping[str, float] | None]
     baseline: Mapping[str, Mapping[str, float] | None]
     baseline_name: str
     deciding: str
+    asked: str = ""
 
     @classmethod
-    def of(cls, trained: Trained) -> "Quality":
-        """That of a trained model: as its training wrote it, or else measured."""
+    def of(cls, trained: Trained, query: Any = None) -> "Quality":
+        """That of a trained model: as its training wrote it, or else measured; of questions such as a query."""
         task = trained.task
+        asked = "" if query is None else task.unusual(query)
+        if asked:
+            return cls(*task.unusual_quality(trained.parameters, query), task.deciding, asked)
         return cls(*stage.quality_of(trained), task.baseline_name, task.deciding)
+
+    @property
+    def question(self) -> str:
+        """What the metrics answer, for people."""
+        return f"Is the model any good{f' at predicting {self.asked}' if self.asked else ''}?"
 
     @property
     def held_out(self) -> str | None:
@@ -51,7 +61,7 @@ class Quality:
         good = ours < _MUCH_LOWER * trivial if self.deciding in _ERRORS else ours > _MUCH_HIGHER * trivial
         if good:
             return None
-        name = self.deciding.upper()
+        name = self.deciding.upper() + (f" of {self.asked}" if self.asked else "")
         better = ours < trivial if self.deciding in _ERRORS else ours > trivial
         return (
             f"do not trust an explanation of this model: its {name} of {ours:.3f} is {'hardly' if better else 'not'} "
@@ -70,4 +80,5 @@ class Quality:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {**dataclasses.asdict(self), "warning": self.warning}
+        told = {**dataclasses.asdict(self), "warning": self.warning}
+        return told if self.asked else {name: value for name, value in told.items() if name != "asked"}

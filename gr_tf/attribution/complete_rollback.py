@@ -12,7 +12,8 @@ import numpy as np
 from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.methods import register
 from gr_tf.attribution.trajectory import Trajectory, check_replayable, replay_cost
-from gr_tf.data.triples import Query
+from gr_tf.data.triples import TAIL, Query
+from gr_tf.models.places import alternatives
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.trained import Trained
 
@@ -46,7 +47,7 @@ class CompleteRollback(Explainer[Query]):
         Raises:
             InputError: if a tail cannot be predicted.
         """
-        self._triples.check_predictable([query.tail for query in queries])
+        self._triples.check_queries(queries)
         together = max(1, _TABLE_NUMBERS // self.table.size)
         before = self._probabilities(self.table[None], queries)
         parts = []
@@ -64,7 +65,24 @@ class CompleteRollback(Explainer[Query]):
         ]
 
     def _probabilities(self, tables: np.ndarray, queries: Sequence[Query]) -> np.ndarray:
-        """p(tail | head, relation) [n, num_queries] under each of n tables [n, num_rows, width]."""
+        """The probabilities [n, num_queries] of the answers under each of n tables [n, num_rows, width]."""
+        if all(query.place == TAIL for query in queries):
+            return self._tail_probabilities(tables, queries)
+        each = [
+            self._tail_probabilities(tables, [query]) if query.place == TAIL else self._probabilities_at(tables, query)
+            for query in queries
+        ]
+        return np.concatenate(each, axis=1)
+
+    def _probabilities_at(self, tables: np.ndarray, query: Query) -> np.ndarray:
+        """The same [n, 1] of a query for a head or a relation."""
+        heads, relations, tails = alternatives(self._model, query.triple, query.place).T
+        scores = self._model.score(tables[:, heads], tables[:, relations], tables[:, tails])
+        probabilities: np.ndarray = tf.nn.softmax(scores)[:, :1].numpy()
+        return probabilities
+
+    def _tail_probabilities(self, tables: np.ndarray, queries: Sequence[Query]) -> np.ndarray:
+        """The same of queries for tails."""
         model = self._model
         asked = np.array([(query.head, query.relation, query.tail) for query in queries], np.int64).reshape(-1, 3)
         heads, relations, tails = asked.T

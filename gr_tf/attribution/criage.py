@@ -18,7 +18,7 @@ import numpy as np
 
 from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.methods import register
-from gr_tf.data.triples import Query
+from gr_tf.data.triples import COLUMNS, TAIL, Query
 from gr_tf.errors import InputError
 from gr_tf.models.factor_model import BilinearModel
 from gr_tf.tasks.task import Task
@@ -37,6 +37,18 @@ def _check(task: Task[Any], any_loss: bool = False) -> None:
         raise InputError(f"criage explains models that multiply vectors, such as distmult; not {task.config.model}.")
 
 
+def _check_query(query: Query) -> None:
+    """
+    Raises:
+        InputError: if something other than the tail is asked for.
+    """
+    if query.place != TAIL:
+        raise InputError(
+            f"criage explains tails only: its Newton step is of the tail's row. For a {COLUMNS[query.place]}, use "
+            "--method=gr."
+        )
+
+
 @register(
     "criage",
     kinds=("triples",),
@@ -44,6 +56,7 @@ def _check(task: Task[Any], any_loss: bool = False) -> None:
     unit="score",
     title="CRIAGE: the fall of the score by a Newton step; for --loss=sigmoid, triples with the same tail only",
     check=_check,
+    check_query=_check_query,
 )
 class Criage(Explainer[Query]):
     """Ranks the training triples that have the query's tail; their influence is the estimated drop of its score."""
@@ -66,10 +79,12 @@ class Criage(Explainer[Query]):
         """See Explainer.
 
         Raises:
-            InputError: if the Hessian block of a tail, or what a removal leaves of it, is singular.
+            InputError: if the Hessian block of a tail, or what a removal leaves of it, is singular, or no tail is asked
+                for.
         """
         found = []
         for query in queries:
+            _check_query(query)
             example_ids = np.flatnonzero(self._triples.train[:, 2] == query.tail)
             drops = self._score_drops(query, example_ids) if len(example_ids) else np.zeros(0)
             found.append(Influences(example_ids, drops, float(self.task.value(self._parameters, [query])[0])))

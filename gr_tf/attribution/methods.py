@@ -52,6 +52,7 @@ class Method:
         instead: the method to use where this one is too large for the data, or does not serve the task.
         default_for: the kinds for which it is the default.
         check: refuses tasks of its kinds that it does not serve, with an InputError.
+        check_query: refuses queries that it does not explain, with an InputError.
         settings: its default settings, which `make` takes as an argument of this name; None: it has none.
     """
 
@@ -66,6 +67,7 @@ class Method:
     instead: str = "nh"
     default_for: tuple[str, ...] = ()
     check: Callable[[Task[Any]], None] = lambda task: None
+    check_query: Callable[[Any], None] = lambda query: None
     settings: Settings | None = None
 
 

@@ -23,10 +23,11 @@ import numpy as np
 from gr_tf.attribution.base import Explainer, Influences, in_parts
 from gr_tf.attribution.methods import register
 from gr_tf.attribution.trajectory import Trajectory, check_replayable, replay_cost, row_gradients, table_gradient
-from gr_tf.data.triples import Query
+from gr_tf.data.triples import TAIL, Query
 from gr_tf.errors import InputError
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.parameters import Parameters
+from gr_tf.models.places import alternatives
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.trained import Trained
 from gr_tf.training.optimizers import Adam
@@ -101,7 +102,7 @@ class Replay(Explainer[Query]):
         Raises:
             InputError: if a tail cannot be predicted, or an influence is not finite, naming the example.
         """
-        self._triples.check_predictable([query.tail for query in queries])
+        self._triples.check_queries(queries)
         together = max(1, _ADJOINT_NUMBERS // (self._model.num_rows * self._model.width))
         parts = [self._go_back(part) for part in in_parts(queries, together)]
         found = np.concatenate([np.zeros((self._trajectory.epochs, 0, self._triples.num_examples)), *parts], axis=1)
@@ -126,7 +127,29 @@ class Replay(Explainer[Query]):
 
 
 def _probability_gradients(model: FactorModel, table: Tensor, queries: Sequence[Query]) -> Tensor:
-    """[num_rows, n, width]: the derivatives of the probabilities of n queries' tails."""
+    """[num_rows, n, width]: the derivatives of the probabilities of n queries' answers."""
+    tails = [place for place, query in enumerate(queries) if query.place == TAIL]
+    others = [place for place, query in enumerate(queries) if query.place != TAIL]
+    if not others:
+        return _tail_gradients(model, table, queries)
+    parts = [_gradient_at(model, table, queries[place])[:, None] for place in others]
+    if tails:
+        parts.append(_tail_gradients(model, table, [queries[place] for place in tails]))
+    return tf.gather(tf.concat(parts, axis=1), np.argsort([*others, *tails]), axis=1)
+
+
+def _gradient_at(model: FactorModel, table: Tensor, query: Query) -> Tensor:
+    """[num_rows, width]: the derivatives of the probability of a query for a head or a relation."""
+    heads, relations, tails = alternatives(model, query.triple, query.place).T
+    with tf.GradientTape() as tape:
+        tape.watch(table)
+        scores = model.score(tf.gather(table, heads), tf.gather(table, relations), tf.gather(table, tails))
+        probability = tf.nn.softmax(scores)[0]
+    return tf.convert_to_tensor(tape.gradient(probability, table))
+
+
+def _tail_gradients(model: FactorModel, table: Tensor, queries: Sequence[Query]) -> Tensor:
+    """The same [num_rows, n, width] of n queries for tails."""
     asked = np.array([[query.head, query.relation, query.tail] for query in queries])
     tables = tf.Variable(tf.tile(table[None], [len(asked), 1, 1]))
     everyone = np.arange(len(asked))

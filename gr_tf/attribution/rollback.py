@@ -82,7 +82,7 @@ class GradientRollback(Explainer[Any]):
     needs="deltas",
     unit="probability",
     estimates=True,
-    title="Gradient Rollback of the triples with the same tail only, as CRIAGE has it",
+    title="Gradient Rollback of the triples with the same answer (tail) only, as CRIAGE has it",
 )
 class SameAnswerRollback(GradientRollback):
     """GR-O: ranks those of the related examples that have the query's answer (Lawrence et al. 2021, Table 2)."""
@@ -91,8 +91,7 @@ class SameAnswerRollback(GradientRollback):
         """See Explainer; the values are Gradient Rollback's own."""
         found = []
         for query, one in zip(queries, super().influences(queries), strict=True):
-            answers = [self.task.answer_of(self.query_of(int(example_id))) for example_id in one.example_ids]
-            same = np.array(answers) == self.task.answer_of(query)
+            same = self.task.have_answer(query, one.example_ids)
             assert one.without is not None
             found.append(Influences(one.example_ids[same], one.values[same], one.prediction, one.without[same]))
         return found

@@ -6,7 +6,7 @@ from typing import Any
 
 from gr_tf.attribution.base import Explanation
 from gr_tf.attribution.hessian import Diagnostics
-from gr_tf.data.dataset import Dataset
+from gr_tf.data.dataset import Dataset, fields_of
 from gr_tf.errors import InputError
 from gr_tf.runs import files
 
@@ -19,7 +19,7 @@ def save_explanation(explanation: Explanation[Any], folder: pathlib.Path) -> Non
     Raises:
         InputError: if it cannot be written, or the query is not made of whole numbers (a Keras model's).
     """
-    query = dataclasses.asdict(explanation.query)
+    query = fields_of(explanation.query)
     if any(not isinstance(part, int | list | tuple) for part in query.values()):
         raise InputError(
             f"an explanation of {explanation.dataset.name} cannot be saved: its query is no row of numbers."

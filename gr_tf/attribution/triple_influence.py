@@ -19,6 +19,7 @@ from gr_tf.attribution.hessian import check_damping
 from gr_tf.attribution.methods import Cost, register
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
+from gr_tf.models.places import scored_as
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 
@@ -96,7 +97,7 @@ class TripleInfluence(Explainer[Query]):
             fall: np.ndarray = train @ (self._inverse @ asked)
             return fall
         model = self.task.model
-        rows = model.rows_of(np.array([query.head, query.relation, query.tail]))
+        rows, _ = scored_as(model, np.array(query.triple), query.place)
         places = (np.unique(rows)[:, None] * model.width + np.arange(model.width)).reshape(-1)
         own_block = self._hessian[np.ix_(places, places)]
         _refuse_singular(np.linalg.eigvalsh(own_block), f"the damped Hessian block of {query}")

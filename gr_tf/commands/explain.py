@@ -1,6 +1,7 @@
 """Asks a model of your own data why it predicts something, and whether the answer is true.
 
 gr_tf explain --data_dir=my/folder --query="poland,ngoorgs3,?" --verify
+gr_tf explain --data_dir=my/folder --query="?,ngoorgs3,usa"  # or "poland,?,usa": which head, which relation?
 gr_tf explain --data_dir=my/ratings --query='u17,"Toy Story (1995)"' --k=5
 gr_tf explain --data_dir=my/ratings --kind=sequences --query="u17,?"
 
@@ -8,7 +9,8 @@ gr_tf explain --data_dir=my/folder --model_dir=my/embeddings --model=complex --c
 
 It trains first, unless the run's folder has a training already. Triples are in train.csv, .tsv or .parquet with columns
 head, relation, tail. Ratings are in ratings.csv with columns user, item, rating. Sequences are in sequences.csv with
-columns user, item and perhaps time, or in sequences.txt: each line has a user and the items, separated by tabs.
+columns user, item and perhaps time, or in sequences.txt: each line has a user and the items, separated by tabs. Put
+quotes around the question: to a shell, ? stands for any letter of a file's name.
 """
 
 import dataclasses
@@ -83,10 +85,11 @@ def main() -> None:
     trained, _ = opened(kind, [method], parse_question(question))
     asker = Asker(trained, **open_flags.ask_settings(kind))
     answer = asker.answer(question, method.name, k_flag.K.value, _TRAININGS.value)
+    quality = asker.quality_at(answer.explanation.query)
     if search:
         refuse_unless_top(asker, answer)
     if is_text:
-        print(f"Is the model any good?\n{as_text(asker.quality.frame())}\n")
+        print(f"{quality.question}\n{as_text(quality.frame())}\n")
         _print_answer(answer, method)
     checks: Sequence[Check] = ()
     if verify and len(answer.supporting_ids):
@@ -112,7 +115,7 @@ def main() -> None:
     elif _OUTPUT.value == "json":
         told = {
             **answer.to_dict(),
-            "quality": asker.quality.to_dict(),
+            "quality": quality.to_dict(),
             "checks": [check.to_dict() for check in checks],
             **({"how_checked": asker.how_checked} if checks else {}),
             "model": asker.facts(),

@@ -133,7 +133,8 @@ def open_trained(
     Args:
         found: the kind of the data.
         methods: the methods that will be used; one that does not serve the data is refused before any training.
-        question: the parts of what will be asked; an unknown name is refused before any training.
+        question: the parts of what will be asked; an unknown name, or what a method does not explain, is refused before
+            any training.
 
     Raises:
         InputError: if the data or a setting cannot be used, or the folder has another training.
@@ -164,7 +165,9 @@ def check_asked(task: Task[Any], methods: Sequence[Method], question: Sequence[s
     for method in methods:
         check_task(method, task)
     if question:
-        task.read_question(question)
+        query, _ = task.read_question(question)
+        for method in methods:
+            method.check_query(query)
 
 
 def ask_settings(kind: str) -> dict[str, Any]:

@@ -104,15 +104,26 @@ class Dataset(abc.ABC):
         return ~np.isin(np.arange(self.num_examples), removed)
 
 
+def fields_of(query: Any) -> dict[str, Any]:
+    """The fields of a query by name, as JSON has them; without a field that has its default value."""
+    told = dataclasses.asdict(query)
+    for field in dataclasses.fields(query):
+        if field.default is not dataclasses.MISSING and told[field.name] == field.default:
+            del told[field.name]
+    return told
+
+
 def numbers_of(query: Any) -> list[int]:
-    """The ids of a query in the order of its fields, such as a seed is made of."""
-    values = dataclasses.astuple(query)
+    """The ids of a query in the order of its fields, such as a seed is made of; see `fields_of`."""
+    values = fields_of(query).values()
     return [number for value in values for number in (value if isinstance(value, tuple) else (value,))]
 
 
 def query_of_numbers(query_class: type, numbers: Sequence[int]) -> Any:
     """A query from its ids, see `numbers_of`; a field of several ids takes what the others leave."""
     fields = typing.get_type_hints(query_class)
+    if not any(typing.get_origin(hint) is tuple for hint in fields.values()):
+        return query_class(*map(int, numbers))
     several = len(numbers) - len(fields) + 1
     left = iter(map(int, numbers))
     is_several = (typing.get_origin(hint) is tuple for hint in fields.values())

@@ -26,15 +26,42 @@ from gr_tf.types import Ids
 
 SPLITS = ("train", "valid", "test")
 COLUMNS = ("head", "relation", "tail")
+# The places of a triple, by the columns' numbers.
+HEAD, RELATION, TAIL = range(3)
 
 
 @dataclasses.dataclass(frozen=True)
 class Query:
-    """The question (head, relation, ?) and the tail whose prediction is explained; all ids."""
+    """A question for one part of a triple, such as (head, relation, ?), and the answer whose prediction is explained.
+
+    Attributes:
+        head, relation, tail: ids.
+        place: which of them is the answer: HEAD, RELATION, or TAIL.
+    """
 
     head: int
     relation: int
     tail: int
+    place: int = TAIL
+
+    def __post_init__(self) -> None:
+        if self.place not in (HEAD, RELATION, TAIL):
+            raise ValueError(f"place must be 0, 1, or 2; got {self.place}.")
+
+    def __repr__(self) -> str:
+        # The keys of retrainings are made of it: what asks for a tail looks as it did when only tails could be asked.
+        place = "" if self.place == TAIL else f", place={self.place}"
+        return f"Query(head={self.head}, relation={self.relation}, tail={self.tail}{place})"
+
+    @property
+    def triple(self) -> tuple[int, int, int]:
+        """The ids of head, relation, and tail."""
+        return self.head, self.relation, self.tail
+
+    @property
+    def answer(self) -> int:
+        """The id of what is asked for."""
+        return self.triple[self.place]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -137,6 +164,13 @@ class TripleSet(Dataset):
         train = self.train.copy()
         train[:, 2] = np.random.default_rng(seed).permutation(train[:, 2])
         return dataclasses.replace(self, train=train)
+
+    def check_queries(self, queries: Iterable[Query]) -> None:
+        """
+        Raises:
+            InputError: if the tail that a query asks for is no candidate.
+        """
+        self.check_predictable(query.tail for query in queries if query.place == TAIL)
 
     def check_predictable(self, tails: Iterable[int]) -> None:
         """

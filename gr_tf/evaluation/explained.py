@@ -11,6 +11,7 @@ import pandas as pd
 
 from gr_tf.attribution import methods
 from gr_tf.attribution.base import Explanation, checked_k, in_parts
+from gr_tf.data.dataset import fields_of
 from gr_tf.errors import InputError
 from gr_tf.runs import files
 from gr_tf.runs.progress import progress
@@ -148,6 +149,7 @@ def _explain(stage: RunDir, trained: Trained, sample: Mapping[str, Any]) -> None
             "num_adjacent": len(explanation.example_ids),
             "num_supporting": explanation.num_supporting,
             **dataclasses.asdict(prediction),
+            "query": fields_of(prediction.query),
         }
         for prediction, explanation in zip(predictions, explanations, strict=True)
     ]

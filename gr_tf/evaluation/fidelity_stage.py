@@ -87,7 +87,7 @@ def measure_fidelity(
         "dataset": dataset.name,
         "checksum": dataset.checksum,
         "config": task.config.to_dict(),
-        "queries": hashlib.sha256(np.array(list(map(numbers_of, truth.queries))).tobytes()).hexdigest(),
+        "queries": hashlib.sha256(np.concatenate(list(map(numbers_of, truth.queries))).tobytes()).hexdigest(),
         "methods": list(methods),
         "subsets": [sizes.subsets, sizes.subset_seeds],
     }

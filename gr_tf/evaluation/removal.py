@@ -333,7 +333,7 @@ def _named_row(outcome: Outcome, removal: Removal, explained: ExplainedRun, task
     return {
         **task.row_of(ranking.query),
         **dataclasses.asdict(outcome),
-        **{name: None if top is None else task.answer_key(top) for name, top in tops.items()},
+        **{name: None if top is None else task.answer_key(ranking.query, top) for name, top in tops.items()},
         "p_predicted": float(predicted[0]) if estimates else None,
         "pd": outcome.probability_drop,
         "tc": outcome.top1_change,

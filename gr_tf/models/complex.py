@@ -5,13 +5,13 @@ Trouillon et al. (2016), "Complex Embeddings for Simple Link Prediction".
 
 import dataclasses
 
-from gr_tf.models.factor_model import BilinearModel
+from gr_tf.models.factor_model import TrilinearModel, root
 from gr_tf.runs.engine import tf
 from gr_tf.types import Rows
 
 
 @dataclasses.dataclass(frozen=True)
-class ComplEx(BilinearModel):
+class ComplEx(TrilinearModel):
     """score(s, r, o) = Re <s, r, conj(o)>; a row is the real parts, then the imaginary parts."""
 
     @property
@@ -22,6 +22,12 @@ class ComplEx(BilinearModel):
     def query_vector(self, heads: Rows, relations: Rows) -> Rows:
         """Real and imaginary part of s * r: conj(o) turns the real part of the product into their dot product."""
         return _multiply(heads, relations)
+
+    def penalty(self, rows: Rows, power: int) -> Rows:
+        """See FactorModel; of the moduli, as Lacroix et al. (2018) have it."""
+        real, imaginary = tf.split(rows, 2, axis=-1)
+        squares = tf.square(real) + tf.square(imaginary)
+        return tf.reduce_sum(squares if power == 2 else squares * root(squares), axis=-1)
 
     def score_gradient_norms(self, heads: Rows, relations: Rows, tails: Rows) -> Rows:
         """||s*r||, ||conj(r)*o||, ||conj(s)*o||, complex products."""

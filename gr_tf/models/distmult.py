@@ -6,13 +6,13 @@ Knowledge Bases".
 
 import dataclasses
 
-from gr_tf.models.factor_model import BilinearModel
+from gr_tf.models.factor_model import TrilinearModel
 from gr_tf.runs.engine import tf
 from gr_tf.types import Rows
 
 
 @dataclasses.dataclass(frozen=True)
-class DistMult(BilinearModel):
+class DistMult(TrilinearModel):
     """score(s, r, o) = sum_k s_k r_k o_k."""
 
     def query_vector(self, heads: Rows, relations: Rows) -> Rows:

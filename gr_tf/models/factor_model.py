@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from gr_tf.types import Ids, Rows, Tensor
 
 # How many numbers a model that is not bilinear holds in memory at a time while it scores.
 _NUMBERS_AT_ONCE = 1 << 24
+# The place of the tail in a triple.
+_TAIL = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +60,11 @@ class FactorModel(abc.ABC):
         """How many numbers `scores` holds in memory for each score."""
         return self.width
 
+    def inverse(self, triples: np.ndarray) -> np.ndarray:
+        """(tail, inverse relation, head) of triples [n, 3]: ids as `score_all_tails` and `rows_of` take them."""
+        heads, relations, tails = triples.T
+        return np.stack([tails, relations + np.array(self.num_relations, triples.dtype), heads], axis=1)
+
     def rows_of(self, triples: np.ndarray) -> np.ndarray:
         """Table rows [..., 3] (head, relation, tail) of triples [..., 3]."""
         return triples + np.array([0, self.num_entities, 0], triples.dtype)
@@ -68,6 +76,11 @@ class FactorModel(abc.ABC):
         """
         drawn = np.random.default_rng(seed).uniform(-0.05, 0.05, (self.num_rows, self.width))
         return Parameters(drawn.astype(dtype))
+
+    def penalty(self, rows: Rows, power: int) -> Tensor:
+        """The sum of |x|^power over the numbers x of rows [..., width] -> [...]; power is 2 or 3."""
+        squares = tf.square(rows)
+        return tf.reduce_sum(squares if power == 2 else squares * tf.abs(rows), axis=-1)
 
     @abc.abstractmethod
     def score(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
@@ -96,6 +109,25 @@ class FactorModel(abc.ABC):
             [..., m].
         """
         return self.score(heads[..., None, :], relations[..., None, :], tails)
+
+    def numbers_at(self, place: int) -> int:
+        """How many numbers `scores_at` holds in memory for each score."""
+        return self.width
+
+    def scores_at(self, place: int, rows: Sequence[Rows], answers: Rows) -> Tensor:
+        """Scores of triples with every answer in one of their places.
+
+        Args:
+            place: 0 for heads, 1 for relations, 2 for tails.
+            rows: of the heads, relations, and tails, [..., n, width] each; those at `place` count for nothing.
+            answers: [..., m, width].
+
+        Returns:
+            [..., n, m].
+        """
+        parts = [part[..., :, None, :] for part in rows]
+        parts[place] = answers[..., None, :, :]
+        return self.score(*parts)
 
     def lost_score(self, heads: Rows, relations: Rows, tails: Rows, deltas: Rows) -> Tensor:
         """How much the scores of triples fall when deltas [n, width] are subtracted from their tails' rows -> [n]."""
@@ -193,6 +225,14 @@ class BilinearModel(FactorModel):
         """See FactorModel; a product of matrices needs no parts."""
         return self.scores(heads, relations, tails)
 
+    def numbers_at(self, place: int) -> int:
+        """See FactorModel."""
+        return 1 if place == _TAIL else super().numbers_at(place)
+
+    def scores_at(self, place: int, rows: Sequence[Rows], answers: Rows) -> Tensor:
+        """See FactorModel."""
+        return self.scores(rows[0], rows[1], answers) if place == _TAIL else super().scores_at(place, rows, answers)
+
     def lost_score(self, heads: Rows, relations: Rows, tails: Rows, deltas: Rows) -> Tensor:
         """See FactorModel."""
         return tf.reduce_sum(self.query_vector(heads, relations) * deltas, axis=-1)
@@ -207,6 +247,34 @@ class BilinearModel(FactorModel):
         of_query = tf.reduce_sum(errors[:, None] * candidates, axis=0)
         of_head, of_relation = tape.gradient(query, [head, relation], of_query)
         return of_head, of_relation, query
+
+
+class TrilinearModel(BilinearModel):
+    """A model whose score is linear in each of the three rows."""
+
+    def vector_at(self, place: int, rows: Sequence[Rows]) -> Rows:
+        """The vector v with score = <v, row at `place`>, [..., width]: the derivative of the score by that row.
+
+        Args:
+            place: 0 for the head, 1 for the relation, 2 for the tail.
+            rows: of the three, [..., width] each; the one at `place` counts for nothing.
+        """
+        parts = list(rows)
+        parts[place] = tf.zeros_like(parts[place - 1])
+        with tf.GradientTape() as tape:
+            tape.watch(parts[place])
+            score = self.score(*parts)
+        return tape.gradient(score, parts[place])
+
+    def numbers_at(self, place: int) -> int:
+        """See FactorModel."""
+        return 1
+
+    def scores_at(self, place: int, rows: Sequence[Rows], answers: Rows) -> Tensor:
+        """See FactorModel."""
+        if place == _TAIL:
+            return super().scores_at(place, rows, answers)
+        return tf.matmul(self.vector_at(place, rows), answers, transpose_b=True)
 
 
 def root(squares: Tensor) -> Tensor:

@@ -1,13 +1,13 @@
 """What a table of parameters predicts: probabilities, the filtered top-1."""
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
 from gr_tf.data.known_tails import KnownTails
-from gr_tf.data.triples import Query
+from gr_tf.data.triples import TAIL, Query
 from gr_tf.models.factor_model import FactorModel
+from gr_tf.models.places import score_answers
 from gr_tf.runs.engine import tf
 from gr_tf.types import Ids, Tensor
 
@@ -39,6 +39,27 @@ def predict_top(
 
 def tail_probabilities(model: FactorModel, table: Tensor, queries: Sequence[Query]) -> np.ndarray:
     """p(tail | head, relation) [n] of queries: the softmax of the scores over all entities."""
-    heads, relations, tails = np.array(list(map(dataclasses.astuple, queries))).T
-    scores = model.score_all_tails(table, heads, relations)
-    return tf.nn.softmax(scores).numpy()[np.arange(len(queries)), tails]
+    return _probabilities_at(TAIL, model, table, queries)
+
+
+def answer_probabilities(model: FactorModel, table: Tensor, queries: Sequence[Query]) -> np.ndarray:
+    """The probabilities [n] of queries' answers, given the two other parts: the softmax of the scores over all answers.
+
+    Queries may ask for different places.
+    """
+    places = np.array([query.place for query in queries])
+    if (places == TAIL).all():
+        return tail_probabilities(model, table, queries)
+    found = np.zeros(len(queries), np.asarray(table).dtype)
+    for place in set(places.tolist()):
+        at = np.flatnonzero(places == place)
+        found[at] = _probabilities_at(place, model, table, [queries[int(i)] for i in at])
+    return found
+
+
+def _probabilities_at(place: int, model: FactorModel, table: Tensor, queries: Sequence[Query]) -> np.ndarray:
+    """The same of queries that ask for one place."""
+    triples = np.array([query.triple for query in queries])
+    scores = score_answers(model, table, triples, place)
+    found: np.ndarray = tf.nn.softmax(scores).numpy()[np.arange(len(queries)), triples[:, place]]
+    return found

@@ -5,13 +5,13 @@ Kazemi and Poole (2018), "SimplE Embedding for Link Prediction in Knowledge Grap
 
 import dataclasses
 
-from gr_tf.models.factor_model import BilinearModel
+from gr_tf.models.factor_model import TrilinearModel
 from gr_tf.runs.engine import tf
 from gr_tf.types import Rows
 
 
 @dataclasses.dataclass(frozen=True)
-class SimplE(BilinearModel):
+class SimplE(TrilinearModel):
     """score(s, r, o) = (<head of s, r, tail of o> + <head of o, inverse of r, tail of s>) / 2.
 
     An entity's row is its numbers as head, then as tail; a relation's row is its own, then its inverse's.

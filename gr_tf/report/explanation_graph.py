@@ -79,10 +79,10 @@ def explanation_graph(explanation: Explanation[Any], task: Task[Any]) -> "Figure
         )
     axes.set_axis_off()
     axes.margins(0.15)
-    *asked_parts, answer = task.names_of(explanation.query)
+    answer = task.names_of(explanation.query)[task.answer_place(explanation.query)]
+    question = ", ".join(task.asked(explanation.query))
     axes.set_title(
-        f"({', '.join(asked_parts)}, ?) → {answer}: "
-        f"the {len(explanation.influences)} most influential training triples",
+        f"({question}) → {answer}: the {len(explanation.influences)} most influential training triples",
         fontsize=10,
     )
     return figure

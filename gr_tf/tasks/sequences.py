@@ -37,7 +37,6 @@ class SequenceTask(Task[SequenceQuery]):
     parts = ("user, or the items of a history", "item or ?")
     has_alternatives = True
     answer_field = "target"
-    all_known = "every item is in the history"
     config_class = SequenceConfig
     split_class = SequenceSplit
     own_split = types.MappingProxyType({"order": "auto", "valid_share": 0.1})
@@ -135,13 +134,17 @@ class SequenceTask(Task[SequenceQuery]):
             found |= {self.with_answer(query, target): None for target, _ in self._first(mean, query, 1)}
         return list(found)
 
-    def answer_name(self, answer: int) -> str:
+    def answer_name(self, query: SequenceQuery, answer: int) -> str:
         """The item's title."""
         return self.dataset.title(answer)
 
-    def answer_key(self, answer: int) -> str:
+    def answer_key(self, query: SequenceQuery, answer: int) -> str:
         """The item's name."""
         return self.dataset.items.names[answer - 1]
+
+    def all_known(self, query: SequenceQuery) -> str:
+        """See Task."""
+        return "every item is in the history"
 
     @classmethod
     def check_parts(cls, parts: Sequence[str]) -> None:
@@ -171,7 +174,8 @@ class SequenceTask(Task[SequenceQuery]):
 
     def row_of(self, query: SequenceQuery) -> dict[str, str]:
         """The names by the columns history (the latest item last) and item."""
-        return {"history": " ".join(map(self.answer_key, query.history)), "item": self.answer_key(query.target)}
+        history, item = ([self.answer_key(query, one) for one in some] for some in (query.history, [query.target]))
+        return {"history": " ".join(history), "item": item[0]}
 
     def examples(self, example_ids: Ids, query: SequenceQuery) -> pd.DataFrame:
         """user, item (the choice), after (the item before it), before (how many there are), connection."""

@@ -26,7 +26,7 @@ _NUM_ALTERNATIVES = 5
 
 @dataclasses.dataclass(frozen=True)
 class Alternative:
-    """One of the answers to a question that leaves its last part open.
+    """One of the answers to an open question.
 
     Attributes:
         name: what people call it.
@@ -83,9 +83,8 @@ class Task(Trainable, Generic[Q]):
     Attributes:
         unit: of a prediction's value.
         parts: of a question, for people.
-        has_alternatives: whether a question may leave its last part open, and a removal change the best answer.
-        answer_field: of a query: its answer, where there are alternatives.
-        all_known: why nothing may be left to answer, for people.
+        has_alternatives: whether a question may leave its answer open, and a removal change the best answer.
+        answer_field: of a query: its answer, where there are alternatives and it is always the same field.
         exact_dtype: the precision that small influences are computed in; None: the training's.
         query_class: of what is asked.
         measured: the splits that `quality` is of.
@@ -97,7 +96,6 @@ class Task(Trainable, Generic[Q]):
     parts: ClassVar[tuple[str, ...]]
     has_alternatives: ClassVar[bool] = False
     answer_field: ClassVar[str]
-    all_known: ClassVar[str]
     query_class: ClassVar[type]
     exact_dtype: ClassVar[str | None] = None
     measured: ClassVar[tuple[str, ...]] = ("valid", "test")
@@ -125,6 +123,14 @@ class Task(Trainable, Generic[Q]):
 
     def baseline(self, examples: Any) -> dict[str, float]:
         """The metrics, on at least one example, of a prediction that needs no model; see `baseline_name`."""
+        raise NotImplementedError
+
+    def unusual(self, query: Q) -> str:
+        """What a query asks for, in the plural, if `quality` is not of such questions; else empty."""
+        return ""
+
+    def unusual_quality(self, parameters: Parameters, query: Q) -> tuple[dict[str, Any], dict[str, Any], str]:
+        """`quality`, `baselines` and `baseline_name` of questions such as a query that is unusual."""
         raise NotImplementedError
 
     # What it predicts.
@@ -166,18 +172,36 @@ class Task(Trainable, Generic[Q]):
         """The query's answer, an id as of `top`; None of kinds without alternatives."""
         return getattr(query, self.answer_field) if self.has_alternatives else None
 
-    def answer_name(self, answer: int) -> str:
-        """What people call an answer."""
+    def have_answer(self, query: Q, example_ids: Ids) -> np.ndarray:
+        """Whether each of some training examples [n] has the query's answer."""
+        answers = [self.answer_of(self.query_of(int(example_id))) for example_id in example_ids]
+        return np.array(answers) == self.answer_of(query)
+
+    def answer_place(self, query: Q) -> int:
+        """Which of `names_of` is the answer; default: the last."""
+        return len(self.names_of(query)) - 1
+
+    def asked(self, query: Q) -> tuple[str, ...]:
+        """What people call the parts of a query, with OPEN in the answer's place."""
+        names, place = self.names_of(query), self.answer_place(query)
+        return *names[:place], OPEN, *names[place + 1 :]
+
+    def answer_name(self, query: Q, answer: int) -> str:
+        """What people call an answer to a query."""
         return str(answer)
 
-    def answer_key(self, answer: int) -> str:
-        """What the data's files call an answer; unique."""
+    def answer_key(self, query: Q, answer: int) -> str:
+        """What the data's files call an answer to a query; unique."""
         return str(answer)
+
+    def all_known(self, query: Q) -> str:
+        """Why nothing may be left to answer, for people."""
+        return "every answer is known"
 
     def ask(self, parameters: Parameters, parts: Sequence[str]) -> tuple[Q, tuple[Alternative, ...]]:
         """The query of a question's parts.
 
-        If its last part is OPEN, that of the best answer, and the best few answers.
+        If a part is OPEN, that of the best answer, and the best few answers.
 
         Raises:
             InputError: if a part is unknown, or nothing is left to answer.
@@ -187,8 +211,8 @@ class Task(Trainable, Generic[Q]):
             return query, ()
         best = self.best(parameters, query, _NUM_ALTERNATIVES)
         if not best:
-            raise InputError(f"({', '.join(parts)}) has nothing left to answer: {self.all_known}.")
-        alternatives = tuple(Alternative(self.answer_name(answer), probability) for answer, probability in best)
+            raise InputError(f"({', '.join(parts)}) has nothing left to answer: {self.all_known(query)}.")
+        alternatives = tuple(Alternative(self.answer_name(query, answer), chance) for answer, chance in best)
         return self.with_answer(query, best[0][0]), alternatives
 
     @abc.abstractmethod
@@ -258,7 +282,7 @@ class Task(Trainable, Generic[Q]):
 
     @abc.abstractmethod
     def names_of(self, query: Q) -> tuple[str, ...]:
-        """What people call the parts of a query, the answer last."""
+        """What people call the parts of a query, in the order of a question; see `answer_place`."""
 
     @abc.abstractmethod
     def row_of(self, query: Q) -> dict[str, str]:

@@ -1,13 +1,15 @@
-"""Rolling back what training triples did: the probability of a tail without each."""
+"""Rolling back what training triples did: the probability of a tail, or of another part, without each."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from gr_tf.data.triples import Query, TripleSet
+from gr_tf.data.triples import TAIL, Query, TripleSet
 from gr_tf.models.factor_model import FactorModel
-from gr_tf.models.prediction import tail_probabilities
+from gr_tf.models.places import changed_rows
+from gr_tf.models.prediction import answer_probabilities
 from gr_tf.runs.engine import tf
+from gr_tf.tasks.place_rollback import PlaceRollback
 from gr_tf.tasks.task import RolledBack
 from gr_tf.types import Ids, Rows, Tensor
 
@@ -16,12 +18,15 @@ _CHUNK_NUMBERS = 1 << 24
 
 
 class TripleRollback(RolledBack):
-    """p(tail | head, relation) of one trained model without what training triples did to their three rows."""
+    """p(answer | the two other parts) of one trained model without what training triples did to their rows.
+
+    These are the rows of their head, relation and tail, and that of the inverse relation if the deltas have four rows.
+    """
 
     def __init__(self, model: FactorModel, table: np.ndarray, deltas: np.ndarray, triples: TripleSet) -> None:
         """From the trained table [num_rows, width], and what the triples changed until the same epoch.
 
-        The deltas [num_examples, 3, width] may be in memory or mapped from disk.
+        The deltas [num_examples, 3 or 4, width] may be in memory or mapped from disk.
         """
         self._model, self._deltas, self._triples = model, deltas, triples
         self._table = tf.constant(table)
@@ -30,7 +35,9 @@ class TripleRollback(RolledBack):
         self._column_of = np.full(model.num_entities, -1, np.int32)
         self._column_of[self._columns] = np.arange(len(self._columns))
         self._chunk = max(1, _CHUNK_NUMBERS // (len(self._columns) * model.numbers_per_score))
-        changes = tf.TensorSpec([None, 3, model.width], self._table.dtype)
+        self._num_changed = deltas.shape[1]
+        self._places: dict[int, PlaceRollback] = {}
+        changes = tf.TensorSpec([None, self._num_changed, model.width], self._table.dtype)
         triple, many = tf.TensorSpec([3], tf.int32), tf.TensorSpec([None, 3], tf.int32)
         self._rolled_back = tf.function(self._before_and_without, input_signature=[triple, many, changes])
         self._own = tf.function(self._before_and_after, input_signature=[many, changes])
@@ -39,27 +46,44 @@ class TripleRollback(RolledBack):
         """See RolledBack.
 
         Raises:
-            InputError: if the tail cannot be predicted.
+            InputError: if the tail that is asked for cannot be predicted.
         """
-        self._triples.check_predictable([query.tail])
+        self._triples.check_queries([query])
         if not len(example_ids):
-            return float(tail_probabilities(self._model, self._table, [query])[0]), np.zeros(0)
-        asked = tf.constant([query.head, query.relation, query.tail], tf.int32)
+            return float(answer_probabilities(self._model, self._table, [query])[0]), np.zeros(0)
+        if query.place != TAIL:
+            return self._without_at(query.place, query, example_ids)
+        asked = tf.constant(query.triple, tf.int32)
         before, after = zip(*(self._rolled_back(asked, *part) for part in self._parts(example_ids)), strict=True)
         return float(before[-1]), np.concatenate(after)
 
-    def _parts(self, example_ids: Ids) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _without_at(self, place: int, query: Query, example_ids: Ids) -> tuple[float, np.ndarray]:
+        """The same of a query for a head or a relation."""
+        if place not in self._places:
+            self._places[place] = PlaceRollback(self._model, self._table, place, self._num_changed)
+        of_place = self._places[place]
+        after = [
+            of_place.without(query, self._changed(triples), deltas)
+            for triples, deltas in self._parts(example_ids, max(1, _CHUNK_NUMBERS // of_place.numbers))
+        ]
+        return float(answer_probabilities(self._model, self._table, [query])[0]), np.concatenate(after)
+
+    def _changed(self, triples: np.ndarray) -> np.ndarray:
+        return changed_rows(self._model, triples, self._num_changed)
+
+    def _parts(self, example_ids: Ids, chunk: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Training triples and what they changed, in parts that fit into memory."""
-        for first in range(0, len(example_ids), self._chunk):
-            chosen = example_ids[first : first + self._chunk]
+        chunk = chunk or self._chunk
+        for first in range(0, len(example_ids), chunk):
+            chosen = example_ids[first : first + chunk]
             yield self._triples.train[chosen], self._deltas[chosen]
 
     def together(self, query: Query, example_ids: Ids) -> float:
         """See RolledBack."""
         table = self._table.numpy().copy()
         deltas = np.asarray(self._deltas[example_ids])
-        np.subtract.at(table, self._model.rows_of(self._triples.train[example_ids]), deltas)
-        return float(tail_probabilities(self._model, table, [query])[0])
+        np.subtract.at(table, self._changed(self._triples.train[example_ids]), deltas)
+        return float(answer_probabilities(self._model, table, [query])[0])
 
     def own(self, example_ids: Ids) -> tuple[np.ndarray, np.ndarray]:
         """See RolledBack.

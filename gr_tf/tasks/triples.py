@@ -1,4 +1,4 @@
-"""The task of a knowledge graph: (head, relation, ?), and the probability of a tail."""
+"""The task of a knowledge graph: (head, relation, ?), (?, relation, tail) or (head, ?, tail), and the probability."""
 
 import dataclasses
 import functools
@@ -9,41 +9,40 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gr_tf.data.known_tails import KnownTails, known_from_train_and_valid
-from gr_tf.data.negatives import BLOCK_SIZE, draw_candidates
+from gr_tf.data.known_tails import KnownTails, known_at, turned
 from gr_tf.data.sources import load_triples, published_name
 from gr_tf.data.triple_split import TripleSplit
-from gr_tf.data.triples import COLUMNS, Query, TripleSet
+from gr_tf.data.triples import COLUMNS, HEAD, RELATION, TAIL, Query, TripleSet
 from gr_tf.errors import InputError
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.parameters import Parameters
-from gr_tf.models.prediction import NO_TAIL, predict_top, tail_probabilities
+from gr_tf.models.places import score_answers
+from gr_tf.models.prediction import NO_TAIL, answer_probabilities, predict_top
 from gr_tf.models.ranking import filtered_ranks, ranking_metrics, ranks_by
 from gr_tf.runs.engine import scipy, tf
 from gr_tf.tasks.drawing import Drawing
-from gr_tf.tasks.example_losses import Batch, ExampleLosses
+from gr_tf.tasks.place_quality import PlaceQuality, both_by_split
 from gr_tf.tasks.task import OPEN, RolledBack, Task
 from gr_tf.tasks.test_predictions import ExplainedPrediction
+from gr_tf.tasks.triple_losses import TripleLosses
 from gr_tf.tasks.triple_rollback import TripleRollback
+from gr_tf.training.batch_triple_steps import BatchTripleSteps
 from gr_tf.training.driver import Selection
-from gr_tf.training.losses import LOSSES, softmax_loss
 from gr_tf.training.triple_config import PRESETS, TripleConfig
 from gr_tf.training.triple_steps import TripleSteps
-from gr_tf.types import Ids, Rows, Tensor
+from gr_tf.types import Ids
 
 # Training steps of one's own graph, about, and at most so many epochs.
 _OWN_STEPS, _OWN_EPOCHS = 500_000, 50
 
 
 class TripleTask(Task[Query]):
-    """Triples and a knowledge graph's model; a query is (head, relation, ?) with a tail."""
+    """Triples and a knowledge graph's model; a query is a triple, one of whose parts is the answer."""
 
     kind = "triples"
     unit = "probability"
-    parts = ("head", "relation", "tail or ?")
+    parts = ("head", "relation", "tail (one of the three may be ?)")
     has_alternatives = True
-    answer_field = "tail"
-    all_known = "every entity is a known tail"
     config_class = TripleConfig
     split_class = TripleSplit
     query_class = Query
@@ -53,7 +52,7 @@ class TripleTask(Task[Query]):
     dataset: TripleSet
     config: TripleConfig
     model: FactorModel
-    steps: TripleSteps
+    steps: TripleSteps | BatchTripleSteps
 
     @classmethod
     def read(cls, dataset: str | None, data_dir: str | pathlib.Path | None, split: TripleSplit) -> TripleSet:
@@ -77,8 +76,9 @@ class TripleTask(Task[Query]):
     def _initial_parameters(self) -> Parameters:
         return self.model.initial_parameters(self.config.seed, self.config.dtype)
 
-    def _make_steps(self) -> TripleSteps:
-        return TripleSteps(self.dataset, self.model, self.config)
+    def _make_steps(self) -> TripleSteps | BatchTripleSteps:
+        steps = BatchTripleSteps if self.config.in_batches else TripleSteps
+        return steps(self.dataset, self.model, self.config)
 
     def first_learning_rate(self, removed: Ids) -> float:
         """See Task; the released program's rule depends on what is removed."""
@@ -87,15 +87,35 @@ class TripleTask(Task[Query]):
     @property
     def selection(self) -> Selection:
         """The epoch with the best validation MRR."""
-        return Selection(metric="mrr")
+        return Selection(metric="mrr", patience=self.config.patience)
 
-    @functools.cached_property
+    @property
     def known(self) -> KnownTails:
         """The filter of filtered ranking."""
-        return known_from_train_and_valid(self.dataset)
+        return self._known_at(TAIL)
+
+    def _known_at(self, place: int) -> KnownTails:
+        """The same of answers in any place."""
+        if place not in self._known:
+            self._known[place] = known_at(self.dataset, place)
+        return self._known[place]
+
+    @functools.cached_property
+    def _known(self) -> dict[int, KnownTails]:
+        """Filters by place, those that were needed."""
+        return {}
+
+    @functools.cached_property
+    def _known_in_both(self) -> KnownTails:
+        """The same in both directions, as a model with reciprocal relations is asked."""
+        splits = (self.dataset.train, self.dataset.valid, self.dataset.test)
+        return KnownTails(len(self.dataset.entities), *(part for s in splits for part in (s, self.model.inverse(s))))
 
     def accuracy(self, parameters: Parameters, examples: np.ndarray) -> dict[str, float]:
-        """Filtered MRR and Hits@k of triples [n, 3]."""
+        """Filtered MRR and Hits@k of triples [n, 3]: of tails, or of both directions with reciprocal relations."""
+        if self.config.reciprocal:
+            both = np.concatenate([examples, self.model.inverse(examples)])
+            return ranking_metrics(filtered_ranks(self.model, parameters.table, both, self._known_in_both))
         return ranking_metrics(filtered_ranks(self.model, parameters.table, examples, self.known))
 
     def baseline(self, examples: np.ndarray) -> dict[str, float]:
@@ -111,18 +131,30 @@ class TripleTask(Task[Query]):
         found[:, self.model.columns] = counts[relations].toarray()[:, self.model.columns]
         return found
 
+    def unusual(self, query: Query) -> str:
+        """See Task; `quality` is of tails."""
+        return "" if query.place == TAIL else f"{COLUMNS[query.place]}s"
+
+    def unusual_quality(self, parameters: Parameters, query: Query) -> tuple[dict[str, Any], dict[str, Any], str]:
+        """See Task; of heads or relations."""
+        quality = PlaceQuality(self.model, self.dataset, self._known_at(query.place), query.place)
+        parts = {name: getattr(self.dataset, name) for name in self.measured}
+        names = {HEAD: "the most frequent heads of the relation", RELATION: "the most frequent relations"}
+        return *both_by_split(quality, parameters.table, parts), names[query.place]
+
     def value(self, parameters: Parameters, queries: Sequence[Query]) -> np.ndarray:
-        """p(tail | head, relation), over all tails that may be predicted, known ones included."""
-        return tail_probabilities(self.model, parameters.table, queries)
+        """p(answer | the two other parts), over all answers that may be predicted, known ones included."""
+        return answer_probabilities(self.model, parameters.table, queries)
 
     def best(self, parameters: Parameters, query: Query, count: int) -> list[tuple[int, float]]:
-        """See Task; tails that training and validation know are out, their probability is not."""
-        heads, relations = np.array([query.head]), np.array([query.relation])
-        scores = self.model.score_all_tails(parameters.table, heads, relations)
-        open_scores = np.where(self.known.mask(heads, relations), -np.inf, scores.numpy())[0]
+        """See Task; answers that training and validation know are out, their probability is not."""
+        asked, place = np.array([query.triple]), query.place
+        scores = score_answers(self.model, parameters.table, asked, place)
+        is_known = self._known_at(place).mask(*turned(asked, place)[:, :2].T)
+        open_scores = np.where(is_known, -np.inf, scores.numpy())[0]
         order = np.argsort(-open_scores, kind="stable")[:count]
-        tails = order[~np.isneginf(open_scores[order])]
-        return list(zip(tails.tolist(), tf.nn.softmax(scores).numpy()[0, tails].tolist(), strict=True))
+        answers = order[~np.isneginf(open_scores[order])]
+        return list(zip(answers.tolist(), tf.nn.softmax(scores).numpy()[0, answers].tolist(), strict=True))
 
     def test_predictions(self, parameters: Parameters) -> list[ExplainedPrediction]:
         """The distinct filtered top-1 predictions of the test rows, in file order.
@@ -154,27 +186,59 @@ class TripleTask(Task[Query]):
         possible = probabilities.max(axis=1) >= 0
         return [Query(int(h), int(r), int(t)) for (h, r), t, ok in zip(asked, tails, possible, strict=True) if ok]
 
-    def answer_name(self, answer: int) -> str:
+    def answer_of(self, query: Query) -> int:
         """See Task."""
-        return self.dataset.label(self.dataset.entities.names[answer])
+        return query.answer
 
-    def answer_key(self, answer: int) -> str:
+    def with_answer(self, query: Query, answer: int) -> Query:
         """See Task."""
-        return self.dataset.entities.names[answer]
+        return dataclasses.replace(query, **{COLUMNS[query.place]: answer})
+
+    def have_answer(self, query: Query, example_ids: Ids) -> np.ndarray:
+        """See Task: the same head, relation, or tail, whichever is asked for."""
+        same: np.ndarray = self.dataset.train[example_ids, query.place] == query.answer
+        return same
+
+    def answer_place(self, query: Query) -> int:
+        """See Task."""
+        return query.place
+
+    def all_known(self, query: Query) -> str:
+        """See Task."""
+        kind = "relation" if query.place == RELATION else "entity"
+        return f"every {kind} is a known {COLUMNS[query.place]}"
+
+    def answer_name(self, query: Query, answer: int) -> str:
+        """See Task."""
+        return self.dataset.label(self.answer_key(query, answer))
+
+    def answer_key(self, query: Query, answer: int) -> str:
+        """See Task."""
+        names = self.dataset.relations if query.place == RELATION else self.dataset.entities
+        return names.names[answer]
 
     def read_question(self, parts: Sequence[str]) -> tuple[Query, bool]:
-        """See Task: head, relation, and tail or OPEN; names or labels."""
+        """See Task: names or labels, one of which may be OPEN.
+
+        A head or a relation that is really called OPEN is meant by it; a tail never is.
+        """
         self.check_parts(parts)
         triples = self.dataset
-        for part, names in zip(parts, (triples.entities, triples.relations), strict=False):
-            if part == OPEN and OPEN not in names.ids:
-                raise InputError(f"only the tail can be asked for: head,relation,?; got {','.join(parts)!r}.")
-        head = triples.entities.id_of(parts[0], triples.labels)
-        relation = triples.relations.id_of(parts[1], triples.labels)
-        is_open = parts[2] == OPEN
-        return Query(head, relation, 0 if is_open else triples.entities.id_of(parts[2], triples.labels)), is_open
+        vocabularies = (triples.entities, triples.relations, triples.entities)
+        asked = [
+            place
+            for place, (part, names) in enumerate(zip(parts, vocabularies, strict=True))
+            if part == OPEN and (place == TAIL or OPEN not in names.ids)
+        ]
+        if len(asked) > 1:
+            raise InputError(f"one of head, relation, and tail can be asked for, not several; got {','.join(parts)!r}.")
+        ids = [
+            0 if place in asked else names.id_of(part, triples.labels)
+            for place, (part, names) in enumerate(zip(parts, vocabularies, strict=True))
+        ]
+        return Query(*ids, *asked), bool(asked)
 
-    def losses(self, dtype: str | None = None) -> "TripleLosses":
+    def losses(self, dtype: str | None = None) -> TripleLosses:
         """See Task."""
         return TripleLosses(self.model, self.dataset, self.config, dtype or self.config.dtype)
 
@@ -205,10 +269,11 @@ class TripleTask(Task[Query]):
         head, _, tail = triple
         same = [place for place, own in zip(COLUMNS, triple, strict=True) if own == getattr(query, place)]
         parts = [f"same {' and '.join(same)}"] if same else []
+        names = self.dataset.entities.names
         if tail == query.head != query.tail:
-            parts.append(f"{self.answer_name(tail)} as its tail")
+            parts.append(f"{self.dataset.label(names[tail])} as its tail")
         if head == query.tail != query.head:
-            parts.append(f"{self.answer_name(head)} as its head")
+            parts.append(f"{self.dataset.label(names[head])} as its head")
         return "; ".join(parts) or "none"
 
     def drawing(self, query: Query, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:
@@ -238,50 +303,3 @@ class TripleTask(Task[Query]):
             kind: (vectors, names, list(map(self.dataset.label, names)))
             for (kind, names), vectors in zip(named.items(), parts, strict=True)
         }
-
-
-class TripleLosses(ExampleLosses):
-    """Losses of triples among their candidates; an example is ((head, relation), candidates), the tail first.
-
-    A training triple's candidates are those of its steps, the same in every epoch; a query's are all
-    entities that may be predicted.
-    """
-
-    def __init__(self, model: FactorModel, triples: TripleSet, config: TripleConfig, dtype: str) -> None:
-        super().__init__(triples)
-        self._model, self._config = model, config
-        self._loss = LOSSES[config.loss]
-        self.layers = ("table",)
-        self.lookups = config.num_negatives + 3
-        self.dtype = dtype
-
-    def batch(self, examples: np.ndarray) -> tuple[np.ndarray, ...]:
-        """See ExampleLosses; of triples [n, 3], with candidates drawn as in training."""
-        config, num_entities = self._config, self._model.num_entities
-        drawn = [
-            draw_candidates(examples, first, num_entities, config.num_negatives, config.negatives_seed)
-            for first in range(0, len(examples), BLOCK_SIZE)
-        ]
-        return examples[:, :2], np.concatenate(drawn)
-
-    def query(self, query: Query) -> tuple[np.ndarray, ...]:
-        """See ExampleLosses.
-
-        Raises:
-            InputError: if the tail cannot be predicted.
-        """
-        self.dataset.check_predictable([query.tail])
-        candidates = np.append([query.tail], np.setdiff1d(self._model.columns, [query.tail])).astype(np.int32)[None]
-        return np.array([[query.head, query.relation]], np.int32), candidates
-
-    def rows(self, batch: Batch) -> Tensor:
-        """See ExampleLosses."""
-        return tf.concat([batch[0] + np.array([0, self._model.num_entities], np.int32), batch[1]], axis=1)
-
-    def losses(self, rows: Rows, shared: Sequence[Tensor], batch: Batch) -> Tensor:
-        """See ExampleLosses."""
-        return self._loss(self._model.score(rows[:, :1], rows[:, 1:2], rows[:, 2:]))
-
-    def query_losses(self, rows: Rows, shared: Sequence[Tensor], batch: Batch) -> Tensor:
-        """Minus the log-probabilities of the tails, whatever the training's loss."""
-        return softmax_loss(self._model.score(rows[:, :1], rows[:, 1:2], rows[:, 2:]))

@@ -9,15 +9,20 @@ import numpy as np
 
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
-from gr_tf.models.factor_model import FactorModel
+from gr_tf.models.factor_model import BilinearModel, FactorModel
 from gr_tf.models.knowledge_graph_models import MODELS
 from gr_tf.settings import LONG_SEED, RATE, Range, Settings
+from gr_tf.training.batch_kernel import Objective
 from gr_tf.training.constraints import CONSTRAINTS
 from gr_tf.training.dtypes import DTYPES
 from gr_tf.training.losses import LOSSES
 from gr_tf.training.optimizers import Adam, Optimizer, Sgd
+from gr_tf.training.row_optimizers import RowAdagrad, RowAdamShares, RowOptimizer, RowSgd
 
-OPTIMIZERS = ("adam", "sgd")
+OPTIMIZERS = ("adam", "sgd", "adagrad")
+# What an answer competes with in a batch: candidates that the batch draws, or all entities, where each triple counts
+# once (1vsAll), or each question (head, relation, ?) does (KvsAll with cross-entropy).
+CANDIDATES = ("drawn", "1vsall", "kvsall")
 # How steps are computed: the whole table, or the rows they touch (BUILD_NOTES, "Row Adam").
 STEPS = ("auto", "dense", "rows")
 RELEASED_DECAY_RATE = 0.96
@@ -35,8 +40,9 @@ class TripleConfig(Settings):
         loss: over the candidates of a step.
         dim: number of factors of a row.
         num_negatives: random candidates of a step beside the true tail.
-        epochs: passes over the training triples, in file order, one triple a step.
-        optimizer: adam, or sgd as in the paper's theory.
+        epochs: passes over the training triples.
+        batch_size: triples of a step; 1 with adam or sgd: the paper's steps, in file order. Batches are random.
+        optimizer: adam, sgd as in the paper's theory, or adagrad.
         learning_rate: of the optimizer.
         learning_rate_rule: constant: the same in every step, as the authors' runs; decay: times
             0.96^(step/1000), as the paper's text; released: constant, but 0.96^(k/1000) lower when the first k
@@ -45,7 +51,15 @@ class TripleConfig(Settings):
         dtype: precision.
         constraint: on the norms of the rows, after every step; needs dense steps.
         steps: compute the whole table (dense), the rows that a step touches (rows), or whichever is faster (auto).
-        seed: of the initial values.
+        reciprocal: give each relation a second row that predicts heads, and train in both directions; in batches.
+        candidates: of a batch: num_negatives drawn ones (drawn), or all entities, where each triple counts once
+            (1vsall), or each question does (kvsall).
+        dropout: share of the query vector's numbers that is left out at random; in batches.
+        penalty: times the sum of |x|^penalty_power over a triple's rows is added to its loss; in batches.
+        penalty_power: 2 is L2, 3 is N3 (Lacroix et al. 2018).
+        label_smoothing: share of the label that all candidates have together; in batches.
+        patience: end after so many epochs without a better validation MRR; default: do all epochs.
+        seed: of the initial values, and of the batches' order.
         negatives_seed: of the random candidates; 0 is the authors' own draw.
     """
 
@@ -54,6 +68,7 @@ class TripleConfig(Settings):
     dim: int = 10
     num_negatives: int = 13
     epochs: int = 10
+    batch_size: int = 1
     optimizer: str = "adam"
     learning_rate: float = 0.003
     learning_rate_rule: str = "constant"
@@ -61,6 +76,13 @@ class TripleConfig(Settings):
     dtype: str = "float64"
     constraint: str = "none"
     steps: str = "auto"
+    reciprocal: bool = False
+    candidates: str = "drawn"
+    dropout: float = 0.0
+    penalty: float = 0.0
+    penalty_power: int = 3
+    label_smoothing: float = 0.0
+    patience: int | None = None
     seed: int = 0
     negatives_seed: int = 0
 
@@ -73,6 +95,7 @@ class TripleConfig(Settings):
             "steps": STEPS,
             "learning_rate_rule": LEARNING_RATE_RULES,
             "dtype": DTYPES,
+            "candidates": CANDIDATES,
         }
     )
     ranges = types.MappingProxyType(
@@ -80,6 +103,12 @@ class TripleConfig(Settings):
             "dim": Range(1, 1 << 14),
             "num_negatives": Range(1, 1 << 16),
             "epochs": Range(1, 1 << 20),
+            "batch_size": Range(1, 1 << 20),
+            "dropout": Range(0, 0.99),
+            "penalty": Range(0),
+            "penalty_power": Range(2, 3),
+            "label_smoothing": Range(0, 0.99),
+            "patience": Range(1),
             "seed": LONG_SEED,
             "negatives_seed": LONG_SEED,
             "learning_rate": RATE,
@@ -94,10 +123,48 @@ class TripleConfig(Settings):
             raise InputError("steps 'rows' is for optimizer 'adam'.")
         if self.optimizer == "sgd" and self.learning_rate_rule == "decay":
             raise InputError("learning_rate_rule 'decay' is for optimizer 'adam'.")
+        self._check_batches()
+
+    @property
+    def in_batches(self) -> bool:
+        """Whether training is in random batches; else by the paper's steps, in file order."""
+        return self.batch_size > 1 or self.optimizer == "adagrad" or self.reciprocal
+
+    def _check_batches(self) -> None:
+        """
+        Raises:
+            InputError: if a setting is for the paper's steps, or for batches only.
+        """
+        papers = ("learning_rate_rule", "float32_hyperparameters", "constraint", "steps")
+        batches = ("candidates", "dropout", "penalty", "label_smoothing")
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        for name in papers if self.in_batches else batches:
+            value = getattr(self, name)
+            if value != defaults[name]:
+                steps = "steps of one triple in file order" if self.in_batches else "training in batches"
+                hint = "batch_size 1, adam or sgd, not reciprocal" if self.in_batches else "batch_size or adagrad"
+                raise InputError(f"{name} {value!r} is for {steps} ({hint}).")
+        if self.dropout and not issubclass(MODELS[self.model], BilinearModel):
+            raise InputError(f"dropout is of the query vector, which {self.model} does not have.")
+        if self.label_smoothing and self.loss != "softmax":
+            raise InputError(f"label_smoothing is for loss 'softmax'; got {self.loss!r}.")
 
     def make_model(self, triples: TripleSet) -> FactorModel:
         """The model of this configuration for the vocabulary of a dataset."""
-        return MODELS[self.model](len(triples.entities), len(triples.relations), self.dim, triples.candidates)
+        sizes = len(triples.entities), len(triples.relations), self.dim
+        return MODELS[self.model](*sizes, triples.candidates, self.reciprocal)
+
+    def make_objective(self, model: FactorModel) -> Objective:
+        """What a batch minimises."""
+        return Objective(
+            model, self.loss, self.dtype, self.dropout, self.penalty, self.penalty_power, self.label_smoothing
+        )
+
+    def make_row_optimizer(self, num_steps: int) -> RowOptimizer:
+        """The optimizer of a training of so many batches."""
+        if self.optimizer == "adam":
+            return RowAdamShares(self.dtype, num_steps)
+        return RowSgd() if self.optimizer == "sgd" else RowAdagrad()
 
     def make_optimizer(self) -> Optimizer:
         """The optimizer of this configuration."""

@@ -70,7 +70,7 @@ def test_by_retraining(request: pytest.FixtureRequest, name: str, question: str)
     instead = top_without(found.necessary.example_ids)
     assert instead is not None
     assert instead != predicted
-    assert task.answer_name(instead) == found.instead
+    assert task.answer_name(query, instead) == found.instead
     for member in found.necessary.example_ids:
         others = [other for other in found.necessary.example_ids if other != member]
         assert not others or top_without(others) == predicted

@@ -11,7 +11,7 @@ from gr_tf.asking.asker import Asker
 from gr_tf.asking.quality import Quality
 from gr_tf.data.ratings import RatingSet
 from gr_tf.data.sequences import SequenceSet
-from gr_tf.data.triples import TripleSet
+from gr_tf.data.triples import HEAD, RELATION, Query, TripleSet
 from gr_tf.tasks import stage
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.sequences import SequenceTask
@@ -100,3 +100,35 @@ def test_it_is_what_the_training_wrote(trained: Trained, tmp_path: Any) -> None:
     ours, trivial = stage.quality_of(loaded)
     assert ours == trained.task.quality(loaded.parameters)
     assert trivial == trained.task.baselines()
+
+
+@pytest.mark.parametrize("place", [HEAD, RELATION])
+def test_quality_at_heads_and_relations(asker: Asker, place: int) -> None:
+    """Ranks of the gold answers among those that train and valid do not know, one by one."""
+    task, triples, parameters = asker.task, asker.task.dataset, asker.trained.parameters
+    known = set(map(tuple, np.concatenate([triples.train, triples.valid]).tolist()))
+    ours: list[float] = []
+    trivial: list[float] = []
+    for triple in triples.test.tolist():
+        query = Query(*map(int, (*triple, place)))
+        everyone = [task.with_answer(query, i) for i in range(4 if place == RELATION else 9)]
+        competing = [query, *(one for one in everyone if one.triple not in known and one != query)]
+        same = [triples.train == one.triple for one in competing]
+        counts = np.array([(one[:, 1] if place == RELATION else one[:, :2].all(axis=1)).sum() for one in same])
+        for found, values in ((ours, task.value(parameters, competing)), (trivial, counts)):
+            better, equal = (values > values[0]).sum(), (values == values[0]).sum() - 1
+            found.append(1 / (1 + better + equal / 2))
+    told = asker.quality_at(query)
+    assert (told.model["test"] or {})["mrr"] == pytest.approx(np.mean(ours), rel=1e-9)
+    assert (told.baseline["test"] or {})["mrr"] == pytest.approx(np.mean(trivial), rel=1e-9)
+    assert asker.quality_at(query) is told
+    what = {HEAD: "heads", RELATION: "relations"}[place]
+    assert told.question == f"Is the model any good at predicting {what}?"
+    assert told.to_dict()["asked"] == what
+    assert told.warning is None or f"its MRR of {what} of" in told.warning
+
+
+def test_quality_at_tails_is_the_usual(asker: Asker) -> None:
+    assert asker.quality_at(Query(0, 1, 2)) is asker.quality
+    assert asker.quality.question == "Is the model any good?"
+    assert "asked" not in asker.quality.to_dict()

@@ -9,15 +9,15 @@ import tensorflow as tf
 
 from gr_tf.attribution.replay import Replay
 from gr_tf.data.negatives import draw_candidates
-from gr_tf.data.triples import Query, TripleSet
+from gr_tf.data.triples import HEAD, RELATION, Query, TripleSet
 from gr_tf.errors import InputError
-from gr_tf.models.prediction import tail_probabilities
+from gr_tf.models.prediction import answer_probabilities
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.losses import LOSSES
 from gr_tf.training.triple_config import TripleConfig
 
-QUERIES = [Query(0, 0, 1), Query(2, 1, 2), Query(3, 0, 0)]
+QUERIES = [Query(0, 0, 1), Query(2, 1, 2), Query(3, 0, 0), Query(4, 2, 1, HEAD), Query(1, 3, 5, RELATION)]
 
 
 def weighted_training(task: TripleTask) -> Callable[[np.ndarray], np.ndarray]:
@@ -45,7 +45,7 @@ def weighted_training(task: TripleTask) -> Callable[[np.ndarray], np.ndarray]:
         for _ in range(config.epochs):
             for place, weight in enumerate(tf.constant(weights)):
                 state = step(state, weight, rows[place])
-        return tail_probabilities(model, state[0], QUERIES)
+        return answer_probabilities(model, state[0], QUERIES)
 
     return train
 
@@ -100,7 +100,7 @@ def test_fewer_epochs(replayed: Trained) -> None:
     replay = Replay(shorter)
     np.testing.assert_array_equal(replay.table, shorter.parameters.table)
     explanation = replay.rank(QUERIES[0])
-    assert explanation.prediction == tail_probabilities(replayed.task.model, replay.table, QUERIES)[0]
+    assert explanation.prediction == answer_probabilities(replayed.task.model, replay.table, QUERIES)[0]
     assert explanation.influences.any()
 
 

@@ -61,7 +61,27 @@ def test_nothing_is_trained_for_a_question_with_an_unknown_name(
     assert gr_tf("explain", *where, "--query=e99,r1,?") == 1
     assert gr_tf("evaluate", *where, "--methods=nh,criage") == 1
     assert "criage explains models trained with --loss=sigmoid" in capsys.readouterr().err
+    assert gr_tf("explain", *where, "--query=?,r1,e2", "--loss=sigmoid", "--method=criage") == 1
+    assert "criage explains tails only" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(("question", "what"), [("?,r1,e2", "heads"), ("e1,?,e2", "relations")])
+def test_a_head_and_a_relation(
+    capsys: pytest.CaptureFixture[str], mine: pathlib.Path, tmp_path: pathlib.Path, question: str, what: str
+) -> None:
+    where = (f"--data_dir={mine / 'data'}", f"--run_dir={mine / 'run'}", *QUICK, f"--query={question}", "--k=2")
+    assert gr_tf("explain", *where, "--verify", f"--report={tmp_path / 'why.html'}") == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"Is the model any good at predicting {what}?\n")
+    assert f"\n({question.replace(',', ', ')}): the most probable that are not known already\n" in text
+    assert "Is it true? Trained again without them:" in text
+    assert gr_tf("explain", *where, "--output=json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["asked"] == question.split(",")
+    assert told["quality"]["asked"] == what
+    assert f"Why {told['predicted']}? " in text
+    assert f"<bdi>{told['predicted']}</bdi>" in (tmp_path / "why.html").read_text(encoding="utf-8")
 
 
 def test_without_data_it_says_what_it_takes(
@@ -177,13 +197,17 @@ def test_criage(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> N
     ("flags", "message"),
     [
         ((), "ask a question with --query"),
-        (("--query=e1,r1",), "a question is head,relation,tail or ?, with quotes around a part that has a comma"),
-        (("--query=e1,,?",), "a question is head,relation,tail or ?"),
-        (("--query=,",), "a question is head,relation,tail or ?"),
+        (
+            ("--query=e1,r1",),
+            "a question is head,relation,tail (one of the three may be ?), with quotes around a part that has a comma",
+        ),
+        (("--query=e1,,?",), "a question is head,relation,tail (one of the three may be ?)"),
+        (("--query=,",), "a question is head,relation,tail (one of the three may be ?)"),
         (("--query=e99,r1,?",), "unknown entity 'e99': not in the training data"),
         (("--query=e1,r99,?",), "unknown relation 'r99'"),
         (("--query=e1,r1,nobody",), "unknown entity 'nobody'"),
-        (("--query=?,r1,e1",), "only the tail can be asked for: head,relation,?; got '?,r1,e1'"),
+        (("--query=?,r1,?",), "one of head, relation, and tail can be asked for, not several; got '?,r1,?'"),
+        (("--query=?,?,e1",), "one of head, relation, and tail can be asked for, not several; got '?,?,e1'"),
         (
             ("--query=e1,r1,?", "--method=fia"),
             "rollback-all, tracin, nh for triples; got 'fia'",
@@ -199,7 +223,7 @@ def test_criage(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> N
         (("--query=e1,r1,?", "--min_interactions=3"), "--min_interactions is not for triples"),
         (("--query=e1,r1,?", "--output=csv", "--verify"), "--output=csv has no place for what --verify"),
         (("--query=e1,r1,?", "--report=/tmp"), "/tmp: cannot be written"),
-        (('--query=e1,"r1,?',), "a question is head,relation,tail or ?"),
+        (('--query=e1,"r1,?',), "a question is head,relation,tail (one of the three may be ?)"),
         (("--query=e1,r1,?", "--split_seed=7"), "was begun with split.seed = 0"),
         (("--query=e1,r1,?", "--weight_decay=0.1"), "--weight_decay is not for triples"),
         (("--query=e1,r1,?", "--report=/proc/none/why.html"), "/proc/none"),

@@ -155,6 +155,12 @@ def test_atlases_of_every_kind(tmp_path: pathlib.Path) -> None:
     assert Atlas.load(tmp_path / "earlier.npz").asked() == QUERIES
 
 
+def test_atlases_of_questions_for_any_part(tmp_path: pathlib.Path) -> None:
+    queries = [Query(0, 1, 2), Query(3, 0, 3, 0), Query(3, 0, 3, 1)]
+    Atlas.of(queries, np.zeros((2, 3, 5)), range(2), "triples").save(tmp_path / "atlas.npz")
+    assert Atlas.load(tmp_path / "atlas.npz").asked() == queries
+
+
 def test_consensus(toy: TripleSet) -> None:
     task = TripleTask(toy, TripleConfig(num_negatives=4, epochs=1))
     several = [Parameters(task.seeded(seed).initial_parameters.table * 30) for seed in range(3)]

@@ -279,7 +279,7 @@ def test_every_kind_is_explained_removed_and_retrained(
         assert row["p_after"] == task.value(without, [query])[0]
         assert row["pd"] == (round(row["p_after"], 5) < round(row["p_before"], 5))
         if task.has_alternatives:
-            assert row["top1_after"] == task.answer_key(task.top(without, query) or 0)
+            assert row["top1_after"] == task.answer_key(query, task.top(without, query) or 0)
     with pytest.raises(InputError, match="is already finished"):
         removal.evaluate(tmp_path, methods=methods_asked, ks=("1", "ALL"), jobs=2)
     with pytest.raises(InputError, match=f"method must be one of .* for {task.kind}; got 'criage'"):

@@ -18,6 +18,7 @@ from gr_tf.training.rollback_store import RollbackStore
 from gr_tf.training.row_adam import RowAdam
 from gr_tf.training.row_kernel import RowKernel
 from gr_tf.training.triple_config import TripleConfig
+from gr_tf.training.triple_steps import TripleSteps
 
 CONFIG = TripleConfig(dim=5, num_negatives=12, epochs=3, learning_rate=0.03, steps="rows")
 
@@ -66,6 +67,7 @@ def test_catching_up_past_the_table_of_rates() -> None:
 
 def run(triples: TripleSet, config: TripleConfig, **options: object) -> tuple[np.ndarray, np.ndarray, float]:
     task = TripleTask(triples, config)
+    assert isinstance(task.steps, TripleSteps)
     assert isinstance(task.steps.kernel, RowKernel if config.steps == "rows" else DenseKernel)
     store = RollbackStore(triples.num_examples, task.model.width, config.dtype)
     result = task.train(store=store, **options)  # type: ignore[arg-type]
@@ -96,7 +98,9 @@ def test_the_kernel_is_picked_by_size(toy: TripleSet) -> None:
         (dataclasses.replace(large, steps="dense"), DenseKernel),
         (dataclasses.replace(large, optimizer="sgd"), DenseKernel),
     ):
-        assert isinstance(TripleTask(toy, config).steps.kernel, kernel)
+        steps = TripleTask(toy, config).steps
+        assert isinstance(steps, TripleSteps)
+        assert isinstance(steps.kernel, kernel)
 
 
 def test_more_steps_than_float32_can_count(toy: TripleSet) -> None:
