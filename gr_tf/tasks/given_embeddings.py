@@ -18,7 +18,8 @@ from gr_tf.training.triple_config import TripleConfig
 
 # The layout, by our keys; and what DGL-KE itself writes.
 _LAYOUT_FILE, _DGLKE_FILE = "model.json", "config.json"
-# At most so many epochs, and about so many examples, go on from the given model in a check.
+# A check goes on in batches by Adam, for at most so many epochs, and about so many examples.
+_GOES_ON = {"batch_size": 32, "optimizer": "adam", "learning_rate": 0.001}
 _EPOCHS, _EXAMPLES = 10, 200_000
 _NAMES_SHOWN = 3
 
@@ -118,10 +119,11 @@ def _config(dataset: TripleSet, found: Converted, settings: Mapping[str, Any]) -
             raise InputError(f"{name} is what the given model has: leave --{name} out.")
     own = TripleTask.own_settings(dataset, settings)
     epochs = min(own.get("epochs", _EPOCHS), _EPOCHS, max(1, _EXAMPLES // dataset.num_examples))
-    defaults = {**own, "epochs": epochs, "model": found.model, "dim": found.dim}
-    if found.inverses is not None:
-        defaults["reciprocal"] = True
-    return TripleConfig.of_dict({**defaults, **settings})
+    reciprocal = found.inverses is not None
+    if settings.get("reciprocal", reciprocal) != reciprocal:
+        raise InputError(f"the given model has {'' if reciprocal else 'no '}inverse relations: leave --reciprocal out.")
+    is_given = {"model": found.model, "dim": found.dim, "reciprocal": reciprocal}
+    return TripleConfig.of_dict({**own, **_GOES_ON, "epochs": epochs, **is_given, **settings})
 
 
 def _candidates(config: TripleConfig) -> str:
