@@ -5,14 +5,16 @@ import json
 import pathlib
 import shutil
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from gr_tf.asking.asker import Asker
+from gr_tf.asking.opening import ask_given
 from gr_tf.data.sources import load_triples
 from gr_tf.data.triples import Query, TripleSet
+from gr_tf.errors import InputError
 from gr_tf.tasks.given import open_given
 from tests.commands.program import gr_tf
 from tests.tasks.elsewhere import train_complex
@@ -94,16 +96,18 @@ def test_from_files_to_a_checked_answer(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "why.html"]
 
 
-def test_a_check_goes_on_from_the_given_model(
-    folder: pathlib.Path, nations: TripleSet, arrays: tuple[np.ndarray, np.ndarray]
-) -> None:
-    """At a learning rate of almost 0 it stays the given one."""
-    layout = {"model": "complex", "convention": "pykeen"}
-    trained = open_given("triples", nations, folder, layout, {"learning_rate": 1e-12, "epochs": 1})
-    asker = Asker(trained)
+def test_a_check_goes_on_from_the_given_model(folder: pathlib.Path) -> None:
+    """At a learning rate of almost 0 it stays the given one; from Python."""
+    settings: dict[str, Any] = {"model": "complex", "convention": "pykeen", "learning_rate": 1e-12, "epochs": 1}
+    asker = ask_given(folder, dataset="nations", **settings)
+    trained = asker.trained
     answer = asker.answer("china,exports3,?", k=2)
     for check in asker.check(answer, seeds=2):
         np.testing.assert_allclose([*check.before, *check.after], answer.value, rtol=1e-6)
+    with pytest.raises(InputError, match="the training of a given model is not known: there are no others like it"):
+        asker.answer("china,exports3,?", trainings=2)
+    with pytest.raises(InputError, match="TripleConfig has no colour"):
+        ask_given(folder, dataset="nations", colour="blue", **settings)
     # And the given parameters are never changed.
     assert answer.value == pytest.approx(asker.task.value(trained.parameters, [answer.explanation.query])[0])
 
