@@ -47,7 +47,7 @@ def main() -> None:
     folder = run_flags.run_dir(f"{triples.name}-{config.model}-times") / "table5"
     paper = published.TABLE_5.get(published_name(triples.checksums) or "") if config.model == "distmult" else None
     with RunDir.begin(folder, settings, overwrite=run_flags.OVERWRITE.value) as stage:
-        told = {"dataset": triples.name, "model": config.model, "steps": task.steps.kernel.name}
+        told = {"dataset": triples.name, "model": config.model, "steps": task.steps.how}
         stage.finish({**told, **times.measure(task, "gr", **sample), "paper_minutes": paper})
     result = stage.result()
     print(as_text(frame(result)))

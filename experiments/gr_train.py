@@ -11,7 +11,11 @@ from gr_tf.tasks import stage as training
 
 common.adopt(run_flags, triple_flags)
 
-STEPS_TOLD = {"dense": "the whole table", "rows": "the rows it touches (the others catch up)"}
+STEPS_TOLD = {
+    "dense": "the whole table",
+    "rows": "the rows it touches (the others catch up)",
+    "batches": "the rows of a batch",
+}
 
 
 def main() -> None:
@@ -26,7 +30,7 @@ def main() -> None:
     result = stage.result()
     last = result["history"][result["epoch"] - 1]
     print(f"Trained {config.model} on {triples.name}: {triples.num_examples} triples, {config.epochs} epochs,")
-    print(f"{STEPS_TOLD[task.steps.kernel.name]} at each step.")
+    print(f"{STEPS_TOLD[task.steps.how]} at each step.")
     print(f"Selected epoch {result['epoch']}: validation MRR {last['validation']['mrr']:.4f}.")
     print(as_text(ranking_frame(ranking_beside_paper(result, task))))
     print(f"Written to {stage.path}; next: python -m experiments.gr_explain --run_dir={stage.path.parent}")

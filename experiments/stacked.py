@@ -12,6 +12,7 @@ from gr_tf.tasks.triples import TripleTask
 from gr_tf.training import row_kernel
 from gr_tf.training.optimizers import Adam
 from gr_tf.training.row_kernel import RowKernel
+from gr_tf.training.triple_steps import TripleSteps
 from gr_tf.types import Tensor
 
 # A call that prepares and is not timed, and the call that is timed.
@@ -22,6 +23,7 @@ def dense_steps(task: TripleTask, num_models: int, count: int) -> Pair:
     """Does `count` steps of dense Adam on tables [num_rows, models, width]; softmax loss, no tracking."""
     model, adam = task.model, task.config.make_optimizer()
     assert isinstance(adam, Adam)
+    assert isinstance(task.steps, TripleSteps)
     plan = task.steps.block_plan(0)
     start = tf.constant(np.repeat(task.initial_parameters.table[:, None], num_models, axis=1))
     rate = tf.constant(task.config.learning_rate, start.dtype)
@@ -48,6 +50,7 @@ def dense_steps(task: TripleTask, num_models: int, count: int) -> Pair:
 
 def row_adam_steps(task: TripleTask, num_models: int, count: int) -> Pair:
     """Does `count` steps of row Adam on a memory [rows, models, numbers]: one loop, gather, and scatter for all."""
+    assert isinstance(task.steps, TripleSteps)
     kernel = task.steps.kernel
     assert isinstance(kernel, RowKernel)
     plan = task.steps.block_plan(0)

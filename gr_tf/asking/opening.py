@@ -7,7 +7,7 @@ from typing import Any
 from gr_tf.asking.asker import Asker
 from gr_tf.data.kind_of_files import kinds_of_data
 from gr_tf.errors import InputError
-from gr_tf.tasks import kinds, stage
+from gr_tf.tasks import kinds, stage, tuning
 from gr_tf.tasks.given import GIVEN, open_given
 
 
@@ -21,6 +21,7 @@ def ask(
     method_settings: Mapping[str, Mapping[str, Any]] | None = None,
     overwrite: bool = False,
     checkpoint_seconds: float = 30.0,
+    tune_minutes: float | None = None,
     **settings: Any,
 ) -> Asker:
     """Returns an Asker for one's own data; trains first, unless the run's folder has the training already.
@@ -34,6 +35,8 @@ def ask(
         retraining_length, method_settings: see Asker.
         overwrite: drop a training that is there.
         checkpoint_seconds: how much of the training a kill may lose.
+        tune_minutes: how long to try settings on the validation examples before the training; 0: not at all. Default: 2
+            on small data if no setting of the training is named.
         settings: settings of the training, such as epochs=20, and of how data are held out, such as split_seed=1. They
             have the names of the configuration's class, or of the flags of `gr_tf explain`. Others are the dataset's
             own, or depend on its size.
@@ -50,6 +53,7 @@ def ask(
     of_training, of_split = settings_of(kind, settings)
     read = kinds.read_own(kind, dataset, data_dir, of_split)
     task = kinds.KINDS[kind](read, kinds.own_config(kind, read, of_training))
+    task = tuning.tuned(task, run_dir, of_training, tune_minutes, overwrite=overwrite)
     stage.train(task, run_dir, overwrite=overwrite, reuse=True, checkpoint_seconds=checkpoint_seconds)
     return Asker(stage.load(run_dir, read), retraining_length=retraining_length, settings=method_settings)
 

@@ -7,12 +7,11 @@ from typing import Any
 import pandas as pd
 
 from gr_tf.tasks import stage
+from gr_tf.tasks.task import ERRORS
 from gr_tf.tasks.trained import Trained
 
 # By how much a model must be better than its baseline: as factors of the baseline's figure.
 _MUCH_HIGHER, _MUCH_LOWER = 1.2, 0.98
-# Metrics of which less is better.
-_ERRORS = ("rmse", "mae", "cross_entropy", "loss")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,11 +57,11 @@ class Quality:
         if split is None:
             return "nothing was held out: nobody knows whether this model is any good" if self.baseline_name else None
         ours, trivial = ((of[split] or {})[self.deciding] for of in (self.model, self.baseline))
-        good = ours < _MUCH_LOWER * trivial if self.deciding in _ERRORS else ours > _MUCH_HIGHER * trivial
+        good = ours < _MUCH_LOWER * trivial if self.deciding in ERRORS else ours > _MUCH_HIGHER * trivial
         if good:
             return None
         name = self.deciding.upper() + (f" of {self.asked}" if self.asked else "")
-        better = ours < trivial if self.deciding in _ERRORS else ours > trivial
+        better = ours < trivial if self.deciding in ERRORS else ours > trivial
         return (
             f"do not trust an explanation of this model: its {name} of {ours:.3f} is {'hardly' if better else 'not'} "
             f"better than its baseline's {trivial:.3f} ({self.baseline_name})"

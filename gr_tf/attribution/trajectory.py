@@ -18,6 +18,7 @@ from gr_tf.tasks.task import Task
 from gr_tf.training.dense_kernel import DenseKernel, DenseState
 from gr_tf.training.losses import LOSSES
 from gr_tf.training.optimizers import Adam
+from gr_tf.training.triple_steps import TripleSteps
 from gr_tf.types import Rows, Tensor
 
 
@@ -43,9 +44,13 @@ def check_replayable(task: Task[Any]) -> None:
     Raises:
         InputError: if the task is of another optimizer, or of steps by rows, or has a constraint.
     """
-    dense, adam = isinstance(task.steps.kernel, DenseKernel), isinstance(task.config.make_optimizer(), Adam)  # type: ignore[attr-defined]
-    if not dense or not adam or task.config.constraint != "none":
-        raise InputError("replaying a training needs optimizer 'adam', dense steps and no constraint.")
+    steps, config = task.steps, task.config
+    dense = isinstance(steps, TripleSteps) and isinstance(steps.kernel, DenseKernel)
+    if not dense or config.optimizer != "adam" or config.constraint != "none":
+        raise InputError(
+            "replaying a training needs optimizer 'adam', dense steps of one triple (batch_size 1, not reciprocal), "
+            "and no constraint."
+        )
 
 
 class Trajectory:

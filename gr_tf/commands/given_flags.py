@@ -65,7 +65,7 @@ def check(kind: str, *, searches: bool, trainings: int) -> None:
         return
     if (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None):
         raise InputError("name the data that the model was trained on, with --data_dir or --dataset.")
-    for flag in (run_flags.RUN_DIR, run_flags.OVERWRITE, run_flags.CHECKPOINT_SECONDS):
+    for flag in (run_flags.RUN_DIR, run_flags.OVERWRITE, run_flags.CHECKPOINT_SECONDS, open_flags.TUNE_MINUTES):
         if flag.present:
             raise InputError(f"--{flag.name} is for a training; --model_dir names a model that is trained already.")
     if RETRAINING_STEPS.present:

@@ -17,7 +17,7 @@ from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.errors import InputError
 from gr_tf.runs import engine
 from gr_tf.settings import Settings
-from gr_tf.tasks import kinds, stage
+from gr_tf.tasks import kinds, stage, tuning
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 
@@ -27,6 +27,14 @@ KIND = flags.DEFINE_enum(
     list(kinds.KINDS),
     "The kind of the data. Default: it is found from the names of the files and of their columns. Ratings are read as "
     "sequences with --kind=sequences.",
+)
+TUNE_MINUTES = flags.DEFINE_float(
+    "tune_minutes",
+    None,
+    "Minutes in which settings are tried on the validation examples before the training; 0: none are. The run "
+    "remembers them. Default: 2 for one's own data of at most 20,000 examples if no setting of the training is named, "
+    "else 0.",
+    lower_bound=0.0,
 )
 _TRAININGS = {kind: task.config_class for kind, task in kinds.KINDS.items()}
 _SPLITS = {kind: task.split_class for kind, task in kinds.KINDS.items()}
@@ -49,6 +57,7 @@ def sections() -> list[help_text.Section]:
     return [
         ("Data", [data_flags.DATA_DIR.name, data_flags.DATASET.name, KIND.name]),
         ("The run", [run_flags.RUN_DIR.name, run_flags.OVERWRITE.name, run_flags.CHECKPOINT_SECONDS.name]),
+        ("Settings", [TUNE_MINUTES.name]),
         *((f"Examples held out of {whose}", names) for whose, names in config_flags.by_kinds(_SPLITS)),
         *((f"Training on {whose}{published}", names) for whose, names in config_flags.by_kinds(_TRAININGS)),
         *(
@@ -84,7 +93,7 @@ def kind(*, overwrites: bool = False, also: Mapping[str, Sequence[type[Settings]
         why = "is for a new training: name the data too, with --data_dir or --dataset."
         for config in (*_TRAININGS.values(), *_SPLITS.values()):
             config_flags.refuse_flags(config, why)
-        for flag in (KIND, *(() if overwrites else (run_flags.OVERWRITE,))):
+        for flag in (KIND, TUNE_MINUTES, *(() if overwrites else (run_flags.OVERWRITE,))):
             if flag.present:
                 raise InputError(f"--{flag.name} {why}")
     else:
@@ -150,6 +159,9 @@ def open_trained(
         return trained, run_dir
     task = load_task(found)
     check_asked(task, methods, question)
+    task = tuning.tuned(
+        task, run_dir, config_flags.asked(_TRAININGS[found]), TUNE_MINUTES.value, overwrite=run_flags.OVERWRITE.value
+    )
     stage.train(
         task,
         run_dir,

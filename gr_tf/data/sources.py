@@ -23,6 +23,15 @@ FB15K237 = Archive(
         "test.txt": "5711cf41623ceb4eacc50eb6108a3ca6565c7492e3caaf82a3e355cc660d1574",
     },
 )
+WN18RR = Archive(
+    name="wn18rr",
+    url="https://github.com/TimDettmers/ConvE/raw/master/WN18RR.tar.gz",
+    checksums={
+        "train.txt": "038612e783c215ee5f3ca9fbfca27b8d0739be1028fe4ee7c174aecf0b83d5df",
+        "valid.txt": "453ce7202afa58094a04d2b1560ee2b02660f1c260b32ce6651c8ccedd1028ab",
+        "test.txt": "0383bceaaa1096cf3c03ec021ed0048068e2355dbfc0239b292cefdac821cec5",
+    },
+)
 MOVIELENS_100K = Archive(
     name="ml-100k",
     url="https://files.grouplens.org/datasets/movielens/ml-100k.zip",
@@ -32,7 +41,7 @@ MOVIELENS_100K = Archive(
         "u.item": "553841ebc7de3a0fd0d6b62a204ea30c1e651aacfb2814c7a6584ac52f2c5701",
     },
 )
-DATASETS = ("nations", "fb15k237", "movielens")
+DATASETS = ("nations", "fb15k237", "movielens", "wn18rr")
 
 # SHA-256 of the training file of the datasets that the papers' figures are for.
 _TRAIN_CHECKSUMS = {
@@ -40,6 +49,8 @@ _TRAIN_CHECKSUMS = {
     "fb15k237": FB15K237.checksums["train.txt"],
     "movielens": MOVIELENS_100K.checksums["ua.base"],
 }
+# The same of the datasets that have settings of their own.
+_PUBLIC_CHECKSUMS = {**_TRAIN_CHECKSUMS, "wn18rr": WN18RR.checksums["train.txt"]}
 _NATIONS = pathlib.Path(__file__).parent / "nations"
 # Rows of ua.test that are the validation set (spec of Lawrence et al. 2021).
 _MOVIELENS_VALID = 5_000
@@ -51,7 +62,16 @@ def published_name(checksums: Mapping[str, str]) -> str | None:
     Args:
         checksums: see TripleSet.
     """
-    return next((name for name, checksum in _TRAIN_CHECKSUMS.items() if checksum in checksums.values()), None)
+    return _named(_TRAIN_CHECKSUMS, checksums)
+
+
+def public_name(checksums: Mapping[str, str]) -> str | None:
+    """The name of the public dataset that has these files, whatever it is called here; see `published_name`."""
+    return _named(_PUBLIC_CHECKSUMS, checksums)
+
+
+def _named(known: Mapping[str, str], checksums: Mapping[str, str]) -> str | None:
+    return next((name for name, checksum in known.items() if checksum in checksums.values()), None)
 
 
 def load_triples(
@@ -73,6 +93,8 @@ def load_triples(
         return read_movielens(pathlib.Path(data_dir) if data_dir else fetch(MOVIELENS_100K))
     if dataset == "fb15k237":
         return _with_labels(read_folder(pathlib.Path(data_dir) if data_dir else fetch(FB15K237), dataset, split))
+    if dataset == "wn18rr":
+        return read_folder(pathlib.Path(data_dir) if data_dir else fetch(WN18RR), dataset, split)
     if data_dir is not None:
         triples = _with_labels(read_folder(pathlib.Path(data_dir), dataset, split))
         # A folder that happens to be called as a published dataset is not read as that one.

@@ -77,6 +77,7 @@ class TripleSet(Dataset):
         candidates: the entities that may be predicted; None: all.
         labels: names for people, by name, where there are any; not unique.
         split: what was held out because valid or test had no file; None: both had.
+        num_unknown: how many rows of valid and test were skipped for a name that train does not have, by split.
     """
 
     query_class = Query
@@ -93,6 +94,7 @@ class TripleSet(Dataset):
     candidates: tuple[int, ...] | None = None
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     split: TripleSplit | None = None
+    num_unknown: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def _contents(self) -> tuple[Vocabulary, Vocabulary, Iterable[bytes]]:
         parts = (np.ascontiguousarray(part, "<i4").tobytes() + b"|" for part in (self.train, self.valid, self.test))
@@ -278,7 +280,7 @@ def make_triple_set(
         notes.append(f"train: {repeated} triples repeat an earlier one; each stays an example of its own.")
 
     vocabularies = {"head": entities, "relation": relations, "tail": entities}
-    ids, kept = {}, {}
+    ids, kept, num_unknown = {}, {}, {}
     for split in SPLITS:
         found = pd.DataFrame({column: named[split][column].map(names.ids) for column, names in vocabularies.items()})
         known = found.notna().all(axis=1)
@@ -288,6 +290,7 @@ def make_triple_set(
             raise InputError(
                 f"{folder}: {split}: no usable row: all {skipped} have a name that the training triples do not have."
             )
+        num_unknown[split] = skipped
         if skipped:
             notes.append(f"{split}: {skipped} triples with a name unknown in training skipped.")
     return TripleSet(
@@ -301,4 +304,5 @@ def make_triple_set(
         source=str(folder.resolve()),
         checksums=checksums,
         notes=tuple(notes),
+        num_unknown=num_unknown,
     )

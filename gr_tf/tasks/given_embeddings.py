@@ -21,6 +21,9 @@ _LAYOUT_FILE, _DGLKE_FILE = "model.json", "config.json"
 # A check goes on in batches by Adam, for at most so many epochs, and about so many examples.
 _GOES_ON = {"batch_size": 32, "optimizer": "adam", "learning_rate": 0.001}
 _EPOCHS, _EXAMPLES = 10, 200_000
+_NEGATIVES = 50
+# Graphs with fewer triples are computed in float64.
+_SMALL = 20_000
 _NAMES_SHOWN = 3
 
 
@@ -81,7 +84,9 @@ def given_embeddings(
     places = _places(relations, dataset.relations, notes)
     rows += [part[places] for part in (found.relations, found.inverses) if part is not None]
     config = _config(dataset, found, settings)
-    notes.append(f"its training is not known; gradients are of the loss {config.loss} over {_candidates(config)}")
+    drawn = f"the answer and {config.num_negatives} random negatives"
+    among = "all entities" if config.in_batches and config.num_negatives >= len(dataset.entities) else drawn
+    notes.append(f"its training is not known; gradients are of the loss {config.loss} over {among}")
     task = TripleTask(dataset, config, Parameters(np.concatenate(rows)))
     facts = {
         "given model": str(folder),
@@ -113,18 +118,19 @@ def _told(names: Sequence[str]) -> str:
 
 
 def _config(dataset: TripleSet, found: Converted, settings: Mapping[str, Any]) -> TripleConfig:
-    """How a check trains on: as said, else as own triples are trained, but for fewer epochs."""
+    """How a check goes on, and what loss gradients are of: as said, else by the graph's size."""
     for name in ("model", "dim"):
         if settings.get(name) is not None:
             raise InputError(f"{name} is what the given model has: leave --{name} out.")
-    own = TripleTask.own_settings(dataset, settings)
-    epochs = min(own.get("epochs", _EPOCHS), _EPOCHS, max(1, _EXAMPLES // dataset.num_examples))
+    if settings.get("patience") is not None:
+        raise InputError("patience is for a training that validates; going on from a given model does not.")
+    by_size = {
+        "num_negatives": min(len(dataset.entities), _NEGATIVES),
+        "epochs": max(1, min(_EPOCHS, _EXAMPLES // dataset.num_examples)),
+        "dtype": "float64" if dataset.num_examples < _SMALL else "float32",
+    }
     reciprocal = found.inverses is not None
     if settings.get("reciprocal", reciprocal) != reciprocal:
         raise InputError(f"the given model has {'' if reciprocal else 'no '}inverse relations: leave --reciprocal out.")
     is_given = {"model": found.model, "dim": found.dim, "reciprocal": reciprocal}
-    return TripleConfig.of_dict({**own, **_GOES_ON, "epochs": epochs, **is_given, **settings})
-
-
-def _candidates(config: TripleConfig) -> str:
-    return f"the answer and {config.num_negatives} random negatives"
+    return TripleConfig.of_dict({**_GOES_ON, **by_size, **is_given, **settings})

@@ -22,6 +22,8 @@ Q = TypeVar("Q")
 # In a question: the part that the model is to answer.
 OPEN = "?"
 _NUM_ALTERNATIVES = 5
+# Metrics of which less is better.
+ERRORS = ("rmse", "mae", "cross_entropy", "loss")
 
 
 @dataclasses.dataclass(frozen=True)

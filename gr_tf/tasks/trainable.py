@@ -80,6 +80,14 @@ class Trainable(abc.ABC):
         """
         return {}
 
+    def variants(self, asked: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Settings to try on the data, each as what differs from the task's own; the first is {}.
+
+        Args:
+            asked: settings that the user names, which are no variant's. Default: none, nothing is tried.
+        """
+        return ()
+
     # What it is.
 
     def model_in(self, dtype: str | None) -> Any:

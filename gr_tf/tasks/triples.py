@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.data.known_tails import KnownTails, known_at, turned
-from gr_tf.data.sources import load_triples, published_name
+from gr_tf.data.sources import load_triples, public_name
 from gr_tf.data.triple_split import TripleSplit
 from gr_tf.data.triples import COLUMNS, HEAD, RELATION, TAIL, Query, TripleSet
 from gr_tf.errors import InputError
@@ -20,6 +20,7 @@ from gr_tf.models.places import score_answers
 from gr_tf.models.prediction import NO_TAIL, answer_probabilities, predict_top
 from gr_tf.models.ranking import filtered_ranks, ranking_metrics, ranks_by
 from gr_tf.runs.engine import scipy, tf
+from gr_tf.tasks.batch_triple_losses import BatchTripleLosses
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.place_quality import PlaceQuality, both_by_split
 from gr_tf.tasks.task import OPEN, RolledBack, Task
@@ -29,11 +30,9 @@ from gr_tf.tasks.triple_rollback import TripleRollback
 from gr_tf.training.batch_triple_steps import BatchTripleSteps
 from gr_tf.training.driver import Selection
 from gr_tf.training.triple_config import PRESETS, TripleConfig
+from gr_tf.training.triple_recipes import own_recipe, public_recipe, variants
 from gr_tf.training.triple_steps import TripleSteps
 from gr_tf.types import Ids
-
-# Training steps of one's own graph, about, and at most so many epochs.
-_OWN_STEPS, _OWN_EPOCHS = 500_000, 50
 
 
 class TripleTask(Task[Query]):
@@ -61,17 +60,15 @@ class TripleTask(Task[Query]):
 
     @classmethod
     def own_settings(cls, dataset: TripleSet, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """See Task; a paper's dataset has the paper's settings, whatever it is called."""
-        published = published_name(dataset.checksums)
-        if published is not None:
-            return PRESETS[published]
-        num_entities, num_examples = len(dataset.entities), dataset.num_examples
-        return {
-            "dim": 10 if num_entities < 50 else 50,
-            "num_negatives": max(1, min(num_entities - 1, 50)),
-            "epochs": max(1, min(_OWN_EPOCHS, _OWN_STEPS // num_examples)),
-            "dtype": "float64" if num_examples < 20_000 else "float32",
-        }
+        """See Task; Nations has the paper's settings (BUILD_NOTES, "Recipes of knowledge graphs")."""
+        if public_name(dataset.checksums) == "nations":
+            return PRESETS["nations"]
+        recipe = own_recipe(len(dataset.entities), dataset.num_examples, asked)
+        return recipe | public_recipe(public_name(dataset.checksums), asked)
+
+    def variants(self, asked: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """See Task; Nations has the paper's settings."""
+        return [] if public_name(self.dataset.checksums) == "nations" else variants(asked)
 
     def _initial_parameters(self) -> Parameters:
         return self.model.initial_parameters(self.config.seed, self.config.dtype)
@@ -114,18 +111,35 @@ class TripleTask(Task[Query]):
     def accuracy(self, parameters: Parameters, examples: np.ndarray) -> dict[str, float]:
         """Filtered MRR and Hits@k of triples [n, 3]: of tails, or of both directions with reciprocal relations."""
         if self.config.reciprocal:
-            both = np.concatenate([examples, self.model.inverse(examples)])
-            return ranking_metrics(filtered_ranks(self.model, parameters.table, both, self._known_in_both))
+            return ranking_metrics(np.concatenate(self.ranks_in_both(parameters.table, examples)))
         return ranking_metrics(filtered_ranks(self.model, parameters.table, examples, self.known))
 
+    def ranks_in_both(self, table: np.ndarray, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The ranks [n] of the tails and of the heads of triples [n, 3], filtered by all three parts of the data.
+
+        Raises:
+            InputError: if the model has no reciprocal relations.
+        """
+        if not self.config.reciprocal:
+            raise InputError("heads are ranked by reciprocal relations: train with --reciprocal.")
+        both = np.concatenate([examples, self.model.inverse(examples)])
+        tails, heads = np.split(filtered_ranks(self.model, table, both, self._known_in_both), 2)
+        return tails, heads
+
     def baseline(self, examples: np.ndarray) -> dict[str, float]:
-        """See Task; filtered as the model is."""
-        return ranking_metrics(ranks_by(self._frequencies, examples, self.known))
+        """See Task; asked and filtered as the model is."""
+        if self.config.reciprocal:
+            examples = np.concatenate([examples, self.model.inverse(examples)])
+        known = self._known_in_both if self.config.reciprocal else self.known
+        return ranking_metrics(ranks_by(self._frequencies, examples, known))
 
     def _frequencies(self, heads: Ids, relations: Ids) -> np.ndarray:
         """How often [n, num_entities] each entity is a relation's tail in training; -1 if it cannot be predicted."""
-        _, of_relation, tails = self.dataset.train.T
-        shape = len(self.dataset.relations), len(self.dataset.entities)
+        train = self.dataset.train
+        if self.config.reciprocal:
+            train = np.concatenate([train, self.model.inverse(train)])
+        _, of_relation, tails = train.T
+        shape = self.model.num_rows - self.model.num_entities, self.model.num_entities
         counts = scipy.sparse.csr_array((np.ones(len(tails)), (of_relation, tails)), shape)
         found = np.full((len(heads), shape[1]), -1.0)
         found[:, self.model.columns] = counts[relations].toarray()[:, self.model.columns]
@@ -240,7 +254,8 @@ class TripleTask(Task[Query]):
 
     def losses(self, dtype: str | None = None) -> TripleLosses:
         """See Task."""
-        return TripleLosses(self.model, self.dataset, self.config, dtype or self.config.dtype)
+        losses = BatchTripleLosses if self.config.in_batches else TripleLosses
+        return losses(self.model, self.dataset, self.config, dtype or self.config.dtype)
 
     def rolled_back(self, parameters: Parameters, deltas: np.ndarray) -> RolledBack:
         """See Task."""

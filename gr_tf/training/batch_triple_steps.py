@@ -41,6 +41,8 @@ class BatchTripleSteps(Steps):
     removed triple keeps its place in its batch, where its loss counts for nothing.
     """
 
+    how = "batches"
+
     def __init__(self, triples: TripleSet, model: FactorModel, config: TripleConfig) -> None:
         self._triples, self._model, self._config = triples, model, config
         self._objective = config.make_objective(model)

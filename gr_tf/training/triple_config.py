@@ -26,6 +26,18 @@ CANDIDATES = ("drawn", "1vsall", "kvsall")
 # How steps are computed: the whole table, or the rows they touch (BUILD_NOTES, "Row Adam").
 STEPS = ("auto", "dense", "rows")
 RELEASED_DECAY_RATE = 0.96
+# Settings that only the paper's steps have, and those that came with batches.
+PAPERS_ONLY = ("learning_rate_rule", "float32_hyperparameters", "constraint", "steps")
+_OF_BATCHES = (
+    "batch_size",
+    "reciprocal",
+    "candidates",
+    "dropout",
+    "penalty",
+    "penalty_power",
+    "label_smoothing",
+    "patience",
+)
 
 # How the learning rate develops (BUILD_NOTES, "Learning rate of the authors' run").
 LEARNING_RATE_RULES = ("constant", "decay", "released")
@@ -125,6 +137,17 @@ class TripleConfig(Settings):
             raise InputError("learning_rate_rule 'decay' is for optimizer 'adam'.")
         self._check_batches()
 
+    def to_dict(self) -> dict[str, Any]:
+        """See Settings; settings of batches that have their default are left out, as before there were any."""
+        return {name: value for name, value in super().to_dict().items() if self._is_told(name)}
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.names() if self._is_told(name))
+        return f"{type(self).__name__}({told})"
+
+    def _is_told(self, name: str) -> bool:
+        return name not in _OF_BATCHES or getattr(self, name) != getattr(type(self), name)
+
     @property
     def in_batches(self) -> bool:
         """Whether training is in random batches; else by the paper's steps, in file order."""
@@ -135,12 +158,9 @@ class TripleConfig(Settings):
         Raises:
             InputError: if a setting is for the paper's steps, or for batches only.
         """
-        papers = ("learning_rate_rule", "float32_hyperparameters", "constraint", "steps")
-        batches = ("candidates", "dropout", "penalty", "label_smoothing")
-        defaults = {field.name: field.default for field in dataclasses.fields(self)}
-        for name in papers if self.in_batches else batches:
+        for name in PAPERS_ONLY if self.in_batches else ("candidates", "dropout", "penalty", "label_smoothing"):
             value = getattr(self, name)
-            if value != defaults[name]:
+            if value != getattr(type(self), name):
                 steps = "steps of one triple in file order" if self.in_batches else "training in batches"
                 hint = "batch_size 1, adam or sgd, not reciprocal" if self.in_batches else "batch_size or adagrad"
                 raise InputError(f"{name} {value!r} is for {steps} ({hint}).")

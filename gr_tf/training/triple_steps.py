@@ -47,6 +47,11 @@ class TripleSteps(Steps):
         self._example_ids: dict[int, Tensor] = {}
         self._keep_plans = 4 * triples.num_examples * (3 + config.num_negatives) <= _KEPT_PLANS_BYTES
 
+    @property
+    def how(self) -> str:
+        """How steps are computed, as in STEPS_TOLD."""
+        return self.kernel.name
+
     def blocks(self, length: int) -> Sequence[Block]:
         """See Steps; length is the number of epochs.
 

@@ -69,7 +69,7 @@ def test_from_files_to_a_checked_answer(
     asked = (f"--model_dir={folder}", *WHERE, QUESTION, "--k=3", "--verify", "--verify_seeds=2", "--epochs=2")
     assert gr_tf("explain", *asked, "--output=json", "--report=why.html") == 0
     printed = capsys.readouterr()
-    assert "model: its training is not known; gradients are of the loss softmax" in printed.err
+    assert "model: its training is not known; gradients are of the loss softmax over all entities" in printed.err
     told = json.loads(printed.out)
     # What it predicts is what PyKEEN's formula says.
     china, exports = nations.entities.ids["china"], nations.relations.ids["exports3"]
@@ -251,6 +251,8 @@ def test_files_that_cannot_be_used(
         ((*WHERE, "--norm=1"), "norm is of transe and rotate; complex has none."),
         ((*WHERE, "--run_dir=x"), "--run_dir is for a training; --model_dir names a model that is trained already."),
         ((*WHERE, "--overwrite"), "--overwrite is for a training"),
+        ((*WHERE, "--tune_minutes=1"), "--tune_minutes is for a training"),
+        ((*WHERE, "--patience=2"), "patience is for a training that validates; going on from a given model does not."),
         ((*WHERE, "--minimal"), "--minimal needs trainings without examples; the training of a given model is not kn"),
         ((*WHERE, "--trainings=3"), "--trainings needs others like the model; the training of a given model is not k"),
         ((*WHERE, "--query=mars,exports3,?"), "unknown entity 'mars'"),
