@@ -1,6 +1,6 @@
 from .asking.asker import Asker
 from .asking.check import check_frame, conclusion
-from .asking.opening import ask, open_run
+from .asking.opening import ask, ask_given, open_run
 from .attribution.base import Explainer, Explanation, Influences
 from .attribution.complete_rollback import CompleteRollback
 from .attribution.criage import Criage
@@ -91,6 +91,7 @@ __all__ = [
     "TripleSplit",
     "TripleTask",
     "ask",
+    "ask_given",
     "check_frame",
     "conclusion",
     "explainer",

@@ -57,11 +57,12 @@ class Asker:
             InputError: if a length is below 1, or the checks of this model do not use a length.
         """
         self.trained, self.task = trained, trained.task
-        if retraining_length is not None and not self.task.continues:
+        if retraining_length is not None and not trained.goes_on:
             raise InputError("a check of this model trains anew, as long as the model was trained; it takes no length.")
         if retraining_length is not None and retraining_length < 1:
             raise InputError(f"the length of a retraining must be at least 1; got {retraining_length}.")
-        self._length = retraining_length or self.task.check_length(trained.epoch)
+        own_length = trained.length if trained.given else self.task.check_length(trained.epoch)
+        self._length = retraining_length or own_length
         self._settings = settings or {}
         self._members = [trained]
         self._qualities: dict[str, Quality] = {}
@@ -99,7 +100,7 @@ class Asker:
             InputError: if the question or method does not fit this model, a name is unknown, or k or trainings is
                 below 1.
         """
-        task, chosen = self.task, registry.method_of(self.task.kind, method)
+        task, chosen = self.task, registry.method_for(self.task.kind, method, given=bool(self.trained.given))
         checked_k(k)
         if trainings < 1:
             raise InputError(f"trainings must be at least 1; got {trainings}.")
@@ -150,6 +151,8 @@ class Asker:
     def members(self, trainings: int) -> list[Trained]:
         """The explained model, and others trained like it from other seeds, for the same length."""
         missing, tracking = trainings - len(self._members), self.trained.deltas is not None
+        if missing > 0 and self.trained.given:
+            raise InputError("the training of a given model is not known: there are no others like it to average over.")
         if missing > 0:
             with progress("trainings", trainings, trainings - missing) as bar:
                 for number in range(len(self._members), trainings):
@@ -198,9 +201,12 @@ class Asker:
     @property
     def how_checked(self) -> str:
         """How `check` measures, for people."""
-        if not self.task.continues:
+        if not self.trained.goes_on:
             return "Trained again without them"
         told = f"The model was trained on for {self._length:,} steps, with all examples and without these"
+        if self.trained.given:
+            steps = sum(block.count for block in self.task.steps.blocks(self._length))
+            return f"Went on from the given model for {steps:,} steps, with all examples and without these"
         if any(block.ends is not None for block in self.task.steps.blocks(self._length)):
             return told
         return f"{told} (less than an epoch: some examples are in no batch)"
@@ -214,7 +220,7 @@ class Asker:
             task, other = self._training(place, trainings)
             known.append(task)
             for number, removed in enumerate(removals):
-                if task is self.task and not task.continues and not len(removed):
+                if task is self.task and not self.trained.goes_on and not len(removed):
                     found[number, place] = self._look(query)  # The explained model is trained already.
                 else:
                     asked[number, place] = Retraining.of(self.trained, removed, _MEASURE, [query], **other)
@@ -229,6 +235,10 @@ class Asker:
     def _training(self, place: int, trainings: int) -> tuple[Task[Any], dict[str, Any]]:
         """The task of a check's training, and its differences from the explained training; see `check`."""
         task, seed = self.task, self.task.config.seed
+        if self.trained.given:
+            # Every seed of the training that goes on, such as that of the negatives.
+            task = task.with_config(**{name: getattr(task.config, name) + place for name in task.seeds})
+            return task, {"task": task.reference, "length": self._length, "seed": task.config.seed}
         if task.continues:
             # This is another seed than that of the training's own batches.
             return task, {"length": self._length, "seed": seed + 1 + place}
@@ -248,7 +258,7 @@ class Asker:
         """Facts for people about where the model comes from: data, checksums, settings, versions."""
         return {
             **self.task.facts(),
-            "epoch": self.trained.epoch,
+            **(self.trained.given.to_dict() if self.trained.given else {"epoch": self.trained.epoch}),
             "SHA-256 of the training": self.trained.fingerprint,
             "versions": versions(),
         }

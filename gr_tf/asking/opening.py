@@ -8,6 +8,7 @@ from gr_tf.asking.asker import Asker
 from gr_tf.data.kind_of_files import kinds_of_data
 from gr_tf.errors import InputError
 from gr_tf.tasks import kinds, stage, tuning
+from gr_tf.tasks.given import GIVEN, open_given
 
 
 def ask(
@@ -75,6 +76,36 @@ def open_run(
     run_dir = pathlib.Path(run_dir)
     stage.kind_of_run(run_dir)
     return Asker(stage.load(run_dir), retraining_length=retraining_length, settings=method_settings)
+
+
+def ask_given(
+    model_dir: str | pathlib.Path,
+    data_dir: str | pathlib.Path | None = None,
+    *,
+    dataset: str | None = None,
+    kind: str | None = None,
+    method_settings: Mapping[str, Mapping[str, Any]] | None = None,
+    **settings: Any,
+) -> Asker:
+    """Returns an Asker for a model that was trained elsewhere.
+
+    Args:
+        model_dir: its folder or file; see tasks.given.
+        data_dir, dataset, kind, method_settings: of what it was trained on; see ask.
+        settings: what the model is, such as model="complex", convention="pykeen", or model_loss="mse"; how a check goes
+            on, such as epochs=2; and how data are held out.
+
+    Raises:
+        InputError: if the model, the data or a setting cannot be used.
+    """
+    kind = kind_of(data_dir, dataset, kind, settings.get("model"))
+    task, given = kinds.KINDS[kind], GIVEN[kind]
+    of_split = {task.split_class.flag_of(name): name for name in task.split_class.names()}
+    split = {of_split[name]: settings.pop(name) for name in list(settings) if name in of_split}
+    asked = {name: settings.pop(name) for name in list(settings) if name in given.settings.names()}
+    given.config.check_names(settings)
+    read = kinds.read_own(kind, dataset, data_dir, split)
+    return Asker(open_given(kind, read, model_dir, asked, settings), settings=method_settings)
 
 
 def kind_of(

@@ -42,6 +42,9 @@ def example_gradients(
         of_rows, of_shared = tape.gradient(loss, [rows, shared], unconnected_gradients=zero)
         return [of_rows[0], *of_shared]
 
+    if any(array.dtype == tf.string for array in batch):
+        # Lookups of names cannot be vectorized.
+        return list(tf.map_fn(of_one, tuple(batch), fn_output_signature=[array.dtype for array in arrays]))
     return list(tf.vectorized_map(of_one, tuple(batch)))
 
 

@@ -10,11 +10,14 @@ with respect to theta_t (Equations 15-17; for NCF Equation 24). The full form fo
 respect to the network, over all n training ratings (Equations 21-23).
 """
 
+import dataclasses
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 
 from gr_tf.attribution.base import Explainer, Influences, in_parts
+from gr_tf.attribution.embedding_fia import EmbeddingFia
 from gr_tf.attribution.fia_blocks import Block, Blocks
 from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.attribution.hessian import Diagnostics, conjugate_gradients, newton_cg, solve_direct
@@ -22,6 +25,7 @@ from gr_tf.attribution.methods import register
 from gr_tf.attribution.training_loss import TrainingLoss
 from gr_tf.data.ratings import RatingQuery
 from gr_tf.errors import InputError
+from gr_tf.tasks.keras_items import KerasRatingTask
 from gr_tf.tasks.trained import Trained
 from gr_tf.training.rating_decay import RatingDecay
 
@@ -32,16 +36,6 @@ _NUMBERS_AT_ONCE = 1 << 22
 _NETWORK_TOLERANCE, _NETWORK_ITERATIONS = 1e-6, 200
 
 
-@register(
-    "fia",
-    kinds=("ratings",),
-    needs="hessian",
-    unit="stars",
-    estimates=True,
-    title="FIA: the fall of the predicted rating by influence functions, in stars",
-    default_for=("ratings",),
-    settings=FiaSettings(),
-)
 class Fia(Explainer[RatingQuery]):
     """Ranks the training ratings of the query's user and of its item; computed in float64."""
 
@@ -142,3 +136,45 @@ class Fia(Explainer[RatingQuery]):
         along = loss.derivatives(vector, pairs)
         penalty = loss.decay_along(vector, pairs) if self._settings.penalty_in_gradient else 0.0
         return -(2 * block.errors * along + penalty) / self._ratings.num_examples, diagnostics
+
+
+class GivenFia(Explainer[RatingQuery]):
+    """FIA of a given Keras model of users and items, through the embeddings that it looks up."""
+
+    def __init__(self, trained: Trained, settings: FiaSettings | None = None) -> None:
+        """
+        Args:
+            trained: of a KerasRatingTask.
+            settings: its damping counts; the model's penalties are not known.
+
+        Raises:
+            InputError: if the model looks no embeddings up, or a setting is not for given models.
+        """
+        task = cast(KerasRatingTask, trained.task)
+        self.task, settings = task, settings or FiaSettings()
+        if settings != FiaSettings(damping=settings.damping):
+            raise InputError("of a given Keras model FIA has the setting damping only: its penalties are not known.")
+        underlying = dataclasses.replace(trained, task=task.keras)
+        self._example_of = task.example_of
+        self._of_keras = EmbeddingFia(underlying, damping=settings.damping)
+
+    def influences(self, queries: Sequence[RatingQuery]) -> list[Influences]:
+        """See Explainer, and EmbeddingFia."""
+        return self._of_keras.influences([self._example_of(query) for query in queries])
+
+
+@register(
+    "fia",
+    kinds=("ratings",),
+    needs="hessian",
+    unit="stars",
+    estimates=True,
+    title="FIA: the fall of the predicted rating by influence functions, in stars",
+    default_for=("ratings",),
+    settings=FiaSettings(),
+)
+def fia(trained: Trained, settings: FiaSettings | None = None, **others: Any) -> Explainer[RatingQuery]:
+    """Fia, or GivenFia of a Keras model."""
+    if isinstance(trained.task, KerasRatingTask):
+        return GivenFia(trained, settings)
+    return Fia(trained, settings, **others)

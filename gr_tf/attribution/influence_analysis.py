@@ -16,6 +16,7 @@ from gr_tf.attribution.methods import Cost, register
 from gr_tf.attribution.training_loss import TrainingLoss
 from gr_tf.data.ratings import RatingQuery
 from gr_tf.errors import InputError
+from gr_tf.tasks.keras_items import KerasRatingTask
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 from gr_tf.training.rating_decay import RatingDecay
@@ -30,6 +31,15 @@ def _cost(task: Task[RatingQuery]) -> Cost:
     return Cost(64.0 * task.num_examples, 100 * 8e-8 * task.num_examples * (task.model.width / 17) ** 0.5)
 
 
+def _check(task: Task[RatingQuery]) -> None:
+    """
+    Raises:
+        InputError: if the model has no rows of users and items.
+    """
+    if isinstance(task, KerasRatingTask):
+        raise InputError("ia explains models with rows of users and items, not Keras models: use --method=fia.")
+
+
 @register(
     "ia",
     kinds=("ratings",),
@@ -38,6 +48,7 @@ def _cost(task: Task[RatingQuery]) -> Cost:
     estimates=True,
     title="IA: influence functions over all parameters, the baseline of FIA; a thousand times slower",
     cost=_cost,
+    check=_check,
     instead="fia",
 )
 class InfluenceAnalysis(Explainer[RatingQuery]):

@@ -72,6 +72,8 @@ class Method:
 
 
 METHODS: dict[str, dict[str, Method]] = {}
+# The default for models that gr_tf did not train; and the needs that only a training by gr_tf meets.
+OF_GIVEN, _OF_TRAININGS = "tracin", ("deltas", "steps")
 # A method that takes longer is refused.
 MOST_SECONDS = 600
 
@@ -121,6 +123,26 @@ def method_of(kind: str, name: str | None) -> Method:
     return methods[name]
 
 
+def method_for(kind: str, name: str | None, *, given: bool) -> Method:
+    """The method of a name for a model; None: the default, of a given model OF_GIVEN.
+
+    Args:
+        kind: of the data.
+        name: of the method.
+        given: whether gr_tf did not train the model.
+
+    Raises:
+        InputError: see method_of; also if the method needs to know the training, and the model was given.
+    """
+    method = method_of(kind, name or (OF_GIVEN if given else None))
+    if given and method.needs in _OF_TRAININGS:
+        raise InputError(
+            f"method {method.name!r} needs a training by gr_tf; the training of a given model is not known: use "
+            f"--method={OF_GIVEN}."
+        )
+    return method
+
+
 def check_task(method: Method, task: Task[Any]) -> None:
     """Refuses a method that does not serve a task or is too large for it; asked before anything is trained.
 
@@ -162,7 +184,7 @@ def explainer(trained: Trained, name: str | None = None, **settings: Any) -> Exp
     Raises:
         InputError: if there is no such method for the kind, the model was not trained for it, or it is too large.
     """
-    method = method_of(trained.task.kind, name)
+    method = method_for(trained.task.kind, name, given=bool(trained.given))
     check_task(method, trained.task)
     made: Explainer[Any] = method.make(trained, **settings)
     return made

@@ -5,6 +5,8 @@ gr_tf explain --data_dir=my/folder --query="?,ngoorgs3,usa"  # or "poland,?,usa"
 gr_tf explain --data_dir=my/ratings --query='u17,"Toy Story (1995)"' --k=5
 gr_tf explain --data_dir=my/ratings --kind=sequences --query="u17,?"
 
+gr_tf explain --data_dir=my/folder --model_dir=my/embeddings --model=complex --convention=pykeen --query="a,likes,?"
+
 It trains first, unless the run's folder has a training already. Triples are in train.csv, .tsv or .parquet with columns
 head, relation, tail. Ratings are in ratings.csv with columns user, item, rating. Sequences are in sequences.csv with
 columns user, item and perhaps time, or in sequences.txt: each line has a user and the items, separated by tabs. Put
@@ -26,8 +28,8 @@ from gr_tf.asking.check import Check, check_frame, conclusion
 from gr_tf.asking.minimal import found_sets, minimal_sets, refuse_unless_top, refuse_without_alternatives
 from gr_tf.asking.page import page
 from gr_tf.attribution.base import checked_k
-from gr_tf.attribution.methods import Method, method_of
-from gr_tf.commands import help_text, k_flag, open_flags, run_flags
+from gr_tf.attribution.methods import Method, method_for
+from gr_tf.commands import given_flags, help_text, k_flag, open_flags, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.errors import InputError
 from gr_tf.report.tables import as_text
@@ -63,7 +65,11 @@ def sections() -> list[help_text.Section]:
     asked = (_QUERY, _METHOD, k_flag.K, _TRAININGS)
     checked = (_VERIFY, _VERIFY_SEEDS, _MINIMAL, _MOST, RETRAINING_STEPS, run_flags.JOBS)
     told = (("The question", asked), ("The check", checked), ("The output", (_OUTPUT, _REPORT)))
-    return [*((title, [flag.name for flag in some]) for title, some in told), *open_flags.sections()]
+    return [
+        *((title, [flag.name for flag in some]) for title, some in told),
+        given_flags.section(),
+        *open_flags.sections(),
+    ]
 
 
 def main() -> None:
@@ -71,10 +77,12 @@ def main() -> None:
     is_text, report = _OUTPUT.value == "text", None if _REPORT.value is None else pathlib.Path(_REPORT.value)
     verify = _VERIFY.value or bool(flags.FLAGS["verify_seeds"].present)
     search = _MINIMAL.value or bool(flags.FLAGS["most_retrainings"].present)
-    kind = open_flags.kind()
-    method = method_of(kind, _METHOD.value)
+    kind = given_flags.kind()
+    given_flags.check(kind, searches=search, trainings=_TRAININGS.value)
+    method = method_for(kind, _METHOD.value, given=given_flags.is_given())
     question = _question(kind, report, verify or search, search)
-    trained, _ = open_flags.open_trained(kind, [method], parse_question(question))
+    opened = given_flags.open_model if given_flags.is_given() else open_flags.open_trained
+    trained, _ = opened(kind, [method], parse_question(question))
     asker = Asker(trained, **open_flags.ask_settings(kind))
     answer = asker.answer(question, method.name, k_flag.K.value, _TRAININGS.value)
     quality = asker.quality_at(answer.explanation.query)
@@ -109,6 +117,7 @@ def main() -> None:
             **answer.to_dict(),
             "quality": quality.to_dict(),
             "checks": [check.to_dict() for check in checks],
+            **({"how_checked": asker.how_checked} if checks else {}),
             "model": asker.facts(),
         }
         if minimal is not None:

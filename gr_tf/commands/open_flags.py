@@ -4,7 +4,8 @@ import dataclasses
 import itertools
 import pathlib
 import sys
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -15,6 +16,7 @@ from gr_tf.commands import config_flags, data_flags, help_text, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.errors import InputError
 from gr_tf.runs import engine
+from gr_tf.settings import Settings
 from gr_tf.tasks import kinds, stage, tuning
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
@@ -75,11 +77,12 @@ def methods_table() -> str:
     return "\n\n".join(parts)
 
 
-def kind(*, overwrites: bool = False) -> str:
+def kind(*, overwrites: bool = False, also: Mapping[str, Sequence[type[Settings]]] = types.MappingProxyType({})) -> str:
     """The kind of the data that the flags name.
 
     Args:
         overwrites: whether the command may overwrite something other than the training.
+        also: classes of settings by the kind that the command takes them for.
 
     Raises:
         InputError: if the data cannot be read, or a flag is for another kind or for a new training.
@@ -97,7 +100,7 @@ def kind(*, overwrites: bool = False) -> str:
         found = opening.kind_of(data_dir, dataset, KIND.value, flags.FLAGS["model"].value)
     classes = {kind: (_TRAININGS[kind], _SPLITS[kind], *map(type, _SETTINGS[kind].values())) for kind in kinds.KINDS}
     for config in itertools.chain(*classes.values()):
-        config_flags.refuse_flags(config, f"is not for {found}.", unless=classes[found])
+        config_flags.refuse_flags(config, f"is not for {found}.", unless=[*classes[found], *also.get(found, ())])
     if RETRAINING_STEPS.present and not kinds.KINDS[found].may_continue:
         raise InputError(f"--retraining_steps is not for {found}.")
     return found
@@ -152,10 +155,10 @@ def open_trained(
         engine.start_quietly()
         trained = stage.load(run_dir)
         data_flags.tell_notes(trained.task.dataset)
-        _check(trained.task, methods, question)
+        check_asked(trained.task, methods, question)
         return trained, run_dir
     task = load_task(found)
-    _check(task, methods, question)
+    check_asked(task, methods, question)
     task = tuning.tuned(
         task, run_dir, config_flags.asked(_TRAININGS[found]), TUNE_MINUTES.value, overwrite=run_flags.OVERWRITE.value
     )
@@ -169,7 +172,7 @@ def open_trained(
     return stage.load(run_dir, task.dataset), run_dir
 
 
-def _check(task: Task[Any], methods: Sequence[Method], question: Sequence[str]) -> None:
+def check_asked(task: Task[Any], methods: Sequence[Method], question: Sequence[str]) -> None:
     """Refuses what does not suit a task, before any work is done."""
     for method in methods:
         check_task(method, task)

@@ -83,11 +83,12 @@ class Retraining:
     ) -> "Retraining":
         """A retraining like an existing training, without some examples; `other` attributes replace its own.
 
-        If the checks of this kind of data go on from the trained model, so does the retraining.
+        If the checks of this kind of data go on from the trained model, so does the retraining; from a given model's
+        parameters, because they are its task's initial ones.
         """
         task = trained.task
         like = {"task": task.reference, "length": trained.length, "seed": task.config.seed}
-        start = {"start": trained.fingerprint if task.continues else ""}
+        start = {"start": trained.fingerprint if task.continues and not trained.given else ""}
         ids = tuple(sorted(map(int, removed)))
         return cls(**(like | start | other), removed=ids, measure=measure, queries=tuple(queries))
 

@@ -35,9 +35,23 @@ class RotatE(FactorModel):
 
     def score(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
         """See FactorModel."""
+        return -tf.reduce_sum(root(self._squared_moduli(heads, relations, tails)), axis=-1)
+
+    @staticmethod
+    def _squared_moduli(heads: Rows, relations: Rows, tails: Rows) -> Tensor:
+        """The squares [..., dim] of the moduli of s * e^(i r) - o."""
         real, imaginary = tf.split(heads, 2, axis=-1)
         angles, _ = tf.split(relations, 2, axis=-1)
         cosine, sine = tf.cos(angles), tf.sin(angles)
         rotated = tf.concat([real * cosine - imaginary * sine, real * sine + imaginary * cosine], axis=-1)
         difference_real, difference_imaginary = tf.split(rotated - tails, 2, axis=-1)
-        return -tf.reduce_sum(root(tf.square(difference_real) + tf.square(difference_imaginary)), axis=-1)
+        return tf.square(difference_real) + tf.square(difference_imaginary)
+
+
+@dataclasses.dataclass(frozen=True)
+class RotatEL2(RotatE):
+    """score(s, r, o) = -||s * e^(i r) - o||_2, the root of the sum of the squares of the absolute values."""
+
+    def score(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
+        """See FactorModel."""
+        return -root(tf.reduce_sum(self._squared_moduli(heads, relations, tails), axis=-1))

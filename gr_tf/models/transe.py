@@ -17,3 +17,12 @@ class TransE(FactorModel):
     def score(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
         """See FactorModel."""
         return -root(tf.reduce_sum(tf.square(heads + relations - tails), axis=-1))
+
+
+@dataclasses.dataclass(frozen=True)
+class TransEL1(FactorModel):
+    """score(s, r, o) = -||s + r - o||_1."""
+
+    def score(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
+        """See FactorModel."""
+        return -tf.reduce_sum(tf.abs(heads + relations - tails), axis=-1)

@@ -14,6 +14,8 @@ import lazy_loader
 # Loaded when something of it is used: importing TensorFlow takes seconds, which `--help` need not wait for.
 tf: Any = lazy_loader.load("tensorflow")
 scipy: Any = lazy_loader.load("scipy")
+# TensorFlow's warnings that are of no use to anybody here.
+_NOT_TOLD = ("triggered tf.function retracing", "Converting IndexedSlices(")
 
 
 def start_quietly() -> None:
@@ -44,8 +46,8 @@ def start_quietly() -> None:
 def _load() -> None:
     importlib.import_module("tensorflow")
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    # A new explainer traces its functions anew, and is right to.
-    tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
+    # A new explainer traces its functions anew, and is right to; each example's gradient of an embedding is dense.
+    tf.get_logger().addFilter(lambda record: not any(part in record.getMessage() for part in _NOT_TOLD))
     logging.getLogger("absl").setLevel(logging.WARNING)
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from gr_tf.data.dataset import Dataset
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
+from gr_tf.models.keras_files import call
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs.engine import tf
 from gr_tf.settings import Settings
@@ -246,10 +247,7 @@ class KerasLosses(ExampleLosses):
 
     def outputs(self, shared: Sequence[Tensor], batch: Batch) -> Tensor:
         """The model's outputs with these weights."""
-        inputs = tf.nest.pack_sequence_as(self.dataset.inputs, list(batch[:-1]))
-        values = [variable.value for variable in self._model.non_trainable_variables]
-        outputs, _ = self._model.stateless_call(list(shared), values, inputs, training=False)
-        return outputs
+        return call(self._model, shared, tf.nest.pack_sequence_as(self.dataset.inputs, list(batch[:-1])))
 
     def losses(self, rows: Rows, shared: Sequence[Tensor], batch: Batch) -> Tensor:
         """See ExampleLosses."""

@@ -26,6 +26,23 @@ class Checkpoint:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Given:
+    """Where a model comes from that gr_tf did not train.
+
+    Attributes:
+        facts: files, checksums and conventions, by name, for people.
+        notes: what was assumed, matched or left out, a line each.
+    """
+
+    facts: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The facts, and the notes by number."""
+        return {**self.facts, **{f"note on the model {i}": note for i, note in enumerate(self.notes, start=1)}}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Trained:
     """A finished training of a task.
 
@@ -39,6 +56,8 @@ class Trained:
         state: arrays to go on training from; None: a check trains anew.
         fingerprint: SHA-256 of all of it; made from the parameters if there is no other.
         path: of the run's stage on disk; None: in memory.
+        given: where the model comes from if gr_tf did not train it; None: gr_tf did. Nothing is known of the training
+            of a given model; its parameters are the task's initial ones, and checks go on from them.
     """
 
     task: Task[Any]
@@ -49,6 +68,7 @@ class Trained:
     state: dict[str, np.ndarray] | None = None
     fingerprint: str = ""
     path: pathlib.Path | None = None
+    given: Given | None = None
 
     def __post_init__(self) -> None:
         if not self.fingerprint:
@@ -56,8 +76,13 @@ class Trained:
 
     @property
     def length(self) -> int:
-        """Of a training like it, in the unit of the configuration."""
-        return self.task.length_of(self.epoch)
+        """Of a training like it, in the unit of the configuration; of a given model, of one that goes on from it."""
+        return self.task.length if self.given else self.task.length_of(self.epoch)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a check goes on from the trained model instead of training anew."""
+        return self.given is not None or self.task.continues
 
     def checkpoints(self) -> Sequence[Checkpoint]:
         """What TracIn looks at: the kept epochs; where none is kept, the trained parameters."""
