@@ -55,15 +55,17 @@ class RatingTask(Task[RatingQuery]):
 
     @classmethod
     def own_settings(cls, dataset: RatingSet, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """See Task; with optimizer adam those of the papers, where an epoch has as many batches as MovieLens-1M's.
+        """See Task; who asks for adam or a number of steps gets the papers' settings.
+
+        Their batches of one's own ratings are as many an epoch as MovieLens-1M's.
 
         Raises:
-            InputError: if steps are asked for, but not adam.
+            InputError: if steps are asked for with another optimizer.
         """
         model, optimizer = asked.get("model", RatingConfig.model), asked.get("optimizer")
-        if optimizer != "adam":
-            if "steps" in asked:
-                raise InputError("training_steps is for optimizer 'adam'; others train for a number of epochs.")
+        if optimizer not in (None, "adam") and "steps" in asked:
+            raise InputError(f"training_steps is for optimizer 'adam'; {optimizer} trains for a number of epochs.")
+        if optimizer != "adam" and "steps" not in asked:
             return own_settings(dataset, model)
         preset = rating_preset(dataset.name, model)
         if dataset.name in RATING_DATASETS:
