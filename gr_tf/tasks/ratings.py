@@ -18,7 +18,7 @@ from gr_tf.tasks.example_losses import Batch, ExampleLosses
 from gr_tf.tasks.task import OPEN, RolledBack, Task
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.training.driver import Selection
-from gr_tf.training.rating_config import RETRAINING_STEPS, RatingConfig, own_settings, rating_preset
+from gr_tf.training.rating_config import RETRAINING_STEPS, RatingConfig, own_settings, rating_preset, variants
 from gr_tf.training.rating_share_steps import RatingShareSteps
 from gr_tf.training.rating_steps import RatingSteps
 from gr_tf.training.single_rating_steps import SingleRatingSteps
@@ -71,6 +71,10 @@ class RatingTask(Task[RatingQuery]):
         if dataset.name in RATING_DATASETS:
             return preset
         return preset | {"batch_size": max(2, dataset.num_examples // _OWN_BATCHES)}
+
+    def variants(self, asked: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """See Trainable."""
+        return variants(self.config, asked)
 
     def _initial_parameters(self) -> Parameters:
         """See Trainable; trainings with shares start at the mean of all training ratings, also of removed ones."""

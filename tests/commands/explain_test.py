@@ -136,7 +136,7 @@ def test_ratings_by_default(capsys: pytest.CaptureFixture[str], tmp_path: pathli
     path = tmp_path / "ratings.csv"
     path.write_text("user,item,stars\n" + "".join(",".join(row) + "\n" for row in rows))
     where = (f"--data_dir={path}", f"--run_dir={tmp_path / 'run'}", "--min_interactions=3", "--query=u1,i2")
-    assert gr_tf("explain", *where, "--verify", "--output=json") == 0
+    assert gr_tf("explain", *where, "--verify", "--output=json", "--tune_minutes=0") == 0
     told = json.loads(capsys.readouterr().out)
     training = told["model"]["training"]
     assert (training["optimizer"], training["epochs"], training["patience"]) == ("sgd", 200, 3)
@@ -146,6 +146,7 @@ def test_ratings_by_default(capsys: pytest.CaptureFixture[str], tmp_path: pathli
     first = told["checks"][0]
     assert first["before"] == [told["stars"]]
     assert first["after"] != first["before"]
+    where = (f"--run_dir={tmp_path / 'run'}", "--query=u1,i2")
     assert gr_tf("explain", *where, "--method=gr") == 0
     assert "Gradient Rollback" in capsys.readouterr().out
     assert gr_tf("explain", *where, "--verify", "--retraining_steps=5") == 1

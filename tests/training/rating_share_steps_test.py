@@ -228,6 +228,18 @@ def test_what_is_refused(toy_ratings: RatingSet) -> None:
         RatingTask.own_settings(toy_ratings, {"steps": 3, "optimizer": "sgd"})
 
 
+def test_variants(toy_ratings: RatingSet) -> None:
+    """What is tried on one's own ratings: each can be trained, and leaves alone what was asked for."""
+    task = task_of(toy_ratings, epochs=1)
+    tried = task.variants({})
+    assert tried[0] == {}
+    assert len(tried) == len({str(variant) for variant in tried}) == 6
+    for variant in tried:
+        assert task.with_config(**variant).train().parameters.are_finite
+    assert not any("dim" in variant for variant in task.variants({"dim": 4}))
+    assert RatingTask(toy_ratings, RatingConfig(steps=5)).variants({}) == []
+
+
 def test_own_settings(toy_ratings: RatingSet) -> None:
     """Who asks for adam, or for steps, gets the papers'; without validation ratings nothing selects the epoch."""
     papers = RatingTask.own_settings(toy_ratings, {"optimizer": "adam"})
