@@ -140,5 +140,6 @@ def variants(config: RatingConfig, asked: Mapping[str, Any]) -> list[dict[str, A
     if not config.has_shares:
         return []
     weaker, stronger = ({"weight_decay": factor * config.weight_decay} for factor in (0.5, 2.0))
-    every: list[dict[str, Any]] = [{}, stronger, weaker, {"initial_deviation": 0.1}, {"dim": 16}, {"dim": 16, **stronger}]
+    every: list[dict[str, Any]] = [{}, stronger, weaker, {"initial_deviation": 0.1}]
+    every += [{"dim": 16}, {"dim": 16, **stronger}]
     return [variant for variant in every if not set(variant) & set(asked)]

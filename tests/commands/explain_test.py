@@ -146,7 +146,7 @@ def test_ratings_by_default(capsys: pytest.CaptureFixture[str], tmp_path: pathli
     first = told["checks"][0]
     assert first["before"] == [told["stars"]]
     assert first["after"] != first["before"]
-    where = (f"--run_dir={tmp_path / 'run'}", "--query=u1,i2")
+    where = (f"--run_dir={tmp_path / 'run'}", "--query=u1,i2")  # type: ignore[assignment]
     assert gr_tf("explain", *where, "--method=gr") == 0
     assert "Gradient Rollback" in capsys.readouterr().out
     assert gr_tf("explain", *where, "--verify", "--retraining_steps=5") == 1
