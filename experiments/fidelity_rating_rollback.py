@@ -51,7 +51,7 @@ def main() -> None:
             raise InputError(f"--{name} is not used here: --epochs sets the length, and checkpoints are not kept.")
     ratings, num_seeds = rating_flags.load_dataset(), seed_flags.NUM_SEEDS.value
     steps = config_flags.asked(Length)["epochs"] * ratings.num_examples
-    task = RatingTask(ratings, rating_flags.config_of_flags(steps=steps))
+    task = RatingTask(ratings, rating_flags.config_of_flags(steps=steps, epochs=None))
     if task.config.batch_size != 1:
         raise InputError(f"training rating by rating needs batch_size 1; got {task.config.batch_size}.")
     folder = run_flags.run_dir(f"{ratings.name}-{task.config.model}-rollback")

@@ -24,6 +24,8 @@ from experiments import (
     gr_table2,
     gr_table3_4,
     gr_table5,
+    rating_checks,
+    rating_quality,
 )
 from gr_tf.asking.answer import signed
 from gr_tf.asking.check import check_frame, check_of_dict, conclusion
@@ -159,6 +161,8 @@ FIGURES: dict[str, Text] = {
         "fia_rq3_movielens-1m_mf",
         above=fia_tables.rq3_summary,
     ),
+    "rating_quality": _each(rating_quality.frame, "rating_quality_*"),
+    "rating_checks": _each(rating_checks.frame, "rating_checks_*"),
     "tracin_table1": _each(tracin_tables.table1_frame, "tracin_table1_movielens-100k"),
     "tracin_removal_published": _each(tracin_tables.removal_frame, "tracin_removal_published"),
     "tracin_removal_proper": _each(tracin_tables.removal_frame, "tracin_removal_proper"),

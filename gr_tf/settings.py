@@ -55,6 +55,9 @@ class Settings:
     flag_names: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
     choices: ClassVar[Mapping[str, Collection[str]]] = types.MappingProxyType({})
     ranges: ClassVar[Mapping[str, Range]] = types.MappingProxyType({})
+    # Settings that are not told where they have their default: results on disk are older than they are. (A subclass
+    # with such settings is a dataclass with repr=False.)
+    later: ClassVar[Collection[str]] = ()
 
     def __post_init__(self) -> None:
         for name, choices in self.choices.items():
@@ -66,10 +69,16 @@ class Settings:
             if value is not None and not allowed.has(value):
                 raise InputError(f"{name} must be {allowed}; got {value}.")
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._told().items())})"
+
     def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON values."""
-        told = dataclasses.asdict(self)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
+        """The settings as JSON values; see also `later`."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in self._told().items()}
+
+    def _told(self) -> dict[str, Any]:
+        values = ((name, getattr(self, name)) for name in self.names())
+        return {name: value for name, value in values if name not in self.later or value != getattr(type(self), name)}
 
     @classmethod
     def of_dict(cls: type[S], told: Mapping[str, Any]) -> S:

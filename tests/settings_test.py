@@ -9,6 +9,7 @@ import pytest
 from gr_tf import settings
 from gr_tf.errors import InputError
 from gr_tf.settings import Range, Settings
+from gr_tf.training.rating_config import RatingConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,20 @@ def test_settings_survive_json() -> None:
     assert Toy.of_dict(made.to_dict()) == made
     with pytest.raises(InputError, match="Toy has no size, width"):
         Toy.of_dict({"width": 1, "size": 2, "low": 0.1})
+
+
+def test_later_settings_are_told_if_they_are_not_the_default() -> None:
+    """Settings of runs on disk that are older than they are stay equal to themselves."""
+    assert "optimizer" not in RatingConfig().to_dict()
+    assert repr(RatingConfig(steps=7)) == (
+        "RatingConfig(model='mf', dim=16, steps=7, batch_size=3020, learning_rate=0.001, weight_decay=0.001, "
+        "dtype='float32', seed=0)"
+    )
+    shares = RatingConfig(optimizer="sgd", epochs=3)
+    assert (shares.to_dict()["optimizer"], shares.to_dict()["epochs"]) == ("sgd", 3)
+    assert "patience" not in shares.to_dict()
+    assert RatingConfig.of_dict(shares.to_dict()) == shares
+    assert repr(shares) != repr(RatingConfig(optimizer="sgd", epochs=4))
 
 
 @pytest.mark.parametrize(

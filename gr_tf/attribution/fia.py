@@ -27,6 +27,7 @@ from gr_tf.data.ratings import RatingQuery
 from gr_tf.errors import InputError
 from gr_tf.tasks.keras_items import KerasRatingTask
 from gr_tf.tasks.trained import Trained
+from gr_tf.training.rating_decay import RatingDecay
 
 # With a condition number of 1e6 float64 leaves some 1e-11.
 _CG_TOLERANCE = 1e-10
@@ -49,7 +50,7 @@ class Fia(Explainer[RatingQuery]):
         self._ratings = ratings = self.task.dataset
         self._settings = settings = settings or FiaSettings()
         self._model = model = self.task.config.make_model(ratings, "float64")
-        decay, parameters = self.task.config.weight_decay, trained.parameters.astype("float64")
+        decay, parameters = RatingDecay.of(self.task.config, model, ratings), trained.parameters.astype("float64")
         self._blocks = Blocks(model, parameters, ratings, decay, scaled=settings.decay == "trained")
         self._training_loss = TrainingLoss(model, parameters, ratings, decay) if network else None
 
@@ -106,7 +107,7 @@ class Fia(Explainer[RatingQuery]):
                 f"the Hessian of user {names[0]!r} and item {names[1]!r} is singular "
                 f"(smallest eigenvalue {diagnostics.smallest_eigenvalue}): use some damping."
             )
-        penalty = self._blocks.penalty @ (block.own * solution) if self._settings.penalty_in_gradient else 0.0
+        penalty = self._blocks.decay_along(block, solution) if self._settings.penalty_in_gradient else 0.0
         examples = block.example_ids
         influences = -(block.gradients_along(solution) + penalty) / len(examples)
         systems = [diagnostics]
@@ -131,8 +132,9 @@ class Fia(Explainer[RatingQuery]):
             max_iterations=_NETWORK_ITERATIONS,
         )
         vector = np.concatenate([np.zeros(loss.num_table), solution])
-        along = loss.derivatives(vector, self._ratings.train.pairs[block.example_ids])
-        penalty = loss.penalty @ (loss.flat * vector) if self._settings.penalty_in_gradient else 0.0
+        pairs = self._ratings.train.pairs[block.example_ids]
+        along = loss.derivatives(vector, pairs)
+        penalty = loss.decay_along(vector, pairs) if self._settings.penalty_in_gradient else 0.0
         return -(2 * block.errors * along + penalty) / self._ratings.num_examples, diagnostics
 
 

@@ -15,6 +15,7 @@ from gr_tf.errors import InputError
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
+from gr_tf.training.rating_decay import RatingDecay
 from gr_tf.types import Ids, Rows, Tensor
 
 
@@ -91,22 +92,24 @@ class Blocks:
         product: H times a vector [2 width] by automatic differentiation, without damping: of the vector and `data`.
     """
 
-    def __init__(self, model: RatingModel, parameters: Parameters, ratings: RatingSet, decay: float, scaled: bool):
+    def __init__(
+        self, model: RatingModel, parameters: Parameters, ratings: RatingSet, decay: RatingDecay, scaled: bool
+    ):
         """
         Args:
             model: in float64.
             parameters: of the model.
             ratings: that it was trained on.
             decay: the weight decay of the training.
-            scaled: whether the weight decay in H is n/n' times as strong, so that it is as strong beside R_t's ratings
-                as it was in the training.
+            scaled: whether the weight decay in H is that of the training times n/n', so that it is as strong beside
+                R_t's ratings as it was in the training; else it is the whole wd.
         """
         parameters = parameters.astype("float64")
         self._model, self._ratings, self._scaled = model, ratings, scaled
         self._table = parameters.table
         self._table_tensor = tf.constant(parameters.table)
         self._network = [tf.constant(array) for array in parameters.shared]
-        self.penalty = decay * np.tile(model.row_penalty, 2)
+        self._decay, self.penalty = decay, decay.rate * np.tile(decay.numbers, 2)
         rows = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int64))
         self._of_sides = [
             tf.function(functools.partial(self._derivatives, side), input_signature=rows) for side in (0, 1)
@@ -135,6 +138,17 @@ class Blocks:
             for query, prediction, gradient in zip(queries, predictions.numpy(), gradients, strict=True)
         ]
 
+    def decay_along(self, block: Block, vector: np.ndarray) -> np.ndarray | float:
+        """The derivatives of the weight decay of R_t's ratings along a vector [2 width]: [n'], or the one of all.
+
+        Where a rating has no decay of its own, each has the whole.
+        """
+        products = self.penalty * (block.own * vector)
+        if not self._decay.is_own:
+            return self.penalty @ (block.own * vector)
+        of_user, of_item = products.reshape(2, -1).sum(axis=1)
+        return np.concatenate([of_user + block.in_both * of_item, np.full(block.others.sum(), of_item)])
+
     def data(self, query: RatingQuery) -> tuple[Tensor, ...]:
         """What `product` depends on, beside the vector."""
         of_user, of_item = self._ratings.of_user(query.user), self._ratings.of_item(query.item)
@@ -148,7 +162,7 @@ class Blocks:
             self._table[rows[:, 1]],
             (pairs == [query.user, query.item])[..., None],
             self._ratings.train.values[examples],
-            self._hessian_penalty(len(examples)),
+            self._hessian_penalty(query, len(examples)),
         )
         return tuple(map(tf.constant, arrays))
 
@@ -177,7 +191,7 @@ class Blocks:
             prediction,
             gradient,
             self._own(query),
-            2 / count * hessian + np.diag(self._hessian_penalty(count)),
+            2 / count * hessian + np.diag(self._hessian_penalty(query, count)),
             user,
             item,
             in_both,
@@ -190,9 +204,12 @@ class Blocks:
     def _own(self, query: RatingQuery) -> np.ndarray:
         return self._table[self._rows(query)].ravel()
 
-    def _hessian_penalty(self, num_related: int) -> np.ndarray:
+    def _hessian_penalty(self, query: RatingQuery, num_related: int) -> np.ndarray:
         """[2 width], the weight decay's part of H."""
-        return self.penalty * (self._ratings.num_examples / num_related if self._scaled else 1.0)
+        if not self._scaled:
+            return self.penalty
+        trained = np.outer(self._decay.of_rows[self._rows(query)], self._decay.numbers).ravel()
+        return trained * (self._ratings.num_examples / num_related)
 
     def _sides(self, ids: Sequence[int], side: int) -> dict[int, Side]:
         """What the training ratings of some users (side 0) or items (side 1) say of their rows."""

@@ -19,6 +19,7 @@ from gr_tf.errors import InputError
 from gr_tf.tasks.keras_items import KerasRatingTask
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
+from gr_tf.training.rating_decay import RatingDecay
 
 # Which training ratings are ranked.
 SCOPES = ("related", "all")
@@ -83,7 +84,8 @@ class InfluenceAnalysis(Explainer[RatingQuery]):
         self._ratings = trained.task.dataset
         self._model = config.make_model(self._ratings, dtype)
         self._parameters = trained.parameters.astype(self._model.dtype)
-        self._loss = TrainingLoss(self._model, self._parameters, self._ratings, config.weight_decay)
+        decay = RatingDecay.of(config, self._model, self._ratings)
+        self._loss = TrainingLoss(self._model, self._parameters, self._ratings, decay)
         self._damping = damping
         self._limits: dict[str, Any] = {"tolerance": tolerance, "max_iterations": max_iterations}
         self._penalty_in_gradient, self._scope = penalty_in_gradient, scope
@@ -101,7 +103,7 @@ class InfluenceAnalysis(Explainer[RatingQuery]):
         pairs = train.pairs[examples]
         errors = self._model.predict_pairs(self._parameters, pairs) - train.values[examples]
         along = 2 * errors * loss.derivatives(solution, pairs)
-        penalty = float(loss.penalty @ (loss.flat * solution)) if self._penalty_in_gradient else 0.0
+        penalty = loss.decay_along(solution, pairs) if self._penalty_in_gradient else 0.0
         influences = -(along + penalty) / self._ratings.num_examples
         prediction = float(self._model.predict_pairs(self._parameters, pair[None])[0])
         return Influences(examples, influences, prediction, prediction - influences, (diagnostics,))

@@ -40,8 +40,7 @@ def _check(task: Task[Any]) -> None:
     kinds=("ratings",),
     needs="deltas",
     unit="none; it ranks",
-    title="Gradient Rollback: the fall of the prediction if what the rating did to its two rows is undone; for "
-    "--batch_size=1",
+    title="Gradient Rollback: the fall of the prediction if what the rating did to its two rows is undone",
     check=_check,
 )
 class GradientRollback(Explainer[Any]):
@@ -97,4 +96,4 @@ class SameAnswerRollback(GradientRollback):
         return found
 
 
-_HOW = "of ratings, train with --batch_size=1; sequences have none"
+_HOW = "of ratings, train with --optimizer=sgd or adagrad, or --batch_size=1; sequences have none"

@@ -10,6 +10,7 @@ from gr_tf.data.ratings import RatingSet
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
+from gr_tf.training.rating_decay import RatingDecay
 from gr_tf.types import Rows, Tensor
 
 # Ratings of one compiled call.
@@ -17,30 +18,30 @@ _CHUNK = 1 << 15
 
 
 class TrainingLoss:
-    """L(theta) = mean over training of (prediction - rating)^2 + weight_decay/2 * sum of squares, at fixed parameters.
+    """L(theta) = mean over training of (prediction - rating)^2, and the weight decay, at fixed parameters.
 
     Vectors are flat: the table's rows, then the network's arrays.
 
     Attributes:
         size: of a vector.
         num_table: how many of its numbers are the table's.
-        penalty: [size], weight_decay where it applies, else 0.
+        penalty: [size], the weight decay's factor of half of each square; see RatingDecay.
         flat: [size], the parameters.
         product: the Hessian of L with respect to all parameters, times a vector [size]; traceable.
         network_product: the same with respect to the network alone, times a vector [size - num_table].
     """
 
-    def __init__(self, model: RatingModel, parameters: Parameters, ratings: RatingSet, weight_decay: float) -> None:
-        self._model = model
+    def __init__(self, model: RatingModel, parameters: Parameters, ratings: RatingSet, decay: RatingDecay) -> None:
+        self._model, self._decay = model, decay
         self._shapes = [array.shape for array in parameters.shared]
         parameters = parameters.astype(model.dtype)
         self.flat = np.concatenate([parameters.table.ravel(), *(array.ravel() for array in parameters.shared)])
         self.num_table = parameters.table.size
         self.size = len(self.flat)
-        self.penalty = weight_decay * np.concatenate(
+        self.penalty = np.concatenate(
             [
-                np.tile(model.row_penalty, model.num_rows),
-                *(np.full(array.size, p) for array, p in zip(parameters.shared, model.network_penalty, strict=True)),
+                np.outer(decay.of_rows, decay.numbers).ravel(),
+                *(np.full(array.size, rate) for array, rate in zip(parameters.shared, decay.of_network, strict=True)),
             ]
         ).astype(model.dtype)
         self._num_ratings = len(ratings.train)
@@ -63,6 +64,18 @@ class TrainingLoss:
         rows = tf.constant(self._model.rows_of(pairs).T)
         along: np.ndarray = self._along(tf.constant(vector.astype(self._model.dtype)), rows).numpy()
         return along
+
+    def decay_along(self, vector: np.ndarray, pairs: np.ndarray) -> np.ndarray | float:
+        """The derivatives of the weight decay of (user, item) pairs' ratings along a vector [size]: [n], or of all.
+
+        Where a rating has no decay of its own, each has the whole.
+        """
+        if not self._decay.is_own:
+            return float(self.penalty @ (self.flat * vector))
+        table = (self.flat * vector)[: self.num_table].reshape(self._model.num_rows, -1)
+        of_rows: np.ndarray = self._decay.rate * (table @ self._decay.numbers)
+        summed: np.ndarray = of_rows[self._model.rows_of(pairs)].sum(axis=1)
+        return summed
 
     def prediction_gradient(self, pair: np.ndarray) -> np.ndarray:
         """The gradient [size] of the prediction of a pair [2]."""

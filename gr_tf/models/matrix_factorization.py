@@ -13,6 +13,8 @@ from gr_tf.types import Rows, Tensor
 class MatrixFactorization(RatingModel):
     """p_u . q_i + b_u + b_i + b; a row is its factors [dim], then its bias; the network is b."""
 
+    trains_network = False
+
     def __init__(self, num_users: int, num_items: int, dim: int, dtype: str = "float32") -> None:
         super().__init__(num_users, num_items, dim, dtype)
         self.width = dim + 1

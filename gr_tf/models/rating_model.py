@@ -27,11 +27,13 @@ class RatingModel(abc.ABC):
         dtype: of everything it computes.
         row_penalty: [width], 1 where the weight decay applies, else 0.
         network_penalty: the same for each array of the network, one number each.
+        trains_network: whether trainings with shares move the network; else it is a constant, the mean rating.
     """
 
     width: int
     row_penalty: np.ndarray
     network_penalty: tuple[float, ...]
+    trains_network: bool = True
 
     def __init__(self, num_users: int, num_items: int, dim: int, dtype: str = "float32") -> None:
         self.num_users = num_users
@@ -51,6 +53,18 @@ class RatingModel(abc.ABC):
     @abc.abstractmethod
     def initial_parameters(self, seed: int) -> Parameters:
         """Initial values; the same draw in either precision."""
+
+    def starting_at(self, parameters: Parameters, mean: float, deviation: float | None) -> Parameters:
+        """Initial parameters whose predictions have a given mean, and whose rows a given standard deviation.
+
+        Args:
+            parameters: from `initial_parameters`.
+            mean: of the ratings; the last array of the network is added to every prediction.
+            deviation: of the rows' random values; None: as they are.
+        """
+        factor = 1.0 if deviation is None else deviation * math.sqrt(self.dim)
+        *network, last = parameters.shared
+        return Parameters(parameters.table * factor, (*network, np.full_like(last, mean))).astype(self.dtype)
 
     @abc.abstractmethod
     def predict(self, user_rows: Rows, item_rows: Rows, network: Sequence[Tensor]) -> Tensor:

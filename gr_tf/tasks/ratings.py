@@ -17,7 +17,9 @@ from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
 from gr_tf.tasks.task import OPEN, RolledBack, Task
 from gr_tf.tasks.test_predictions import ExplainedPrediction
-from gr_tf.training.rating_config import RETRAINING_STEPS, RatingConfig, rating_preset
+from gr_tf.training.driver import Selection
+from gr_tf.training.rating_config import RETRAINING_STEPS, RatingConfig, own_settings, rating_preset
+from gr_tf.training.rating_share_steps import RatingShareSteps
 from gr_tf.training.rating_steps import RatingSteps
 from gr_tf.training.single_rating_steps import SingleRatingSteps
 from gr_tf.training.steps import Steps
@@ -53,30 +55,57 @@ class RatingTask(Task[RatingQuery]):
 
     @classmethod
     def own_settings(cls, dataset: RatingSet, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """See Task; an epoch of one's own ratings has as many batches as one of MovieLens-1M."""
-        preset = rating_preset(dataset.name, asked.get("model", RatingConfig.model))
+        """See Task; with optimizer adam those of the papers, where an epoch has as many batches as MovieLens-1M's.
+
+        Raises:
+            InputError: if steps are asked for, but not adam.
+        """
+        model, optimizer = asked.get("model", RatingConfig.model), asked.get("optimizer")
+        if optimizer != "adam":
+            if "steps" in asked:
+                raise InputError("training_steps is for optimizer 'adam'; others train for a number of epochs.")
+            return own_settings(dataset, model)
+        preset = rating_preset(dataset.name, model)
         if dataset.name in RATING_DATASETS:
             return preset
         return preset | {"batch_size": max(2, dataset.num_examples // _OWN_BATCHES)}
 
+    def _initial_parameters(self) -> Parameters:
+        """See Trainable; trainings with shares start at the mean of all training ratings, also of removed ones."""
+        drawn = super()._initial_parameters()
+        if not self.config.has_shares:
+            return drawn
+        mean = float(self.dataset.train.values.mean())
+        return self.model.starting_at(drawn, mean, self.config.initial_deviation)
+
     @property
     def continues(self) -> bool:  # type: ignore[override]
         """Batches train for long: a check goes on from the trained model (Cheng et al. 2019, Section 5.2)."""
-        return self.config.batch_size > 1
+        return self.config.batch_size > 1 and not self.config.has_shares
 
     def _make_steps(self) -> Steps:
+        if self.config.patience is not None and not len(self.dataset.valid):
+            raise InputError("patience needs validation ratings: users with at least three ratings have one held out.")
+        if self.config.has_shares:
+            return RatingShareSteps(self.dataset, self.model, self.config)
         if self.config.batch_size == 1:
             return SingleRatingSteps(self.dataset, self.model, self.config)
         return RatingSteps(self.dataset, self.model, self.config)
 
     @property
     def length(self) -> int:
-        """The number of steps."""
-        return self.config.steps
+        """The number of epochs, if the training has shares, else of steps."""
+        return self.config.length
+
+    @property
+    def selection(self) -> Selection:
+        """The lowest validation RMSE, if the configuration has a patience."""
+        metric = None if self.config.patience is None else "rmse"
+        return Selection(metric=metric, patience=self.config.patience, lower=True)
 
     def length_of(self, epoch: int) -> int:
-        """All steps: the last epoch's parameters are the result."""
-        return self.config.steps
+        """See Trainable; of Adam all steps: the last epoch's parameters are the result."""
+        return epoch if self.config.has_shares else self.config.steps
 
     def check_length(self, epoch: int) -> int:
         """See Task; a check that goes on from the trained model needs fewer steps than the training."""
@@ -127,7 +156,7 @@ class RatingTask(Task[RatingQuery]):
 
     def losses(self, dtype: str | None = None) -> "RatingLosses":
         """See Task."""
-        return RatingLosses(self.model_in(dtype), self.dataset)
+        return RatingLosses(self.model_in(dtype), self.dataset, self.config.weight_decay * self.config.has_shares)
 
     def own_losses(self, values: np.ndarray) -> np.ndarray:
         """The squared errors [num_examples]."""
@@ -135,8 +164,8 @@ class RatingTask(Task[RatingQuery]):
 
     def rolled_back(self, parameters: Parameters, deltas: np.ndarray) -> RolledBack:
         """See Task; in float64, so that small influences keep their digits."""
-        if self.config.batch_size > 1:
-            raise InputError("Gradient Rollback of ratings needs a training rating by rating: --batch_size=1.")
+        if not self.steps.rows_per_example:
+            raise InputError("Gradient Rollback of ratings needs --optimizer=sgd or adagrad, or --batch_size=1.")
         self.check_deltas(parameters, deltas)
         return RatingRollback(self.model_in("float64"), parameters, deltas, self.dataset)
 
@@ -177,11 +206,14 @@ class RatingTask(Task[RatingQuery]):
 
 
 class RatingLosses(ExampleLosses):
-    """Squared errors of ratings, without the weight decay; an example is ((user, item), rating)."""
+    """Squared errors of ratings; an example is ((user, item), rating).
 
-    def __init__(self, model: RatingModel, ratings: RatingSet) -> None:
+    With the weight decay that is a rating's own, wd/2 of the squares of its two rows, where it has any.
+    """
+
+    def __init__(self, model: RatingModel, ratings: RatingSet, own_decay: float = 0.0) -> None:
         super().__init__(ratings)
-        self._model = model
+        self._model, self._own_decay = model, own_decay
         self.layers = ("table", *(f"network_{i}" for i in range(len(model.network_penalty))))
         self.lookups = 2
         self.dtype = model.dtype
@@ -200,7 +232,10 @@ class RatingLosses(ExampleLosses):
 
     def losses(self, rows: Rows, shared: Sequence[Tensor], batch: Batch) -> Tensor:
         """See ExampleLosses."""
-        return tf.square(self._model.predict(rows[:, 0], rows[:, 1], shared) - batch[1])
+        errors = tf.square(self._model.predict(rows[:, 0], rows[:, 1], shared) - batch[1])
+        if not self._own_decay:
+            return errors
+        return errors + self._own_decay / 2 * tf.reduce_sum(tf.square(rows), axis=(1, 2))
 
     def query_losses(self, rows: Rows, shared: Sequence[Tensor], batch: Batch) -> Tensor:
         """The predictions, negated: a proponent of a prediction raises it, whatever its true rating."""
@@ -210,9 +245,9 @@ class RatingLosses(ExampleLosses):
 class RatingRollback(RolledBack):
     """The predicted rating without what training ratings did, each to its user's and its item's row.
 
-    Every step moves what all predictions share, and what Adam's momentum moves between two steps of a row is not
-    recorded. So the differences rank; they are not the stars that a removal changes (BUILD_NOTES, "What
-    is rolled back of a rating").
+    What all predictions share is left as it is. Of Adam, what its momentum moves between two steps of a row is not
+    recorded; of SGD and Adagrad nothing else moves a row. The differences rank: the trainings without a rating would
+    make up for a part of them (BUILD_NOTES, "What is rolled back of a rating").
     """
 
     def __init__(self, model: RatingModel, parameters: Parameters, deltas: np.ndarray, ratings: RatingSet) -> None:

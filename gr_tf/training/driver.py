@@ -1,7 +1,7 @@
 """The one training loop: epochs, resuming, removal, finite checks, selection of an epoch, observers."""
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -62,12 +62,18 @@ class Selection:
     """Which epoch's parameters are the result.
 
     Attributes:
-        metric: of the validation, the higher the better; None: the last epoch's.
+        metric: of the validation; None: the last epoch's.
         patience: end after so many epochs without a better one; None: do all of them.
+        lower: whether a lower value is the better one.
     """
 
     metric: str | None = None
     patience: int | None = None
+    lower: bool = False
+
+    def is_better(self, value: float, others: Iterable[float]) -> bool:
+        """Whether a value is better than all others."""
+        return all(value < other if self.lower else value > other for other in others)
 
 
 @dataclasses.dataclass
@@ -132,11 +138,11 @@ class _Progress:
         self.block += 1
         return _mean(total, trace.num_losses)
 
-    def end_epoch(self, number: int, validation: Mapping[str, float], metric: str | None) -> bool:
+    def end_epoch(self, number: int, validation: Mapping[str, float], selection: Selection) -> bool:
         """Adds an epoch to the history; returns whether it is the best so far."""
-        is_best = False
+        is_best, metric = False, selection.metric
         if metric is not None and metric in validation:
-            is_best = validation[metric] > max((told.validation[metric] for told in self.history), default=-np.inf)
+            is_best = selection.is_better(validation[metric], (told.validation[metric] for told in self.history))
         self.history.append(Epoch(number, _mean(self.loss_sum, self.num_losses), self.lipschitz, validation))
         self.loss_sum, self.num_losses = 0.0, 0
         return is_best
@@ -226,7 +232,7 @@ def train(
                 told = f"parameters are not finite after epoch {block.ends}"
                 raise TrainingError(f"{told}; a lower learning rate may help.")
             validation = {} if validate is None else dict(validate(after))
-            if progress.end_epoch(block.ends, validation, selection.metric):
+            if progress.end_epoch(block.ends, validation, selection):
                 progress.best_epoch, progress.best = block.ends, after
                 # The last epoch's changes are in the store already.
                 progress.best_deltas = None if store is None or progress.block == len(blocks) else store.to_numpy()

@@ -6,11 +6,19 @@ import numpy as np
 class RatingBatches:
     """The batches of a training, epoch by epoch: a random order of all examples, cut."""
 
-    def __init__(self, num_examples: int, batch_size: int, seed: int) -> None:
+    def __init__(self, num_examples: int, batch_size: int, seed: int, *, whole: bool = False) -> None:
+        """
+        Args:
+            num_examples: of the dataset.
+            batch_size: examples of a batch.
+            seed: of the order.
+            whole: whether an epoch has all examples: its last batch is filled up with -1. Else what an epoch leaves
+                over is not used.
+        """
         self._num_examples = num_examples
         self._size = batch_size
         self._seed = seed
-        self._per_epoch = num_examples // batch_size
+        self._per_epoch = -(-num_examples // batch_size) if whole else num_examples // batch_size
         self._epoch = -1
         self._cut = np.zeros((0, 0), np.int32)
 
@@ -21,7 +29,9 @@ class RatingBatches:
             epoch, place = divmod(first, self._per_epoch)
             if epoch != self._epoch:
                 order = np.random.default_rng((self._seed, epoch)).permutation(self._num_examples).astype(np.int32)
-                self._cut = order[: self._per_epoch * self._size].reshape(self._per_epoch, self._size)
+                used = self._per_epoch * self._size
+                filled = np.pad(order[:used], (0, max(0, used - len(order))), constant_values=-1)
+                self._cut = filled.reshape(self._per_epoch, self._size)
                 self._epoch = epoch
             parts.append(self._cut[place : place + count])
             first += len(parts[-1])

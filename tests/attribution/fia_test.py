@@ -23,6 +23,7 @@ from gr_tf.models.rating_model import RatingModel
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.trained import Trained
 from gr_tf.training.rating_config import RATING_MODELS, RatingConfig
+from gr_tf.training.rating_decay import RatingDecay
 from gr_tf.types import Rows, Tensor
 
 WEIGHT_DECAY = 0.002  # of trained_ratings.
@@ -64,7 +65,7 @@ def test_block_as_trained_is_that_of_the_training_loss(trained_ratings: Trained,
     """decay="trained": H n'/n is the two rows' block of the whole loss's Hessian; the solvers see the same H."""
     task, parameters = trained_ratings.task, trained_ratings.parameters
     fia, query = fia_of(trained_ratings, decay="trained"), query_of(trained_ratings)
-    loss = TrainingLoss(task.model, parameters, task.dataset, WEIGHT_DECAY)
+    loss = TrainingLoss(task.model, parameters, task.dataset, RatingDecay.of(task.config, task.model, task.dataset))
     rows = task.model.rows_of(np.array([query.user, query.item]))
     places = (rows[:, None] * task.model.width + np.arange(task.model.width)).ravel()
     units = np.eye(loss.size)[places]
@@ -218,7 +219,7 @@ def test_network_part_is_that_of_the_explicit_system(trained_ratings: Trained) -
     query, damping = held_out(trained_ratings), 0.3
     whole = fia_of(trained_ratings, network=True, damping=damping).rank(query)
     rows_only = fia_of(trained_ratings, damping=damping).rank(query)
-    loss = TrainingLoss(task.model, parameters, task.dataset, WEIGHT_DECAY)
+    loss = TrainingLoss(task.model, parameters, task.dataset, RatingDecay.of(task.config, task.model, task.dataset))
     size = loss.size - loss.num_table
     hessian = explicit_hessian(loss.network_product, size) + damping * np.eye(size)
     gradient = loss.prediction_gradient(np.array([query.user, query.item]))[loss.num_table :]

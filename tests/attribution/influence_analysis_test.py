@@ -10,6 +10,7 @@ from gr_tf.attribution.training_loss import TrainingLoss
 from gr_tf.data.ratings import RatingQuery
 from gr_tf.errors import InputError
 from gr_tf.tasks.trained import Trained
+from gr_tf.training.rating_decay import RatingDecay
 
 WEIGHT_DECAY = 0.002  # of trained_ratings.
 
@@ -17,7 +18,7 @@ WEIGHT_DECAY = 0.002  # of trained_ratings.
 def test_full_products_are_the_hessian(trained_ratings: Trained) -> None:
     """IA's products against second derivatives of the loss written plainly."""
     task, parameters = trained_ratings.task, trained_ratings.parameters
-    loss = TrainingLoss(task.model, parameters, task.dataset, WEIGHT_DECAY)
+    loss = TrainingLoss(task.model, parameters, task.dataset, RatingDecay.of(task.config, task.model, task.dataset))
     vector = np.random.default_rng(0).normal(size=loss.size)
     rows = task.model.rows_of(task.dataset.train.pairs)
     penalty = loss.penalty
@@ -50,7 +51,7 @@ def test_full_influences_are_those_of_the_explicit_system(trained_ratings: Train
     task, parameters = trained_ratings.task, trained_ratings.parameters
     query = RatingQuery(*map(int, task.dataset.test.pairs[3]))
     damping = 0.5  # enough to make the toy's Hessian positive definite
-    loss = TrainingLoss(task.model, parameters, task.dataset, WEIGHT_DECAY)
+    loss = TrainingLoss(task.model, parameters, task.dataset, RatingDecay.of(task.config, task.model, task.dataset))
     analysis = InfluenceAnalysis(trained_ratings, damping=damping, tolerance=1e-12, max_iterations=10_000, scope="all")
     explanation = analysis.rank(query)
     assert explanation.systems[0].converged

@@ -17,9 +17,16 @@ from gr_tf.training.rollback_store import RollbackStore
 CONFIG = RatingConfig(dim=4, steps=400, batch_size=1, learning_rate=0.01, dtype="float64")
 
 
-@pytest.fixture(scope="module", params=list(RATING_MODELS))
+# Batches by SGD, whose shares are exact.
+SHARES = dataclasses.replace(CONFIG, optimizer="sgd", epochs=5, batch_size=9)
+
+
+@pytest.fixture(
+    scope="module", params=[(model, config) for model in RATING_MODELS for config in (CONFIG, SHARES)], ids=str
+)
 def rolled(request: pytest.FixtureRequest, toy_ratings: RatingSet) -> Trained:
-    return train_in_memory(RatingTask(toy_ratings, dataclasses.replace(CONFIG, model=request.param)))
+    model, config = request.param
+    return train_in_memory(RatingTask(toy_ratings, dataclasses.replace(config, model=model)))
 
 
 @pytest.mark.parametrize("rated", [True, False])

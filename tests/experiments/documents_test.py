@@ -135,7 +135,7 @@ def test_python_for_graphs_runs() -> None:
 @REAL
 def test_python_for_ratings_runs() -> None:
     """Shorter: fewer steps."""
-    shorter = {"steps=10_000": "steps=1_000", "length=1_000": "length=100"}
+    shorter = {'{"model": "mf"}))': '{"model": "mf"}) | {"epochs": 4})'}
     printed = run_example("README.md", 1, {'("movielens-100k")  #': f'("movielens-100k", {ml_100k()})  #', **shorter})
     assert "prediction_without" in printed
     assert printed.count("ratings: ") == 3

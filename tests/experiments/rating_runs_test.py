@@ -279,3 +279,68 @@ def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: pathlib.Path, ratin
         assert process.returncode == 0, error
     points = [files.read_json(folder / "rq1-random" / "result.json")["points"] for folder in (killed, straight)]
     assert points[0] == points[1]
+
+
+SHARES_FLAGS = ("--dim=4", "--epochs=6", "--learning_rate=0.03", "--weight_decay=0.05", "--initial_deviation=0.3")
+
+
+def test_quality_over_folds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    """A killed command goes on with the fold it was at; no fold is done again."""
+    path = tmp_path / "ratings.csv"
+    rows = [line.split("\t")[:3] for line in rating_lines()]
+    path.write_text("\n".join(["user,item,rating", *map(",".join, rows)]))
+    arguments = (*SHARES_FLAGS, f"--data_dir={path}", "--folds=3", f"--run_dir={tmp_path / 'run'}")
+    assert run_here(monkeypatch, "rating_quality", *arguments) == 0
+    place = tmp_path / "run" / "quality"
+    assert str(place) in capsys.readouterr().out
+    result = files.read_json(place / "result.json")
+    assert [fold["fold"] for fold in result["folds"]] == [0, 1, 2]
+    assert result["config"]["optimizer"] == "sgd"
+    assert result["config"]["batch_size"] == 1
+    for fold in result["folds"]:
+        assert 1 <= fold["epoch"] <= 6
+        assert fold["quality"]["test"]["rmse"] < 3
+        assert fold["baseline"]["test"]["rmse"] < 3
+
+    other = tmp_path / "other" / "quality"
+    journal = (place / "folds.jsonl").read_text().splitlines()
+    first = journal[0].replace(f'"epoch": {result["folds"][0]["epoch"]}', '"epoch": 99')
+    other.mkdir(parents=True)
+    (other / "run.json").write_bytes((place / "run.json").read_bytes())
+    (other / "folds.jsonl").write_text(f"{first}\n")
+    assert run_here(monkeypatch, "rating_quality", *arguments[:-1], f"--run_dir={tmp_path / 'other'}") == 0
+    folds = files.read_json(other / "result.json")["folds"]
+    assert folds[0]["epoch"] == 99
+    assert [fold["quality"] for fold in folds] == [fold["quality"] for fold in result["folds"]]
+
+
+def test_checks(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    rating_folder: pathlib.Path,
+) -> None:
+    arguments = (
+        *("--dataset=yelp", f"--data_dir={rating_folder}", "--min_interactions=4", *SHARES_FLAGS, "--patience=6"),
+        *("--questions=4", "--k=3", "--methods=fia,gr", f"--run_dir={tmp_path}", "--jobs=2"),
+    )
+    assert run_here(monkeypatch, "rating_checks", *arguments) == 0
+    assert "both held" in capsys.readouterr().out
+    result = files.read_json(tmp_path / "checks" / "result.json")
+    assert list(result["checked"]) == ["fia", "gr"]
+    for questions in result["checked"].values():
+        assert len({(one["user"], one["item"]) for one in questions}) == 4
+        for one in questions:
+            first, all_of_them = one["checks"]
+            assert first["example_ids"] == all_of_them["example_ids"][:1]
+            assert len(all_of_them["example_ids"]) <= 3
+            assert first["before"] == all_of_them["before"]
+            assert (first["verdict"] == "held") == (first["after"][0] < first["before"][0])
+    # The measured changes are not all alike, and FIA says something about them.
+    changes = [(one["checks"][1]["predicted"], one["checks"][1]["changes"][0]) for one in result["checked"]["fia"]]
+    assert np.std(changes, axis=0).min() > 0
+    assert run_here(monkeypatch, "rating_checks", *arguments) == 0
+    assert run_here(monkeypatch, "rating_checks", *arguments, "--k=1") == 1
+    assert "k must be at least 2; got 1" in capsys.readouterr().err

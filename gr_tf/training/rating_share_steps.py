@@ -1,0 +1,212 @@
+"""The steps of a rating model on mini-batches of which every rating's share is known exactly.
+
+The loss of a rating has the weight decay of its own two rows, factors and biases alike (as Surprise's SVD has it):
+
+    (prediction - rating)^2 + wd/2 * (|user's row|^2 + |item's row|^2)
+
+A step goes down the sum over its batch, by SGD or Adagrad. So the change of a row is the sum of the shares of its
+ratings (see row_optimizers): the initial rows plus all shares are the trained rows, to rounding. What all predictions
+share is moved by the sum of the gradients, without decay, and is credited to no rating; MF's is the mean rating, which
+stays. A removed rating's error and decay count for nothing.
+
+A native loop gathers the distinct rows of a batch, sums their gradients, and writes them; the arithmetic between is
+compiled, as in rating_steps.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gr_tf.data.ratings import RatingSet
+from gr_tf.errors import InputError
+from gr_tf.models.parameters import Parameters
+from gr_tf.models.rating_model import RatingModel
+from gr_tf.runs.engine import tf
+from gr_tf.training.rating_batches import RatingBatches
+from gr_tf.training.rating_config import RatingConfig
+from gr_tf.training.row_optimizers import RowAdagrad, RowOptimizer, RowSgd
+from gr_tf.training.steps import Block, Steps, Trace, check_length
+from gr_tf.types import Ids, Rows, Tensor
+
+# Ratings of a block, about: its shares are in memory at once.
+_RATINGS_AT_ONCE = 1 << 16
+_OPTIMIZERS: dict[str, type[RowOptimizer]] = {"sgd": RowSgd, "adagrad": RowAdagrad}
+
+
+class RatingShareState(NamedTuple):
+    """What the next step depends on.
+
+    Attributes:
+        memories: variables, changed in place, as the optimizer keeps them (see RowOptimizer): of the table, with one
+            row more that fills up batches; then of each array of the network, as one row.
+        order: what the batches are drawn from.
+    """
+
+    memories: list[Tensor]
+    order: RatingBatches
+
+
+class RatingShareSteps(Steps):
+    """Steps on batches of ratings in a random order of each epoch, whose last batch may be smaller."""
+
+    rows_per_example = 2
+
+    def __init__(self, ratings: RatingSet, model: RatingModel, config: RatingConfig) -> None:
+        """
+        Raises:
+            InputError: if a batch is larger than the training set.
+        """
+        self._num_examples, self._size = ratings.num_examples, config.batch_size
+        if self._size > self._num_examples:
+            raise InputError(f"batch_size must be at most the {self._num_examples} training ratings; got {self._size}.")
+        self._model, self._config = model, config
+        # The last of each is what fills up batches.
+        rows = model.rows_of(ratings.train.pairs)
+        self._rows = np.pad(rows, ((0, 1), (0, 0)), constant_values=model.num_rows).astype(np.int32)
+        self._values = np.append(ratings.train.values, 0).astype(config.dtype)
+        self._shapes = [array.shape for array in model.initial_parameters(0).shared]
+        self._optimizer = _OPTIMIZERS[config.optimizer]()
+        self._rate = tf.constant(config.learning_rate, config.dtype)
+        self._num_distinct = min(2 * self._size, model.num_rows + 1)
+        self._at_once = min(max(1, _RATINGS_AT_ONCE // self._size), self._per_epoch)
+        self._run_block = tf.function(self._block)
+        self._gradients = tf.function(self._batch_gradients, jit_compile=True)
+        self._apply = tf.function(self._applied, jit_compile=True)
+        self._shares = tf.function(
+            lambda scale, gradient: -tf.reshape(scale * gradient, [self._size, 2, model.width]), jit_compile=True
+        )
+
+    @property
+    def _per_epoch(self) -> int:
+        return -(-self._num_examples // self._size)
+
+    def blocks(self, length: int) -> Sequence[Block]:
+        """See Steps; length is the number of epochs.
+
+        Raises:
+            InputError: if it is more than the configuration's.
+        """
+        check_length(length, self._config.length, "epochs")
+        found: list[Block] = []
+        for epoch in range(length):
+            for first in range(0, self._per_epoch, self._at_once):
+                count = min(self._at_once, self._per_epoch - first)
+                ends = epoch + 1 if first + count == self._per_epoch else None
+                found.append(Block(len(found), epoch * self._per_epoch + first, count, ends))
+        return found
+
+    def start(self, parameters: Parameters, removed: Ids, seed: int) -> RatingShareState:
+        """See Steps."""
+        table = np.pad(parameters.table, ((0, 1), (0, 0)))
+        arrays = [table, *(array.reshape(1, -1) for array in parameters.shared)]
+        memories = [tf.Variable(self._optimizer.memory(array)) for array in arrays]
+        return RatingShareState(memories, self._order(seed))
+
+    def to_arrays(self, state: RatingShareState) -> dict[str, np.ndarray]:
+        """See Steps; without the order."""
+        return {f"memory_{i}": variable.numpy() for i, variable in enumerate(state.memories)}
+
+    def restore(self, arrays: dict[str, np.ndarray], removed: Ids, seed: int) -> RatingShareState:
+        """See Steps."""
+        memories = [tf.Variable(arrays[f"memory_{i}"]) for i in range(1 + len(self._shapes))]
+        return RatingShareState(memories, self._order(seed))
+
+    def parameters(self, state: RatingShareState) -> Parameters:
+        """See Steps."""
+        table, *network = (memory.numpy() for memory in state.memories)
+        shared = (array[0, : int(np.prod(shape))] for array, shape in zip(network, self._shapes, strict=True))
+        arrays = [part.reshape(shape) for part, shape in zip(shared, self._shapes, strict=True)]
+        return Parameters(table[:-1, : self._model.width].copy(), tuple(array.copy() for array in arrays))
+
+    def name_of(self, state: RatingShareState, block: Block, place: int) -> str:
+        """See Steps."""
+        return f"step {block.first + place}, a batch of {self._size} ratings"
+
+    def run(self, state: RatingShareState, block: Block, kept: np.ndarray) -> tuple[RatingShareState, Trace]:
+        """See Steps; the losses are the batches' mean squared errors, before their steps."""
+        examples = state.order.take(block.first, block.count)
+        plan = self._plan(np.pad(examples, ((0, self._at_once - block.count), (0, 0)), constant_values=-1), kept)
+        errors, shares = self._run_block(state.memories, *plan, tf.constant(block.count))
+        # Only the last batch of an epoch, the last of its block, is not full; what fills it up is at its end.
+        count = int((examples >= 0).sum())
+        changed = tf.IndexedSlices(shares[:count], tf.constant(examples.ravel()[:count]))
+        return state, Trace(errors.numpy()[: block.count], changed, block.count)
+
+    def _order(self, seed: int) -> RatingBatches:
+        return RatingBatches(self._num_examples, self._size, seed, whole=True)
+
+    def _plan(self, examples: Ids, kept: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the graph needs of batches [n, batch] of example ids; -1 fills one up.
+
+        Returns:
+            The distinct rows [n, num_distinct] of each batch; the places among them of each rating's user's and item's
+            row [n, 2 * batch]; values and weights [n, batch].
+        """
+        rows = self._rows[examples].reshape(len(examples), -1)
+        distinct = np.full((len(rows), self._num_distinct), self._model.num_rows, np.int32)
+        places = np.zeros(rows.shape, np.int32)
+        for i, row in enumerate(rows):
+            found, places[i] = np.unique(row, return_inverse=True)
+            distinct[i, : len(found)] = found
+        weights = np.append(kept, False).take(examples).astype(self._config.dtype)
+        return tuple(map(tf.constant, (distinct, places, self._values.take(examples), weights)))
+
+    def _block(
+        self,
+        memories: Sequence[Tensor],
+        distinct: Tensor,
+        places: Tensor,
+        values: Tensor,
+        weights: Tensor,
+        count: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Does `count` steps on a state's memories; for the other arguments see `_plan`.
+
+        Returns:
+            The mean squared errors [at_once], and the shares [at_once * batch, 2, width].
+        """
+        dtype, width = self._config.dtype, self._model.width
+        errors = tf.TensorArray(dtype, size=self._at_once, element_shape=[])
+        told = tf.TensorArray(dtype, size=self._at_once, element_shape=[self._size, 2, width])
+        for i in tf.range(count):
+            before = tf.gather(memories[0], distinct[i])
+            network = [tf.identity(memory) for memory in memories[1:]]
+            error, of_rows, of_network = self._gradients(tf.gather(before, places[i]), network, values[i], weights[i])
+            summed = tf.math.unsorted_segment_sum(of_rows, places[i], self._num_distinct)
+            after, scale = self._apply(before, summed)
+            memories[0].scatter_update(tf.IndexedSlices(after, distinct[i]))
+            if self._model.trains_network:
+                for memory, array, gradient in zip(memories[1:], network, of_network):  # noqa: B905  (autograph)
+                    memory.assign(self._apply(array, gradient)[0])
+            told = told.write(i, self._shares(tf.gather(scale, places[i]), of_rows))
+            errors = errors.write(i, error)
+        return errors.stack(), tf.reshape(told.stack(), [-1, 2, width])
+
+    def _batch_gradients(self, own: Rows, network: Sequence[Tensor], values: Tensor, weights: Tensor) -> Tensor:
+        """The mean squared error of a batch; the gradients of each rating by its rows, and their sums by the network.
+
+        Args:
+            own: [2 * batch, columns], the memories of each rating's user's and item's row.
+            network: the memories of the network's arrays.
+            values, weights: [batch].
+        """
+        rows = own[:, : self._model.width]
+        arrays = [
+            tf.reshape(memory[0, : int(np.prod(shape))], shape)
+            for memory, shape in zip(network, self._shapes, strict=True)
+        ]
+        with tf.GradientTape() as tape:
+            tape.watch([rows, arrays])
+            pairs = tf.reshape(rows, [self._size, 2, -1])
+            predicted = self._model.predict(pairs[:, 0], pairs[:, 1], arrays)
+            total = tf.reduce_sum(tf.square(predicted - values) * weights)
+        of_rows, of_network = tape.gradient(total, [rows, arrays])
+        of_rows += self._config.weight_decay * tf.repeat(weights, 2)[:, None] * rows
+        # At least one: a batch may have nothing left in it.
+        error = total / tf.maximum(tf.reduce_sum(weights), 1)
+        return error, of_rows, [tf.reshape(gradient, [1, -1]) for gradient in of_network]
+
+    def _applied(self, memory: Rows, gradient: Rows) -> tuple[Rows, Rows]:
+        """See RowOptimizer.apply; SGD and Adagrad do not count their steps."""
+        return self._optimizer.apply(memory, gradient, tf.constant(0, self._config.dtype), self._rate)

@@ -1,0 +1,42 @@
+"""graph_quality: the field's count of ranks, with triples whose names training does not have."""
+
+import pathlib
+
+import numpy as np
+
+from experiments import graph_quality
+from gr_tf.data.triples import read_folder
+from gr_tf.models.ranking import ranking_metrics
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.triple_config import TripleConfig
+
+
+def test_counts(graph_folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    for part in ("train", "valid", "test"):
+        (tmp_path / f"{part}.txt").write_text((graph_folder / f"{part}.txt").read_text())
+    lines = (tmp_path / "test.txt").read_text().rstrip("\n").split("\n")
+    (tmp_path / "test.txt").write_text("\n".join([*lines, "nobody\tr0\te1", "e1\tr0\tnobody"]) + "\n")
+    triples = read_folder(tmp_path)
+    assert triples.num_unknown["test"] == 2
+    task = TripleTask(triples, TripleConfig(dim=4, num_negatives=5, epochs=2, batch_size=16, reciprocal=True))
+    table = task.train().parameters.table
+    counts = graph_quality.counted(task, table)
+
+    everything = {tuple(t) for part in (triples.train, triples.valid, triples.test) for t in part.tolist()}
+    n = len(triples.entities)
+    ranks: dict[str, list[float]] = {"tails": [], "heads": []}
+    for h, r, t in triples.test.tolist():
+        rows = task.model.rows_of(np.array([[h, r, t]]))[0]
+        inverse = task.model.rows_of(task.model.inverse(np.array([[h, r, t]])))[0]
+        for name, (first, relation, _), gold, is_known in (
+            ("tails", rows, t, lambda e, h=h, r=r: (h, r, e) in everything),
+            ("heads", inverse, h, lambda e, t=t, r=r: (e, r, t) in everything),
+        ):
+            scores = (table[first] * table[relation]) @ table[:n].T
+            better = [e for e in range(n) if e != gold and not is_known(e) and scores[e] > scores[gold]]
+            ranks[name].append(1 + len(better))
+    for name, of in ranks.items():
+        assert counts[name] == ranking_metrics(np.array(of))
+    both = ranks["tails"] + ranks["heads"]
+    assert counts["both"] == ranking_metrics(np.array(both))
+    assert counts["both, all triples"] == ranking_metrics(np.array([*both, *[(n + 1) / 2] * 4]))
