@@ -4,7 +4,6 @@ gr_tf explain --data_dir=my/folder --query="poland,ngoorgs3,?" --verify
 gr_tf explain --data_dir=my/folder --query="?,ngoorgs3,usa"  # or "poland,?,usa": which head, which relation?
 gr_tf explain --data_dir=my/ratings --query='u17,"Toy Story (1995)"' --k=5
 gr_tf explain --data_dir=my/ratings --kind=sequences --query="u17,?"
-
 gr_tf explain --data_dir=my/folder --model_dir=my/embeddings --model=complex --convention=pykeen --query="a,likes,?"
 
 It trains first, unless the run's folder has a training already. Triples are in train.csv, .tsv or .parquet with columns

@@ -96,7 +96,9 @@ class KerasPairs(KerasItems):
         loss: see GivenLoss.
     """
 
-    def __init__(self, keras_model: Any, values: Sequence[np.ndarray], pack: Callable[..., Any], loss: GivenLoss):
+    def __init__(
+        self, keras_model: Any, values: Sequence[np.ndarray], pack: Callable[..., Any], loss: GivenLoss
+    ) -> None:
         """
         Args:
             keras_model: the model.

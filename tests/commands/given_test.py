@@ -112,6 +112,20 @@ def test_a_check_goes_on_from_the_given_model(folder: pathlib.Path) -> None:
     assert answer.value == pytest.approx(asker.task.value(trained.parameters, [answer.explanation.query])[0])
 
 
+def test_predictions_fall_without_what_explains_them(folder: pathlib.Path) -> None:
+    """Of several predictions, by TracIn at the given parameters; random neighbours do not do it."""
+    asker = ask_given(folder, dataset="nations", model="complex", convention="pykeen", epochs=2)
+    predictions = asker.task.test_predictions(asker.trained.parameters)[::20]
+    falls = {}
+    for method in ("tracin", "nh"):
+        questions = [",".join(asker.task.row_of(prediction.query).values()) for prediction in predictions]
+        checks = [asker.check(asker.answer(question, method, k=2))[-1] for question in questions]
+        falls[method] = [check.changes[0] < 0 for check in checks]
+    assert len(predictions) > 5
+    assert np.mean(falls["tracin"]) == 1
+    assert np.mean(falls["nh"]) < 1
+
+
 @pytest.mark.parametrize("method", ["cosine", "dot", "nh", "overlap", "tracin"])
 def test_methods_that_need_no_training(capsys: pytest.CaptureFixture[str], folder: pathlib.Path, method: str) -> None:
     assert gr_tf("explain", f"--model_dir={folder}", *WHERE, QUESTION, f"--method={method}", "--output=csv") == 0
