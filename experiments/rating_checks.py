@@ -52,7 +52,7 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def main() -> None:
-    asked_methods: list[str | None] = removal_flags.METHODS.value or [None]
+    asked_methods: list[Any] = removal_flags.METHODS.value or [None]
     methods = [method_of("ratings", name).name for name in asked_methods]
     if k_flag.K.value < 2:
         raise InputError(f"k must be at least 2; got {k_flag.K.value}.")
