@@ -12,8 +12,8 @@ from gr_tf.models.factor_model import BilinearModel
 from gr_tf.models.knowledge_graph_models import MODELS
 from gr_tf.training.triple_config import PAPERS_ONLY
 
-# Of N3.
-_PENALTY = 0.05
+# Of N3; and of DistMult's query vector (ComplEx is no better with it).
+_PENALTY, _DROPOUT = 0.05, 0.2
 # Triples that all epochs together train on, about; at least and at most so many epochs.
 _TRIPLES, _EPOCHS = 3_000_000, (12, 100)
 # The paper's steps on one's own graph: about so many, and at most so many epochs.
@@ -23,9 +23,9 @@ _STEPS, _STEP_EPOCHS = 500_000, 50
 # What differs from `own_recipe` on public graphs, by dataset and model (experiments.graph_quality).
 PUBLIC_RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("wn18rr", "complex"): {"penalty": 0.1, "epochs": 20},
-    ("wn18rr", "distmult"): {"penalty": 0.1, "epochs": 20},
-    ("fb15k237", "complex"): {"penalty": 0.05, "epochs": 30},
-    ("fb15k237", "distmult"): {"penalty": 0.05, "epochs": 30},
+    ("wn18rr", "distmult"): {"dim": 200, "num_negatives": 2000, "epochs": 16},
+    ("fb15k237", "complex"): {"epochs": 30},
+    ("fb15k237", "distmult"): {"dim": 200, "penalty": 0.01, "dropout": 0.3, "epochs": 30},
 }
 
 
@@ -38,7 +38,8 @@ def own_recipe(num_entities: int, num_triples: int, asked: Mapping[str, Any]) ->
     """
     if _wants_papers_steps(asked):
         return _papers_steps(num_entities, num_triples)
-    bilinear = issubclass(MODELS[asked.get("model", "distmult")], BilinearModel)
+    model = asked.get("model", "distmult")
+    bilinear = issubclass(MODELS[model], BilinearModel)
     least, most = _EPOCHS
     return {
         "optimizer": "adagrad",
@@ -47,6 +48,7 @@ def own_recipe(num_entities: int, num_triples: int, asked: Mapping[str, Any]) ->
         "reciprocal": True,
         "dim": 10 if num_entities < 50 else 100 if bilinear else 50,
         "penalty": _PENALTY if bilinear else 0.0,
+        "dropout": _DROPOUT if model == "distmult" and num_entities >= 50 else 0.0,
         "num_negatives": max(1, min(num_entities, 1000 if bilinear else 100)),
         "epochs": max(least, min(most, _TRIPLES // num_triples)),
         "patience": 5,
@@ -74,8 +76,8 @@ def variants(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
         {},
         {"penalty": 0.3 * _PENALTY},
         {"penalty": 3 * _PENALTY},
-        {"model": "complex"},
-        {"model": "complex", "penalty": 0.3 * _PENALTY},
+        {"model": "complex", "dropout": 0.0},
+        {"model": "complex", "dropout": 0.0, "penalty": 0.3 * _PENALTY},
         {"penalty": 0.0, "dropout": 0.4},
         {"penalty": 0.1 * _PENALTY},
         {"penalty": 10 * _PENALTY},
