@@ -311,9 +311,13 @@ class TripleTask(Task[Query]):
         return {kind: "".join(f"{name}\n" for name in names.names) for kind, names in kinds}
 
     def embeddings(self, parameters: Parameters) -> Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]]]:
-        """Entities and relations."""
-        named = {"entities": self.dataset.entities.names, "relations": self.dataset.relations.names}
-        parts = np.split(parameters.table, [self.model.num_entities])
+        """Entities, relations, and inverse relations if the model has them."""
+        relations = self.dataset.relations.names
+        named = {"entities": self.dataset.entities.names, "relations": relations}
+        if self.model.reciprocal:
+            named["inverse_relations"] = relations
+        first = self.model.num_entities
+        parts = np.split(parameters.table, [first, first + len(relations)][: len(named) - 1])
         return {
             kind: (vectors, names, list(map(self.dataset.label, names)))
             for (kind, names), vectors in zip(named.items(), parts, strict=True)

@@ -47,7 +47,8 @@ def test_from_files_to_a_table(capsys: pytest.CaptureFixture[str], tmp_path: pat
 
     assert gr_tf("export", f"--run_dir={run}") == 0
     trained = stage.load(run)
-    for part, (vectors, _, _) in trained.task.embeddings(trained.parameters).items():
+    for part, (vectors, names, _) in trained.task.embeddings(trained.parameters).items():
+        assert len(vectors) == len(names)
         np.testing.assert_array_equal(np.load(run / "export" / f"{part}.npy"), vectors)
 
 
