@@ -99,13 +99,14 @@ _DATASET_PRESETS: dict[str, dict[str, Any]] = {"movielens-100k": {"batch_size": 
 # Of one's own ratings and for questions, outside the papers' tables; chosen by the validation RMSE of MovieLens-100k
 # and 1M (BUILD_NOTES, "Settings for one's own ratings").
 _OWN: dict[str, dict[str, Any]] = {
-    "mf": {"optimizer": "sgd", "dim": 50, "learning_rate": 0.005, "weight_decay": 0.16, "initial_deviation": 0.03},
+    "mf": {"optimizer": "sgd", "dim": 50, "learning_rate": 0.005, "weight_decay": 0.2, "initial_deviation": 0.1},
     "ncf": {"optimizer": "adagrad", "dim": 16, "learning_rate": 0.01, "weight_decay": 0.1, "initial_deviation": 0.1},
 }
 # Of more ratings than this, MF's settings train twice as fast; a check is two more trainings.
 _MANY = 500_000
-_OWN_MANY = {"dim": 32, "learning_rate": 0.01, "weight_decay": 0.12}
-_OWN_EPOCHS, _OWN_PATIENCE = 200, 3
+_OWN_MANY = {"dim": 32, "learning_rate": 0.01, "weight_decay": 0.12, "initial_deviation": 0.03, "patience": 3}
+# The factors grow after the biases are fitted; with less patience a few hundred validation ratings stop before that.
+_OWN_EPOCHS, _OWN_PATIENCE = 200, 10
 # The epochs where no validation ratings choose.
 _UNCHECKED_EPOCHS = 40
 # A batch has a hundredth of the ratings, at most so many.
@@ -124,10 +125,10 @@ def own_settings(ratings: RatingSet, model: str) -> dict[str, Any]:
     """The settings of one's own ratings that are not RatingConfig's defaults: in batches with shares."""
     size = max(1, min(_MOST_IN_BATCH, ratings.num_examples // 100))
     many = _OWN_MANY if model == "mf" and ratings.num_examples > _MANY else {}
-    settings = {**_OWN.get(model, _OWN["mf"]), **many, "model": model, "batch_size": size}
+    settings = {**_OWN.get(model, _OWN["mf"]), "patience": _OWN_PATIENCE, **many, "model": model, "batch_size": size}
     if len(ratings.valid):
-        return {**settings, "epochs": _OWN_EPOCHS, "patience": _OWN_PATIENCE}
-    return {**settings, "epochs": _UNCHECKED_EPOCHS}
+        return {**settings, "epochs": _OWN_EPOCHS}
+    return {**settings, "epochs": _UNCHECKED_EPOCHS, "patience": None}
 
 
 def variants(config: RatingConfig, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -140,6 +141,12 @@ def variants(config: RatingConfig, asked: Mapping[str, Any]) -> list[dict[str, A
     if not config.has_shares:
         return []
     weaker, stronger = ({"weight_decay": factor * config.weight_decay} for factor in (0.5, 2.0))
-    every: list[dict[str, Any]] = [{}, stronger, weaker, {"initial_deviation": 0.1}]
-    every += [{"dim": 16}, {"dim": 16, **stronger}]
+    every: list[dict[str, Any]] = [
+        {},
+        stronger,
+        weaker,
+        {"initial_deviation": 0.03},
+        {"dim": 16},
+        {"dim": 16, **stronger},
+    ]
     return [variant for variant in every if not set(variant) & set(asked)]

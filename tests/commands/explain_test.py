@@ -139,7 +139,7 @@ def test_ratings_by_default(capsys: pytest.CaptureFixture[str], tmp_path: pathli
     assert gr_tf("explain", *where, "--verify", "--output=json", "--tune_minutes=0") == 0
     told = json.loads(capsys.readouterr().out)
     training = told["model"]["training"]
-    assert (training["optimizer"], training["epochs"], training["patience"]) == ("sgd", 200, 3)
+    assert (training["optimizer"], training["epochs"], training["patience"]) == ("sgd", 200, 10)
     result = files.read_json(tmp_path / "run" / "train" / "result.json")
     rmse = [epoch["validation"]["rmse"] for epoch in result["history"]]
     assert result["epoch"] == told["model"]["epoch"] == 1 + rmse.index(min(rmse))

@@ -247,7 +247,7 @@ def test_own_settings(toy_ratings: RatingSet) -> None:
     assert "optimizer" not in papers
     assert RatingTask.own_settings(toy_ratings, {"steps": 3}) == papers
     own = RatingConfig(**RatingTask.own_settings(toy_ratings, {}))
-    assert (own.optimizer, own.batch_size, own.patience) == ("sgd", 1, 3)
+    assert (own.optimizer, own.batch_size, own.patience) == ("sgd", 1, 10)
     empty = dataclasses.replace(toy_ratings, valid=toy_ratings.valid.only(slice(0, 0)))
     unchecked = RatingConfig(**RatingTask.own_settings(empty, {"model": "ncf"}))
     assert (unchecked.model, unchecked.patience, unchecked.epochs) == ("ncf", None, 40)
