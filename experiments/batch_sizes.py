@@ -17,7 +17,7 @@ import pandas as pd
 from absl import flags
 
 from experiments import seed_flags
-from gr_tf.commands import common, config_flags, removal_flags, run_flags, triple_flags
+from gr_tf.commands import common, config_flags, run_flags, triple_flags
 from gr_tf.data.triples import Query
 from gr_tf.evaluation.sampled_fidelity import Points, over_seeds
 from gr_tf.report import removal_table
@@ -27,14 +27,15 @@ from gr_tf.tasks.task import Task
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.types import Ids
 
-common.adopt(triple_flags, removal_flags, run_flags, seed_flags)
-DEFAULTS = {"num_seeds": 4, "num_queries": 50, "reciprocal": True}
+common.adopt(triple_flags, run_flags, seed_flags)
+DEFAULTS = {"num_seeds": 4, "reciprocal": True}
 NAME = "batch_sizes"
 # Adam's rate grows with the batch; Adagrad's need not.
 _RATES = {"adagrad": (0.1, 0.1, 0.1, 0.1), "adam": (0.003, 0.01, 0.03, 0.05)}
 _SIZES = (1, 32, 256, 1024)
 # With fewer seeds, the truth has no two halves, and no fidelity is measured.
 _LEAST_SEEDS = 4
+_PREDICTIONS = flags.DEFINE_integer("predictions", 50, "Test predictions that are explained.", lower_bound=1)
 _POINTS = flags.DEFINE_integer("points", 10, "Test triples whose related triples are left out.", lower_bound=2)
 _TRIPLES = flags.DEFINE_integer("triples_a_point", 10, "How many related triples of each.", lower_bound=3)
 _BATCHES = flags.DEFINE_list("batch_sizes", [str(size) for size in _SIZES], "The batch sizes.")
@@ -79,7 +80,7 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
 def _measured(task: TripleTask, folder: Any) -> dict[str, Any]:
     """One training's part of the result."""
     removals = {"methods": ("NH", "GR"), "ks": ("1", "10"), "nh_seed": 0, "released_defects": ()}
-    sample = {"num_queries": removal_flags.NUM_QUERIES.value, "query_seed": 0, "right_if": "drawn"}
+    sample = {"num_queries": _PREDICTIONS.value, "query_seed": 0, "right_if": "drawn"}
     table = removal_table.run(
         task,
         folder,

@@ -49,6 +49,14 @@ COMPARISONS = (
     Comparison("FB15k-237's shape: training with tracking", "us a step", "fb_plain", "fb_rows", 66),
     Comparison("FB15k-237's shape: row Adam for dense Adam", "us a step", "fb_dense", "fb_rows", 5.8),
     Comparison("FB15k-237's shape: tracking, or not", "us a step", "fb_untracked", "fb_rows", _TRACKING),
+    Comparison("FB15k-237's shape: batches, or single triples", "us an example", "fb_rows", "fb_batches", 25.8),
+    Comparison(
+        "FB15k-237's shape: tracking in batches, or not",
+        "us an example",
+        "fb_batches_untracked",
+        "fb_batches",
+        _TRACKING,
+    ),
     Comparison(
         "FB15k-237's shape: 2 models in one graph, or 1", "us a step and model", "fb_stacked_1", "fb_stacked_2", 1
     ),

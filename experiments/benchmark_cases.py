@@ -102,6 +102,15 @@ def _fb(blocks: int = 1, steps: str = "rows") -> TripleTask:
     return TripleTask(few, TripleConfig(**PRESETS["fb15k237"], steps=steps))
 
 
+def _fb_batches(*, tracking: bool) -> float:
+    """Microseconds an example, which is a triple in one direction: 512 a batch, 500 shared negatives, 100 factors."""
+    settings: dict[str, Any] = {"optimizer": "adagrad", "learning_rate": 0.1, "reciprocal": True, "batch_size": 256}
+    sizes: dict[str, Any] = {"dim": 100, "num_negatives": 500, "dtype": "float32", "epochs": 1}
+    triples = _random_triples("fb15k237")
+    few = dataclasses.replace(triples, train=triples.train[: 64 * 256])
+    return _training(TripleTask(few, TripleConfig(**settings, **sizes)), 2 * few.num_examples, tracking=tracking)
+
+
 def _ratings(model: str, **config: Any) -> RatingTask:
     """A task of MovieLens-1M's shape, in which a few users and items have many ratings."""
     (count, *sizes), generator = _RATINGS, np.random.default_rng(0)
@@ -282,6 +291,8 @@ CASES: dict[str, Callable[[], float]] = {
     "fb_dense": lambda: _triple_training(_fb(steps="dense")),
     "fb_rows": lambda: _triple_training(_fb(blocks=2)),
     "fb_untracked": lambda: _triple_training(_fb(blocks=2), tracking=False),
+    "fb_batches": lambda: _fb_batches(tracking=True),
+    "fb_batches_untracked": lambda: _fb_batches(tracking=False),
     "fb_stacked_1": lambda: _stacked(stacked.row_adam_steps, _fb(), 1),
     "fb_stacked_2": lambda: _stacked(stacked.row_adam_steps, _fb(), 2),
     "fb_stacked_8": lambda: _stacked(stacked.row_adam_steps, _fb(), 8),

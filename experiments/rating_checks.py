@@ -15,7 +15,7 @@ from absl import flags
 
 from gr_tf.asking.check import HELD, Check, check_of_dict
 from gr_tf.attribution.methods import explainer, method_of
-from gr_tf.commands import common, config_flags, data_flags, k_flag, run_flags
+from gr_tf.commands import common, config_flags, data_flags, k_flag, removal_flags, run_flags
 from gr_tf.data.ratings import RatingSplit
 from gr_tf.errors import InputError
 from gr_tf.evaluation.retraining import Retraining, outcomes_of
@@ -27,12 +27,11 @@ from gr_tf.training.rating_config import RatingConfig
 
 for _config in (RatingConfig, RatingSplit):
     config_flags.define({"": _config}, defaults=False)
-common.adopt(config_flags, data_flags, k_flag, run_flags)
+common.adopt(config_flags, data_flags, k_flag, removal_flags, run_flags)
 
 NAME = "checks"
 _NUM_QUESTIONS = flags.DEFINE_integer("questions", 10, "How many random test ratings.", lower_bound=2)
 _SEED = flags.DEFINE_integer("questions_seed", 0, "Seed of the test ratings.", lower_bound=0)
-_METHODS = flags.DEFINE_list("methods", [], "Methods, separated by commas. Default: the default method of ratings.")
 
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
@@ -53,7 +52,8 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def main() -> None:
-    methods = [method_of("ratings", name).name for name in _METHODS.value] or [method_of("ratings", None).name]
+    asked_methods: list[Any] = removal_flags.METHODS.value or [None]
+    methods = [method_of("ratings", name).name for name in asked_methods]
     if k_flag.K.value < 2:
         raise InputError(f"k must be at least 2; got {k_flag.K.value}.")
     split = config_flags.asked(RatingSplit)

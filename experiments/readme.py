@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from experiments import (
+    batch_sizes,
     benchmark,
     find_suspects,
     gr_baselines,
@@ -24,6 +25,7 @@ from experiments import (
     gr_table2,
     gr_table3_4,
     gr_table5,
+    graph_quality,
     rating_checks,
     rating_quality,
 )
@@ -126,6 +128,15 @@ def _methods() -> str:
     return as_markdown(pd.DataFrame(rows))
 
 
+def _trained_how(result: Any) -> str:
+    """Which training a table of removals is of."""
+    config = result["settings"]["config"]
+    recipe = "own recipe" if config.get("reciprocal") else "paper's recipe"
+    (mrr,) = (row["value"] for row in result["test_ranking"] if row["metric"] == "mrr")
+    of = "both directions" if config.get("reciprocal") else "tails"
+    return f"{result['dataset']}, {result['model']}, {recipe} (test MRR of {of}: {mrr:.1f}):"
+
+
 FIGURES: dict[str, Text] = {
     "methods": _methods,
     "explain_nations": _explanation,
@@ -161,6 +172,9 @@ FIGURES: dict[str, Text] = {
         "fia_rq3_movielens-1m_mf",
         above=fia_tables.rq3_summary,
     ),
+    "graph_quality": _each(graph_quality.frame, "graph_quality_*"),
+    "graph_removal": _each(lambda result: removal_frame(result["table"]), "recipe_*", above=_trained_how),
+    "batch_sizes": _each(batch_sizes.frame, "batch_sizes_*"),
     "rating_quality": _each(rating_quality.frame, "rating_quality_*"),
     "rating_checks": _each(rating_checks.frame, "rating_checks_*"),
     "tracin_table1": _each(tracin_tables.table1_frame, "tracin_table1_movielens-100k"),

@@ -18,7 +18,7 @@ from gr_tf.tasks.example_losses import Batch, ExampleLosses
 from gr_tf.tasks.task import OPEN, RolledBack, Task
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.training.driver import Selection
-from gr_tf.training.rating_config import RETRAINING_STEPS, RatingConfig, own_settings, rating_preset
+from gr_tf.training.rating_config import RETRAINING_STEPS, RatingConfig, own_settings, rating_preset, variants
 from gr_tf.training.rating_share_steps import RatingShareSteps
 from gr_tf.training.rating_steps import RatingSteps
 from gr_tf.training.single_rating_steps import SingleRatingSteps
@@ -55,20 +55,26 @@ class RatingTask(Task[RatingQuery]):
 
     @classmethod
     def own_settings(cls, dataset: RatingSet, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """See Task; with optimizer adam those of the papers, where an epoch has as many batches as MovieLens-1M's.
+        """See Task; who asks for adam or a number of steps gets the papers' settings.
+
+        Their batches of one's own ratings are as many an epoch as MovieLens-1M's.
 
         Raises:
-            InputError: if steps are asked for, but not adam.
+            InputError: if steps are asked for with another optimizer.
         """
         model, optimizer = asked.get("model", RatingConfig.model), asked.get("optimizer")
-        if optimizer != "adam":
-            if "steps" in asked:
-                raise InputError("training_steps is for optimizer 'adam'; others train for a number of epochs.")
+        if optimizer not in (None, "adam") and "steps" in asked:
+            raise InputError(f"training_steps is for optimizer 'adam'; {optimizer} trains for a number of epochs.")
+        if optimizer != "adam" and "steps" not in asked:
             return own_settings(dataset, model)
         preset = rating_preset(dataset.name, model)
         if dataset.name in RATING_DATASETS:
             return preset
         return preset | {"batch_size": max(2, dataset.num_examples // _OWN_BATCHES)}
+
+    def variants(self, asked: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """See Trainable."""
+        return variants(self.config, asked)
 
     def _initial_parameters(self) -> Parameters:
         """See Trainable; trainings with shares start at the mean of all training ratings, also of removed ones."""

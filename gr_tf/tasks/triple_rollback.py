@@ -122,15 +122,19 @@ class TripleRollback(RolledBack):
         model, table = self._model, self._table
         head, relation, tail = tf.unstack(asked, axis=1)
         heads, relations, tails = tf.unstack(examples, axis=1)
+        # The row of a self-loop lost both of its changes; a score need not be linear in them.
+        is_loop = (heads == tails)[:, None]
+        of_heads = tf.where(is_loop, deltas[:, 0] + deltas[:, 2], deltas[:, 0])
+        of_tails = tf.where(is_loop, tf.zeros_like(of_heads), deltas[:, 2])
 
         def where(hit: Tensor, delta: Rows) -> Rows:
             return tf.where(hit[:, None], delta, tf.zeros_like(delta))
 
-        head_rows = tf.gather(table, head) - where(heads == head, deltas[:, 0]) - where(tails == head, deltas[:, 2])
+        head_rows = tf.gather(table, head) - where(heads == head, of_heads) - where(tails == head, of_tails)
         relation_rows = tf.gather(table, relation + model.num_entities) - where(relations == relation, deltas[:, 1])
         scores = model.scores(head_rows, relation_rows, tf.gather(table, self._columns))
         # The example's own entities may be candidates too; each lost its change.
-        for entities, delta in ((heads, deltas[:, 0]), (tails, deltas[:, 2])):
+        for entities, delta in ((heads, of_heads), (tails, of_tails)):
             lost = model.lost_score(head_rows, relation_rows, tf.gather(table, entities), delta)
             columns = tf.gather(self._column_of, entities)
             rows = tf.cast(tf.where(columns >= 0)[:, 0], tf.int32)

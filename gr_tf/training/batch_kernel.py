@@ -135,18 +135,6 @@ class BatchPlan(NamedTuple):
     keys: Tensor
 
 
-class Done(NamedTuple):
-    """What batches did.
-
-    Attributes:
-        losses: [batches], sums over the triples.
-        shares: [batches, batch, rows, width], see RollbackStore; rows: head, relation, tail, inverse relation.
-    """
-
-    losses: Tensor
-    shares: Tensor
-
-
 def gradients(
     objective: Objective, rows: Rows, places: Tensor, columns: Tensor, weights: Tensor, key: Tensor
 ) -> tuple[Tensor, Rows, Rows]:
@@ -173,66 +161,64 @@ def gradients(
     return losses, tf.stack([head + as_candidate, relation, tail]), others
 
 
-@functools.cache
-def _arithmetic(objective: Objective, optimizer: RowOptimizer) -> Tensor:
-    """The function of one batch. (XLA compiles it to code that is five times slower on a CPU.)
+def _shares(objective: Objective, own: Rows, scale: Rows, places: Tensor) -> Rows:
+    """What each triple of a batch did to its rows, [batch, rows, width]; see RollbackStore.
 
-    Returns:
-        A function of the memory [slots, columns] of the batch's rows, its parts of a BatchPlan without `reads`,
-        steps done, and the rate, which returns the new memory, the loss, and the shares [batch, rows, width].
+    Args:
+        own: [3, n, width], from `gradients`.
+        scale: [slots, width], from the optimizer.
+        places: see BatchPlan.
     """
-    width, two = objective.model.width, objective.model.reciprocal
-
-    def run(
-        memory: Rows, places: Tensor, columns: Tensor, weights: Tensor, key: Tensor, step: Tensor, rate: Tensor
-    ) -> tuple[Rows, Tensor, Rows]:
-        rows = optimizer.weights(memory, width, step, rate)
-        losses, own, others = gradients(objective, rows, places, columns, weights, key)
-        every = tf.concat([tf.reshape(own, [-1, width]), others], axis=0)
-        summed = tf.math.unsorted_segment_sum(every, places, memory.shape[0])
-        memory, scale = optimizer.apply(memory, summed, step, rate)
-        count = weights.shape[0]
-        shares = -tf.reshape(tf.gather(scale, places[: 3 * count]), own.shape) * own
-        head, relation, tail = tf.unstack(shares)
-        more = []
-        if two:
-            # The second half asks for the heads: its head is the tail, its tail the head.
-            count //= 2
-            head, tail = head[:count] + tail[count:], tail[:count] + head[count:]
-            relation, more = relation[:count], [relation[count:]]
-        is_loop = (places[:count] == places[2 * weights.shape[0] :][:count])[:, None]
-        head, tail = tf.where(is_loop, head + tail, head), tf.where(is_loop, tf.zeros_like(tail), tail)
-        return memory, tf.reduce_sum(losses), tf.stack([head, relation, tail, *more], axis=1)
-
-    return run
+    count = own.shape[1]
+    head, relation, tail = tf.unstack(-tf.reshape(tf.gather(scale, places[: 3 * count]), own.shape) * own)
+    is_loop = places[:count] == places[2 * count : 3 * count]
+    more = []
+    if objective.model.reciprocal:
+        # The second half asks for the heads: its head is the tail, its tail the head.
+        count //= 2
+        head, tail = head[:count] + tail[count:], tail[:count] + head[count:]
+        relation, more = relation[:count], [relation[count:]]
+    is_loop = is_loop[:count, None]
+    head, tail = tf.where(is_loop, head + tail, head), tf.where(is_loop, tf.zeros_like(tail), tail)
+    return tf.stack([head, relation, tail, *more], axis=1)
 
 
 @functools.cache
-def batches(objective: Objective, optimizer: RowOptimizer) -> Tensor:
+def batches(objective: Objective, optimizer: RowOptimizer, tracked: bool) -> Tensor:
     """The function that does batches one after the other on a variable [num_rows + 1, columns].
+
+    XLA compiles a batch to code that is five times slower on a CPU than TensorFlow's own kernels.
+
+    Args:
+        objective: what is minimised.
+        optimizer: of the rows.
+        tracked: whether shares are wanted; without them it is faster, and does the same to the bit.
 
     Returns:
         A tf.function of (the variable's handle, steps done, the learning rate, the parts of a BatchPlan), which
-        changes the variable and returns the steps done and the parts of Done.
+        changes the variable and returns the steps done, and the losses [batches], sums over the triples; if tracked,
+        the shares [batches, batch, rows, width] too.
     """
-    compute = _arithmetic(objective, optimizer)
-    dtype, directions = objective.dtype, objective.directions
+    dtype, width = objective.dtype, objective.model.width
 
     def run(handle: Tensor, step: Tensor, rate: Tensor, *plan: Tensor) -> tuple[Tensor, Tensor]:
-        size, count = plan[0].shape[0], plan[3].shape[1] // directions
-        told = (
-            tf.TensorArray(dtype, size=size, element_shape=[]),
-            tf.TensorArray(dtype, size=size, element_shape=[count, objective.rows_per_example, objective.model.width]),
-        )
+        size, count = plan[0].shape[0], plan[3].shape[1] // objective.directions
+        shapes: list[list[int]] = [[], [count, objective.rows_per_example, width]][: 1 + tracked]
+        told = tuple(tf.TensorArray(dtype, size=size, element_shape=shape) for shape in shapes)
 
-        def body(i: Tensor, step: Tensor, told: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
-            reads, *others = (tf.gather(part, i) for part in plan)
+        def body(i: Tensor, step: Tensor, told: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+            reads, places, *others = (tf.gather(part, i) for part in plan)
             memory = tf.raw_ops.ResourceGather(resource=handle, indices=reads, dtype=dtype)
             memory = tf.ensure_shape(memory, [plan[0].shape[1], None])
-            memory, loss, shares = compute(memory, *others, step, rate)
+            rows = optimizer.weights(memory, width, step, rate)
+            losses, own, of_candidates = gradients(objective, rows, places, *others)
+            every = tf.concat([tf.reshape(own, [-1, width]), of_candidates], axis=0)
+            summed = tf.math.unsorted_segment_sum(every, places, memory.shape[0])
+            memory, scale = optimizer.apply(memory, summed, step, rate)
             write = tf.raw_ops.ResourceScatterUpdate(resource=handle, indices=reads, updates=memory)
+            found = (tf.reduce_sum(losses), *([_shares(objective, own, scale, places)] if tracked else []))
             with tf.control_dependencies([write]):
-                return i + 1, step + 1, (told[0].write(i, loss), told[1].write(i, shares))
+                return i + 1, step + 1, tuple(part.write(i, one) for part, one in zip(told, found, strict=True))
 
         _, step, told = tf.while_loop(lambda i, *_: i < size, body, (tf.constant(0), step, told), parallel_iterations=1)
         return step, tuple(part.stack() for part in told)

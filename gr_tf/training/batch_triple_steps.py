@@ -50,7 +50,9 @@ class BatchTripleSteps(Steps):
         self._size = min(config.batch_size, triples.num_examples)
         self._per_epoch = -(-triples.num_examples // self._size)
         self._optimizer = config.make_row_optimizer(self._per_epoch * config.epochs)
-        self._run = batches(self._objective, self._optimizer)
+        self._run, self._run_untracked = (
+            batches(self._objective, self._optimizer, tracked) for tracked in (True, False)
+        )
         asked = [triples.train, model.inverse(triples.train)][: self._objective.directions]
         self._rows = np.stack([model.rows_of(part) for part in asked]).astype(np.int32)
         self._weights = np.ones(triples.num_examples, config.dtype)
@@ -80,17 +82,24 @@ class BatchTripleSteps(Steps):
     def run(self, state: BatchState, block: Block, kept: np.ndarray) -> tuple[BatchState, Trace]:
         """See Steps."""
         examples, plan = self._plan(block, state.seed, kept)
-        rate = tf.constant(self._config.learning_rate, self._config.dtype)
-        step, (losses, shares) = self._run(state.memory.handle, state.step, rate, *plan)
-        width = self._model.width
-        shares = tf.reshape(shares, [-1, self.rows_per_example, width])[: len(examples)]
+        step, (losses, shares) = self._run(state.memory.handle, state.step, self._rate, *plan)
+        shares = tf.reshape(shares, [-1, self.rows_per_example, self._model.width])[: len(examples)]
         trace = Trace(losses.numpy(), tf.IndexedSlices(shares, tf.constant(examples)), int(kept[examples].sum()))
         return state._replace(step=step), trace
 
+    def run_untracked(self, state: BatchState, block: Block, kept: np.ndarray) -> tuple[BatchState, Trace]:
+        """See Steps."""
+        examples, plan = self._plan(block, state.seed, kept)
+        step, (losses,) = self._run_untracked(state.memory.handle, state.step, self._rate, *plan)
+        return state._replace(step=step), Trace(losses.numpy(), None, int(kept[examples].sum()))
+
+    @property
+    def _rate(self) -> Tensor:
+        return tf.constant(self._config.learning_rate, self._config.dtype)
+
     def parameters(self, state: BatchState) -> Parameters:
         """See Steps."""
-        rate = tf.constant(self._config.learning_rate, self._config.dtype)
-        weights = self._optimizer.weights(state.memory.value()[:-1], self._model.width, state.step, rate)
+        weights = self._optimizer.weights(state.memory.value()[:-1], self._model.width, state.step, self._rate)
         return Parameters(weights.numpy())
 
     def to_arrays(self, state: BatchState) -> dict[str, np.ndarray]:

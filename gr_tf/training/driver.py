@@ -122,7 +122,8 @@ class _Progress:
 
     def do(self, steps: Steps, block: Block, kept: np.ndarray, store: RollbackStore | None) -> float:
         """Does a block, adds its losses and changes, and returns its mean loss."""
-        self.state, trace = steps.run(self.state, block, kept)
+        run = steps.run_untracked if store is None else steps.run
+        self.state, trace = run(self.state, block, kept)
         losses = trace.losses
         # A skipped step's loss is zero; so finite losses mean that all steps went well.
         if not np.isfinite(losses).all():

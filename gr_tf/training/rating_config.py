@@ -2,6 +2,7 @@
 
 import dataclasses
 import types
+from collections.abc import Mapping
 from typing import Any
 
 from gr_tf.data.ratings import RatingSet
@@ -127,3 +128,18 @@ def own_settings(ratings: RatingSet, model: str) -> dict[str, Any]:
     if len(ratings.valid):
         return {**settings, "epochs": _OWN_EPOCHS, "patience": _OWN_PATIENCE}
     return {**settings, "epochs": _UNCHECKED_EPOCHS}
+
+
+def variants(config: RatingConfig, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Settings to try on one's own ratings, as what differs from a configuration's; none of the papers' trainings.
+
+    Args:
+        config: with the settings that are tried first.
+        asked: settings that the user names, which are no variant's.
+    """
+    if not config.has_shares:
+        return []
+    weaker, stronger = ({"weight_decay": factor * config.weight_decay} for factor in (0.5, 2.0))
+    every: list[dict[str, Any]] = [{}, stronger, weaker, {"initial_deviation": 0.1}]
+    every += [{"dim": 16}, {"dim": 16, **stronger}]
+    return [variant for variant in every if not set(variant) & set(asked)]

@@ -18,7 +18,7 @@ CONFIG = RatingConfig(dim=4, steps=400, batch_size=1, learning_rate=0.01, dtype=
 
 
 # Batches by SGD, whose shares are exact.
-SHARES = dataclasses.replace(CONFIG, optimizer="sgd", epochs=5, batch_size=9)
+SHARES = dataclasses.replace(CONFIG, optimizer="sgd", epochs=40, batch_size=9)
 
 
 @pytest.fixture(

@@ -21,6 +21,7 @@ from gr_tf.models.parameters import Parameters
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.triple_config import TripleConfig
+from gr_tf.training.triple_steps import TripleSteps
 
 QUERIES = [Query(0, 1, 2), Query(3, 0, 3), Query(8, 3, 1)]
 
@@ -102,6 +103,7 @@ def test_complete_rollback_undoes_every_row(short: Trained) -> None:
     """Against an explicit sum of what each example's steps changed."""
     task, config, count = short.task, short.task.config, short.task.num_examples
     assert isinstance(task, TripleTask)
+    assert isinstance(task.steps, TripleSteps)
     rollback = CompleteRollback(short, segment=17)
     np.testing.assert_array_equal(rollback.table, short.parameters.table)
     initial, kernel, plan = task.initial_parameters.table, task.steps.kernel, task.steps.block_plan(0)

@@ -7,6 +7,7 @@ import pathlib
 import pandas as pd
 import pytest
 
+from gr_tf.runs import files
 from tests.commands.program import gr_tf
 from tests.conftest import rating_lines, write_graph
 
@@ -127,6 +128,29 @@ def test_several_trainings(capsys: pytest.CaptureFixture[str], mine: pathlib.Pat
     told = json.loads(capsys.readouterr().out)
     assert told["trainings"] == 3
     assert set(told["proponents"][0]) >= {"influence", "standard error", "sign"}
+
+
+def test_ratings_by_default(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
+    """Batches with shares, the epoch by validation; a check trains anew; Gradient Rollback is possible."""
+    rows = [line.split("\t")[:3] for line in rating_lines(num_users=10, num_items=10, num_ratings=100)]
+    path = tmp_path / "ratings.csv"
+    path.write_text("user,item,stars\n" + "".join(",".join(row) + "\n" for row in rows))
+    where = (f"--data_dir={path}", f"--run_dir={tmp_path / 'run'}", "--min_interactions=3", "--query=u1,i2")
+    assert gr_tf("explain", *where, "--verify", "--output=json", "--tune_minutes=0") == 0
+    told = json.loads(capsys.readouterr().out)
+    training = told["model"]["training"]
+    assert (training["optimizer"], training["epochs"], training["patience"]) == ("sgd", 200, 3)
+    result = files.read_json(tmp_path / "run" / "train" / "result.json")
+    rmse = [epoch["validation"]["rmse"] for epoch in result["history"]]
+    assert result["epoch"] == told["model"]["epoch"] == 1 + rmse.index(min(rmse))
+    first = told["checks"][0]
+    assert first["before"] == [told["stars"]]
+    assert first["after"] != first["before"]
+    where = (f"--run_dir={tmp_path / 'run'}", "--query=u1,i2")  # type: ignore[assignment]
+    assert gr_tf("explain", *where, "--method=gr") == 0
+    assert "Gradient Rollback" in capsys.readouterr().out
+    assert gr_tf("explain", *where, "--verify", "--retraining_steps=5") == 1
+    assert "a check of this model trains anew" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_ratings(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:

@@ -173,7 +173,7 @@ def test_the_order_in_a_batch_is_rounding(toy: TripleSet) -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["adagrad", "adam", "sgd"])
-def test_going_on_from_a_checkpoint_is_the_same_to_the_bit(toy: TripleSet, optimizer: str) -> None:
+def test_going_on_and_not_tracking_are_the_same_to_the_bit(toy: TripleSet, optimizer: str) -> None:
     task = TripleTask(toy, dataclasses.replace(CONFIG, dropout=0.3, optimizer=optimizer, dtype="float32"))
     kept, nothing = np.ones(toy.num_examples, bool), np.zeros(0, np.int64)
     steps = task.steps
@@ -183,6 +183,7 @@ def test_going_on_from_a_checkpoint_is_the_same_to_the_bit(toy: TripleSet, optim
         arrays = {name: array.copy() for name, array in steps.to_arrays(state).items()}
         state = steps.restore(arrays, nothing, 0)
     np.testing.assert_array_equal(steps.parameters(state).table, trained(task)[0])
+    np.testing.assert_array_equal(task.train().parameters.table, trained(task)[0])  # without tracking
 
 
 def test_shares_of_adam_have_the_momentum_of_later_steps(toy: TripleSet) -> None:

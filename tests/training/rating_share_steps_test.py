@@ -224,6 +224,31 @@ def test_what_is_refused(toy_ratings: RatingSet) -> None:
     empty = dataclasses.replace(toy_ratings, valid=toy_ratings.valid.only(slice(0, 0)))
     with pytest.raises(InputError, match="patience needs validation ratings"):
         task_of(empty, patience=2).train()
-    with pytest.raises(InputError, match="training_steps is for optimizer 'adam'"):
-        RatingTask.own_settings(toy_ratings, {"steps": 3})
-    assert RatingTask.own_settings(toy_ratings, {"optimizer": "adam"})["steps"] == 80_000
+    with pytest.raises(InputError, match="training_steps is for optimizer 'adam'; sgd trains for a number of epochs"):
+        RatingTask.own_settings(toy_ratings, {"steps": 3, "optimizer": "sgd"})
+
+
+def test_variants(toy_ratings: RatingSet) -> None:
+    """What is tried on one's own ratings: each can be trained, and leaves alone what was asked for."""
+    task = task_of(toy_ratings, epochs=1)
+    tried = task.variants({})
+    assert tried[0] == {}
+    assert len(tried) == len({str(variant) for variant in tried}) == 6
+    for variant in tried:
+        assert task.with_config(**variant).train().parameters.are_finite
+    assert not any("dim" in variant for variant in task.variants({"dim": 4}))
+    assert RatingTask(toy_ratings, RatingConfig(steps=5)).variants({}) == []
+
+
+def test_own_settings(toy_ratings: RatingSet) -> None:
+    """Who asks for adam, or for steps, gets the papers'; without validation ratings nothing selects the epoch."""
+    papers = RatingTask.own_settings(toy_ratings, {"optimizer": "adam"})
+    assert papers["steps"] == 80_000
+    assert "optimizer" not in papers
+    assert RatingTask.own_settings(toy_ratings, {"steps": 3}) == papers
+    own = RatingConfig(**RatingTask.own_settings(toy_ratings, {}))
+    assert (own.optimizer, own.batch_size, own.patience) == ("sgd", 1, 3)
+    empty = dataclasses.replace(toy_ratings, valid=toy_ratings.valid.only(slice(0, 0)))
+    unchecked = RatingConfig(**RatingTask.own_settings(empty, {"model": "ncf"}))
+    assert (unchecked.model, unchecked.patience, unchecked.epochs) == ("ncf", None, 40)
+    RatingTask(empty, dataclasses.replace(unchecked, epochs=1)).train()
