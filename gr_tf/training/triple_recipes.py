@@ -25,7 +25,7 @@ PUBLIC_RECIPES: dict[tuple[str, str], dict[str, Any]] = {
     ("wn18rr", "complex"): {"penalty": 0.1, "epochs": 20},
     ("wn18rr", "distmult"): {"dim": 200, "num_negatives": 2000, "epochs": 16},
     ("fb15k237", "complex"): {"epochs": 30},
-    ("fb15k237", "distmult"): {"dim": 200, "penalty": 0.01, "dropout": 0.3, "epochs": 30},
+    ("fb15k237", "distmult"): {"dim": 200, "dropout": 0.1, "epochs": 30},
 }
 
 
