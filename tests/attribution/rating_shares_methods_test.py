@@ -173,17 +173,15 @@ def test_fia_estimates_what_retraining_measures(toy_ratings: RatingSet) -> None:
 def test_two_items_of_a_user_get_different_explanations() -> None:
     """With the settings of one's own ratings, on MovieLens-100k: of the user's own ratings others stand first."""
     ratings = load_ratings("movielens-100k", pathlib.Path(str(DATA)) / "ml-100k")
-    trained = train_in_memory(RatingTask(ratings, own_config("ratings", ratings, {"epochs": 20})), validating=True)
-    assert trained.deltas is not None
+    trained = train_in_memory(RatingTask(ratings, own_config("ratings", ratings, {"epochs": 35})), validating=True)
     items = [int(item) for item in np.argsort(np.bincount(ratings.train.pairs[:, 1]))[[-1, -40]]]
-    for method in ("fia", "gr"):
-        shared_first = []
-        for user in range(10):
-            firsts = []
-            for explanation in explainer(trained, method).rank_many([RatingQuery(user, item) for item in items]):
-                own = np.isin(explanation.example_ids, ratings.of_user(user))
-                firsts.append(set(explanation.example_ids[own][:5].tolist()))
-            shared_first.append(len(firsts[0] & firsts[1]))
-        # The same explanation for every item would share all five.
-        assert np.mean(shared_first) < 4
-        assert shared_first.count(5) <= 2
+    shared_first = []
+    for user in range(10):
+        firsts = []
+        for explanation in explainer(trained).rank_many([RatingQuery(user, item) for item in items]):
+            own = np.isin(explanation.example_ids, ratings.of_user(user))
+            firsts.append(set(explanation.example_ids[own][:5].tolist()))
+        shared_first.append(len(firsts[0] & firsts[1]))
+    # The same explanation for every item would share all five.
+    assert np.mean(shared_first) < 3
+    assert 5 not in shared_first
