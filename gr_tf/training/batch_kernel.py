@@ -7,6 +7,7 @@ the optimizer; the shares (see row_optimizers).
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gr_tf.models.factor_model import BilinearModel, FactorModel
@@ -31,6 +32,7 @@ class Objective:
         penalty: times the sum of |x|^power over the numbers (complex: moduli) of the triple's rows.
         power: 2 or 3 (L2; N3 of Lacroix et al. 2018).
         label_smoothing: the share of the label that all candidates have together.
+        has_loops: whether head and tail of a triple may be the same, so that its change has to stand once.
     """
 
     model: FactorModel
@@ -40,6 +42,7 @@ class Objective:
     penalty: float = 0.0
     power: int = 3
     label_smoothing: float = 0.0
+    has_loops: bool = True
 
     @property
     def directions(self) -> int:
@@ -137,15 +140,15 @@ class BatchPlan(NamedTuple):
 
 def gradients(
     objective: Objective, rows: Rows, places: Tensor, columns: Tensor, weights: Tensor, key: Tensor
-) -> tuple[Tensor, Rows, Rows]:
+) -> tuple[Tensor, list[Rows], Rows]:
     """Differentiates one batch; see BatchPlan for the arguments.
 
     Args:
         rows: [slots, width], the batch's distinct rows.
 
     Returns:
-        The losses [n]; the gradients [3, n, width] of each triple's head, relation, and tail; and [candidates, width],
-        those of the candidates without what a head was given as one, which is in its own.
+        The losses [n]; the gradients of the head, relation, and tail of each triple, [n, width] each; and those of the
+        candidates, [candidates, width], without what a head was given as one, which is in its own.
     """
     count = weights.shape[0]
     heads, relations, tails = (places[i * count : (i + 1) * count] for i in range(3))
@@ -158,28 +161,29 @@ def gradients(
         losses = objective.losses(asked, others, key) * weights
         total = tf.reduce_sum(losses)
     head, relation, tail, as_candidate, others = tape.gradient(total, parts)
-    return losses, tf.stack([head + as_candidate, relation, tail]), others
+    return losses, [head + as_candidate, relation, tail], others
 
 
-def _shares(objective: Objective, own: Rows, scale: Rows, places: Tensor) -> Rows:
+def _shares(objective: Objective, own: Sequence[Rows], factor: Rows, places: Tensor) -> Rows:
     """What each triple of a batch did to its rows, [batch, rows, width]; see RollbackStore.
 
     Args:
-        own: [3, n, width], from `gradients`.
-        scale: [slots, width], from the optimizer.
+        own: three of [n, width], from `gradients`.
+        factor: [slots, width], from the optimizer.
         places: see BatchPlan.
     """
-    count = own.shape[1]
-    head, relation, tail = tf.unstack(-tf.reshape(tf.gather(scale, places[: 3 * count]), own.shape) * own)
-    is_loop = places[:count] == places[2 * count : 3 * count]
+    count = own[0].shape[0]
+    slots = [places[i * count : (i + 1) * count] for i in range(3)]
+    head, relation, tail = (part * tf.gather(factor, slot) for part, slot in zip(own, slots, strict=True))
     more = []
     if objective.model.reciprocal:
         # The second half asks for the heads: its head is the tail, its tail the head.
         count //= 2
         head, tail = head[:count] + tail[count:], tail[:count] + head[count:]
         relation, more = relation[:count], [relation[count:]]
-    is_loop = is_loop[:count, None]
-    head, tail = tf.where(is_loop, head + tail, head), tf.where(is_loop, tf.zeros_like(tail), tail)
+    if objective.has_loops:
+        is_loop = (slots[0] == slots[2])[:count, None]
+        head, tail = tf.where(is_loop, head + tail, head), tf.where(is_loop, tf.zeros_like(tail), tail)
     return tf.stack([head, relation, tail, *more], axis=1)
 
 
@@ -212,11 +216,11 @@ def batches(objective: Objective, optimizer: RowOptimizer, tracked: bool) -> Ten
             memory = tf.ensure_shape(memory, [plan[0].shape[1], None])
             rows = optimizer.weights(memory, width, step, rate)
             losses, own, of_candidates = gradients(objective, rows, places, *others)
-            every = tf.concat([tf.reshape(own, [-1, width]), of_candidates], axis=0)
+            every = tf.concat([*own, of_candidates], axis=0)
             summed = tf.math.unsorted_segment_sum(every, places, memory.shape[0])
-            memory, scale = optimizer.apply(memory, summed, step, rate)
+            memory, factor = optimizer.apply(memory, summed, step, rate)
             write = tf.raw_ops.ResourceScatterUpdate(resource=handle, indices=reads, updates=memory)
-            found = (tf.reduce_sum(losses), *([_shares(objective, own, scale, places)] if tracked else []))
+            found = (tf.reduce_sum(losses), *([_shares(objective, own, factor, places)] if tracked else []))
             with tf.control_dependencies([write]):
                 return i + 1, step + 1, tuple(part.write(i, one) for part, one in zip(told, found, strict=True))
 

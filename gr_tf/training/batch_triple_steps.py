@@ -1,5 +1,6 @@
 """The steps of a knowledge graph's model in mini-batches; they give each triple's share of what a batch did."""
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Sequence
@@ -45,7 +46,8 @@ class BatchTripleSteps(Steps):
 
     def __init__(self, triples: TripleSet, model: FactorModel, config: TripleConfig) -> None:
         self._triples, self._model, self._config = triples, model, config
-        self._objective = config.make_objective(model)
+        has_loops = bool((triples.train[:, 0] == triples.train[:, 2]).any())
+        self._objective = dataclasses.replace(config.make_objective(model), has_loops=has_loops)
         self.rows_per_example = self._objective.rows_per_example
         self._size = min(config.batch_size, triples.num_examples)
         self._per_epoch = -(-triples.num_examples // self._size)
@@ -83,7 +85,9 @@ class BatchTripleSteps(Steps):
         """See Steps."""
         examples, plan = self._plan(block, state.seed, kept)
         step, (losses, shares) = self._run(state.memory.handle, state.step, self._rate, *plan)
-        shares = tf.reshape(shares, [-1, self.rows_per_example, self._model.width])[: len(examples)]
+        shares = tf.reshape(shares, [-1, self.rows_per_example, self._model.width])
+        if shares.shape[0] > len(examples):
+            shares = shares[: len(examples)]
         trace = Trace(losses.numpy(), tf.IndexedSlices(shares, tf.constant(examples)), int(kept[examples].sum()))
         return state._replace(step=step), trace
 

@@ -74,7 +74,7 @@ class RatingShareSteps(Steps):
         self._gradients = tf.function(self._batch_gradients, jit_compile=True)
         self._apply = tf.function(self._applied, jit_compile=True)
         self._shares = tf.function(
-            lambda scale, gradient: -tf.reshape(scale * gradient, [self._size, 2, model.width]), jit_compile=True
+            lambda factor, gradient: tf.reshape(factor * gradient, [self._size, 2, model.width]), jit_compile=True
         )
 
     @property
@@ -174,12 +174,12 @@ class RatingShareSteps(Steps):
             network = [tf.identity(memory) for memory in memories[1:]]
             error, of_rows, of_network = self._gradients(tf.gather(before, places[i]), network, values[i], weights[i])
             summed = tf.math.unsorted_segment_sum(of_rows, places[i], self._num_distinct)
-            after, scale = self._apply(before, summed)
+            after, factor = self._apply(before, summed)
             memories[0].scatter_update(tf.IndexedSlices(after, distinct[i]))
             if self._model.trains_network:
                 for memory, array, gradient in zip(memories[1:], network, of_network):  # noqa: B905  (autograph)
                     memory.assign(self._apply(array, gradient)[0])
-            told = told.write(i, self._shares(tf.gather(scale, places[i]), of_rows))
+            told = told.write(i, self._shares(tf.gather(factor, places[i]), of_rows))
             errors = errors.write(i, error)
         return errors.stack(), tf.reshape(told.stack(), [-1, 2, width])
 

@@ -44,10 +44,12 @@ class RollbackStore:
         kept, told = self._deltas.shape[1:], deltas.values.shape[1:]
         if kept != told:
             raise InputError(f"the store is for examples of {kept[0]} rows of {kept[1]} numbers; got {list(told)}.")
-        finite = tf.reduce_all(tf.math.is_finite(deltas.values), axis=[1, 2])
-        if not tf.reduce_all(finite):
-            example_id = int(deltas.indices[tf.argmin(tf.cast(finite, tf.int32))])
-            raise TrainingError(f"the change made by example {example_id} is not finite.")
+        # A sum is not finite if a value is not; the other way round it may have overflowed.
+        if not tf.math.is_finite(tf.reduce_sum(deltas.values)):
+            finite = tf.reduce_all(tf.math.is_finite(deltas.values), axis=[1, 2])
+            if not tf.reduce_all(finite):
+                example_id = int(deltas.indices[tf.argmin(tf.cast(finite, tf.int32))])
+                raise TrainingError(f"the change made by example {example_id} is not finite.")
         self._deltas.scatter_add(deltas)
 
     def clear(self) -> None:

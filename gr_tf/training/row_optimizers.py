@@ -3,12 +3,12 @@
 A row's memory is its weights, and beside them what the optimizer keeps of it. In a batch the gradient of a row is the
 sum of its examples' gradients, and the update is linear in it once the denominators are known:
 
-    w -= scale * sum_i g_i,      share of example i = -scale * g_i.
+    w += factor * sum_i g_i,      share of example i = factor * g_i.
 
-    SGD:      scale = rate
-    Adagrad:  scale = rate / (sqrt(A) + epsilon), A the sum of squared gradients after the batch
+    SGD:      factor = -rate
+    Adagrad:  factor = -rate / (sqrt(A) + epsilon), A the sum of squared gradients after the batch
               (Duchi et al. 2011)
-    Adam:     the batch moves the row by its part of the momentum now and in later steps. scale is the sum of
+    Adam:     the batch moves the row by its part of the momentum now and in later steps. factor is the sum of
               both, with the denominator as it is after the batch (BUILD_NOTES, "Shares of Adam").
 
 The start plus all shares is the end, to rounding, for SGD and Adagrad; for Adam it is so approximately.
@@ -50,7 +50,7 @@ class RowOptimizer(abc.ABC):
             rate: scalar, the learning rate.
 
         Returns:
-            The new memory; and scale [n, width].
+            The new memory; and factor [n, width].
         """
 
 
@@ -68,7 +68,7 @@ class RowSgd(RowOptimizer):
 
     def apply(self, memory: Rows, gradient: Rows, step: Tensor, rate: Tensor) -> tuple[Rows, Rows]:
         """See RowOptimizer."""
-        return memory - rate * gradient, tf.fill(tf.shape(gradient), rate)
+        return memory - rate * gradient, tf.fill(tf.shape(gradient), -rate)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,8 +89,8 @@ class RowAdagrad(RowOptimizer):
         """See RowOptimizer."""
         weights, squares = tf.split(memory, 2, axis=1)
         squares += gradient * gradient
-        scale = rate / (tf.sqrt(squares) + self.epsilon)
-        return tf.concat([weights - scale * gradient, squares], axis=1), scale
+        factor = -rate / (tf.sqrt(squares) + self.epsilon)
+        return tf.concat([weights + factor * gradient, squares], axis=1), factor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,10 +130,10 @@ class RowAdamShares(RowOptimizer):
         before, *slots = rows.catch_up(*split_memory(memory, gradient.shape[1]), step, future)
         after, (mean, square) = adam.apply(before, tuple(slots), gradient, step, rate)
         count = tf.minimum(tf.cast(step, tf.int32), _BIAS_GONE)
-        rates = adam.rate(step, rate) * tf.gather(tf.constant(_later_parts(adam.beta1), self.dtype), count)
-        scale = rates / (tf.sqrt(square) + adam.epsilon)
+        rates = -adam.rate(step, rate) * tf.gather(tf.constant(_later_parts(adam.beta1), self.dtype), count)
+        factor = rates / (tf.sqrt(square) + adam.epsilon)
         touched = tf.fill([tf.shape(after)[0], 1], step + 1)
-        return tf.concat([after, mean, square, touched], axis=1), scale
+        return tf.concat([after, mean, square, touched], axis=1), factor
 
 
 def _later_parts(beta1: float) -> np.ndarray:
