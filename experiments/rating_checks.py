@@ -32,9 +32,7 @@ common.adopt(config_flags, data_flags, k_flag, run_flags)
 NAME = "checks"
 _NUM_QUESTIONS = flags.DEFINE_integer("questions", 10, "How many random test ratings.", lower_bound=2)
 _SEED = flags.DEFINE_integer("questions_seed", 0, "Seed of the test ratings.", lower_bound=0)
-_METHODS = flags.DEFINE_list(
-    "checked_methods", [], "Methods, separated by commas. Default: the default method of ratings."
-)
+_METHODS = flags.DEFINE_list("checked_methods", [], "Methods, separated by commas. Default: the default of ratings.")
 
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:
