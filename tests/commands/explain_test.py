@@ -146,10 +146,10 @@ def test_ratings_by_default(capsys: pytest.CaptureFixture[str], tmp_path: pathli
     first = told["checks"][0]
     assert first["before"] == [told["stars"]]
     assert first["after"] != first["before"]
-    where = (f"--run_dir={tmp_path / 'run'}", "--query=u1,i2")  # type: ignore[assignment]
-    assert gr_tf("explain", *where, "--method=gr") == 0
+    run = (f"--run_dir={tmp_path / 'run'}", "--query=u1,i2")
+    assert gr_tf("explain", *run, "--method=gr") == 0
     assert "Gradient Rollback" in capsys.readouterr().out
-    assert gr_tf("explain", *where, "--verify", "--retraining_steps=5") == 1
+    assert gr_tf("explain", *run, "--verify", "--retraining_steps=5") == 1
     assert "a check of this model trains anew" in capsys.readouterr().err.splitlines()[-1]
 
 
