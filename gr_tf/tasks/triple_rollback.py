@@ -13,8 +13,9 @@ from gr_tf.tasks.place_rollback import PlaceRollback
 from gr_tf.tasks.task import RolledBack
 from gr_tf.types import Ids, Rows, Tensor
 
-# Numbers of the rolled-back scores that are computed at once.
-_CHUNK_NUMBERS = 1 << 24
+# Numbers of the rolled-back scores that are computed at once; four times as many take five times as long, because
+# memory of such a size is fetched anew from the system for each operation.
+_CHUNK_NUMBERS = 1 << 22
 
 
 class TripleRollback(RolledBack):
