@@ -36,7 +36,7 @@ _SIZES = (1, 32, 256, 1024)
 # With fewer seeds, the truth has no two halves, and no fidelity is measured.
 _LEAST_SEEDS = 4
 _PREDICTIONS = flags.DEFINE_integer("predictions", 50, "Test predictions that are explained.", lower_bound=1)
-_POINTS = flags.DEFINE_integer("points", 10, "Test triples whose related triples are left out.", lower_bound=2)
+_POINTS = flags.DEFINE_integer("test_triples", 10, "Test triples whose related triples are left out.", lower_bound=2)
 _TRIPLES = flags.DEFINE_integer("triples_a_point", 10, "How many related triples of each.", lower_bound=3)
 _BATCHES = flags.DEFINE_list("batch_sizes", [str(size) for size in _SIZES], "The batch sizes.")
 

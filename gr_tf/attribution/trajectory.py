@@ -48,8 +48,8 @@ def check_replayable(task: Task[Any]) -> None:
     dense = isinstance(steps, TripleSteps) and isinstance(steps.kernel, DenseKernel)
     if not dense or config.optimizer != "adam" or config.constraint != "none":
         raise InputError(
-            "replaying a training needs optimizer 'adam', dense steps of one triple (batch_size 1, not reciprocal), "
-            "and no constraint."
+            "replaying a training needs optimizer 'adam', dense steps of one triple, and no constraint: train with "
+            "--batch_size=1 --steps=dense."
         )
 
 

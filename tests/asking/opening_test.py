@@ -72,7 +72,7 @@ def test_a_file_of_triples(triples_file: pathlib.Path, tmp_path: pathlib.Path) -
     assert isinstance(asker.task, TripleTask)
     assert asker.task.dataset.split is not None
     config = asker.task.config
-    assert (config.epochs, config.num_negatives) == (2, len(asker.task.dataset.entities) - 1)
+    assert (config.epochs, config.num_negatives) == (2, len(asker.task.dataset.entities))
     answer = asker.answer("e1,r1,?")
     # The same again, from the same files or from the folder alone.
     for again in (ask(triples_file, run_dir=run_dir, epochs=2), ask(run_dir=run_dir)):

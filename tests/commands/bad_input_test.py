@@ -126,7 +126,7 @@ def test_finished_training_is_not_overwritten(
 ) -> None:
     before = snapshot(finished)
     arguments = (f"--run_dir={finished}", f"--data_dir={graph_folder}", *TOY_FLAGS)
-    refused(monkeypatch, capsys, "train is already finished", "gr_train", *arguments)
+    refused(monkeypatch, capsys, "train is already finished", "gr_train", *arguments, "--recipe=own")
     refused(monkeypatch, capsys, "train was begun with config.dim = 4, not 5", "train", *arguments, "--dim=5")
     refused(monkeypatch, capsys, "train was begun with", "gr_table1", f"--run_dir={finished}")
     refused(monkeypatch, capsys, "k must be a whole number", "gr_table1", *arguments, "--ks=0")

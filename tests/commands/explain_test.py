@@ -114,8 +114,15 @@ def test_for_machines(capsys: pytest.CaptureFixture[str], mine: pathlib.Path) ->
 
 
 def test_several_trainings(capsys: pytest.CaptureFixture[str], mine: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    where = (f"--data_dir={mine / 'data'}", f"--run_dir={mine / 'run'}", *QUICK, "--query=e1,r1,?", "--k=2")
-    several = (*where, "--trainings=3", "--method=replay", "--verify", f"--report={tmp_path / 'why.html'}")
+    where = (f"--data_dir={mine / 'data'}", f"--run_dir={tmp_path / 'run'}", *QUICK, "--query=e1,r1,?", "--k=2")
+    several = (
+        *where,
+        "--batch_size=1",
+        "--trainings=3",
+        "--method=replay",
+        "--verify",
+        f"--report={tmp_path / 'why.html'}",
+    )
     assert gr_tf("explain", *several) == 0
     text = capsys.readouterr().out
     assert "Means over 3 trainings." in text

@@ -96,7 +96,8 @@ def own(task: TripleTask, shares: np.ndarray) -> np.ndarray:
 
 
 CASES: list[dict[str, Any]] = [
-    *({"model": model} for model in MODELS),
+    # Adagrad divides by gradients that cancel to rounding where a norm's derivative is a sign.
+    *({"model": model, "optimizer": "sgd" if model == "transe-l1" else "adagrad"} for model in MODELS),
     {"optimizer": "sgd"},
     {"reciprocal": False},
     {"reciprocal": False, "loss": "sigmoid"},
