@@ -40,7 +40,7 @@ def _check(task: Task[Any]) -> None:
     kinds=("ratings",),
     needs="deltas",
     unit="none; it ranks",
-    title="Gradient Rollback: the fall of the prediction if what the rating did to its two rows is undone",
+    title="Gradient Rollback: undoes what the rating did to its two rows; it ranks, but overestimates",
     check=_check,
 )
 class GradientRollback(Explainer[Any]):

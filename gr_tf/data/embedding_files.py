@@ -113,14 +113,15 @@ def _names(path: pathlib.Path) -> tuple[str, ...]:
     lines = re.split("\r?\n", _text(path).rstrip("\r\n"))
     rows = [line.split("\t") for line in lines]
     first = 1
-    if rows[0] in _HEADS:
+    head = rows[0] if rows[0] in _HEADS else None
+    if head:
         rows, first = rows[1:], 2
     for number, row in enumerate(rows, start=first):
         if len(row) != len(rows[0]) or len(row) > 2 or not all(map(str.strip, row)):
             raise InputError(f"{path}:{number}: want a name, or an id, a tab and a name; got {lines[number - 1]!r}.")
     names = [row[0] for row in rows]
     if rows and len(rows[0]) == 2:
-        names = _by_id(path, rows)
+        names = _by_id(path, rows, head)
     _refuse_twice(path, names)
     return tuple(names)
 
@@ -133,13 +134,18 @@ def _refuse_twice(path: pathlib.Path, names: list[str]) -> None:
         seen[name] = place
 
 
-def _by_id(path: pathlib.Path, rows: list[list[str]]) -> list[str]:
-    """The names in the order of their ids, which are the first column, or else the second."""
-    wanted = [str(i) for i in range(len(rows))]
-    for ids, names in ((0, 1), (1, 0)):
-        if sorted(row[ids] for row in rows) == sorted(wanted):
-            return [row[names] for row in sorted(rows, key=lambda row: int(row[ids]))]
-    raise InputError(f"{path}: neither column has the row numbers 0 to {len(rows) - 1}, each once.")
+def _by_id(path: pathlib.Path, rows: list[list[str]], head: list[str] | None) -> list[str]:
+    """The names in the order of their ids, which the head tells, or which are the column that has each once."""
+    wanted = sorted(map(str, range(len(rows))))
+    possible = [column for column in (0, 1) if sorted(row[column] for row in rows) == wanted]
+    if head is not None:
+        possible = [column for column in possible if head[column] == "id"]
+    if not possible:
+        raise InputError(f"{path}: no column of ids has the row numbers 0 to {len(rows) - 1}, each once.")
+    if len(possible) == 2 and any(row[0] != row[1] for row in rows):
+        raise InputError(f"{path}: both columns have the row numbers; say which are ids by a first line id<TAB>label.")
+    ids = possible[0]
+    return [row[1 - ids] for row in sorted(rows, key=lambda row: int(row[ids]))]
 
 
 def _text(path: pathlib.Path) -> str:

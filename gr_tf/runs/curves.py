@@ -3,6 +3,8 @@
 import pathlib
 from collections.abc import Mapping
 
+import numpy as np
+
 from gr_tf.runs.engine import tf
 
 
@@ -14,9 +16,9 @@ class Curves:
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Writes the numbers of one step."""
-        with self._writer.as_default(step=step):
+        with self._writer.as_default(step=step), np.errstate(over="ignore"):
             for name, value in values.items():
-                tf.summary.scalar(name, value)
+                tf.summary.scalar(name, np.float32(value))  # what is too large is infinite
         self._writer.flush()
 
     def __enter__(self) -> "Curves":

@@ -104,6 +104,21 @@ class RunDir:
             raise InputError(f"{path} {state}: run {how} first.")
         return cls(path, _settings(path))
 
+    @classmethod
+    def drop(cls, path: pathlib.Path) -> None:
+        """Deletes what a stage wrote, if there is one.
+
+        Raises:
+            InputError: if another process works on it, or it has files that gr_tf did not write.
+        """
+        if (path / RUN).exists():
+            with cls.begin(path, _settings(path), reuse=True) as stage:
+                stage._clear()
+
+    def begun_with(self) -> dict[str, Any]:
+        """The settings that the stage was begun with."""
+        return _settings(self.path)
+
     @property
     def is_finished(self) -> bool:
         """Whether result.json is there."""

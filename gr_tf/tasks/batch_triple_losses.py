@@ -15,19 +15,24 @@ from gr_tf.types import Rows, Tensor
 
 # The score of a candidate that is the answer itself, which counts for nothing.
 _NO_SCORE = -1e9
+# With at most so many entities, all of them are candidates where they are in training.
+_MOST = 2_000
 
 
 class BatchTripleLosses(TripleLosses):
     """Losses of triples in each direction that they are trained in, with their penalty.
 
     They are without dropout, label smoothing, and the weights of kvsall. An example is its table rows (head, relation,
-    tail, and the inverse relation if there is one), and candidates that both directions share. In training a batch
-    draws its candidates anew in each epoch; here each triple has its own, num_negatives of them, always the same.
+    tail, and the inverse relation if there is one), and candidates that both directions share: all entities if there
+    are few, or as many as a batch draws. A batch draws them anew in each epoch; here a triple has its own, always the
+    same. (Where more entities compete in training than here, these are a sample of them.)
     """
 
     def __init__(self, model: FactorModel, triples: TripleSet, config: TripleConfig, dtype: str) -> None:
         super().__init__(model, triples, config, dtype)
-        self.lookups = (4 if config.reciprocal else 3) + min(config.num_negatives, model.num_entities)
+        all_compete = config.candidates != "drawn" and model.num_entities <= _MOST
+        self._num_candidates = model.num_entities if all_compete else min(config.num_negatives, model.num_entities)
+        self.lookups = (4 if config.reciprocal else 3) + self._num_candidates
 
     def batch(self, examples: np.ndarray) -> tuple[np.ndarray, ...]:
         """See ExampleLosses; of triples [n, 3]."""
@@ -35,11 +40,12 @@ class BatchTripleLosses(TripleLosses):
         if self._config.reciprocal:
             rows = np.concatenate([rows, self._model.rows_of(self._model.inverse(examples))[:, 1:2]], axis=1)
         num_entities = self._model.num_entities
-        if self._config.num_negatives >= num_entities:
+        if self._num_candidates == num_entities:
             return rows, np.tile(np.arange(num_entities, dtype=np.int32), (len(examples), 1))
-        generator = np.random.default_rng(self._config.negatives_seed)
-        drawn = generator.integers(num_entities, size=(len(examples), self._config.num_negatives), dtype=np.int32)
-        return rows, drawn
+        numbers = _mixed(np.uint64(self._config.negatives_seed) + _mixed(examples[:, :1].astype(np.uint64)))
+        for part in (examples[:, 1:2], examples[:, 2:], np.arange(self._num_candidates)[None]):
+            numbers = _mixed(numbers + part.astype(np.uint64))
+        return rows, (numbers % np.uint64(num_entities)).astype(np.int32)
 
     def rows(self, batch: Batch) -> Tensor:
         """See ExampleLosses."""
@@ -57,7 +63,12 @@ class BatchTripleLosses(TripleLosses):
             others = model.scores_of_one(first, between, candidates)
             others = tf.where(candidate_ids == answer_id, tf.constant(_NO_SCORE, rows.dtype), others)
             scores = tf.concat([model.score(first, between, answer)[:, None], others], axis=1)
-            total += LOSSES[config.loss](scores)
+            loss = LOSSES[config.loss](scores)
+            if config.loss == "sigmoid":
+                # Its mean is over those that are there.
+                there = tf.reduce_sum(tf.cast(scores > _NO_SCORE, rows.dtype), axis=1)
+                loss *= tf.cast(tf.shape(scores)[1], rows.dtype) / there
+            total += loss
             if config.penalty:
                 parts = (model.penalty(part, config.penalty_power) for part in (first, between, answer))
                 total += config.penalty * sum(parts)
@@ -67,3 +78,11 @@ class BatchTripleLosses(TripleLosses):
     def _is_query(batch: Batch) -> bool:
         """Whether a batch is of `query`: the rows of all answers, or (head, relation) with them."""
         return len(batch) == 1 or batch[0].shape[1] == 2
+
+
+def _mixed(numbers: np.ndarray) -> np.ndarray:
+    """Whole numbers of 64 bits, well mixed (Steele, Lea, and Flood 2014, SplitMix64)."""
+    numbers = numbers + np.uint64(0x9E3779B97F4A7C15)
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))

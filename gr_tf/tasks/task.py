@@ -102,7 +102,7 @@ class Task(Trainable, Generic[Q]):
     exact_dtype: ClassVar[str | None] = None
     measured: ClassVar[tuple[str, ...]] = ("valid", "test")
     deciding: ClassVar[str] = "mrr"
-    baseline_name: ClassVar[str] = ""
+    baseline_name: str = ""
 
     @functools.cached_property
     def reference(self) -> TaskReference:

@@ -30,7 +30,7 @@ from gr_tf.tasks.triple_rollback import TripleRollback
 from gr_tf.training.batch_triple_steps import BatchTripleSteps
 from gr_tf.training.driver import Selection
 from gr_tf.training.triple_config import PRESETS, TripleConfig
-from gr_tf.training.triple_recipes import own_recipe, public_recipe, variants
+from gr_tf.training.triple_recipes import own_recipe, public_recipe, variants, wants_batches
 from gr_tf.training.triple_steps import TripleSteps
 from gr_tf.types import Ids
 
@@ -53,6 +53,11 @@ class TripleTask(Task[Query]):
     model: FactorModel
     steps: TripleSteps | BatchTripleSteps
 
+    def __init__(self, dataset: TripleSet, config: TripleConfig, initial: Parameters | None = None) -> None:
+        super().__init__(dataset, config, initial)
+        if config.reciprocal:
+            self.baseline_name = "the most frequent tails, and heads, of the relation"
+
     @classmethod
     def read(cls, dataset: str | None, data_dir: str | pathlib.Path | None, split: TripleSplit) -> TripleSet:
         """See Task."""
@@ -61,7 +66,7 @@ class TripleTask(Task[Query]):
     @classmethod
     def own_settings(cls, dataset: TripleSet, asked: Mapping[str, Any]) -> dict[str, Any]:
         """See Task; Nations has the paper's settings (BUILD_NOTES, "Recipes of knowledge graphs")."""
-        if public_name(dataset.checksums) == "nations":
+        if public_name(dataset.checksums) == "nations" and not wants_batches(asked):
             return PRESETS["nations"]
         recipe = own_recipe(len(dataset.entities), dataset.num_examples, asked)
         return recipe | public_recipe(public_name(dataset.checksums), asked)

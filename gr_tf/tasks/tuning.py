@@ -9,12 +9,15 @@ from typing import Any
 from gr_tf.errors import InputError, TrainingError
 from gr_tf.runs.journal import Journal
 from gr_tf.runs.progress import progress
-from gr_tf.runs.run_dir import RunDir
+from gr_tf.runs.run_dir import RUN, RunDir
+from gr_tf.tasks import stage as training
 from gr_tf.tasks.task import ERRORS, Task
 
 STAGE = "tune"
 # Without --tune_minutes: the budget of data with at most so many training examples, where no setting is asked for.
 _MINUTES, _EXAMPLES = 2.0, 20_000
+# With fewer validation examples, chance would choose.
+_VALID = 20
 _FIELDS = ("settings", "metric", "seconds", "told")
 
 
@@ -23,17 +26,28 @@ class _OverBudgetError(Exception):
 
 
 def minutes_for(task: Task[Any], asked: Mapping[str, Any], minutes: float | None) -> float:
-    """The budget: as asked for, or by the size of the data; 0: the task is not tuned.
+    """The budget: as asked for, or by the size of the data; 0: nothing is tried.
 
     Args:
         task: with the settings that are tried first.
         asked: settings that the user names.
         minutes: what the user asks for; None: nothing.
+
+    Raises:
+        InputError: if minutes are asked for that are no number, or there is nothing to try or to choose by.
     """
-    if not task.variants(asked) or not len(task.dataset.valid):
-        return 0.0
+    variants, num_valid = task.variants(asked), len(task.dataset.valid)
     if minutes is None:
-        return 0.0 if asked or task.num_examples > _EXAMPLES else _MINUTES
+        own_size = task.num_examples <= _EXAMPLES and num_valid >= _VALID
+        return _MINUTES if variants and own_size and not asked else 0.0
+    if not 0 <= minutes < float("inf"):
+        raise InputError(f"tune_minutes must be a number of minutes; got {minutes}.")
+    if minutes and not variants:
+        raise InputError(
+            "tune_minutes: there is nothing to try with the papers' settings, which these data or flags have."
+        )
+    if minutes and not num_valid:
+        raise InputError("tune_minutes: there are no validation examples to choose by.")
     return minutes
 
 
@@ -47,8 +61,9 @@ def tuned(
 ) -> Task[Any]:
     """The task with the settings that are best on the validation examples, of those that the budget lets it try.
 
-    The trials are remembered in the run's folder: the same call again gives the same settings, and one that was killed
-    goes on. What is tried depends on the budget and the machine; what comes of the settings does not.
+    The trials are remembered in the run's folder: the same call again gives the same settings, and so does one that
+    says nothing of minutes; one that was killed goes on. A run that was begun without trials has none. What is tried
+    depends on the budget and the machine; what comes of the settings does not.
 
     Args:
         task: with the settings that are tried first, and taken if the budget is too small for any trial.
@@ -58,18 +73,25 @@ def tuned(
         overwrite: drop trials that are there.
 
     Raises:
-        InputError: if the folder was begun with other data, settings, or another budget.
+        InputError: if the folder was begun with other data, settings, or another budget; see also `minutes_for`.
     """
-    budget = minutes_for(task, asked, minutes)
+    budget, folder = minutes_for(task, asked, minutes), run_dir / STAGE
+    if overwrite:
+        RunDir.drop(folder)
+    told = {"checksum": task.dataset.checksum, "config": task.config.to_dict(), "asked": dict(asked)}
+    if minutes is None and (folder / RUN).exists():
+        before = dict(RunDir(folder, {}).begun_with())
+        budget = before.pop("tune_minutes", 0.0)
+        if before != told:
+            return task
+    elif not (folder / RUN).exists() and (run_dir / training.STAGE / RUN).exists() and not overwrite:
+        return task
     if not budget:
         return task
-    told = {"config": task.config.to_dict(), "asked": dict(asked), "minutes": budget}
-    settings = {"checksum": task.dataset.checksum, **told}
-    with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=True) as stage:
+    with RunDir.begin(folder, {**told, "tune_minutes": budget}, reuse=True) as stage:
         if not stage.is_finished:
             _search(stage, task, asked, 60 * budget)
-    chosen = stage.result()["chosen"]
-    return task.with_config(**chosen)
+    return task.with_config(**stage.result()["chosen"])
 
 
 def _search(stage: RunDir, task: Task[Any], asked: Mapping[str, Any], seconds: float) -> None:
@@ -94,7 +116,9 @@ def _search(stage: RunDir, task: Task[Any], asked: Mapping[str, Any], seconds: f
         print("No trial ended within the budget: the settings go by the size of the data.", file=sys.stderr)
     else:
         told = ", ".join(f"{key} {value}" for key, value in chosen.items()) or "the settings by the size of the data"
-        print(f"Best of {len(tried)} trials, {name} {best['metric']:.4f}: {told}.", file=sys.stderr)
+        failed = len(journal.records) - len(tried)
+        others = f" ({failed} more failed or took too long)" if failed else ""
+        print(f"Best of {len(tried)} trials{others}, {name} {best['metric']:.4f}: {told}.", file=sys.stderr)
     stage.finish({"metric": name, "chosen": chosen, "trials": journal.records})
 
 

@@ -57,7 +57,7 @@ class BatchTripleSteps(Steps):
         )
         asked = [triples.train, model.inverse(triples.train)][: self._objective.directions]
         self._rows = np.stack([model.rows_of(part) for part in asked]).astype(np.int32)
-        self._weights = np.ones(triples.num_examples, config.dtype)
+        self._weights = np.ones((len(asked), triples.num_examples), config.dtype)
         if config.candidates == "kvsall":
             self._weights = _shares_of_answers(asked, config.dtype)
         self._together = max(1, _BLOCK_TRIPLES // self._size)
@@ -126,8 +126,8 @@ class BatchTripleSteps(Steps):
         examples = order[first * self._size : (first + block.count) * self._size]
         # The last batch is filled up with its last triple, which counts for nothing.
         filled = np.pad(examples, (0, block.count * self._size - len(examples)), mode="edge")
-        weights = self._weights[filled] * kept[filled]
-        weights[len(examples) :] = 0
+        weights = self._weights[:, filled] * kept[filled]
+        weights[:, len(examples) :] = 0
         rows = self._rows[:, filled].reshape(-1, block.count, self._size, 3)
         asked = rows.transpose(1, 3, 0, 2).reshape(block.count, 3, -1)
         numbers = [(seed, epoch, first + i) for i in range(block.count)]
@@ -138,7 +138,7 @@ class BatchTripleSteps(Steps):
                 [asked.reshape(block.count, -1), candidates, np.full((block.count, 1), self._beyond)], axis=1
             )
         )
-        weights = np.tile(weights.reshape(block.count, -1), self._objective.directions).astype(self._config.dtype)
+        weights = weights.reshape(-1, block.count, self._size).transpose(1, 0, 2).reshape(block.count, -1)
         keys = np.array([np.random.SeedSequence(number).generate_state(2) >> 1 for number in numbers], np.int32)
         return examples, BatchPlan(*map(tf.constant, (reads, places, columns, weights, keys)))
 
@@ -178,16 +178,19 @@ class BatchTripleSteps(Steps):
 
 
 def _places_among(rows: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """Where rows [...] stand among ascending candidates [k]; k where they do not."""
+    """Where the rows [2, n] of heads and tails stand among ascending candidates [k]; k where they do not."""
     places = np.searchsorted(candidates, rows).astype(np.int32)
     found = candidates[np.minimum(places, len(candidates) - 1)] == rows
-    return np.where(found, places, np.int32(len(candidates)))
+    places = np.where(found, places, np.int32(len(candidates)))
+    # What is the tail is no candidate, even if it is the head too.
+    places[0] = np.where(places[0] == places[1], np.int32(len(candidates)), places[0])
+    return places
 
 
 def _shares_of_answers(asked: Sequence[np.ndarray], dtype: str) -> np.ndarray:
-    """1 / the number of answers that (head, relation) has in training; [num_examples], the mean of the directions."""
+    """1 / the number of answers that a triple's question has in training, [directions, num_examples]."""
     shares = []
     for triples in asked:
         _, group, counts = np.unique(triples[:, :2], axis=0, return_inverse=True, return_counts=True)
         shares.append(1 / counts[group.ravel()])
-    return np.mean(shares, axis=0).astype(dtype)
+    return np.stack(shares).astype(dtype)

@@ -28,16 +28,8 @@ STEPS = ("auto", "dense", "rows")
 RELEASED_DECAY_RATE = 0.96
 # Settings that only the paper's steps have, and those that came with batches.
 PAPERS_ONLY = ("learning_rate_rule", "float32_hyperparameters", "constraint", "steps")
-_OF_BATCHES = (
-    "batch_size",
-    "reciprocal",
-    "candidates",
-    "dropout",
-    "penalty",
-    "penalty_power",
-    "label_smoothing",
-    "patience",
-)
+BATCHES_ONLY = ("reciprocal", "candidates", "dropout", "penalty", "label_smoothing")
+_NEW = (*BATCHES_ONLY, "batch_size", "penalty_power", "patience")
 
 # How the learning rate develops (BUILD_NOTES, "Learning rate of the authors' run").
 LEARNING_RATE_RULES = ("constant", "decay", "released")
@@ -51,7 +43,7 @@ class TripleConfig(Settings):
         model: how a triple is scored.
         loss: over the candidates of a step.
         dim: number of factors of a row.
-        num_negatives: random candidates of a step beside the true tail.
+        num_negatives: random candidates of a step beside the true tail; in batches all triples of a batch share them.
         epochs: passes over the training triples.
         batch_size: triples of a step; 1 with adam or sgd: the paper's steps, in file order. Batches are random.
         optimizer: adam, sgd as in the paper's theory, or adagrad.
@@ -67,12 +59,13 @@ class TripleConfig(Settings):
         candidates: of a batch: num_negatives drawn ones (drawn), or all entities, where each triple counts once
             (1vsall), or each question does (kvsall).
         dropout: share of the query vector's numbers that is left out at random; in batches.
-        penalty: times the sum of |x|^penalty_power over a triple's rows is added to its loss; in batches.
+        penalty: times the sum of |x|^penalty_power over the rows of head, relation, and tail is added to the loss of
+            a triple, in each direction; in batches.
         penalty_power: 2 is L2, 3 is N3 (Lacroix et al. 2018).
         label_smoothing: share of the label that all candidates have together; in batches.
         patience: end after so many epochs without a better validation MRR; default: do all epochs.
         seed: of the initial values, and of the batches' order.
-        negatives_seed: of the random candidates; 0 is the authors' own draw.
+        negatives_seed: of the random candidates; 0 is the authors' own draw in the paper's steps.
     """
 
     model: str = "distmult"
@@ -146,7 +139,7 @@ class TripleConfig(Settings):
         return f"{type(self).__name__}({told})"
 
     def _is_told(self, name: str) -> bool:
-        return name not in _OF_BATCHES or getattr(self, name) != getattr(type(self), name)
+        return name not in _NEW or getattr(self, name) != getattr(type(self), name)
 
     @property
     def in_batches(self) -> bool:
@@ -158,16 +151,18 @@ class TripleConfig(Settings):
         Raises:
             InputError: if a setting is for the paper's steps, or for batches only.
         """
-        for name in PAPERS_ONLY if self.in_batches else ("candidates", "dropout", "penalty", "label_smoothing"):
+        for name in PAPERS_ONLY if self.in_batches else BATCHES_ONLY[1:]:
             value = getattr(self, name)
             if value != getattr(type(self), name):
-                steps = "steps of one triple in file order" if self.in_batches else "training in batches"
-                hint = "batch_size 1, adam or sgd, not reciprocal" if self.in_batches else "batch_size or adagrad"
-                raise InputError(f"{name} {value!r} is for {steps} ({hint}).")
+                of_paper = "the paper's steps: batch_size 1, optimizer adam or sgd, and no reciprocal relations"
+                of_batches = "training in batches: name a batch_size above 1, or optimizer adagrad"
+                raise InputError(f"{name} {value!r} is for {of_paper if self.in_batches else of_batches}.")
         if self.dropout and not issubclass(MODELS[self.model], BilinearModel):
             raise InputError(f"dropout is of the query vector, which {self.model} does not have.")
         if self.label_smoothing and self.loss != "softmax":
             raise InputError(f"label_smoothing is for loss 'softmax'; got {self.loss!r}.")
+        if self.candidates == "kvsall" and self.loss != "softmax":
+            raise InputError(f"candidates 'kvsall' is for loss 'softmax'; got {self.loss!r}.")
 
     def make_model(self, triples: TripleSet) -> FactorModel:
         """The model of this configuration for the vocabulary of a dataset."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from gr_tf.models.factor_model import BilinearModel
 from gr_tf.models.knowledge_graph_models import MODELS
-from gr_tf.training.triple_config import PAPERS_ONLY
+from gr_tf.training.triple_config import BATCHES_ONLY, PAPERS_ONLY
 
 # Of N3; and of DistMult's query vector (ComplEx is no better with it).
 _PENALTY, _DROPOUT = 0.05, 0.2
@@ -47,7 +47,8 @@ def own_recipe(num_entities: int, num_triples: int, asked: Mapping[str, Any]) ->
         "batch_size": max(1, min(512 if bilinear else 64, num_triples // 100)),
         "reciprocal": True,
         "dim": 10 if num_entities < 50 else 100 if bilinear else 50,
-        "penalty": _PENALTY if bilinear else 0.0,
+        # The sigmoid's loss is a mean over the candidates, beside which a penalty of this size decides everything.
+        "penalty": _PENALTY if bilinear and asked.get("loss") != "sigmoid" else 0.0,
         "dropout": _DROPOUT if model == "distmult" and num_entities >= 50 else 0.0,
         "num_negatives": max(1, min(num_entities, 1000 if bilinear else 100)),
         "epochs": max(least, min(most, _TRIPLES // num_triples)),
@@ -90,9 +91,14 @@ def variants(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _wants_papers_steps(asked: Mapping[str, Any]) -> bool:
-    one_by_one = asked.get("batch_size") == 1 and asked.get("optimizer") != "adagrad"
-    one_way = asked.get("reciprocal") is False and "batch_size" not in asked
-    return one_by_one or one_way or any(name in asked for name in PAPERS_ONLY)
+    one_by_one = asked.get("batch_size") == 1 and asked.get("optimizer") != "adagrad" and not asked.get("reciprocal")
+    return one_by_one or any(name in asked for name in PAPERS_ONLY)
+
+
+def wants_batches(asked: Mapping[str, Any]) -> bool:
+    """Whether settings that the user names are of training in batches."""
+    named = any(name in asked for name in BATCHES_ONLY)
+    return named or asked.get("optimizer") == "adagrad" or asked.get("batch_size", 1) > 1
 
 
 def _papers_steps(num_entities: int, num_triples: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
-from gr_tf.tasks import kinds, tuning
+from gr_tf.tasks import kinds, stage, tuning
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.triple_config import TripleConfig
 from gr_tf.training.triple_recipes import own_recipe, variants
@@ -78,7 +78,33 @@ def test_a_trial_that_fails_is_told(task: TripleTask, tmp_path: pathlib.Path, mo
     assert second["metric"] > 0
 
 
-def test_who_names_settings_gets_them_without_a_search(toy: TripleSet) -> None:
+def test_a_run_goes_on_as_it_was_begun(task: TripleTask, tmp_path: pathlib.Path) -> None:
+    """With the trials that it has, or without any."""
+    chosen = tuning.tuned(task, tmp_path / "tried", {}, 1.0).config
+    assert tuning.tuned(task, tmp_path / "tried", {}).config == chosen
+    other = task.with_config(epochs=2)
+    assert tuning.tuned(other, tmp_path / "tried", {"epochs": 2}).config == other.config
+    assert tuning.tuned(task, tmp_path / "tried", {}, 0.0, overwrite=True).config == task.config
+    assert not (tmp_path / "tried" / "tune" / "run.json").exists()
+
+    plain = TripleTask(task.dataset, task.config)
+    stage.train(plain, tmp_path / "untried")
+    assert tuning.tuned(task, tmp_path / "untried", {}, 1.0).config == task.config
+    assert not (tmp_path / "untried" / "tune").exists()
+
+
+def test_budgets_that_cannot_be_are_refused(task: TripleTask, tmp_path: pathlib.Path) -> None:
+    for minutes in (float("nan"), -1.0, float("inf")):
+        with pytest.raises(InputError, match="tune_minutes must be a number of minutes"):
+            tuning.tuned(task, tmp_path, {}, minutes)
+    papers = TripleTask(task.dataset, TripleConfig())
+    with pytest.raises(InputError, match="nothing to try with the papers' settings"):
+        tuning.tuned(papers, tmp_path, {"batch_size": 1}, 1.0)
+
+
+def test_who_names_settings_gets_them_without_a_search(toy: TripleSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tuning.minutes_for(TripleTask(toy, TripleConfig()), {}, None) == 0.0  # too few validation examples
+    monkeypatch.setattr(tuning, "_VALID", 1)
     own = TripleTask(toy, kinds.own_config("triples", toy, {}))
     assert tuning.minutes_for(own, {}, None) == 2.0
     assert tuning.minutes_for(own, {"epochs": 3}, None) == 0.0
@@ -87,7 +113,7 @@ def test_who_names_settings_gets_them_without_a_search(toy: TripleSet) -> None:
 
 
 def test_the_papers_steps_are_had_by_their_settings() -> None:
-    for asked in ({"steps": "dense"}, {"batch_size": 1}, {"reciprocal": False}, {"constraint": "norm"}):
+    for asked in ({"steps": "dense"}, {"batch_size": 1}, {"constraint": "norm"}):
         assert "optimizer" not in own_recipe(100, 1000, asked)
         assert variants(asked) == []
     assert own_recipe(100, 1000, {"batch_size": 1, "optimizer": "adagrad"})["reciprocal"]

@@ -65,7 +65,7 @@ def gradient(task: TripleTask, table: np.ndarray, example_id: int, candidates: n
     with tf.GradientTape() as tape:
         tape.watch(variable)
         total = tf.constant(0.0, table.dtype)
-        for triples in [asked, model.inverse(asked)][: 2 if config.reciprocal else 1]:
+        for triples, weight in zip([asked, model.inverse(asked)], task.steps._weights[:, example_id], strict=False):  # type: ignore[union-attr]
             rows = [tf.gather(variable, row) for row in model.rows_of(triples)[0]]
             head, relation, tail = rows
             others = tf.gather(variable, candidates[candidates != triples[0, 2]])
@@ -73,13 +73,13 @@ def gradient(task: TripleTask, table: np.ndarray, example_id: int, candidates: n
             if config.loss == "softmax":
                 smooth = config.label_smoothing
                 labels = (1 - smooth) * np.eye(1, len(scores)) + smooth / len(scores)
-                total += tf.reduce_sum(tf.nn.softmax_cross_entropy_with_logits(labels, scores[None]))
+                loss = tf.reduce_sum(tf.nn.softmax_cross_entropy_with_logits(labels, scores[None]))
             else:
                 labels = np.eye(1, len(scores))[0]
                 bce = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(labels, scores))
-                total += bce / len(scores)
-            total += config.penalty * sum(model.penalty(row, config.penalty_power) for row in rows)
-        total *= task.steps._weights[example_id]  # type: ignore[union-attr]
+                loss = bce / len(scores)
+            loss += config.penalty * sum(model.penalty(row, config.penalty_power) for row in rows)
+            total += weight * loss
     return tf.convert_to_tensor(tape.gradient(total, variable)).numpy()
 
 
@@ -219,9 +219,10 @@ def test_dropout_is_drawn_for_the_batch(toy: TripleSet) -> None:
     ("changes", "told"),
     [
         ({"batch_size": 1, "optimizer": "adam", "reciprocal": False, "dropout": 0.2}, "dropout 0.2 is for training in"),
-        ({"steps": "dense"}, "steps 'dense' is for steps of one triple in file order"),
+        ({"steps": "dense"}, "steps 'dense' is for the paper's steps: batch_size 1"),
         ({"model": "transe", "dropout": 0.2}, "dropout is of the query vector, which transe does not have"),
         ({"loss": "sigmoid", "label_smoothing": 0.1}, "label_smoothing is for loss 'softmax'"),
+        ({"loss": "sigmoid", "candidates": "kvsall"}, "candidates 'kvsall' is for loss 'softmax'"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(changes: dict[str, Any], told: str) -> None:
