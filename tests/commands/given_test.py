@@ -224,7 +224,7 @@ def replace(folder: pathlib.Path, name: str, old: str, new: str) -> None:
         ),
         (lambda folder: replace(folder, "relations.txt", "exports3", "exports3\nexports3"), "is the name of rows"),
         (lambda folder: replace(folder, "relations.txt", "exports3", ""), "relations.txt:"),
-        (lambda folder: replace(folder, "entities.tsv", "7\t", "8\t"), "neither column has the row numbers 0 to 13"),
+        (lambda folder: replace(folder, "entities.tsv", "7\t", "8\t"), "no column of ids has the row numbers 0 to 13"),
         (lambda folder: (folder / "entities.npy").unlink(), "model: has no entities.npy (nor *_entity.npy)."),
         (lambda folder: (folder / "relations.txt").unlink(), "model: has no relations.tsv or relations.txt with the"),
         (lambda folder: (folder / "entities.npy").write_bytes(b"x"), "entities.npy: is no array of numbers"),
