@@ -128,15 +128,6 @@ def _methods() -> str:
     return as_markdown(pd.DataFrame(rows))
 
 
-def _trained_how(result: Any) -> str:
-    """Which training a table of removals is of."""
-    config = result["settings"]["config"]
-    recipe = "own recipe" if config.get("reciprocal") else "paper's recipe"
-    (mrr,) = (row["value"] for row in result["test_ranking"] if row["metric"] == "mrr")
-    of = "both directions" if config.get("reciprocal") else "tails"
-    return f"{result['dataset']}, {result['model']}, {recipe} (test MRR of {of}: {mrr:.1f}):"
-
-
 FIGURES: dict[str, Text] = {
     "methods": _methods,
     "explain_nations": _explanation,
@@ -173,7 +164,6 @@ FIGURES: dict[str, Text] = {
         above=fia_tables.rq3_summary,
     ),
     "graph_quality": _each(graph_quality.frame, "graph_quality_*"),
-    "graph_removal": _each(lambda result: removal_frame(result["table"]), "recipe_*", above=_trained_how),
     "batch_sizes": _each(batch_sizes.frame, "batch_sizes_*"),
     "rating_quality": _each(rating_quality.frame, "rating_quality_*"),
     "rating_checks": _each(rating_checks.frame, "rating_checks_*"),

@@ -28,11 +28,11 @@ class RatingConfig(Settings):
         optimizer: adam: the papers'; sgd and adagrad keep what each rating changed, for Gradient Rollback.
         steps: of Adam.
         epochs: passes over the training ratings by sgd or adagrad.
-        batch_size: ratings of a step, drawn without replacement; what an epoch leaves over adam does not use, others
-            do. With 1, adam too keeps what each rating changed.
+        batch_size: ratings of a step, drawn without replacement. What is left over at the end of an epoch is a smaller
+            batch, but with adam it is not used. With 1, adam too keeps what each rating changed.
         learning_rate: of the optimizer, constant.
-        weight_decay: wd of the loss. Of adam: mean squared error + wd/2 * sum of squares. Of others: sum over the
-            ratings of squared error + wd/2 * sum of squares of the user's and the item's row.
+        weight_decay: wd of the loss. With adam: mean squared error + wd/2 * sum of squares. With sgd and adagrad: sum
+            over the ratings of squared error + wd/2 * sum of squares of the user's and the item's row.
         initial_deviation: standard deviation of the rows' initial values, of sgd and adagrad; default: 1/sqrt(dim).
         patience: end after so many epochs without a lower validation RMSE, and take the best epoch's parameters; for
             sgd and adagrad; default: take the last's.
