@@ -35,7 +35,7 @@ def test_from_a_folder_to_a_page(
     text = printed.out
     for part in (
         "Is the model any good?",
-        "the most frequent tails of the relation",
+        "the most frequent tails, and heads, of the relation",
         "(e1, r1, ?): the most probable that are not known already",
         "What supports it most:",
         "What speaks against it most:",

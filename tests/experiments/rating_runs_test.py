@@ -324,7 +324,7 @@ def test_checks(
 ) -> None:
     arguments = (
         *("--dataset=yelp", f"--data_dir={rating_folder}", "--min_interactions=4", *SHARES_FLAGS, "--patience=6"),
-        *("--questions=4", "--k=3", "--checked_methods=fia,gr", f"--run_dir={tmp_path}", "--jobs=2"),
+        *("--questions=4", "--k=3", "--methods=fia,gr", f"--run_dir={tmp_path}", "--jobs=2"),
     )
     assert run_here(monkeypatch, "rating_checks", *arguments) == 0
     assert "both held" in capsys.readouterr().out
