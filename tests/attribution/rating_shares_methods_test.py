@@ -151,6 +151,7 @@ def test_losses_have_the_own_decay(shared: Trained) -> None:
     np.testing.assert_allclose(found, want, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_fia_estimates_what_retraining_measures(toy_ratings: RatingSet) -> None:
     """FIA keeps all other rows; the retraining moves them too. The sign of most, and about the size."""
     task = RatingTask(toy_ratings, RatingConfig(**CONFIG))  # type: ignore[arg-type]

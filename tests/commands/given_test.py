@@ -112,6 +112,7 @@ def test_a_check_goes_on_from_the_given_model(folder: pathlib.Path) -> None:
     assert answer.value == pytest.approx(asker.task.value(trained.parameters, [answer.explanation.query])[0])
 
 
+@pytest.mark.slow
 def test_predictions_fall_without_what_explains_them(folder: pathlib.Path) -> None:
     """Of several predictions, by TracIn at the given parameters; random neighbours do not do it."""
     asker = ask_given(folder, dataset="nations", model="complex", convention="pykeen", epochs=2)

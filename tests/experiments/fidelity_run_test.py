@@ -78,6 +78,7 @@ def test_atlas_and_fidelity(
     assert "is of another dataset or configuration" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_of_ratings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
 ) -> None:
@@ -116,6 +117,7 @@ def test_of_ratings(
     assert next(row["method"] for row in first["rows"]) == "nh"
 
 
+@pytest.mark.slow
 def test_rollback_of_ratings(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -256,6 +256,7 @@ def test_other_ratings_than_trained_on(
     assert run_here(monkeypatch, "fia_rq3", *arguments, "--overwrite") == 0
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: pathlib.Path, rating_folder: pathlib.Path) -> None:
     """SIGKILL once in the training and once in the retrainings, which then go on with one job."""
     killed, straight = tmp_path / "killed", tmp_path / "straight"

@@ -165,6 +165,7 @@ def test_training_stage(tmp_path: pathlib.Path, toy_sequences: SequenceSet) -> N
         training.load(tmp_path, toy_sequences)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: pathlib.Path, choices: pathlib.Path) -> None:
     killed, straight = tmp_path / "killed", tmp_path / "straight"
     tested = published_sequences(choices).title(int(published_sequences(choices).test.targets[0]))

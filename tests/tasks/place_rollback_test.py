@@ -107,6 +107,7 @@ def test_rolling_back(task: TripleTask, parameters: Parameters, chunk: int, monk
         assert own_after[i] == pytest.approx(without([i], asked), abs=1e-13)
 
 
+@pytest.mark.slow
 def test_a_self_loop_may_have_changed_its_row_twice(task: TripleTask, parameters: Parameters) -> None:
     """As the head's and as the tail's; it may be the question's, or an answer's."""
     triples = task.dataset

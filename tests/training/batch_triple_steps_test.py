@@ -95,9 +95,15 @@ def own(task: TripleTask, shares: np.ndarray) -> np.ndarray:
     return found
 
 
-CASES: list[dict[str, Any]] = [
+CASES: list[Any] = [
     # Adagrad divides by gradients that cancel to rounding where a norm's derivative is a sign.
-    *({"model": model, "optimizer": "sgd" if model == "transe-l1" else "adagrad"} for model in MODELS),
+    *(
+        pytest.param(
+            {"model": model, "optimizer": "sgd" if model == "transe-l1" else "adagrad"},
+            marks=[] if model in ("distmult", "complex", "transe") else [pytest.mark.slow],
+        )
+        for model in MODELS
+    ),
     {"optimizer": "sgd"},
     {"reciprocal": False},
     {"reciprocal": False, "loss": "sigmoid"},

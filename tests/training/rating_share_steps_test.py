@@ -129,6 +129,7 @@ def test_order_in_a_batch_does_not_matter(toy_ratings: RatingSet, monkeypatch: p
     np.testing.assert_allclose(of_got, of_want, atol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "adagrad"])
 def test_resumed_to_the_bit(
     toy_ratings: RatingSet, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
