@@ -164,6 +164,7 @@ def test_several_trainings_of_every_kind(request: pytest.FixtureRequest, name: s
     assert list(several.frame.columns[:3]) == ["influence", "standard error", "sign"]
 
 
+@pytest.mark.slow
 def test_methods(request: pytest.FixtureRequest) -> None:
     refused = {("asker", "criage"), ("rating_asker", "gr")}
     for name, question in QUESTIONS.items():

@@ -170,6 +170,7 @@ def test_fia_estimates_what_retraining_measures(toy_ratings: RatingSet) -> None:
     assert np.corrcoef(observed, estimated)[0, 1] > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DATA is None, reason="GR_TF_DATA names no folder with the real datasets")
 def test_two_items_of_a_user_get_different_explanations() -> None:
     """With the settings of one's own ratings, on MovieLens-100k: of the user's own ratings others stand first."""

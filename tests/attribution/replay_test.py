@@ -68,6 +68,7 @@ def test_equals_finite_differences(replayed: Trained) -> None:
         np.testing.assert_allclose(found[:, example_id], measured, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_segments_and_batches_change_nothing(replayed: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Replay(replayed, first_epoch=1, segment=1000)
     found = whole.matrix(QUERIES)

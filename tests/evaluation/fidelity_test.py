@@ -68,6 +68,7 @@ def test_leave_one_out(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: Se
             leave_one_out(task, queries, jobs=0)
 
 
+@pytest.mark.slow
 def test_compared_methods_are_those_of_the_registry(toy: TripleSet) -> None:
     """Each says what its name says elsewhere; those that share their work, too."""
     task = TripleTask(toy, TripleConfig(dim=3, num_negatives=4, epochs=3, learning_rate=0.05))

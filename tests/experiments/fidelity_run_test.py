@@ -31,6 +31,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fidelity, "SIZES", Sizes(subsets=6, subset_seeds=2, own_seeds=2, candidates=7, shuffles=2))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_atlas_and_fidelity(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
