@@ -69,6 +69,9 @@ class TripleTask(Task[Query]):
         if public_name(dataset.checksums) == "nations" and not wants_batches(asked):
             return PRESETS["nations"]
         recipe = own_recipe(len(dataset.entities), dataset.num_examples, asked)
+        if dataset.candidates is not None and "reciprocal" in recipe:
+            # What may be predicted is given, tails: nobody asks for heads.
+            recipe["reciprocal"] = False
         return recipe | public_recipe(public_name(dataset.checksums), asked)
 
     def variants(self, asked: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -127,9 +130,10 @@ class TripleTask(Task[Query]):
         """
         if not self.config.reciprocal:
             raise InputError("heads are ranked by reciprocal relations: train with --reciprocal.")
-        both = np.concatenate([examples, self.model.inverse(examples)])
-        tails, heads = np.split(filtered_ranks(self.model, table, both, self._known_in_both), 2)
-        return tails, heads
+        # Candidates are of tails; any entity may be a head.
+        heads_model = dataclasses.replace(self.model, candidates=None)
+        tails = filtered_ranks(self.model, table, examples, self._known_in_both)
+        return tails, filtered_ranks(heads_model, table, self.model.inverse(examples), self._known_in_both)
 
     def baseline(self, examples: np.ndarray) -> dict[str, float]:
         """See Task; asked and filtered as the model is."""
@@ -146,8 +150,9 @@ class TripleTask(Task[Query]):
         _, of_relation, tails = train.T
         shape = self.model.num_rows - self.model.num_entities, self.model.num_entities
         counts = scipy.sparse.csr_array((np.ones(len(tails)), (of_relation, tails)), shape)
-        found = np.full((len(heads), shape[1]), -1.0)
-        found[:, self.model.columns] = counts[relations].toarray()[:, self.model.columns]
+        found: np.ndarray = counts[relations].toarray()
+        impossible = np.setdiff1d(np.arange(shape[1]), self.model.columns)
+        found[np.ix_(relations < self.model.num_relations, impossible)] = -1
         return found
 
     def unusual(self, query: Query) -> str:

@@ -1,12 +1,14 @@
 """graph_quality: the field's count of ranks, with triples whose names training does not have."""
 
+import dataclasses
 import pathlib
 
 import numpy as np
 
 from experiments import graph_quality
-from gr_tf.data.triples import read_folder
+from gr_tf.data.triples import TripleSet, read_folder
 from gr_tf.models.ranking import ranking_metrics
+from gr_tf.tasks.kinds import own_config
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.triple_config import TripleConfig
 
@@ -40,3 +42,30 @@ def test_counts(graph_folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
     both = ranks["tails"] + ranks["heads"]
     assert counts["both"] == ranking_metrics(np.array(both))
     assert counts["both, all triples"] == ranking_metrics(np.array([*both, *[(n + 1) / 2] * 4]))
+
+
+def test_candidates_are_of_tails_only(toy: TripleSet) -> None:
+    """Any entity may be a head, in the model's ranks and in its baseline's."""
+    candidates = (0, 1, 2)
+    few = dataclasses.replace(toy, candidates=candidates)
+    config = TripleConfig(dim=4, num_negatives=5, epochs=2, batch_size=16, reciprocal=True)
+    table = TripleTask(toy, config).train().parameters.table
+    everything, of_candidates = TripleTask(toy, config), TripleTask(few, config)
+    examples = toy.test[np.isin(toy.test[:, 2], candidates)]
+    assert len(examples)
+    tails, heads = of_candidates.ranks_in_both(table, examples)
+    np.testing.assert_array_equal(heads, everything.ranks_in_both(table, examples)[1])
+    assert tails.max() <= 3
+    inverse = everything.model.inverse(examples)
+    heads_first = [task._frequencies(inverse[:, 0], inverse[:, 1]) for task in (of_candidates, everything)]
+    np.testing.assert_array_equal(heads_first[0], heads_first[1])
+    own = of_candidates._frequencies(examples[:, 0], examples[:, 1])
+    assert (own[:, 3:] == -1).all()
+    assert (own[:, :3] >= 0).all()
+
+
+def test_a_graph_with_candidates_is_trained_for_tails(toy: TripleSet) -> None:
+    few = dataclasses.replace(toy, candidates=(0, 1, 2))
+    assert own_config("triples", toy, {}).reciprocal
+    assert not own_config("triples", few, {}).reciprocal
+    assert own_config("triples", few, {"reciprocal": True}).reciprocal
