@@ -4,9 +4,12 @@ import pathlib
 
 import setuptools
 
+# Read, not imported: gr_tf's dependencies are not installed yet.
+version = pathlib.Path(__file__).with_name("gr_tf") / "version.py"
+
 setuptools.setup(
     name="gr_tf",
-    version="0.1.0",
+    version=version.read_text(encoding="utf-8").split('"')[-2],
     description="Which training examples made an embedding model predict this, and is that true?",
     long_description=pathlib.Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

@@ -21,8 +21,8 @@ from experiments.benchmark_cases import CASES
 from gr_tf.commands import common
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
-from gr_tf.runs.engine import versions
 from gr_tf.runs.machine import peak_memory_bytes
+from gr_tf.runs.made_with import made_with
 
 _CASE = flags.DEFINE_enum("case", None, list(CASES), "Measure this case only and print it as JSON.")
 _OUTPUT = flags.DEFINE_string("result_file", None, "Also write the result as JSON to this file.")
@@ -127,7 +127,7 @@ def main() -> None:
         print(f"{comparison.what}: {rows[-1]['times faster']:.1f} times faster", file=sys.stderr)
     print(as_text(frame(rows)))
     if _OUTPUT.value is not None:
-        files.write_json(pathlib.Path(_OUTPUT.value), {"versions": versions(), "rows": rows})
+        files.write_json(pathlib.Path(_OUTPUT.value), {"made_with": made_with(), "rows": rows})
 
 
 if __name__ == "__main__":

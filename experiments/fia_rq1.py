@@ -91,7 +91,7 @@ def main() -> None:
             # These are other batches than the training's own.
             seeds=range(config.seed + 1, config.seed + 1 + _NUM_RETRAININGS.value),
             length=asked["retraining_steps"],
-            journal=stage.path / "retrainings.jsonl",
+            journal=stage.place("retrainings.jsonl"),
             jobs=run_flags.JOBS.value,
         )
         for explanation, point in zip(explained[settings.decay], compared["points"], strict=True):
@@ -108,7 +108,7 @@ def main() -> None:
             "explaining_seconds": explaining,
             **compared,
         }
-        figures.save(scatter(result, _SELECTION.value), stage.path / "scatter.png")
+        figures.save(scatter(result, _SELECTION.value), stage.place("scatter.png"))
         stage.finish(result)
     result = stage.result()
     print(rq1_frame(result).T.to_string(header=False))

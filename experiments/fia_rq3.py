@@ -68,11 +68,11 @@ def main() -> None:
     }
     with RunDir.begin(folder / NAME, settings, overwrite=run_flags.OVERWRITE.value) as stage:
         explanation = Fia(trained, fia_settings).rank(query)
-        files.write_text(stage.path / "influences.csv", explanation.frame.to_csv(index=False))
+        files.write_text(stage.place("influences.csv"), explanation.frame.to_csv(index=False))
         users, items = ratings.train.pairs[explanation.example_ids].T
         # These are the item-based and the user-based neighbour-style explanations of Section 4.3.
         of_user, of_item = (explanation.only(is_of).by_size() for is_of in (users == query.user, items == query.item))
-        figures.save(influence_spread(of_user.influences, of_item.influences), stage.path / "figure4.png")
+        figures.save(influence_spread(of_user.influences, of_item.influences), stage.place("figure4.png"))
         stage.finish(
             {
                 "dataset": ratings.name,

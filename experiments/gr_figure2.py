@@ -57,7 +57,7 @@ def main() -> None:
         tables, folder = _tables()
     result, settings = {"panels": figure2.panels(tables)}, {"made_from": [table["settings"] for table in tables]}
     with RunDir.begin(folder / NAME, settings, overwrite=run_flags.OVERWRITE.value) as stage:
-        figures.save(figure2.draw(result), stage.path / f"{NAME}.png")
+        figures.save(figure2.draw(result), stage.place(f"{NAME}.png"))
         stage.finish(result)
     print(as_text(figure2.frame(result)))
     print(f"Written to {stage.path}: {NAME}.png, result.json.")

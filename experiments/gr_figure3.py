@@ -38,7 +38,7 @@ def main() -> None:
     explanation = GradientRollback(trained).explain(query, k_flag.K.value)
     settings = {"training_fingerprint": trained.fingerprint, "query": fields_of(query), "k": k_flag.K.value}
     with RunDir.begin(folder / NAME, settings, overwrite=run_flags.OVERWRITE.value) as stage:
-        figures.save(explanation_graph(explanation, trained.task), stage.path / f"{NAME}.png")
+        figures.save(explanation_graph(explanation, trained.task), stage.place(f"{NAME}.png"))
         stage.finish(
             {
                 "dataset": task.dataset.name,

@@ -78,7 +78,7 @@ def main() -> None:
     result = {"boxes": [box for table in tables for box in _boxes(table)]}
     settings = {"made_from": [table["settings"] for table in tables]}
     with RunDir.begin(run_flags.run_dir("figures") / NAME, settings, overwrite=run_flags.OVERWRITE.value) as stage:
-        figures.save(draw(result), stage.path / f"{NAME}.png")
+        figures.save(draw(result), stage.place(f"{NAME}.png"))
         stage.finish(result)
     print(as_text(frame(result)))
     print(f"Written to {stage.path}: {NAME}.png, result.json.")

@@ -60,7 +60,7 @@ def main() -> None:
     settings = {"checksums": dict(triples.checksums), **asked}
     with RunDir.begin(folder, settings, overwrite=run_flags.OVERWRITE.value) as stage:
         result = stability.measure(triples, **asked)
-        figures.save(figures.stability_curves(result), stage.path / f"{NAME}.png")
+        figures.save(figures.stability_curves(result), stage.place(f"{NAME}.png"))
         stage.finish(result)
     print(as_text(frame(result)))
     print(f"Written to {folder}: {NAME}.png, result.json.")

@@ -78,7 +78,7 @@ def main() -> None:
                     predicted = [explained.change_without(explanation, part) if estimates else None for part in sets]
                     removed_by[method, query] = sets, predicted
                     removals += [Retraining.of(trained, part, "value", [query]) for part in sets]
-            journal = stage.path / "retrainings.jsonl"
+            journal = stage.place("retrainings.jsonl")
             outcomes = iter(outcomes_of([trained], removals, journal, run_flags.JOBS.value))
             checked: dict[str, list[dict[str, Any]]] = {method: [] for method in methods}
             for (method, query), (sets, predicted) in removed_by.items():

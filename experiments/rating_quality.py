@@ -21,7 +21,7 @@ from gr_tf.report import published
 from gr_tf.report.tables import as_text, or_dash
 from gr_tf.runs.checkpoints import CheckpointFolder
 from gr_tf.runs.journal import Journal
-from gr_tf.runs.run_dir import RunDir
+from gr_tf.runs.run_dir import CHECKPOINTS, RunDir
 from gr_tf.tasks import kinds
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.training.rating_config import RatingConfig
@@ -65,10 +65,11 @@ def main() -> None:
         **{flag.name: flag.value for flag in (_NUM_FOLDS, _SEED)},
     }
     with RunDir.begin(folder, settings, overwrite=run_flags.OVERWRITE.value, reuse=True) as stage:
-        with contextlib.closing(Journal(stage.path / "folds.jsonl", _FIELDS)) as journal:
+        with contextlib.closing(Journal(stage.place("folds.jsonl"), _FIELDS)) as journal:
             for number in range(len(journal.records), 0 if stage.is_finished else _NUM_FOLDS.value):
                 task = RatingTask(folds.fold(number), config)
-                checkpoints = CheckpointFolder(stage.path / f"fold-{number}", run_flags.CHECKPOINT_SECONDS.value)
+                place = stage.place(CHECKPOINTS) / f"fold-{number}"
+                checkpoints = CheckpointFolder(place, run_flags.CHECKPOINT_SECONDS.value)
                 start = time.process_time()
                 training = task.train(validating=config.patience is not None, checkpoints=checkpoints)
                 told = {"quality": task.quality(training.parameters), "baseline": task.baselines()}

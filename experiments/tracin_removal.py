@@ -40,9 +40,9 @@ def train_seed(task: SequenceTask, ks: Sequence[int], chosen_on: str) -> tuple[l
     settings = {"chosen_on": chosen_on, "train_fingerprint": trained.fingerprint}
     with RunDir.begin(folder / NAME, settings, overwrite=run_flags.OVERWRITE.value) as stage:
         chosen = SequenceLosses.batch(getattr(task.dataset, chosen_on))
-        removals = opponents.choices(*opponents.scores(trained, chosen, stage.path / "scores"), ks, task.config.seed)
+        removals = opponents.choices(*opponents.scores(trained, chosen, stage.place("scores")), ks, task.config.seed)
         trainings = opponents.train_without(
-            trained, removals, stage.path, run_flags.JOBS.value, run_flags.CHECKPOINT_SECONDS.value
+            trained, removals, stage, run_flags.JOBS.value, run_flags.CHECKPOINT_SECONDS.value
         )
     return trainings, opponents.shared_with_opponents(removals)
 
@@ -74,7 +74,7 @@ def main() -> None:
             "shared_with_opponents": {str(seed): shared for seed, (_, shared) in found.items()},
             "paper": published.TRACIN_REMOVAL,
         }
-        figures.save(removal_figure(result), stage.path / "removal.png")
+        figures.save(removal_figure(result), stage.place("removal.png"))
         stage.finish(result)
     print(as_text(removal_frame(stage.result())))
     print(f"Written to {stage.path}: result.json, removal.png.")

@@ -18,7 +18,7 @@ from gr_tf.attribution.ensemble import Ensemble
 from gr_tf.attribution.methods import Method
 from gr_tf.errors import InputError
 from gr_tf.evaluation.retraining import MEASURES, Retraining, check_jobs, retrain
-from gr_tf.runs.engine import versions
+from gr_tf.runs.made_with import made_with
 from gr_tf.runs.progress import progress
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained, train_in_memory
@@ -255,12 +255,12 @@ class Asker:
         return _look_of(MEASURES[_MEASURE](self.task, self.trained.parameters, [query]))
 
     def facts(self) -> dict[str, Any]:
-        """Facts for people about where the model comes from: data, checksums, settings, versions."""
+        """Facts for people about where the model comes from: data, checksums, settings, what made it."""
         return {
             **self.task.facts(),
             **(self.trained.given.to_dict() if self.trained.given else {"epoch": self.trained.epoch}),
             "SHA-256 of the training": self.trained.fingerprint,
-            "versions": versions(),
+            "made with": made_with(),
         }
 
 

@@ -56,7 +56,7 @@ def sections() -> list[help_text.Section]:
     published = "; defaults are the published ones, or depend on the size of the data"
     return [
         ("Data", [data_flags.DATA_DIR.name, data_flags.DATASET.name, KIND.name]),
-        ("The run", [run_flags.RUN_DIR.name, run_flags.OVERWRITE.name, run_flags.CHECKPOINT_SECONDS.name]),
+        ("The run", [flag.name for flag in run_flags.FLAGS]),
         ("Settings", [TUNE_MINUTES.name]),
         *((f"Examples held out of {whose}", names) for whose, names in config_flags.by_kinds(_SPLITS)),
         *((f"Training on {whose}{published}", names) for whose, names in config_flags.by_kinds(_TRAININGS)),

@@ -6,20 +6,31 @@ from typing import Any
 from absl import flags
 
 from gr_tf.evaluation.retraining import available_cores
+from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks import stage as training
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 
 RUN_DIR = flags.DEFINE_string("run_dir", None, "Folder of the run. Default: runs/DATASET-..., printed at the end.")
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "Delete the results of finished work, and do it again.")
+OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Delete what this work has written, and nothing else, and do it again; replace named files."
+)
+ANY_VERSION = flags.DEFINE_bool(
+    "any_version",
+    False,
+    "Go on with what another gr_tf, TensorFlow, or NumPy, or another processor began; the result will say so.",
+)
 CHECKPOINT_SECONDS = flags.DEFINE_float(
     "checkpoint_seconds", 30.0, "How much training a kill may lose, in seconds.", lower_bound=0.0
 )
+# How a run is found, begun, and continued.
+FLAGS = (RUN_DIR, OVERWRITE, ANY_VERSION, CHECKPOINT_SECONDS)
 JOBS = flags.DEFINE_integer("jobs", available_cores(), "Trainings at a time; they change no result.", lower_bound=1)
 
 
 def run_dir(default: str) -> pathlib.Path:
-    """The folder that the flags name."""
+    """The folder that the flags name; all stages in it go on as --any_version says."""
+    RunDir.any_version = ANY_VERSION.value
     return pathlib.Path(RUN_DIR.value or f"runs/{default}")
 
 

@@ -10,7 +10,7 @@ The run's folder is then enough for `gr_tf explain`, `evaluate`, `suspects` and 
 from gr_tf.asking.quality import Quality
 from gr_tf.commands import open_flags
 from gr_tf.report.tables import as_text
-from gr_tf.runs import files
+from gr_tf.runs.run_dir import RunDir
 
 # The flags that --help lists.
 sections = open_flags.sections
@@ -20,7 +20,7 @@ def main() -> None:
     """Trains."""
     trained, run_dir = open_flags.open_trained(open_flags.kind())
     assert trained.path is not None
-    result = files.read_json(trained.path / "result.json")
+    result = RunDir.finished(trained.path, "gr_tf train").result()
     task = trained.task
     print(f"{task.config.model} on {task.num_examples} training examples of {task.dataset.name} ({task.kind}).")
     if trained.epoch < result["epochs"]:

@@ -147,15 +147,15 @@ def make_atlas(
         "consensus_seeds": [CONSENSUS_SEEDS.start, CONSENSUS_SEEDS.stop],
     }
     with RunDir.begin(run_dir / _TRAININGS, settings, overwrite=overwrite, reuse=True) as trainings:
-        queries = _asked_queries(trainings.path / "queries", task)
+        queries = _asked_queries(trainings.place("queries"), task)
         effects = effects_by_seed(
-            trainings.path / varied, lambda seed: task.seeded(seed, seed_names), seeds, queries, jobs
+            trainings.place(varied), lambda seed: task.seeded(seed, seed_names), seeds, queries, jobs
         )
     asked = {**settings, "varied": varied, "num_seeds": num_seeds}
     with RunDir.begin(run_dir / f"{varied}{num_seeds}", asked, overwrite=overwrite, reuse=True) as stage:
         if not stage.is_finished:
             atlas = Atlas.of(queries, effects, seeds, task.kind)
-            atlas.save(stage.path / _ATLAS)
+            atlas.save(stage.place(_ATLAS))
             rows = reliability_rows(effects, atlas.shared(dataset))
             stage.finish({"rows": rows, "num_queries": len(queries), "num_examples": task.num_examples})
         return dict(stage.result())

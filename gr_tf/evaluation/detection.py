@@ -85,7 +85,7 @@ def find_mistakes(
     settings = {"dataset": data.name, "checksum": data.checksum, "config": task.config.to_dict(), "share": share}
     with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=True) as stage:
         fields = ["seed", "way", "auroc", "recall", "share"]
-        with contextlib.closing(Journal(stage.path / "detections.jsonl", fields)) as journal:
+        with contextlib.closing(Journal(stage.place("detections.jsonl"), fields)) as journal:
             found = {(record["seed"], record["way"]): record for record in journal.records}
             todo = {seed: [way for way in ways if (seed, way) not in found] for seed in seeds}
             total = len(seeds) * len(ways)

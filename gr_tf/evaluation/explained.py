@@ -138,10 +138,10 @@ def _explain(stage: RunDir, trained: Trained, sample: Mapping[str, Any]) -> None
                 bar.advance()
     seconds = time.monotonic() - start
     told = _frame(task, [explanation.first(stage.settings["k"]) for explanation in explanations])
-    files.write_text(stage.path / "explanations.csv", told.to_csv(index=False))
+    files.write_text(stage.place("explanations.csv"), told.to_csv(index=False))
     starts = {"starts": np.cumsum([0, *(len(explanation.example_ids) for explanation in explanations)])}
     arrays = {name: np.concatenate([getattr(one, name) for one in explanations]) for name in _ARRAYS}
-    files.write_arrays(stage.path / _RANKINGS, starts | arrays)
+    files.write_arrays(stage.place(_RANKINGS), starts | arrays)
     rows = [
         {
             **task.row_of(prediction.query),

@@ -92,17 +92,17 @@ def measure_fidelity(
         "subsets": [sizes.subsets, sizes.subset_seeds],
     }
     with RunDir.begin(run_dir / "influences", settings, overwrite=overwrite, reuse=True) as stage:
-        scored = Scored(stage.path / "trained", task.seeded, truth.queries, methods).compute(seeds)
+        scored = Scored(stage.place("trained"), task.seeded, truth.queries, methods).compute(seeds)
         shuffled = []
         for shuffle, seed in enumerate(seeds[: sizes.shuffles]):
             without_sense = task.with_dataset(dataset.shuffled(shuffle))
-            of_shuffle = Scored(stage.path / f"shuffled{shuffle}", without_sense.seeded, truth.queries, methods)
+            of_shuffle = Scored(stage.place(f"shuffled{shuffle}"), without_sense.seeded, truth.queries, methods)
             shuffled.append((of_shuffle.compute([seed]), seed))
         own_seeds = truth.seeds[: sizes.own_seeds]
-        own = Scored(stage.path / "own", task.seeded, truth.queries, methods).compute(own_seeds)
+        own = Scored(stage.place("own"), task.seeded, truth.queries, methods).compute(own_seeds)
         subsets = fidelity.half_subsets(task.num_examples, sizes.subsets, task.config.seed)
         of_subsets = values_by_seed(
-            stage.path / "subsets",
+            stage.place("subsets"),
             task.seeded,
             on_subsets,
             truth.queries,

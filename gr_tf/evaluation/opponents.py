@@ -11,6 +11,7 @@ from gr_tf.errors import InputError
 from gr_tf.evaluation.retraining import Retraining, outcomes_of
 from gr_tf.evaluation.statistics import mean_interval
 from gr_tf.runs import files
+from gr_tf.runs.run_dir import CHECKPOINTS, RunDir
 from gr_tf.tasks.trained import Trained
 from gr_tf.types import Ids
 
@@ -74,7 +75,7 @@ def scores(trained: Trained, chosen: Sequence[np.ndarray], path: pathlib.Path) -
 
 
 def train_without(
-    trained: Trained, removals: Choices, path: pathlib.Path, jobs: int, checkpoint_seconds: float
+    trained: Trained, removals: Choices, stage: RunDir, jobs: int, checkpoint_seconds: float
 ) -> list[dict[str, Any]]:
     """Measures the model, and the model trained without some examples, in the order of the removals.
 
@@ -83,7 +84,7 @@ def train_without(
     Args:
         trained: the model, its epoch selected by validation as in the retrainings.
         removals: example ids.
-        path: a folder; trainings that an earlier process did are found in it.
+        stage: where trainings that an earlier process did are found.
         jobs: trainings at a time; they change no result.
         checkpoint_seconds: how much of each training a kill may lose.
 
@@ -95,10 +96,10 @@ def train_without(
     outcomes = outcomes_of(
         [trained],
         [Retraining.of(trained, ids, "quality", **like) for ids in removals.values()],
-        path / "trainings.jsonl",
+        stage.place("trainings.jsonl"),
         jobs,
         what=f"seed {task.config.seed}: blocks of trainings",
-        folder=path / "checkpoints",
+        folder=stage.place(CHECKPOINTS),
         checkpoint_seconds=checkpoint_seconds,
     )
     told = [{"epoch": trained.epoch, **task.quality(trained.parameters)}]

@@ -300,10 +300,11 @@ def _evaluate(stage: RunDir, trained: Trained, explained: ExplainedRun, jobs: in
     in_table = sorted(removals, key=lambda removal: (methods.index(removal.method), ks.index(removal.k)))
     # They are done prediction by prediction: unfinished work is then a smaller sample, not a part of the table.
     in_work = sorted(removals, key=lambda removal: removal.prediction)
-    files.write_json(stage.path / "removals.json", [dataclasses.asdict(removal) for removal in in_table])
+    told = {"removals": [dataclasses.asdict(removal) for removal in in_table]}
+    files.write_json(stage.place("removals.json"), told)
     changes, length = retraining_changes(defects), stage.settings.get("length")
     task = trained.task.with_config(**changes) if changes else trained.task
-    journal, start = stage.path / "retrainings.jsonl", time.monotonic()
+    journal, start = stage.place("retrainings.jsonl"), time.monotonic()
     done = _num_lines(journal)
     found = remove_and_retrain(trained, queries, in_work, journal, jobs, retrained=task, length=length)
     # The seconds are this process's only; an earlier one may have done a part.

@@ -109,7 +109,7 @@ def of_one_model(
     settings = {**dataclasses.asdict(points), **asked, "train_fingerprint": trained.fingerprint}
     with RunDir.begin(run_dir / NAME, settings, overwrite=overwrite, reuse=True) as stage:
         if not stage.is_finished:
-            removed, journal = np.unique(chosen), stage.path / "retrainings.jsonl"
+            removed, journal = np.unique(chosen), stage.place("retrainings.jsonl")
             removals = dict.fromkeys(removed.tolist(), range(len(queries)))
             seeds, looks = range(num_retrainings), (retraining_steps,)
             by_example = paired_effects(trained, queries, removals, seeds, looks, journal, jobs)
@@ -188,10 +188,10 @@ def over_seeds(
     }
     with RunDir.begin(run_dir / "trainings", settings, overwrite=overwrite, reuse=True) as stage:
         removed = np.unique(chosen)
-        effects = effects_by_seed(stage.path / "truth", task.seeded, seeds, queries, jobs, removed)
+        effects = effects_by_seed(stage.place("truth"), task.seeded, seeds, queries, jobs, removed)
         effects = _of_chosen(effects, removed, chosen)
         scored, own = (
-            Scored(stage.path / part, task.seeded, queries, asks, chosen, "float64").compute(of)
+            Scored(stage.place(part), task.seeded, queries, asks, chosen, "float64").compute(of)
             for part, of in (("explained", explained), ("own", seeds))
         )
         refused = {**own.refused, **scored.refused}

@@ -81,7 +81,7 @@ def run(
                 },
                 "retrainings": evaluated["retrainings"],
             }
-            files.write_text(stage.path / _TEXT, describe(result, name, usual) + "\n")
+            files.write_text(stage.place(_TEXT), describe(result, name, usual) + "\n")
             stage.finish(result)
         return dict(stage.result())
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gr_tf.errors import InputError
 from gr_tf.runs import files
 
 _PREFIX = "checkpoint-"
@@ -42,7 +43,7 @@ class CheckpointFolder:
         """The newest checkpoint's arrays and meta value, or None.
 
         Raises:
-            InputError: if it was damaged.
+            InputError: if it was damaged, or the folder has something else that is called a checkpoint.
         """
         numbers = self._numbers()
         return files.read_arrays(self._path(max(numbers))) if numbers else None
@@ -55,4 +56,8 @@ class CheckpointFolder:
         return self._folder / f"{_PREFIX}{number:08d}"
 
     def _numbers(self) -> list[int]:
-        return [int(path.name.removeprefix(_PREFIX)) for path in self._folder.glob(f"{_PREFIX}*")]
+        paths = list(self._folder.glob(f"{_PREFIX}*"))
+        for path in paths:
+            if not path.name.removeprefix(_PREFIX).isdecimal():
+                raise InputError(f"{path}: not a checkpoint of gr_tf: remove it.")
+        return [int(path.name.removeprefix(_PREFIX)) for path in paths]

@@ -1,10 +1,8 @@
-"""How TensorFlow is loaded: when it is first used, quietly in programs, and what versions a result depends on."""
+"""How TensorFlow is loaded: when it is first used, and quietly in programs."""
 
 import importlib
-import importlib.metadata
 import logging
 import os
-import platform
 import sys
 import tempfile
 from typing import Any
@@ -49,9 +47,3 @@ def _load() -> None:
     # A new explainer traces its functions anew, and is right to; each example's gradient of an embedding is dense.
     tf.get_logger().addFilter(lambda record: not any(part in record.getMessage() for part in _NOT_TOLD))
     logging.getLogger("absl").setLevel(logging.WARNING)
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python and of the libraries that the numbers depend on."""
-    packages = {name: importlib.metadata.version(name) for name in ("tensorflow", "numpy")}
-    return {"python": platform.python_version(), **packages}

@@ -1,13 +1,16 @@
-"""Files that are whole or absent, and arrays that are checked when they are read.
+"""Files that are whole or absent, and JSON and arrays that are checked when they are read.
 
 Everything is written to a temporary name beside its place and renamed, so that a process killed at
 any moment leaves the old file or the new one; of a folder of arrays, the old, the new, or none.
+What a kill leaves under a temporary name is deleted when the same place is written again.
 """
 
 import contextlib
 import hashlib
 import json
+import os
 import pathlib
+import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -18,7 +21,12 @@ import numpy as np
 from gr_tf.errors import InputError
 
 MANIFEST = "manifest.json"
-TEMPORARY = ".tmp-"
+# The key of a JSON file's own checksum.
+CHECKSUM = "checksum"
+# A temporary name has the number of the process that writes, and the name of the place that it writes.
+_TEMPORARY = re.compile(r"\.tmp-(\d+)-[0-9a-f]{32}-(.*)", re.DOTALL)
+# Bytes; names are at most 255 bytes long.
+_LONGEST_NAME = 120
 
 
 def sha256(path: pathlib.Path) -> str:
@@ -53,23 +61,61 @@ def write_text(path: pathlib.Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: pathlib.Path, value: Any) -> None:
-    """Writes JSON, whole or not at all; refuses NaN and infinity."""
-    write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+def checksum_of(value: Any, before: str = "") -> str:
+    """SHA-256 of a JSON value, as hexadecimal digits; the order of keys and the layout do not matter.
 
-
-def read_json(path: pathlib.Path) -> Any:
-    """Reads JSON.
+    Args:
+        value: anything that JSON can hold, without NaN and infinity.
+        before: the checksum of what comes before it, on which it then depends.
 
     Raises:
-        InputError: if the file is absent or is not JSON.
+        ValueError: if it has NaN or infinity.
+    """
+    text = json.dumps(value, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(before.encode() + text.encode()).hexdigest()
+
+
+def write_json(path: pathlib.Path, value: Mapping[str, Any]) -> None:
+    """Writes a JSON object with its checksum as the last value, whole or not at all; refuses NaN and infinity."""
+    # Keys as they are read back.
+    value = json.loads(json.dumps(value, allow_nan=False))
+    told = {**value, CHECKSUM: checksum_of(value)}
+    text = json.dumps(told, indent=1, ensure_ascii=False)
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        text = json.dumps(told, indent=1)  # Parts of a path that are no UTF-8 are escaped.
+    write_text(path, text + "\n")
+
+
+def read_json(path: pathlib.Path, *, checked: bool = True) -> dict[str, Any]:
+    """Reads a JSON object, without its checksum.
+
+    Args:
+        path: the file.
+        checked: refuse one without a checksum, which `write_json` did not write; a wrong one is always refused.
+
+    Raises:
+        InputError: if the file is absent, is no JSON object, or was truncated or edited.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file.") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except RecursionError:
+        raise InputError(f"{path}: not a JSON file of gr_tf: it is nested too deeply.") from None
+    except ValueError as error:
         raise InputError(f"{path}: not a JSON file: {error}.") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: not written by gr_tf: want a JSON object.")
+    checksum = value.pop(CHECKSUM, None)
+    if checksum is None and checked:
+        raise InputError(f"{path}: not written by this gr_tf: it has no {CHECKSUM}. Remove the run, or name another.")
+    try:
+        damaged = checksum is not None and checksum != checksum_of(value)
+    except ValueError:
+        damaged = True
+    if damaged:
+        raise InputError(f"{path}: truncated or edited: its {CHECKSUM} is another.")
+    return value
 
 
 def write_arrays(folder: pathlib.Path, arrays: Mapping[str, np.ndarray], meta: Any = None) -> None:
@@ -96,7 +142,7 @@ def write_arrays(folder: pathlib.Path, arrays: Mapping[str, np.ndarray], meta: A
                 raise InputError(f"{where}: cannot be written whole (is the disk full?): {error}.") from None
             checksums[name] = sha256(path)
         write_json(temporary / MANIFEST, {"sha256": checksums, "meta": meta})
-        shutil.rmtree(folder, ignore_errors=True)
+        delete(folder)
         temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -133,13 +179,46 @@ def fingerprint(*folders: pathlib.Path) -> str:
     return hashlib.sha256(b"".join(manifests)).hexdigest()
 
 
+def is_temporary(path: pathlib.Path) -> bool:
+    """Whether a name is one under which gr_tf writes what is not whole yet."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
 def sweep_temporaries(folder: pathlib.Path) -> None:
-    """Deletes what a killed process was still writing, anywhere below a folder."""
-    for path in list(folder.rglob(f"{TEMPORARY}*")):
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    """Deletes what killed processes were still writing, anywhere below a folder that no other process works in."""
+    for parent, folders, names in os.walk(folder):
+        for path in [pathlib.Path(parent, name) for name in (*folders, *names)]:
+            if is_temporary(path):
+                delete(path)
+
+
+def delete(path: pathlib.Path) -> None:
+    """Deletes a file, a folder with all that is in it, or a symbolic link (not what it leads to), if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _temporary(path: pathlib.Path) -> pathlib.Path:
-    """A new name beside a path, in its folder, which is made if it is absent."""
+    """A new name beside a path, in its folder, which is made if it is absent; deletes those of killed processes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
+    name = os.fsdecode(os.fsencode(path.name)[:_LONGEST_NAME])
+    for other in path.parent.glob(".tmp-*"):
+        found = _TEMPORARY.fullmatch(other.name)
+        if found and found[2] == name and not _is_alive(int(found[1])):
+            delete(other)
+    return path.parent / f".tmp-{os.getpid()}-{uuid.uuid4().hex}-{name}"
+
+
+def _is_alive(process: int) -> bool:
+    """Whether there is a process of this number on this machine, as far as the system tells it."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -6,13 +6,15 @@ from collections.abc import Collection
 from typing import Any
 
 from gr_tf.errors import InputError
+from gr_tf.runs import files
 
 
 class Journal:
     """A JSON-lines file of records that are only ever added.
 
     A process that is killed leaves at most one unfinished last line, which is dropped when
-    the journal is opened again.
+    the journal is opened again. Each line ends with a checksum of all records so far, so that
+    no line before the last can be edited, lost, or repeated without notice.
     """
 
     def __init__(self, path: pathlib.Path, fields: Collection[str] | None = None) -> None:
@@ -22,7 +24,7 @@ class Journal:
             fields: the names that every record has.
 
         Raises:
-            InputError: if a line other than an unfinished last one is no such record.
+            InputError: if a line other than an unfinished last one is no such record, or was edited.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
@@ -31,14 +33,17 @@ class Journal:
         data = self._file.read()
         whole = data[: data.rfind(b"\n") + 1]
         self._file.truncate(len(whole))
+        self._checksum = ""
         self.records: list[dict[str, Any]] = []
         for line_number, line in enumerate(whole.splitlines(), start=1):
-            try:
-                record = json.loads(line)
-            except ValueError:
-                record = None
-            if not isinstance(record, dict) or (fields is not None and set(record) != set(fields)):
+            record, checksum = _parsed(line)
+            if record is None or (fields is not None and set(record) != set(fields)):
                 raise InputError(f"{path}:{line_number}: damaged: not a record of this journal.")
+            self._checksum = files.checksum_of(record, self._checksum)
+            if checksum != self._checksum:
+                raise InputError(
+                    f"{path}:{line_number}: edited, or not the line that followed: its checksum is another."
+                )
             self.records.append(record)
 
     def add(self, record: dict[str, Any]) -> None:
@@ -47,13 +52,29 @@ class Journal:
         Raises:
             InputError: if it cannot be written.
         """
+        checksum = files.checksum_of(record, self._checksum)
+        line = json.dumps({**record, files.CHECKSUM: checksum}, allow_nan=False).encode() + b"\n"
         try:
-            self._file.write(json.dumps(record, allow_nan=False).encode() + b"\n")
+            self._file.write(line)
             self._file.flush()
         except OSError as error:
             raise InputError(f"{self._path}: cannot be written: {error.strerror or error}.") from None
+        self._checksum = checksum
         self.records.append(record)
 
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+
+def _parsed(line: bytes) -> tuple[dict[str, Any] | None, Any]:
+    """A line's record, or None if it has none, and the checksum that it ends with."""
+    try:
+        record = json.loads(line)
+        if not isinstance(record, dict):
+            return None, None
+        checksum = record.pop(files.CHECKSUM, None)
+        files.checksum_of(record)  # refuses NaN
+    except (ValueError, RecursionError):
+        return None, None
+    return record, checksum

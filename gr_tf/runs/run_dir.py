@@ -1,8 +1,7 @@
 """A folder for one piece of work: what was asked, what is done, whether it is finished."""
 
-import os
 import pathlib
-import shutil
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,21 +9,21 @@ import filelock
 
 from gr_tf.errors import InputError
 from gr_tf.runs import files
-from gr_tf.runs.engine import versions
+from gr_tf.runs.made_with import difference, made_with
 
 RUN = "run.json"
 RESULT = "result.json"
+# What a stage writes to be continued after a kill, deleted when it is finished.
+CHECKPOINTS = "checkpoints"
 _LOCK = ".lock"
-# Settings that runs begun by an earlier version lack, by the last part of their name, and what they had.
-_BEFORE_IT_WAS_A_SETTING = {"negatives_seed": 0}
 
 
 class RunDir:
     """A stage of an experiment on disk; the folder is the stage's alone.
 
-    `run.json` says what was asked and is written first; `result.json` is written last, and
-    its presence means that the stage is finished. In between, the stage can be continued by
-    asking for the same again.
+    `run.json` says what was asked, with what it was begun, and what the stage writes. It is
+    written first; `result.json` is written last, and its presence means that the stage is finished.
+    In between, the stage can be continued by asking for the same again.
 
     Attributes:
         path: the folder.
@@ -32,9 +31,13 @@ class RunDir:
             earlier stage the work was made from.
     """
 
+    # Whether work that was begun with another gr_tf, TensorFlow, NumPy, or processor is continued: --any_version.
+    any_version = False
+
     def __init__(self, path: pathlib.Path, settings: Mapping[str, Any]) -> None:
         self.path = path
         self.settings = dict(settings)
+        self._run: dict[str, Any] = {"settings": self.settings, "writes": []}
         self._file_lock = filelock.FileLock(path / _LOCK)  # A process that is killed loses it too.
 
     @classmethod
@@ -54,35 +57,39 @@ class RunDir:
         Args:
             path: the folder: new, empty, or a stage's.
             settings: what is asked for: JSON values.
-            overwrite: delete what the stage had written.
+            overwrite: delete what the stage had written, and nothing else.
             replace: delete it if it was begun with other settings.
             reuse: return a finished stage instead of refusing it; see `is_finished`.
 
         Raises:
             InputError: if the folder has other files in it, the stage is finished (without
-                `reuse`) or was begun with other settings (without `replace`), or another process works on it.
+                `reuse`) or was begun with other settings (without `replace`) or versions (without `any_version`), was
+                damaged, or another process works on it.
         """
         path.mkdir(parents=True, exist_ok=True)
         # What is left of a `begin` that was killed is our own.
-        foreign = [name for name in os.listdir(path) if name != _LOCK and not name.startswith(files.TEMPORARY)]
+        foreign = [child.name for child in path.iterdir() if child.name != _LOCK and not files.is_temporary(child)]
         if foreign and RUN not in foreign:
             raise InputError(f"{path} has files but no {RUN}: gr_tf did not make this folder, and leaves it untouched.")
         run_dir = cls(path, settings)
+        run_dir._locked()
         try:
-            run_dir._file_lock.acquire(blocking=False)
-        except filelock.Timeout:
-            raise InputError(f"{path}: another process is working on it.") from None
-        try:
-            difference = run_dir._difference()
-            if overwrite or (replace and difference):
-                run_dir._clear()
-            elif difference:
-                raise InputError(f"{path} {difference} Pass --overwrite to begin anew, or another --run_dir.")
-            if not run_dir.is_finished:
-                files.sweep_temporaries(path)
-                files.write_json(path / RUN, {"settings": run_dir.settings, "versions": versions()})
-            elif not reuse:
-                raise InputError(f"{path} is already finished: see {path / RESULT}. Pass --overwrite to do it again.")
+            other = run_dir._difference()
+            if overwrite or (replace and other):
+                run_dir._clear(begins_anew=True)
+            elif other:
+                raise InputError(f"{path} {other} Pass --overwrite to begin anew, or another --run_dir.")
+            if run_dir.is_finished:
+                run_dir._run = _run_of(path)
+                run_dir.result()  # refuses what was edited
+                run_dir._clear_checkpoints()
+                if not reuse:
+                    raise InputError(
+                        f"{path} is already finished: see {path / RESULT}. Pass --overwrite to do it again."
+                    )
+            else:
+                run_dir._go_on()
+            files.sweep_temporaries(path)
         except BaseException:
             run_dir._file_lock.release()
             raise
@@ -102,22 +109,34 @@ class RunDir:
         if not (path / RESULT).exists():
             state = "is not finished" if (path / RUN).exists() else "does not exist"
             raise InputError(f"{path} {state}: run {how} first.")
-        return cls(path, _settings(path))
+        return cls(path, _run_of(path)["settings"])
 
     @classmethod
     def drop(cls, path: pathlib.Path) -> None:
-        """Deletes what a stage wrote, if there is one.
+        """Deletes what a stage wrote, if there is one, and nothing else.
 
         Raises:
-            InputError: if another process works on it, or it has files that gr_tf did not write.
+            InputError: if another process works on it, or its run.json was damaged.
         """
         if (path / RUN).exists():
-            with cls.begin(path, _settings(path), reuse=True) as stage:
+            stage = cls(path, _run_of(path)["settings"])
+            with stage._locked():
                 stage._clear()
 
     def begun_with(self) -> dict[str, Any]:
         """The settings that the stage was begun with."""
-        return _settings(self.path)
+        settings: dict[str, Any] = _run_of(self.path)["settings"]
+        return settings
+
+    def place(self, name: str) -> pathlib.Path:
+        """The path of a file or folder that the stage writes; --overwrite deletes these only.
+
+        What is in CHECKPOINTS is for continuing after a kill, and deleted when the stage is finished.
+        """
+        if name not in self._run["writes"]:
+            self._run["writes"].append(name)
+            files.write_json(self.path / RUN, self._run)
+        return self.path / name
 
     @property
     def is_finished(self) -> bool:
@@ -125,12 +144,22 @@ class RunDir:
         return (self.path / RESULT).exists()
 
     def result(self) -> Any:
-        """Reads what `finish` wrote."""
-        return files.read_json(self.path / RESULT)
+        """Reads what `finish` wrote.
+
+        Raises:
+            InputError: if it was damaged, or is another stage's.
+        """
+        result = files.read_json(self.path / RESULT)
+        if result.get("settings") != self.begun_with():
+            raise InputError(f"{self.path / RESULT}: is of other settings than {self.path / RUN}.")
+        return result
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Writes result.json: settings and versions, then `result`."""
-        files.write_json(self.path / RESULT, {"settings": self.settings, "versions": versions(), **result})
+        """Writes result.json: settings, what it was made with, then `result`."""
+        earlier = self._run.get("begun_with", [])
+        told = {"settings": self.settings, "made_with": made_with(), **({"begun_with": earlier} if earlier else {})}
+        files.write_json(self.path / RESULT, {**told, **result})
+        self._clear_checkpoints()
 
     def __enter__(self) -> "RunDir":
         return self
@@ -138,24 +167,77 @@ class RunDir:
     def __exit__(self, *_: object) -> None:
         self._file_lock.release()
 
-    def _clear(self) -> None:
-        """Deletes what the stage wrote; killed in between, it is an unfinished stage and can be deleted again."""
-        if (self.path / RUN).exists():
-            _settings(self.path)  # refuses what gr_tf did not write
-        (self.path / RESULT).unlink(missing_ok=True)
-        for child in self.path.iterdir():
-            if child.name not in (_LOCK, RUN):
-                shutil.rmtree(child) if child.is_dir() else child.unlink()
-        (self.path / RUN).unlink(missing_ok=True)
+    def _locked(self) -> "RunDir":
+        """Keeps other processes out until the context ends.
+
+        Raises:
+            InputError: if another process works in the folder.
+        """
+        try:
+            self._file_lock.acquire(blocking=False)
+        except filelock.Timeout:
+            raise InputError(f"{self.path}: another process is working on it.") from None
+        return self
+
+    def _go_on(self) -> None:
+        """Begins or continues the work: writes run.json, or reads it, and notes versions that differ.
+
+        Raises:
+            InputError: if the stage was begun with other versions or on another processor (without `any_version`).
+        """
+        now = made_with()
+        if not (self.path / RUN).exists():
+            self._run |= {"made_with": now}
+            files.write_json(self.path / RUN, self._run)
+            return
+        self._run = _run_of(self.path)
+        before = self._run.get("made_with", {})
+        other = difference(before, now)
+        if other and not self.any_version:
+            raise InputError(
+                f"{self.path} was begun with {other}: the last digits may differ. Pass --any_version to go on, "
+                "which the result will say, or --overwrite to begin anew."
+            )
+        if other or before.get("commit") != now.get("commit"):
+            self._run |= {"begun_with": [*self._run.get("begun_with", []), before], "made_with": now}
+            files.write_json(self.path / RUN, self._run)
+
+    def _clear_checkpoints(self) -> None:
+        if CHECKPOINTS in self._run["writes"]:
+            files.delete(self.path / CHECKPOINTS)
+
+    def _clear(self, *, begins_anew: bool = False) -> None:
+        """Deletes what the stage wrote; killed in between, it is an unfinished stage and can be deleted again.
+
+        Args:
+            begins_anew: leave run.json for the stage that begins now.
+
+        Raises:
+            InputError: if run.json was damaged.
+        """
+        if not (self.path / RUN).exists():
+            return
+        writes = _run_of(self.path)["writes"]
+        files.delete(self.path / RESULT)
+        for name in writes:
+            files.delete(self.path / name)
+        files.sweep_temporaries(self.path)
+        kept = sorted(child.name for child in self.path.iterdir() if child.name not in (_LOCK, RUN))
+        if kept:
+            print(f"{self.path}: {', '.join(kept)}: not written by this stage, and left there.", file=sys.stderr)
+        if begins_anew:
+            self._run |= {"made_with": made_with()}
+            files.write_json(self.path / RUN, self._run)
+        else:
+            files.delete(self.path / RUN)
 
     def _difference(self) -> str:
         """The first setting that differs from those the stage was begun with, as a sentence; empty if none does."""
         if not (self.path / RUN).exists():
             return ""
-        before, now = flatten(_settings(self.path)), flatten(self.settings)
+        before, now = flatten(self.begun_with()), flatten(self.settings)
         for name in before | now:
-            missing = _BEFORE_IT_WAS_A_SETTING.get(name.rpartition(".")[2])
-            if before.get(name, missing) == now.get(name):
+            if before.get(name) == now.get(name):
                 continue
             if name.endswith("_fingerprint"):
                 return f"was made from another {name.removesuffix('_fingerprint')} than the one there is now."
@@ -174,10 +256,9 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _settings(path: pathlib.Path) -> dict[str, Any]:
-    """The settings that a stage was begun with."""
+def _run_of(path: pathlib.Path) -> dict[str, Any]:
+    """The content of a stage's run.json, after a check."""
     run = files.read_json(path / RUN)
-    if not isinstance(run, dict) or not isinstance(run.get("settings"), dict):
+    if not isinstance(run.get("settings"), dict) or not isinstance(run.get("writes"), list):
         raise InputError(f"{path / RUN}: not written by gr_tf: it has no settings.")
-    settings: dict[str, Any] = run["settings"]
-    return settings
+    return run

@@ -14,7 +14,7 @@ from gr_tf.runs.checkpoints import CheckpointFolder
 from gr_tf.runs.curves import Curves
 from gr_tf.runs.machine import peak_memory_bytes
 from gr_tf.runs.progress import progress
-from gr_tf.runs.run_dir import RunDir
+from gr_tf.runs.run_dir import CHECKPOINTS, RunDir
 from gr_tf.tasks import kinds
 from gr_tf.tasks.task import Task, TaskReference
 from gr_tf.tasks.trained import Trained
@@ -143,11 +143,11 @@ def _settings(task: Task[Any]) -> dict[str, Any]:
 def _train(stage: RunDir, task: Task[Any], checkpoint_seconds: float) -> None:
     rows = task.steps.rows_per_example
     store = RollbackStore(task.num_examples, task.model.width, task.config.dtype, rows) if rows else None
-    checkpoints = CheckpointFolder(stage.path / "checkpoints", checkpoint_seconds)
+    checkpoints = CheckpointFolder(stage.place(CHECKPOINTS), checkpoint_seconds)
     blocks = task.steps.blocks(task.length)
     start = time.monotonic()
     done: list[Block] = []  # by this process: without the steps before a kill, with the compilation
-    with progress("training", len(blocks)) as bar, Curves(stage.path / "tensorboard") as curves:
+    with progress("training", len(blocks)) as bar, Curves(stage.place("tensorboard")) as curves:
 
         def told(block: Block, loss: float, parameters: Callable[[], Parameters]) -> None:
             done.append(block)
@@ -170,7 +170,6 @@ def _train(stage: RunDir, task: Task[Any], checkpoint_seconds: float) -> None:
     steps = sum(block.count for block in done)
     timing = {"seconds": time.monotonic() - start, "steps": steps, "blocks": len(done)}
     _save(stage, task, training, store, timing)
-    checkpoints.clear()
 
 
 def _save(
@@ -183,13 +182,13 @@ def _save(
     for epoch, parameters in training.kept.items():
         arrays |= parameters.to_arrays(f"kept-{epoch}.")
     meta = {"config": task.config.to_dict(), "epoch": training.epoch, "kept": list(training.kept)}
-    files.write_arrays(stage.path / _PARAMETERS, arrays, meta)
+    files.write_arrays(stage.place(_PARAMETERS), arrays, meta)
     if store is not None:
-        store.save(stage.path / _ROLLBACK)
+        store.save(stage.place(_ROLLBACK))
     if task.continues:
-        files.write_arrays(stage.path / _STATE, training.state())
+        files.write_arrays(stage.place(_STATE), training.state())
     for name, text in task.vocabularies().items():
-        files.write_text(stage.path / f"{name}.txt", text)
+        files.write_text(stage.place(f"{name}.txt"), text)
     stage.finish(
         {
             "epoch": training.epoch,

@@ -96,7 +96,7 @@ def tuned(
 
 def _search(stage: RunDir, task: Task[Any], asked: Mapping[str, Any], seconds: float) -> None:
     """Tries the variants in their order until the budget is spent; the best one's settings are the result."""
-    journal = Journal(stage.path / "trials.jsonl", _FIELDS)
+    journal = Journal(stage.place("trials.jsonl"), _FIELDS)
     variants = task.variants(asked)
     done = len(journal.records)
     with progress(f"trying settings (at most {seconds / 60:g} minutes)", len(variants), done) as bar:

@@ -13,6 +13,7 @@ from gr_tf.evaluation.retraining import Retraining, outcomes_of
 from gr_tf.evaluation.statistics import mean_interval
 from gr_tf.runs.journal import Journal
 from gr_tf.runs.progress import Progress
+from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks.sequences import SequenceTask
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.training.sequence_config import SequenceConfig
@@ -58,20 +59,23 @@ def test_scores_are_of_the_published_batches(recommender: Trained, tmp_path: pat
 def test_trainings_are_paired_and_found_again(recommender: Trained, tmp_path: pathlib.Path) -> None:
     task = recommender.task
     removals = {("opponents", 2): np.array([0, 7]), ("random", 3): np.array([1, 2, 5])}
-    whole, *first = train_without(recommender, removals, tmp_path, 2, 30.0)
+    with RunDir.begin(tmp_path, {}) as stage:
+        whole, *first = train_without(recommender, removals, stage, 2, 30.0)
     assert whole == {"removed": WHOLE, "k": 0, "epoch": CONFIG.epochs, **task.quality(recommender.parameters)}
     for told, ((removed, k), ids) in zip(first, removals.items(), strict=True):
         quality = task.quality(task.train(removed=ids).parameters)
         assert told == {"removed": removed, "k": k, "epoch": CONFIG.epochs, **quality}
     assert len({told["test"]["cross_entropy"] for told in (whole, *first)}) == 3
     journal = (tmp_path / "trainings.jsonl").read_text()
-    assert train_without(recommender, removals, tmp_path, 1, 30.0) == [whole, *first]
+    with RunDir.begin(tmp_path, {}) as stage:
+        assert train_without(recommender, removals, stage, 1, 30.0) == [whole, *first]
     assert (tmp_path / "trainings.jsonl").read_text() == journal
     more = {**removals, ("random", 1): np.array([1])}
-    assert train_without(recommender, more, tmp_path, 1, 30.0)[:-1] == [whole, *first]
+    with RunDir.begin(tmp_path, {}) as stage:
+        assert train_without(recommender, more, stage, 1, 30.0)[:-1] == [whole, *first]
     assert [record["removed"] for record in Journal(tmp_path / "trainings.jsonl").records[2:]] == [[1]]
-    with pytest.raises(InputError, match="jobs must be at least 1; got 0"):
-        train_without(recommender, removals, tmp_path / "two", 0, 30.0)
+    with RunDir.begin(tmp_path / "two", {}) as stage, pytest.raises(InputError, match="jobs must be at least 1; got 0"):
+        train_without(recommender, removals, stage, 0, 30.0)
 
 
 def test_the_epoch_is_selected_as_in_the_training(toy_sequences: SequenceSet, tmp_path: pathlib.Path) -> None:
@@ -80,7 +84,8 @@ def test_the_epoch_is_selected_as_in_the_training(toy_sequences: SequenceSet, tm
         dim=3, hidden=4, epochs=6, batch_size=16, learning_rate=0.03, kept_epochs=(), train_embeddings=True, patience=2
     )
     trained = train_in_memory(SequenceTask(toy_sequences, config), validating=True)
-    _, told = train_without(trained, {("random", 40): np.arange(40)}, tmp_path, 1, 30.0)
+    with RunDir.begin(tmp_path, {}) as stage:
+        _, told = train_without(trained, {("random", 40): np.arange(40)}, stage, 1, 30.0)
     want = trained.task.train(removed=np.arange(40), validating=True)
     assert told["epoch"] == want.epoch
     assert told["test"] == trained.task.quality(want.parameters)["test"]

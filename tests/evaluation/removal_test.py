@@ -268,7 +268,7 @@ def test_every_kind_is_explained_removed_and_retrained(
     ]
     assert all((row["tc"] is None) != task.has_alternatives for row in result["table"])
     trained = stage.load(tmp_path)
-    removals = json.loads((done.path / "removals.json").read_text())
+    removals = json.loads((done.path / "removals.json").read_text())["removals"]
     told = json.loads((tmp_path / "explain" / "result.json").read_text())["predictions"]
     start = trained.state if task.continues else None
     for row, removed in list(zip(result["retrainings"], removals, strict=True))[::5]:

@@ -43,7 +43,7 @@ def test_three_steps_are_table_1(
     ]
     assert len(result["retrainings"]) == 6 * result["num_predictions"] == 6 * result["num_queries"]
     assert result["settings"]["checksums"]["train.txt"] == files.sha256(graph_folder / "train.txt")
-    removals = files.read_json(whole / "evaluate" / "removals.json")
+    removals = files.read_json(whole / "evaluate" / "removals.json")["removals"]
     for row, removed in zip(result["retrainings"], removals, strict=True):
         assert row["num_removed"] == len(removed["example_ids"])
         assert row["pd"] == (round(row["p_after"], 5) < round(row["p_before"], 5))
@@ -123,7 +123,7 @@ def test_table_2(
         (method, k, 4) for method in ("NH", "CRIAGE", "GR-O", "GR") for k in ("1", "2")
     ]
     assert len(result["significance"]) == 12
-    removals = files.read_json(tmp_path / "run" / "evaluate" / "removals.json")
+    removals = files.read_json(tmp_path / "run" / "evaluate" / "removals.json")["removals"]
     train = read_folder(graph_folder).train_frame
     for row, removed in zip(result["retrainings"], removals, strict=True):
         if row["method"] in ("CRIAGE", "GR-O"):

@@ -1,6 +1,8 @@
 """Files: whole or absent, and checked when they are read."""
 
+import os
 import pathlib
+import subprocess
 
 import numpy as np
 import pytest
@@ -36,8 +38,9 @@ def test_truncated_edited_and_missing_arrays(tmp_path: pathlib.Path) -> None:
         (lambda path: path.unlink(), "a.npy: no such file"),
         (lambda path: (path.parent / "manifest.json").write_text("{"), "manifest.json: not a JSON file"),
         (lambda path: (path.parent / "manifest.json").unlink(), "manifest.json: no such file"),
+        (lambda path: _edit(path.parent / "manifest.json", '"epoch": 3', '"epoch": 4'), "manifest.json: truncated or"),
     ):
-        files.write_arrays(tmp_path / "x", ARRAYS)
+        files.write_arrays(tmp_path / "x", ARRAYS, {"epoch": 3})
         damage(tmp_path / "x" / "a.npy")
         with pytest.raises(InputError, match=message):
             files.read_arrays(tmp_path / "x")
@@ -70,10 +73,56 @@ def test_a_failed_array_write_leaves_nothing(tmp_path: pathlib.Path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+def _edit(path: pathlib.Path, before: str, after: str) -> None:
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+
+
 def test_sweep(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "a" / ".tmp-1").mkdir(parents=True)
-    (tmp_path / "a" / ".tmp-1" / "x.npy").touch()
-    (tmp_path / ".tmp-2").touch()
+    temporary = f".tmp-1-{'0' * 32}-x"
+    (tmp_path / "a" / temporary).mkdir(parents=True)
+    (tmp_path / "a" / temporary / "x.npy").touch()
+    (tmp_path / temporary).touch()
     (tmp_path / "kept").touch()
+    (tmp_path / "a" / ".tmp-of-the-user").touch()
     files.sweep_temporaries(tmp_path)
-    assert sorted(p.name for p in tmp_path.rglob("*")) == ["a", "kept"]
+    assert sorted(p.name for p in tmp_path.rglob("*")) == [".tmp-of-the-user", "a", "kept"]
+
+
+def test_what_a_killed_process_left_goes_when_the_file_is_written(tmp_path: pathlib.Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    names = {
+        "dead": f".tmp-{dead.pid}-{'0' * 32}-why.html",
+        "alive": f".tmp-{os.getpid()}-{'0' * 32}-why.html",
+        "other file": f".tmp-{dead.pid}-{'0' * 32}-when.html",
+        "user's": ".tmp-why.html",
+    }
+    for name in names.values():
+        (tmp_path / name).touch()
+    files.write_text(tmp_path / "why.html", "because")
+    del names["dead"]
+    assert {path.name for path in tmp_path.iterdir()} == {"why.html", *names.values()}
+
+
+def test_long_names(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / ("ä" * 120 + ".html")  # 245 bytes
+    files.write_text(path, "because")
+    assert path.read_text() == "because"
+
+
+def test_names_that_are_no_utf8(tmp_path: pathlib.Path) -> None:
+    value = {"data_dir": os.fsdecode(b"caf\xe9"), "more": "é"}
+    files.write_json(tmp_path / "x.json", value)
+    assert files.read_json(tmp_path / "x.json") == value
+
+
+def test_json_without_a_checksum(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "x.json").write_text('{"a": 1}')
+    assert files.read_json(tmp_path / "x.json", checked=False) == {"a": 1}
+    with pytest.raises(InputError, match=r"x.json: not written by this gr_tf: it has no checksum"):
+        files.read_json(tmp_path / "x.json")
+    (tmp_path / "x.json").write_text('{"a": 1, "checksum": "0"}')
+    with pytest.raises(InputError, match=r"x.json: truncated or edited"):
+        files.read_json(tmp_path / "x.json", checked=False)
