@@ -14,7 +14,6 @@ quotes around the question: to a shell, ? stands for any letter of a file's name
 
 import dataclasses
 import json
-import os
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -28,11 +27,12 @@ from gr_tf.asking.minimal import found_sets, minimal_sets, refuse_unless_top, re
 from gr_tf.asking.page import page
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.methods import Method, method_for
-from gr_tf.commands import given_flags, help_text, k_flag, open_flags, run_flags
+from gr_tf.commands import data_flags, given_flags, help_text, k_flag, open_flags, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.errors import InputError
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
+from gr_tf.runs.outputs import check_output
 from gr_tf.tasks.kinds import KINDS
 
 _QUERY = flags.DEFINE_string(
@@ -76,8 +76,8 @@ def main() -> None:
     is_text, report = _OUTPUT.value == "text", None if _REPORT.value is None else pathlib.Path(_REPORT.value)
     verify = _VERIFY.value or bool(flags.FLAGS["verify_seeds"].present)
     search = _MINIMAL.value or bool(flags.FLAGS["most_retrainings"].present)
-    kind = given_flags.kind()
-    given_flags.check(kind, searches=search, trainings=_TRAININGS.value)
+    kind = given_flags.kind(overwrites=report is not None)
+    given_flags.check(kind, searches=search, trainings=_TRAININGS.value, overwrites=report is not None)
     method = method_for(kind, _METHOD.value, given=given_flags.is_given())
     question = _question(kind, report, verify or search, search)
     opened = given_flags.open_model if given_flags.is_given() else open_flags.open_trained
@@ -107,6 +107,7 @@ def main() -> None:
                 examples = f"\n{as_text(part.examples)}" if len(part.examples) else ""
                 print(f"\n{part.title}. {part.text}{examples}")
     if report is not None:
+        _check_report(report)  # Another process may have written it meanwhile.
         files.write_text(report, page(asker, answer, checks, found))
         print(f"Written to {report}.", file=sys.stderr)
     if _OUTPUT.value == "csv":
@@ -142,10 +143,13 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
             "--output=csv has no place for what --verify and --minimal find: ask for text, json or --report."
         )
     if report is not None:
-        report.parent.mkdir(parents=True, exist_ok=True)
-        if report.is_dir() or not os.access(report.parent, os.W_OK):
-            raise InputError(f"{report}: cannot be written.")
+        _check_report(report)
     return question
+
+
+def _check_report(report: pathlib.Path) -> None:
+    data = (data_flags.DATA_DIR.value, given_flags.MODEL_DIR.value)
+    check_output(report, overwrite=run_flags.OVERWRITE.value, data=data)
 
 
 def _print_answer(answer: Answer, method: Method) -> None:

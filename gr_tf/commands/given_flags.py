@@ -36,10 +36,10 @@ def section() -> help_text.Section:
     return "A model that was trained elsewhere", [MODEL_DIR.name, *(name for name in own if name not in trained)]
 
 
-def kind() -> str:
-    """The kind of the data, see open_flags.kind; the settings of given models are no mistakes if there is one."""
+def kind(*, overwrites: bool = False) -> str:
+    """The kind of the data; the settings of given models are no mistakes if there is one. See open_flags.kind."""
     if not is_given():
-        return open_flags.kind()
+        return open_flags.kind(overwrites=overwrites)
     return open_flags.kind(also={kind: (_SETTINGS[kind], _CONFIGS[kind]) for kind in GIVEN})
 
 
@@ -48,13 +48,14 @@ def is_given() -> bool:
     return MODEL_DIR.value is not None
 
 
-def check(kind: str, *, searches: bool, trainings: int) -> None:
+def check(kind: str, *, searches: bool, trainings: int, overwrites: bool = False) -> None:
     """Refuses flags that do not suit, before any work.
 
     Args:
         kind: of the data.
         searches: whether smallest sets are asked for.
         trainings: over how many trainings to average.
+        overwrites: whether the command writes a file that the user names.
 
     Raises:
         InputError: if a flag needs a training, or a given model.
@@ -65,7 +66,9 @@ def check(kind: str, *, searches: bool, trainings: int) -> None:
         return
     if (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None):
         raise InputError("name the data that the model was trained on, with --data_dir or --dataset.")
-    for flag in (run_flags.RUN_DIR, run_flags.OVERWRITE, run_flags.CHECKPOINT_SECONDS, open_flags.TUNE_MINUTES):
+    overwrite = () if overwrites else (run_flags.OVERWRITE,)
+    trained = (run_flags.RUN_DIR, run_flags.ANY_VERSION, run_flags.CHECKPOINT_SECONDS, open_flags.TUNE_MINUTES)
+    for flag in (*overwrite, *trained):
         if flag.present:
             raise InputError(f"--{flag.name} is for a training; --model_dir names a model that is trained already.")
     if RETRAINING_STEPS.present:

@@ -81,7 +81,7 @@ def kind(*, overwrites: bool = False, also: Mapping[str, Sequence[type[Settings]
     """The kind of the data that the flags name.
 
     Args:
-        overwrites: whether the command may overwrite something other than the training.
+        overwrites: whether the command may replace something other than the training.
         also: classes of settings by the kind that the command takes them for.
 
     Raises:
@@ -135,7 +135,7 @@ def load_task(found: str) -> Task[Any]:
 
 
 def open_trained(
-    found: str, methods: Sequence[Method] = (), question: Sequence[str] = ()
+    found: str, methods: Sequence[Method] = (), question: Sequence[str] = (), *, trains_anew: bool = False
 ) -> tuple[Trained, pathlib.Path]:
     """The trained model that the flags name, and its run's folder; trains first, unless the folder has the training.
 
@@ -144,9 +144,10 @@ def open_trained(
         methods: the methods that will be used; one that does not serve the data is refused before any training.
         question: the parts of what will be asked; an unknown name, or what a method does not explain, is refused before
             any training.
+        trains_anew: with --overwrite, train again even if the folder has just this training.
 
     Raises:
-        InputError: if the data or a setting cannot be used, or the folder has another training.
+        InputError: if the data or a setting cannot be used, or the folder has another training (without --overwrite).
     """
     data_dir, dataset = data_flags.DATA_DIR.value, data_flags.DATASET.value
     name = dataset or ("nations" if data_dir is None else pathlib.Path(data_dir).resolve().stem)
@@ -159,13 +160,13 @@ def open_trained(
         return trained, run_dir
     task = load_task(found)
     check_asked(task, methods, question)
-    task = tuning.tuned(
-        task, run_dir, config_flags.asked(_TRAININGS[found]), TUNE_MINUTES.value, overwrite=run_flags.OVERWRITE.value
-    )
+    asked, overwrite = config_flags.asked(_TRAININGS[found]), run_flags.OVERWRITE.value
+    anew = {"overwrite": overwrite and trains_anew, "replace": overwrite}
+    task = tuning.tuned(task, run_dir, asked, TUNE_MINUTES.value, **anew)
     stage.train(
         task,
         run_dir,
-        overwrite=run_flags.OVERWRITE.value,
+        **anew,
         reuse=True,
         checkpoint_seconds=run_flags.CHECKPOINT_SECONDS.value,
     )

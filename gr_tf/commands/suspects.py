@@ -11,10 +11,11 @@ from absl import flags
 
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.suspicion import suspicion, ways_of
-from gr_tf.commands import help_text, k_flag, open_flags
+from gr_tf.commands import help_text, k_flag, open_flags, run_flags
 from gr_tf.errors import InputError
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
+from gr_tf.runs.outputs import check_output
 from gr_tf.tasks.kinds import KINDS
 
 _BY = flags.DEFINE_string(
@@ -36,7 +37,7 @@ def more_help() -> str:
 
 def main() -> None:
     """Ranks."""
-    kind, way = open_flags.kind(), _BY.value
+    kind, way = open_flags.kind(overwrites=True), _BY.value
     ways = ways_of(kind)
     if way not in ways:
         raise InputError(f"by must be one of {', '.join(ways)} for {kind}; got {way!r}.")
@@ -46,8 +47,10 @@ def main() -> None:
     found = trained.task.dataset.train_frame.assign(example_id=np.arange(len(scores)))
     found.insert(0, way, scores)
     found = found.sort_values(way, ascending=False, kind="stable")
-    path = run_dir / "suspects.csv"
-    files.write_text(path, found.to_csv(index=False))
     print(f"The most suspicious of {len(found)} training examples, by {way} ({ways[way]}):")
     print(as_text(found.head(k_flag.K.value)))
+    path, text = run_dir / f"suspects-{way}.csv", found.to_csv(index=False)
+    if not (path.is_file() and path.read_bytes() == text.encode()):
+        check_output(path, overwrite=run_flags.OVERWRITE.value)
+        files.write_text(path, text)
     print(f"All of them are in {path}.")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from gr_tf.errors import InputError
 from gr_tf.runs import files
 from gr_tf.runs.engine import tf
 
@@ -48,6 +49,15 @@ def export(
     files.write_text(folder / "projector_config.pbtxt", str(config))
     variables = {kind: tf.Variable(vectors) for kind, (vectors, *_) in embeddings.items()}
     variables |= {f"shared_{i}": tf.Variable(array) for i, array in enumerate(shared)}
-    # The index is written last: without it there is no checkpoint.
-    (folder / f"{_CHECKPOINT}.index").unlink(missing_ok=True)
-    tf.train.Checkpoint(**variables).write(str(folder / _CHECKPOINT))
+    with files.new_files(folder) as temporary:
+        # In this order: without the index there is no checkpoint.
+        try:
+            tf.train.Checkpoint(**variables).write(str(temporary / _CHECKPOINT))
+        except tf.errors.OpError as error:
+            raise InputError(f"{folder / _CHECKPOINT}: cannot be written: {error.message}.") from None
+
+
+def exported_names(kinds: Sequence[str]) -> list[str]:
+    """The names of the files that `export` writes for some kinds of embeddings."""
+    of_kinds = [f"{kind}{ending}" for kind in kinds for ending in (".npy", ".tsv", "_metadata.tsv")]
+    return [*of_kinds, "projector_config.pbtxt", f"{_CHECKPOINT}.index", f"{_CHECKPOINT}.data-00000-of-00001"]

@@ -55,6 +55,25 @@ def new_file(path: pathlib.Path) -> Iterator[pathlib.Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def new_files(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A temporary folder whose files take their places in a folder when the block ends well, in alphabetical order.
+
+    Raises:
+        InputError: if a file cannot be written.
+    """
+    temporary = _temporary(folder / "files")
+    try:
+        temporary.mkdir()
+        yield temporary
+        for path in sorted(temporary.iterdir()):
+            path.replace(folder / path.name)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror or error}.") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def write_text(path: pathlib.Path, text: str) -> None:
     """Writes a UTF-8 text file, whole or not at all."""
     with new_file(path) as temporary:

@@ -253,12 +253,12 @@ def test_a_table_of_an_older_training_is_told(
     refused(monkeypatch, capsys, message, "gr_table1", *arguments, "--ks=1", "--seed=5")
 
 
-def test_edited_settings_change_nothing_or_are_told(
+def test_edited_settings_are_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run_dir: pathlib.Path
 ) -> None:
     manifest = run_dir / "train" / "parameters" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"learning_rate": 0.03', '"learning_rate": 0.3'))
-    refused(monkeypatch, capsys, "explains another training", "gr_evaluate", f"--run_dir={run_dir}", "--overwrite")
+    refused(monkeypatch, capsys, "truncated or edited", "gr_evaluate", f"--run_dir={run_dir}", "--overwrite")
 
 
 def test_a_graph_of_three_triples(

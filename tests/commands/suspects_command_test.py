@@ -32,10 +32,21 @@ def test_ones_own_data(capsys: pytest.CaptureFixture[str], own: list[str], tmp_p
     for by in (None, *first, "tracin"):
         assert gr_tf("suspects", *where, "--k=3", *([f"--by={by}"] if by else [])) == 0
         assert "The most suspicious of" in capsys.readouterr().out
-        found = pd.read_csv(tmp_path / "run" / "suspects.csv")
+        found = pd.read_csv(tmp_path / "run" / f"suspects-{by or 'loss'}.csv")
         assert found.columns[0] == (by or "loss")
         assert found[by or "loss"].is_monotonic_decreasing
         assert sorted(found.example_id) == list(range(len(found)))
+    path = tmp_path / "run" / "suspects-loss.csv"
+    before = path.stat().st_ino
+    assert gr_tf("suspects", *where) == 0  # The same again replaces nothing.
+    assert path.stat().st_ino == before
+    path.write_text("years of work")
+    capsys.readouterr()
+    assert gr_tf("suspects", *where) == 1
+    assert "suspects-loss.csv: exists already. Pass --overwrite to replace it" in capsys.readouterr().err
+    assert path.read_text() == "years of work"
+    assert gr_tf("suspects", f"--run_dir={tmp_path / 'run'}", "--overwrite") == 0
+    assert path.read_text() != "years of work"
     assert gr_tf("suspects", *where, "--by=luck") == 1
     assert f"by must be one of {', '.join([*first, 'tracin', 'harm', 'loss'])} for" in capsys.readouterr().err
 

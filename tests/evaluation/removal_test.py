@@ -83,14 +83,6 @@ def test_resumed_after_a_kill_gives_the_same_bits(trained: Trained, tmp_path: pa
     assert len(killed.read_bytes().splitlines()) == len(lines)
 
 
-def test_a_damaged_journal_is_told(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "journal.jsonl"
-    for line in ("rubbish", "[1]", '{"b": 1}'):
-        path.write_text(f'{{"a": 1}}\n{line}\n{{"a": 2}}\n')
-        with pytest.raises(InputError, match=r"journal.jsonl:2: damaged"):
-            Journal(path, fields=["a"])
-
-
 def test_journal_records_survive_to_the_bit(tmp_path: pathlib.Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     record = {"measured": [[0.1 + 0.2, None]]}

@@ -1,5 +1,6 @@
 """The binaries for ratings on a toy: what they print and write, what they refuse, and what a SIGKILL costs."""
 
+import contextlib
 import pathlib
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from experiments import fia_rq3
 from gr_tf.data.ratings import RatingSet
 from gr_tf.runs import files
+from gr_tf.runs.journal import Journal
 from tests.conftest import rating_lines
 from tests.experiments.binaries import kill_when, run_here, start_process
 
@@ -306,11 +308,10 @@ def test_quality_over_folds(
         assert fold["baseline"]["test"]["rmse"] < 3
 
     other = tmp_path / "other" / "quality"
-    journal = (place / "folds.jsonl").read_text().splitlines()
-    first = journal[0].replace(f'"epoch": {result["folds"][0]["epoch"]}', '"epoch": 99')
     other.mkdir(parents=True)
     (other / "run.json").write_bytes((place / "run.json").read_bytes())
-    (other / "folds.jsonl").write_text(f"{first}\n")
+    with contextlib.closing(Journal(other / "folds.jsonl")) as journal:
+        journal.add({**result["folds"][0], "epoch": 99})
     assert run_here(monkeypatch, "rating_quality", *arguments[:-1], f"--run_dir={tmp_path / 'other'}") == 0
     folds = files.read_json(other / "result.json")["folds"]
     assert folds[0]["epoch"] == 99
