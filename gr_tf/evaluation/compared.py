@@ -15,7 +15,7 @@ import numpy as np
 from gr_tf.attribution import methods
 from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.fia_settings import FiaSettings
-from gr_tf.errors import InputError
+from gr_tf.errors import DamagedError, InputError
 from gr_tf.evaluation.leave_one_out import Seeded
 from gr_tf.runs import files
 from gr_tf.runs.progress import progress
@@ -227,6 +227,8 @@ def told(ask: Ask, one: OneTraining, chosen: Ids | None = None) -> tuple[np.ndar
     """
     try:
         found, refused = ask(one), None
+    except DamagedError:
+        raise
     except InputError as error:
         found, refused = Found([]), str(error)
     systems = [system for of_query in found.influences for system in of_query.systems]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.errors import InputError
+from gr_tf.errors import DamagedError, InputError
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.atlas import Truth
 from gr_tf.evaluation.compared import COMBINED, SCREENS, Scores, ensembles
@@ -228,6 +228,8 @@ def shuffled_rows(
             groups = [ensembles(scores, name, [seed], 1)[0] for scores, seed in shuffled]
             found = [agreement.mean_correlation(group, truth.expected, mask) for group in groups]
             rows.append({"method": name, "spearman": mean_interval([mean for mean, _, _ in found])})
+        except DamagedError:
+            raise
         except InputError as error:
             rows.append({"method": name, "spearman": None, "why": str(error)})
     return rows

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gr_tf.data.dataset import numbers_of
-from gr_tf.errors import InputError
+from gr_tf.errors import DamagedError, InputError
 from gr_tf.evaluation import agreement, fidelity
 from gr_tf.evaluation.atlas import CONSENSUS_SEEDS, Truth, read_truth
 from gr_tf.evaluation.compared import COMBINED, SCREENS, Scored, compared
@@ -169,6 +169,8 @@ def _all_method_rows(
             try:
                 if not {name, *COMBINED.get(name, ())} & set(refused):
                     rows += fidelity.method_rows(name, truth, masks, scored, seeds)
+            except DamagedError:
+                raise
             except InputError as error:
                 refused[name] = str(error)
             bar.advance()

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.errors import InputError
+from gr_tf.errors import DamagedError, InputError
 
 MANIFEST = "manifest.json"
 # The key of a JSON file's own checksum.
@@ -113,27 +113,27 @@ def read_json(path: pathlib.Path, *, checked: bool = True) -> dict[str, Any]:
         checked: refuse one without a checksum, which `write_json` did not write; a wrong one is always refused.
 
     Raises:
-        InputError: if the file is absent, is no JSON object, or was truncated or edited.
+        InputError: if the file is absent; DamagedError: if it is no JSON object, or was truncated or edited.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file.") from None
     except RecursionError:
-        raise InputError(f"{path}: not a JSON file of gr_tf: it is nested too deeply.") from None
+        raise DamagedError(f"{path}: not a JSON file of gr_tf: it is nested too deeply.") from None
     except ValueError as error:
-        raise InputError(f"{path}: not a JSON file: {error}.") from None
+        raise DamagedError(f"{path}: not a JSON file: {error}.") from None
     if not isinstance(value, dict):
-        raise InputError(f"{path}: not written by gr_tf: want a JSON object.")
+        raise DamagedError(f"{path}: not written by gr_tf: want a JSON object.")
     checksum = value.pop(CHECKSUM, None)
     if checksum is None and checked:
-        raise InputError(f"{path}: not written by this gr_tf: it has no {CHECKSUM}. Remove the run, or name another.")
+        raise DamagedError(f"{path}: not written by this gr_tf: it has no {CHECKSUM}. Remove the run, or name another.")
     try:
         damaged = checksum is not None and checksum != checksum_of(value)
     except ValueError:
         damaged = True
     if damaged:
-        raise InputError(f"{path}: truncated or edited: its {CHECKSUM} is another.")
+        raise DamagedError(f"{path}: truncated or edited: its {CHECKSUM} is another.")
     return value
 
 
@@ -178,16 +178,16 @@ def read_arrays(folder: pathlib.Path, *, memory_map: bool = False) -> tuple[dict
         The arrays by name, and the meta value.
 
     Raises:
-        InputError: if a file is absent, truncated or edited.
+        DamagedError: if a file is absent, truncated or edited.
     """
     manifest = read_json(folder / MANIFEST)
     arrays = {}
     for name, checksum in manifest["sha256"].items():
         path = folder / f"{name}.npy"
         if not path.exists():
-            raise InputError(f"{path}: no such file, but {MANIFEST} lists it.")
+            raise DamagedError(f"{path}: no such file, but {MANIFEST} lists it.")
         if sha256(path) != checksum:
-            raise InputError(f"{path}: truncated or edited: its SHA-256 is not the one in {MANIFEST}.")
+            raise DamagedError(f"{path}: truncated or edited: its SHA-256 is not the one in {MANIFEST}.")
         arrays[name] = np.load(path, mmap_mode="r" if memory_map else None, allow_pickle=False)
     return arrays, manifest["meta"]
 

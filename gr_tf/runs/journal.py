@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Collection
 from typing import Any
 
-from gr_tf.errors import InputError
+from gr_tf.errors import DamagedError, InputError
 from gr_tf.runs import files
 
 
@@ -24,7 +24,7 @@ class Journal:
             fields: the names that every record has.
 
         Raises:
-            InputError: if a line other than an unfinished last one is no such record, or was edited.
+            DamagedError: if a line other than an unfinished last one is no such record, or was edited.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
@@ -38,10 +38,10 @@ class Journal:
         for line_number, line in enumerate(whole.splitlines(), start=1):
             record, checksum = _parsed(line)
             if record is None or (fields is not None and set(record) != set(fields)):
-                raise InputError(f"{path}:{line_number}: damaged: not a record of this journal.")
+                raise DamagedError(f"{path}:{line_number}: damaged: not a record of this journal.")
             self._checksum = files.checksum_of(record, self._checksum)
             if checksum != self._checksum:
-                raise InputError(
+                raise DamagedError(
                     f"{path}:{line_number}: edited, or not the line that followed: its checksum is another."
                 )
             self.records.append(record)

@@ -7,7 +7,7 @@ from typing import Any
 
 import filelock
 
-from gr_tf.errors import InputError
+from gr_tf.errors import DamagedError, InputError
 from gr_tf.runs import files
 from gr_tf.runs.made_with import difference, made_with
 
@@ -151,7 +151,7 @@ class RunDir:
         """
         result = files.read_json(self.path / RESULT)
         if result.get("settings") != self.begun_with():
-            raise InputError(f"{self.path / RESULT}: is of other settings than {self.path / RUN}.")
+            raise DamagedError(f"{self.path / RESULT}: is of other settings than {self.path / RUN}.")
         return result
 
     def finish(self, result: Mapping[str, Any]) -> None:
@@ -260,5 +260,5 @@ def _run_of(path: pathlib.Path) -> dict[str, Any]:
     """The content of a stage's run.json, after a check."""
     run = files.read_json(path / RUN)
     if not isinstance(run.get("settings"), dict) or not isinstance(run.get("writes"), list):
-        raise InputError(f"{path / RUN}: not written by gr_tf: it has no settings.")
+        raise DamagedError(f"{path / RUN}: not written by gr_tf: it has no settings.")
     return run

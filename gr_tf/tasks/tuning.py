@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from gr_tf.errors import InputError, TrainingError
+from gr_tf.errors import DamagedError, InputError, TrainingError
 from gr_tf.runs.journal import Journal
 from gr_tf.runs.progress import progress
 from gr_tf.runs.run_dir import RUN, RunDir
@@ -146,6 +146,8 @@ def _trial(task: Task[Any], variant: Mapping[str, Any], seconds: float) -> dict[
         metric = tried.accuracy(training.parameters, task.dataset.valid)[task.deciding]
     except _OverBudgetError:
         told = "over budget"
+    except DamagedError:
+        raise
     except (InputError, TrainingError) as error:
         # The settings do not go together with those asked for, or the training fails.
         told = str(error)

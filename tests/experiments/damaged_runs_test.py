@@ -191,7 +191,7 @@ def test_each_file_in_turn(
                 assert damaged.read_bytes() == path.read_bytes()
             elif told:
                 assert damaged.read_bytes() == content
-            else:  # The scores of a method that cannot be compared are not read.
+            else:  # The scores of a method that cannot be compared are not read again.
                 assert path.suffix == ".npy", f"{damaged}, {what}: no command says so"
                 assert _results(run) == _results(whole)
             shutil.rmtree(run)
