@@ -107,6 +107,33 @@ def _ranking_over_seeds(result: Any) -> str:
     return f"Test ranking over the same {len(result['epochs'])} seeds: {told}."
 
 
+def _recipes() -> str:
+    """PD% and TC% of models by the papers' recipe and by ours, a row each."""
+    rows = []
+    for result in _results("table1_fb15k237_distmult", "recipe_*"):
+        cells = {
+            f"{row['method']}-{row['k']}: PD% / TC%": f"{row['pd']:.0f} / {row['tc']:.0f}"
+            for row in result["table"]
+            if row["method"] in ("NH", "GR") and row["k"] != "ALL"
+        }
+        ours = result["settings"]["config"].get("batch_size", 1) > 1
+        mrr = next(row["value"] for row in result["test_ranking"] if row["metric"] == "mrr")
+        about = {**_setting(result), "recipe": "ours" if ours else "the paper's", "test MRR": f"{mrr:.1f}"}
+        rows.append({**about, "n": result["num_queries"], **cells})
+    return as_markdown(pd.DataFrame(rows).sort_values(["dataset", "recipe"], kind="stable"))
+
+
+def _made_with() -> str:
+    """What made each result; for those that do not say it, the commit of the file."""
+    rows = []
+    for path in sorted(RESULTS.glob("*.json")):
+        made = files.read_json(path, checked=False)["made_with"]
+        commit = made.get("commit") or f"{made['commit_of_the_file']} (of the file)"
+        rows.append({"gr_tf": made["gr_tf"], "commit": commit, "date": made.get("date", ""), "results": path.stem})
+    groups = pd.DataFrame(rows).groupby(["gr_tf", "commit", "date"], sort=False)["results"].agg(", ".join)
+    return as_markdown(groups.reset_index().sort_values(["gr_tf", "date"], ascending=False, kind="stable"))
+
+
 def _explanation() -> str:
     (told,) = _results("explain_nations")
     examples = pd.DataFrame([*told["proponents"], *told["opponents"]])
@@ -163,6 +190,8 @@ FIGURES: dict[str, Text] = {
         "fia_rq3_movielens-1m_mf",
         above=fia_tables.rq3_summary,
     ),
+    "graph_removal": _recipes,
+    "made_with": _made_with,
     "graph_quality": _each(graph_quality.frame, "graph_quality_*"),
     "batch_sizes": _each(batch_sizes.frame, "batch_sizes_*"),
     "rating_quality": _each(rating_quality.frame, "rating_quality_*"),
