@@ -13,12 +13,22 @@ from gr_tf.runs import files
 _ARRAYS = ("example_ids", "influences", "without", "standard_errors")
 
 
-def save_explanation(explanation: Explanation[Any], folder: pathlib.Path) -> None:
-    """Writes an explanation as a new folder of arrays with their checksums; replaces one that is there.
+def save_explanation(explanation: Explanation[Any], folder: pathlib.Path, *, overwrite: bool = False) -> None:
+    """Writes an explanation as a new folder of arrays with their checksums.
+
+    Args:
+        explanation: of any kind but a Keras model's.
+        folder: where; new.
+        overwrite: replace an explanation that is there.
 
     Raises:
-        InputError: if it cannot be written, or the query is not made of whole numbers (a Keras model's).
+        InputError: if the folder is there (without `overwrite`) or has anything but an explanation, if it cannot be
+            written, or if the query is not made of whole numbers (a Keras model's).
     """
+    if folder.exists() and not overwrite:
+        raise InputError(f"{folder}: exists already. Say overwrite=True to replace an explanation.")
+    if folder.exists() and not _has_only_an_explanation(folder):
+        raise InputError(f"{folder}: has other files than an explanation's, and is not replaced.")
     query = fields_of(explanation.query)
     if any(not isinstance(part, int | list | tuple) for part in query.values()):
         raise InputError(
@@ -33,6 +43,11 @@ def save_explanation(explanation: Explanation[Any], folder: pathlib.Path) -> Non
         "num_trainings": explanation.num_trainings,
     }
     files.write_arrays(folder, arrays, meta)
+
+
+def _has_only_an_explanation(folder: pathlib.Path) -> bool:
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return files.MANIFEST in found and found <= {files.MANIFEST, *(f"{name}.npy" for name in _ARRAYS)}
 
 
 def load_explanation(folder: pathlib.Path, dataset: Dataset) -> Explanation[Any]:

@@ -263,6 +263,13 @@ def test_saving_and_loading(case: Case, tmp_path: pathlib.Path, models: Models) 
             save_explanation(explanation, tmp_path / "saved")
         return
     save_explanation(explanation, tmp_path / "saved")
+    with pytest.raises(InputError, match=r"saved: exists already. Say overwrite=True"):
+        save_explanation(explanation, tmp_path / "saved")
+    (tmp_path / "saved" / "thesis.tex").touch()
+    with pytest.raises(InputError, match="saved: has other files than an explanation's, and is not replaced"):
+        save_explanation(explanation, tmp_path / "saved", overwrite=True)
+    (tmp_path / "saved" / "thesis.tex").unlink()
+    save_explanation(explanation, tmp_path / "saved", overwrite=True)
     again = load_explanation(tmp_path / "saved", dataset)
     assert type(again) is type(explanation)
     for field in dataclasses.fields(explanation):
