@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.asking.answer import Answer, parse_question, shown
-from gr_tf.asking.check import Check
+from gr_tf.asking.check import EXPLAINED, NOTHING, RANDOM, Check
 from gr_tf.asking.quality import Quality
 from gr_tf.attribution import methods as registry
 from gr_tf.attribution.base import Explainer, Explanation, checked_k
 from gr_tf.attribution.ensemble import Ensemble
 from gr_tf.attribution.methods import Method
+from gr_tf.data.dataset import numbers_of
 from gr_tf.errors import InputError
 from gr_tf.evaluation.retraining import MEASURES, Retraining, check_jobs, retrain
 from gr_tf.runs.made_with import made_with
@@ -161,8 +162,11 @@ class Asker:
                     bar.advance()
         return self._members[:trainings]
 
-    def check(self, answer: Answer, seeds: int = 1, jobs: int = 1) -> list[Check]:
+    def check(self, answer: Answer, seeds: int = 1, jobs: int = 1, *, controls: bool = True) -> list[Check]:
         """Trains again without the first supporting example, and without all k of them.
+
+        Controls: without as many random related examples, which are drawn anew for each seed; and with all examples
+        and the next seed instead.
 
         Trainings from scratch differ by the seed of the initial values; the first has the explained model's seed. If
         the answer is a mean over several trainings, none of them is used, and all seeds are new. If a check goes on
@@ -172,6 +176,10 @@ class Asker:
             answer: an answer of this asker.
             seeds: how many trainings are done with all examples, and how many without some.
             jobs: trainings at a time; they change no result.
+            controls: whether to do the controls, which take as many trainings again.
+
+        Returns:
+            The checks; then the controls.
 
         Raises:
             InputError: if no example supports the prediction, or seeds or jobs is below 1.
@@ -183,19 +191,33 @@ class Asker:
         if not len(ids):
             raise InputError("no example supports the prediction: there is nothing to remove.")
         removals = [ids[:1], ids] if len(ids) > 1 else [ids]
-        looks = self._looks(query, [_NOTHING, *removals], answer.trainings, seeds, jobs)
+        related = self.task.related(query) if controls else _NOTHING
+        drawn = [
+            [_random_ids(related, len(removed), place, query) for place in range(seeds)]
+            for removed in removals
+            if len(related) >= len(removed)
+        ]
+        asked = [
+            [_NOTHING] * (max(seeds, 2) if controls else seeds),
+            *([removed] * seeds for removed in removals),
+            *drawn,
+        ]
+        looks = self._looks(query, asked, answer.trainings, jobs)
         whole = looks[0]
         # If the explained answer is not the best one, a change of the best answer says nothing.
         compares = self.task.has_alternatives and whole[0][1] == self.task.answer_of(query)
         checks = []
-        for removed, without in zip(removals, looks[1:], strict=True):
-            predicted = None
-            if answer.estimates:
+        for number, (removed, without) in enumerate(zip(asked[1:], looks[1:], strict=True)):
+            is_control, predicted = number >= len(removals), None
+            if answer.estimates and not is_control:
                 explainer = self.explainer(answer.method, answer.trainings)
-                predicted = explainer.change_without(answer.explanation, removed)
-            before, after = (tuple(value for value, _ in part) for part in (whole, without))
-            changed = tuple(now[1] != then[1] for then, now in zip(whole, without, strict=True))
-            checks.append(Check(tuple(removed.tolist()), predicted, before, after, changed if compares else None))
+                predicted = explainer.change_without(answer.explanation, removed[0])
+            checks.append(
+                _check(removed[0], predicted, whole[:seeds], without, compares, RANDOM if is_control else EXPLAINED)
+            )
+        if controls:
+            others = [*whole[1:], whole[0]][:seeds]
+            checks.append(_check(_NOTHING, None, whole[:seeds], others, compares, NOTHING))
         return checks
 
     @property
@@ -211,15 +233,18 @@ class Asker:
             return told
         return f"{told} (less than an epoch: some examples are in no batch)"
 
-    def _looks(self, query: Any, removals: Sequence[Ids], trainings: int, seeds: int, jobs: int) -> list[list[Look]]:
-        """By removal, then by seed, the predictions without some examples; the first removal is empty."""
+    def _looks(self, query: Any, removals: Sequence[Sequence[Ids]], trainings: int, jobs: int) -> list[list[Look]]:
+        """By removal, then by seed, the predictions without some examples: those of the removal and the seed."""
         found: dict[tuple[int, int], Look] = {}
         asked: dict[tuple[int, int], Retraining] = {}
         known: list[Task[Any] | Trained] = [self.trained]
-        for place in range(seeds):
+        for place in range(max(map(len, removals))):
             task, other = self._training(place, trainings)
             known.append(task)
-            for number, removed in enumerate(removals):
+            for number, by_seed in enumerate(removals):
+                if place >= len(by_seed):
+                    continue
+                removed = by_seed[place]
                 if task is self.task and not self.trained.goes_on and not len(removed):
                     found[number, place] = self._look(query)  # The explained model is trained already.
                 else:
@@ -230,7 +255,7 @@ class Asker:
             outcomes = retrain(list(asked.values()), jobs, known=known, on_found=bar.pass_over, on_block=bar.advance)
             for at, outcome in outcomes:
                 found[keys[at]] = _look_of(outcome.measured)
-        return [[found[number, place] for place in range(seeds)] for number in range(len(removals))]
+        return [[found[number, place] for place in range(len(by_seed))] for number, by_seed in enumerate(removals)]
 
     def _training(self, place: int, trainings: int) -> tuple[Task[Any], dict[str, Any]]:
         """The task of a check's training, and its differences from the explained training; see `check`."""
@@ -262,6 +287,20 @@ class Asker:
             "SHA-256 of the training": self.trained.fingerprint,
             "made with": made_with(),
         }
+
+
+def _random_ids(related: Ids, count: int, place: int, query: Any) -> Ids:
+    """Some related examples at random, ascending: others for each place of a seed."""
+    generator = np.random.default_rng([place, *map(abs, numbers_of(query))])
+    return np.sort(generator.choice(related, count, replace=False))
+
+
+def _check(
+    removed: Ids, predicted: float | None, whole: Sequence[Look], without: Sequence[Look], compares: bool, what: str
+) -> Check:
+    before, after = (tuple(value for value, _ in part) for part in (whole, without))
+    changed = tuple(now[1] != then[1] for then, now in zip(whole, without, strict=True))
+    return Check(tuple(removed.tolist()), predicted, before, after, changed if compares else None, what)
 
 
 def _frame(task: Task[Any], explanation: Explanation[Any], k: int) -> pd.DataFrame:

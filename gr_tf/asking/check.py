@@ -1,4 +1,7 @@
-"""Checks whether an explanation is true: does the prediction fall if its examples are left out of the training?"""
+"""Checks whether an explanation is true: does the prediction fall if its examples are left out of the training?
+
+Controls show what chance does: as many random related examples are left out; nothing is, but the seed is another.
+"""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -11,6 +14,8 @@ from gr_tf.asking.answer import signed
 from gr_tf.evaluation.statistics import mean_interval
 
 HELD, UNCERTAIN, FAILED = "held", "not certain", "did not hold"
+# What was left out.
+EXPLAINED, RANDOM, NOTHING = "explained", "random", "nothing"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,12 +23,14 @@ class Check:
     """Compares trainings with all examples and without some of them, one of each for every seed.
 
     Attributes:
-        example_ids: the removed examples, which are the first of an explanation.
+        example_ids: the removed examples, which are the first of an explanation; of a control, those of the first seed.
         predicted: the method's estimate of how the prediction changes; None if it makes none.
         before: the prediction of the training with all examples, by seed.
         after: the prediction of the training without the removed examples, by seed.
         top_changed: whether another answer is the best without them, by seed; None if the question has no other
             answer, or the explained one was not the best.
+        what: EXPLAINED; RANDOM: a control, as many random related examples, others for each seed; NOTHING: a control,
+            the training of the next seed instead of this one.
     """
 
     example_ids: tuple[int, ...]
@@ -31,10 +38,15 @@ class Check:
     before: tuple[float, ...]
     after: tuple[float, ...]
     top_changed: tuple[bool, ...] | None
+    what: str = EXPLAINED
 
     @property
     def removed(self) -> str:
         """Says for people what was removed."""
+        if self.what == NOTHING:
+            return "nothing, but another seed"
+        if self.what == RANDOM:
+            return f"{len(self.example_ids)} random related"
         return f"the first {len(self.example_ids)}" if len(self.example_ids) > 1 else "the first example"
 
     @property
@@ -48,8 +60,18 @@ class Check:
         return mean_interval(self.changes)
 
     @property
+    def spread(self) -> float:
+        """The mean size of the changes."""
+        return float(np.mean(np.abs(self.changes)))
+
+    @property
     def verdict(self) -> str:
-        """HELD: the prediction fell without them; FAILED: it did not; UNCERTAIN: the interval contains 0."""
+        """HELD: the prediction fell without them; FAILED: it did not; UNCERTAIN: the interval contains 0.
+
+        A control has none: "".
+        """
+        if self.what != EXPLAINED:
+            return ""
         mean, low, high = self.interval
         if low is not None and high is not None and low < 0 < high:
             return UNCERTAIN
@@ -69,13 +91,13 @@ class Check:
 
 def check_of_dict(told: Mapping[str, Any]) -> Check:
     """Reads a Check from the result of Check.to_dict."""
-    values: dict[str, Any] = {field.name: told[field.name] for field in dataclasses.fields(Check)}
+    values: dict[str, Any] = {field.name: told[field.name] for field in dataclasses.fields(Check) if field.name in told}
     values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     return Check(**values)
 
 
 def check_frame(checks: Sequence[Check]) -> pd.DataFrame:
-    """Shows predicted and measured changes side by side."""
+    """Shows predicted and measured changes side by side, and those of the controls."""
     rows = []
     for check in checks:
         mean, low, high = check.interval
@@ -83,17 +105,50 @@ def check_frame(checks: Sequence[Check]) -> pd.DataFrame:
         row = {
             "removed": check.removed,
             "predicted change": "-" if check.predicted is None else signed(check.predicted),
-            "measured change": f"{signed(mean)}{interval}",
+            "measured change": f"by {check.spread:.4f}" if check.what == NOTHING else f"{signed(mean)}{interval}",
         }
-        if check.top_changed is not None:
-            row["top-1 changed"] = f"{np.sum(check.top_changed)} of {len(check.top_changed)}"
-        rows.append({**row, "explanation": check.verdict})
+        if any(one.top_changed is not None for one in checks):
+            changed = check.top_changed
+            row["top-1 changed"] = "-" if changed is None else f"{np.sum(changed)} of {len(changed)}"
+        rows.append({**row, "explanation": check.verdict or "(chance)"})
     return pd.DataFrame(rows)
 
 
+def seeds_frame(checks: Sequence[Check]) -> pd.DataFrame:
+    """The predictions of each training: a row for each seed, a column for what was removed."""
+    columns = {"nothing": checks[0].before} if checks else {}
+    columns |= {check.removed: check.after for check in checks if check.what != NOTHING}
+    frame = pd.DataFrame({name: [f"{value:.4f}" for value in values] for name, values in columns.items()})
+    frame.insert(0, "training", [str(place) for place in range(1, len(frame) + 1)])
+    return frame
+
+
 def conclusion(checks: Sequence[Check]) -> str:
-    """Says in plain words whether the explanation is true."""
-    return " ".join(map(_conclusion, checks))
+    """Says in plain words whether the explanation is true, and whether it is better than chance."""
+    random = {len(check.example_ids): check for check in checks if check.what == RANDOM}
+    told = []
+    for check in checks:
+        if check.what == EXPLAINED:
+            told.append(_conclusion(check))
+            if len(check.example_ids) in random:
+                told.append(_beside_chance(check, random[len(check.example_ids)]))
+    return " ".join(told)
+
+
+def _beside_chance(check: Check, random: Check) -> str:
+    """Compares a check with as many random related examples, training by training."""
+    mean, low, high = mean_interval(np.subtract(check.changes, random.changes).tolist())
+    count = len(check.example_ids)
+    others = f"{count} random related examples" if count > 1 else "a random related example"
+    verb = "change" if count > 1 else "changes"
+    told = f"{others[0].upper()}{others[1:]} {verb} it by {signed(random.interval[0])}"
+    if mean >= 0:
+        return f"But this is NO better than chance: {others} {verb} it by {signed(random.interval[0])}."
+    if low is None or high is None:
+        return f"{told} there."
+    if high < 0:
+        return f"{told}: the explanation is better than chance (95% interval of the difference below 0)."
+    return f"{told}: that the explanation is better than chance is not certain."
 
 
 def _conclusion(check: Check) -> str:

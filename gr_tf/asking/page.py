@@ -12,7 +12,7 @@ from pandas.api.types import is_numeric_dtype
 
 from gr_tf.asking.answer import Answer, signed
 from gr_tf.asking.asker import Asker
-from gr_tf.asking.check import Check, check_frame, conclusion
+from gr_tf.asking.check import EXPLAINED, NOTHING, Check, check_frame, conclusion, seeds_frame
 from gr_tf.tasks.drawing import Edge
 
 
@@ -51,7 +51,7 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
         answer=answer,
         method=asker.methods[answer.method].title,
         checks=checks,
-        check_frame=check_frame(checks),
+        check_frames=(check_frame(checks), seeds_frame(checks)) if checks else (),
         conclusion=conclusion(checks),
         quality=quality.frame(),
         quality_question=quality.question,
@@ -98,19 +98,24 @@ def _check_plot(checks: Sequence[Check], unit: str) -> Any:
     for place, check in enumerate(checks):
         y = 30 + 46 * place
         mean, least, most = check.interval
+        colour = "var(--for)" if check.what == EXPLAINED else "var(--soft)"
         parts.append(f'<text x="0" y="{y + 4}">{markupsafe.escape(check.removed)}</text>')
         for change in check.changes:
-            parts.append(f'<circle cx="{x(change)}" cy="{y}" r="4" fill="var(--for)" fill-opacity=".45"/>')
+            parts.append(f'<circle cx="{x(change)}" cy="{y}" r="4" fill="{colour}" fill-opacity=".45"/>')
+        if check.what == NOTHING:  # The mean of these changes says nothing: each seed is before and after once.
+            continue
         if least is not None and most is not None:
-            parts.append(f'<path d="M{x(least)},{y} H{x(most)}" stroke="var(--for)" stroke-width="2"/>')
-        parts.append(f'<path d="M{x(mean)},{y - 9} v18" stroke="var(--for)" stroke-width="3"/>')
+            parts.append(f'<path d="M{x(least)},{y} H{x(most)}" stroke="{colour}" stroke-width="2"/>')
+        parts.append(f'<path d="M{x(mean)},{y - 9} v18" stroke="{colour}" stroke-width="3"/>')
         if check.predicted is not None:
             parts.append(f'<path d="M{x(check.predicted)},{y + 10} l-6,10 h12 z" fill="var(--against)"/>')
     bottom = 30 + 46 * len(checks)
     marks = [(0.0, "0"), *((value, f"{value:+.3g}") for value in (low, high) if value)]
     parts.append(f'<path d="M{x(0)},8 V{bottom - 8}" stroke="var(--soft)" stroke-dasharray="2 3"/>')
     parts += [f'<text x="{x(value)}" y="{bottom + 8}" text-anchor="middle">{text}</text>' for value, text in marks]
-    legend = f"change of the {unit}; dots: trainings, bar: their mean and 95% interval, triangle: predicted"
+    legend = (
+        f"change of the {unit}; dots: trainings, bar: their mean and 95% interval, triangle: predicted; grey: chance"
+    )
     parts.append(f'<text x="0" y="{bottom + 32}">{legend}</text>')
     return markupsafe.Markup(
         f'<svg viewBox="0 0 720 {bottom + 44}" style="min-width: 36rem; max-width: 46rem; width: 100%" role="img" '

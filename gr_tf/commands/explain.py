@@ -22,7 +22,7 @@ from absl import flags
 
 from gr_tf.asking.answer import Answer, parse_question, signed
 from gr_tf.asking.asker import Asker
-from gr_tf.asking.check import Check, check_frame, conclusion
+from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
 from gr_tf.asking.minimal import found_sets, minimal_sets, refuse_unless_top, refuse_without_alternatives
 from gr_tf.asking.page import page
 from gr_tf.attribution.base import checked_k
@@ -49,6 +49,11 @@ _VERIFY = flags.DEFINE_bool(
     "verify", False, "Train again without the first example, and without all of the first k, and show what changed."
 )
 _VERIFY_SEEDS = flags.DEFINE_integer("verify_seeds", 1, "Seeds for --verify; several give an interval.", lower_bound=1)
+_CONTROLS = flags.DEFINE_bool(
+    "controls",
+    True,
+    "With --verify: train without as many random related examples, too, and with another seed: what chance does.",
+)
 _REPORT = flags.DEFINE_string("report", None, "Write the answer as one HTML page to this file.")
 _MINIMAL = flags.DEFINE_bool(
     "minimal", False, "Search the fewest examples without which the prediction changes, and the fewest that suffice."
@@ -62,7 +67,7 @@ more_help = open_flags.methods_table
 def sections() -> list[help_text.Section]:
     """The flags that --help lists."""
     asked = (_QUERY, _METHOD, k_flag.K, _TRAININGS)
-    checked = (_VERIFY, _VERIFY_SEEDS, _MINIMAL, _MOST, RETRAINING_STEPS, run_flags.JOBS)
+    checked = (_VERIFY, _VERIFY_SEEDS, _CONTROLS, _MINIMAL, _MOST, RETRAINING_STEPS, run_flags.JOBS)
     told = (("The question", asked), ("The check", checked), ("The output", (_OUTPUT, _REPORT)))
     return [
         *((title, [flag.name for flag in some]) for title, some in told),
@@ -92,10 +97,10 @@ def main() -> None:
         _print_answer(answer, method)
     checks: Sequence[Check] = ()
     if verify and len(answer.supporting_ids):
-        checks = asker.check(answer, _VERIFY_SEEDS.value, run_flags.JOBS.value)
+        checks = asker.check(answer, _VERIFY_SEEDS.value, run_flags.JOBS.value, controls=_CONTROLS.value)
         if is_text:
-            table = f"{as_text(check_frame(checks))}\n{conclusion(checks)}"
-            print(f"\nIs it true? {asker.how_checked}:\n{table}")
+            print(f"\nIs it true? {asker.how_checked}:\n{as_text(check_frame(checks))}\n{conclusion(checks)}")
+            print(f"\nThe {answer.unit} of each training:\n{as_text(seeds_frame(checks))}")
     elif verify:
         print("Nothing supports the prediction, so there is nothing to remove and verify.", file=sys.stderr)
     minimal, found = None, []
