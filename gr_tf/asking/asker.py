@@ -11,6 +11,7 @@ import pandas as pd
 
 from gr_tf.asking.answer import Answer, parse_question, shown
 from gr_tf.asking.check import EXPLAINED, NOTHING, RANDOM, Check
+from gr_tf.asking.members import other_members
 from gr_tf.asking.quality import Quality
 from gr_tf.attribution import methods as registry
 from gr_tf.attribution.base import Explainer, Explanation, checked_k
@@ -22,7 +23,7 @@ from gr_tf.evaluation.retraining import MEASURES, Retraining, check_jobs, retrai
 from gr_tf.runs.made_with import made_with
 from gr_tf.runs.progress import progress
 from gr_tf.tasks.task import Task
-from gr_tf.tasks.trained import Trained, train_in_memory
+from gr_tf.tasks.trained import Trained
 from gr_tf.types import Ids
 
 # A query's value in a trained model, and the best answer (see the measure "answers").
@@ -150,16 +151,9 @@ class Asker:
         return Ensemble(found[:trainings]) if trainings > 1 else found[0]
 
     def members(self, trainings: int) -> list[Trained]:
-        """The explained model, and others trained like it from other seeds, for the same length."""
-        missing, tracking = trainings - len(self._members), self.trained.deltas is not None
-        if missing > 0 and self.trained.given:
-            raise InputError("the training of a given model is not known: there are no others like it to average over.")
-        if missing > 0:
-            with progress("trainings", trainings, trainings - missing) as bar:
-                for number in range(len(self._members), trainings):
-                    member = self.task.member(number)
-                    self._members.append(train_in_memory(member, length=self.trained.length, tracking=tracking))
-                    bar.advance()
+        """The explained model, and others trained like it; see asking.members."""
+        if (known := len(self._members)) < trainings:
+            self._members += other_members(self.trained, known, trainings)
         return self._members[:trainings]
 
     def check(self, answer: Answer, seeds: int = 1, jobs: int = 1, *, controls: bool = True) -> list[Check]:

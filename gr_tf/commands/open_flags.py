@@ -161,12 +161,13 @@ def open_trained(
     task = load_task(found)
     check_asked(task, methods, question)
     asked, overwrite = config_flags.asked(_TRAININGS[found]), run_flags.OVERWRITE.value
-    anew = {"overwrite": overwrite and trains_anew, "replace": overwrite}
-    task = tuning.tuned(task, run_dir, asked, TUNE_MINUTES.value, **anew)
+    anew = overwrite and trains_anew
+    task = tuning.tuned(task, run_dir, asked, TUNE_MINUTES.value, overwrite=anew, replace=overwrite)
     stage.train(
         task,
         run_dir,
-        **anew,
+        overwrite=anew,
+        replace=overwrite,
         reuse=True,
         checkpoint_seconds=run_flags.CHECKPOINT_SECONDS.value,
     )

@@ -1,5 +1,6 @@
 """A training on disk: the stage "train" of a run's folder, for every kind of data."""
 
+import contextlib
 import dataclasses
 import pathlib
 import time
@@ -13,7 +14,7 @@ from gr_tf.runs import files
 from gr_tf.runs.checkpoints import CheckpointFolder
 from gr_tf.runs.curves import Curves
 from gr_tf.runs.machine import peak_memory_bytes
-from gr_tf.runs.progress import progress
+from gr_tf.runs.progress import Progress, progress
 from gr_tf.runs.run_dir import CHECKPOINTS, RunDir
 from gr_tf.tasks import kinds
 from gr_tf.tasks.task import Task, TaskReference
@@ -35,6 +36,9 @@ def train(
     replace: bool = False,
     reuse: bool = False,
     checkpoint_seconds: float = 30.0,
+    length: int | None = None,
+    tracking: bool = True,
+    bar: Progress | None = None,
 ) -> RunDir:
     """Trains, or continues a training that was killed.
 
@@ -45,16 +49,19 @@ def train(
         replace: drop it if it has other settings.
         reuse: return a finished training with the same settings instead of refusing it.
         checkpoint_seconds: how much a kill may lose.
+        length: train just so long, without selecting an epoch by validation; None: the configuration's.
+        tracking: keep what each example changed, if the steps tell.
+        bar: where blocks of steps are told; None: a progress bar of its own.
 
     Raises:
         InputError: if the folder cannot be used (see RunDir.begin).
         TrainingError: if a loss or a parameter is not finite.
     """
     task.steps  # noqa: B018  (refuses what cannot be trained, before a folder is there)
-    settings = _settings(task)
+    settings = _settings(task) | ({} if length is None else {"length": length, "tracking": tracking})
     with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, replace=replace, reuse=reuse) as stage:
         if not stage.is_finished:
-            _train(stage, task, checkpoint_seconds)
+            _train(stage, task, checkpoint_seconds, length, tracking, bar)
     return stage
 
 
@@ -140,14 +147,25 @@ def _settings(task: Task[Any]) -> dict[str, Any]:
     return {**told, "checksum": reference.checksum, "config": task.config.to_dict(), **given}
 
 
-def _train(stage: RunDir, task: Task[Any], checkpoint_seconds: float) -> None:
-    rows = task.steps.rows_per_example
+def _train(
+    stage: RunDir,
+    task: Task[Any],
+    checkpoint_seconds: float,
+    length: int | None,
+    tracking: bool,
+    shared_bar: Progress | None,
+) -> None:
+    rows = task.steps.rows_per_example if tracking else 0
     store = RollbackStore(task.num_examples, task.model.width, task.config.dtype, rows) if rows else None
     checkpoints = CheckpointFolder(stage.place(CHECKPOINTS), checkpoint_seconds)
-    blocks = task.steps.blocks(task.length)
+    blocks = task.steps.blocks(task.length if length is None else length)
     start = time.monotonic()
     done: list[Block] = []  # by this process: without the steps before a kill, with the compilation
-    with progress("training", len(blocks)) as bar, Curves(stage.place("tensorboard")) as curves:
+    bar_of_its_own = progress("training", len(blocks))
+    with (
+        contextlib.nullcontext(shared_bar) if shared_bar else bar_of_its_own as bar,
+        Curves(stage.place("tensorboard")) as curves,
+    ):
 
         def told(block: Block, loss: float, parameters: Callable[[], Parameters]) -> None:
             done.append(block)
@@ -159,7 +177,8 @@ def _train(stage: RunDir, task: Task[Any], checkpoint_seconds: float) -> None:
 
         training = task.train(
             store=store,
-            validating=True,
+            length=length,
+            validating=length is None,
             kept_epochs=task.kept_epochs,
             checkpoints=checkpoints,
             on_resume=bar.pass_over,
@@ -169,13 +188,22 @@ def _train(stage: RunDir, task: Task[Any], checkpoint_seconds: float) -> None:
         bar.pass_over(len(blocks) - 1 - done[-1].number)
     steps = sum(block.count for block in done)
     timing = {"seconds": time.monotonic() - start, "steps": steps, "blocks": len(done)}
-    _save(stage, task, training, store, timing)
+    _save(stage, task, training, store, timing, is_member=length is not None)
 
 
 def _save(
-    stage: RunDir, task: Task[Any], training: Training, store: RollbackStore | None, timing: dict[str, Any]
+    stage: RunDir,
+    task: Task[Any],
+    training: Training,
+    store: RollbackStore | None,
+    timing: dict[str, Any],
+    *,
+    is_member: bool,
 ) -> None:
-    """Writes a finished training: parameters, what examples changed, the state to go on from, result.json."""
+    """Writes a finished training: parameters, what examples changed, the state to go on from, result.json.
+
+    How good a model is is not measured if it is one of several that are averaged.
+    """
     arrays = training.parameters.to_arrays()
     if task.initial is not None:
         arrays |= task.initial_parameters.to_arrays(_INITIAL)
@@ -194,8 +222,7 @@ def _save(
             "epoch": training.epoch,
             "epochs": len(training.history),
             "history": [dataclasses.asdict(epoch) for epoch in training.history],
-            "quality": task.quality(training.parameters),
-            "baseline": task.baselines(),
+            **({} if is_member else {"quality": task.quality(training.parameters), "baseline": task.baselines()}),
             "num_train": task.num_examples,
             "notes": list(task.dataset.notes),
             "timing": timing,
