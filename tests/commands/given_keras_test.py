@@ -67,7 +67,7 @@ def test_ratings_from_file_to_checked_answer(
     assert max(told["checks"][1]["changes"]) < 0
     assert len(set(told["checks"][1]["before"])) == 3
     # The same to the bit.
-    assert gr_tf("explain", *asked, "--output=json", f"--report={page}", "--jobs=1") == 0
+    assert gr_tf("explain", *asked, "--output=json", f"--report={page}", "--jobs=1", "--overwrite") == 0
     assert json.loads(capsys.readouterr().out)["checks"] == told["checks"]
 
 
