@@ -5,12 +5,13 @@ import gzip
 import json
 import pathlib
 import re
+import zlib
 from typing import Any
 
 import numpy as np
 
-from gr_tf.data.named_tables import read_text
-from gr_tf.errors import InputError
+from gr_tf.data.text_files import decoded, read_text
+from gr_tf.errors import InputError, short
 from gr_tf.runs import files
 
 # The stems of files of names, with %s for entity or relation: our own, PyKEEN's and LibKGE's.
@@ -118,7 +119,9 @@ def _names(path: pathlib.Path) -> tuple[str, ...]:
         rows, first = rows[1:], 2
     for number, row in enumerate(rows, start=first):
         if len(row) != len(rows[0]) or len(row) > 2 or not all(map(str.strip, row)):
-            raise InputError(f"{path}:{number}: want a name, or an id, a tab and a name; got {lines[number - 1]!r}.")
+            raise InputError(
+                f"{path}:{number}: want a name, or an id, a tab and a name; got {short(lines[number - 1])}."
+            )
     names = [row[0] for row in rows]
     if rows and len(rows[0]) == 2:
         names = _by_id(path, rows, head)
@@ -130,7 +133,7 @@ def _refuse_twice(path: pathlib.Path, names: list[str]) -> None:
     seen: dict[str, int] = {}
     for place, name in enumerate(names):
         if name in seen:
-            raise InputError(f"{path}: {name!r} is the name of rows {seen[name]} and {place}.")
+            raise InputError(f"{path}: {short(name)} is the name of rows {seen[name]} and {place}.")
         seen[name] = place
 
 
@@ -152,9 +155,10 @@ def _text(path: pathlib.Path) -> str:
     if path.suffix != ".gz":
         return read_text(path)
     try:
-        return gzip.decompress(path.read_bytes()).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        data = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {error}.") from None
+    return decoded(path, data)
 
 
 def read_row_names(path: pathlib.Path) -> tuple[str, ...]:
