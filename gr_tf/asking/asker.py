@@ -20,7 +20,7 @@ from gr_tf.errors import InputError
 from gr_tf.evaluation.retraining import MEASURES, Retraining, check_jobs, retrain
 from gr_tf.runs.engine import versions
 from gr_tf.runs.progress import progress
-from gr_tf.tasks.task import Task
+from gr_tf.tasks.task import OPEN, Task
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.types import Ids
 
@@ -110,6 +110,9 @@ class Asker:
         explainer = self.explainer(chosen.name, trainings)
         explanation = explainer.rank(query)
         names = task.names_of(query)
+        told = [self.quality_at(query).warning] if self.quality_at(query).warning else []
+        if alternatives and task.answer_may_be_open(query):
+            told.append(f"{OPEN} asks which; what is itself called {OPEN} is asked about as \\{OPEN}")
         return Answer(
             asked=task.asked(query) if alternatives else names,
             predicted=names[task.answer_place(query)],
@@ -121,7 +124,7 @@ class Asker:
             explanation=explanation,
             frame=_frame(task, explanation, k),
             alternatives=tuple(dataclasses.replace(one, probability=shown(one.probability)) for one in alternatives),
-            warnings=(*filter(None, [self.quality_at(query).warning]), *explainer.warnings, *_warnings(explanation)),
+            warnings=(*told, *explainer.warnings, *_warnings(explanation)),
             trainings=trainings,
         )
 

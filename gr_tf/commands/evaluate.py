@@ -31,6 +31,7 @@ def main() -> None:
     kind = open_flags.kind(overwrites=True)
     names = [name.lower() for name in removal_flags.METHODS.value or ["nh", method_of(kind, None).name]]
     methods = [method_of(kind, name) for name in names]
+    open_flags.refuse_settings(kind)
     removal.parse_ks(removal_flags.K_LIST.value)
     trained, run_dir = open_flags.open_trained(kind, methods)
     count, length = removal_flags.NUM_QUERIES.value, RETRAINING_STEPS.value

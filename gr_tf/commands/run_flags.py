@@ -15,6 +15,7 @@ OVERWRITE = flags.DEFINE_bool("overwrite", False, "Delete the results of finishe
 CHECKPOINT_SECONDS = flags.DEFINE_float(
     "checkpoint_seconds", 30.0, "How much training a kill may lose, in seconds.", lower_bound=0.0
 )
+flags.register_validator(CHECKPOINT_SECONDS.name, lambda seconds: seconds < float("inf"), "must be a finite number.")
 JOBS = flags.DEFINE_integer("jobs", available_cores(), "Trainings at a time; they change no result.", lower_bound=1)
 
 

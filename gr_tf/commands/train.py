@@ -18,7 +18,9 @@ sections = open_flags.sections
 
 def main() -> None:
     """Trains."""
-    trained, run_dir = open_flags.open_trained(open_flags.kind())
+    kind = open_flags.kind()
+    open_flags.refuse_settings(kind)
+    trained, run_dir = open_flags.open_trained(kind)
     assert trained.path is not None
     result = files.read_json(trained.path / "result.json")
     task = trained.task

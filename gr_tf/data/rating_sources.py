@@ -106,8 +106,8 @@ def read_interactions(
         return *found, str(folder.resolve())
     if layout is None:
         raise InputError(
-            f"unknown dataset {dataset!r}: want one of {', '.join(RATING_DATASETS)}, or the folder of your own files "
-            "with --data_dir."
+            f"unknown dataset {short(dataset)}: want one of {', '.join(RATING_DATASETS)}, or the folder of your own "
+            "files with --data_dir."
         )
     if layout.tfds is None:
         raise InputError(f"{dataset} is not downloaded: name the folder that has its files with --data_dir.")
