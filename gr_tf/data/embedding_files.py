@@ -19,6 +19,8 @@ _NAME_STEMS = {"entity": ("entities", "entity_to_id", "entity_ids"), "relation":
 _NAME_STEMS["relation"] += ("relation_to_id", "relation_ids")
 _NAME_SUFFIXES = (".tsv", ".txt", ".dict", ".del", ".tsv.gz")
 _ARRAY_STEMS = {"entity": "entities", "relation": "relations"}
+# How a .npy file begins.
+_MAGIC = b"\x93NUMPY"
 # PyKEEN's first line.
 _HEADS = (["id", "label"], ["label", "id"])
 
@@ -93,7 +95,12 @@ def _one(folder: pathlib.Path, names: list[str]) -> pathlib.Path | None:
 
 def _array(path: pathlib.Path) -> np.ndarray:
     try:
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise InputError(f"{path}: is no .npy file, such as numpy.save writes.")
         array = np.load(path, allow_pickle=False)
+    except InputError:
+        raise
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: is no array of numbers: {' '.join(str(error).split())}") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fc":

@@ -59,7 +59,7 @@ def as_text(path: pathlib.Path, column: str, cells: pd.Series, *, is_number: boo
         )
     nul = text.index[text.str.contains("\0", regex=False)]
     if len(nul):
-        raise InputError(f"{path}: row {nul[0]}: the {column} has a NUL character: {short(text[nul[0]])}.")
+        raise InputError(f"{path}:{nul[0]}: the {column} has a NUL character: {short(text[nul[0]])}.")
     return text
 
 
@@ -86,4 +86,4 @@ def _text(path: pathlib.Path, column: str, row: object, cell: Any, is_number: bo
             return str((time.tz_localize("UTC") if time.tz is None else time).value)
         why = "a date"
     want = "a number" if is_number else "text or whole numbers"
-    raise InputError(f"{path}: row {row}: the {column} is {why}: {short(cell)}; want {want}.")
+    raise InputError(f"{path}:{row}: the {column} is {why}: {short(cell)}; want {want}.")

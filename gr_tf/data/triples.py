@@ -252,7 +252,10 @@ def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSpli
     if missing:
         split = split or TripleSplit()
         everything = named["train"]
-        held = hold_out(list(everything.itertuples(index=False, name=None)), missing, split)
+        try:
+            held = hold_out(list(everything.itertuples(index=False, name=None)), missing, split)
+        except InputError as error:
+            raise InputError(f"{folder}: {error}") from None
         for part, places in held.items():
             named[part] = everything.iloc[places]
             notes.append(f"{part}: no file; {len(places)} of {len(everything)} triples held out (seed {split.seed}).")
