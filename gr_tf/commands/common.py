@@ -14,6 +14,8 @@ from gr_tf.runs import engine
 
 Returned = TypeVar("Returned")
 _DEFAULT = re.compile(r" Default: \S+\.(?= |$)")
+# No flag's name is longer.
+_LONGEST_NAME = 100
 # Of an error message; readers already cut what they show of a value.
 _MOST_CHARACTERS = 1000
 # `adopt` adopts flags for its caller, not for this module.
@@ -50,6 +52,10 @@ def start(
     def checked(rest: Sequence[str]) -> None:
         if len(rest) > 1:
             raise app.UsageError(f"unexpected argument {short(rest[1])}.")
+        for name in flags.FLAGS:
+            if flags.FLAGS[name].present and flags.FLAGS[name].value == "":
+                # Such as --data_dir=$FOLDER of a shell that has no FOLDER.
+                raise app.UsageError(f"--{name} is empty: leave it out, or give it a value.")
         if not flags.FLAGS["verbosity"].present:
             # Otherwise TensorFlow logs how long it took to write a checkpoint.
             logging.set_verbosity(logging.WARNING)
@@ -65,11 +71,21 @@ def start(
         app.run(
             lambda rest: one_line_errors(program, lambda: checked(rest)),
             argv=None if argv is None else list(argv),
-            flags_parser=lambda args: one_line_errors(program, lambda: flags.FLAGS(args)),
+            flags_parser=lambda args: one_line_errors(program, lambda: _parsed(args)),
         )
     except KeyboardInterrupt:
         print("\nInterrupted. The same command, without --overwrite, continues where it stopped.", file=sys.stderr)
         sys.exit(130)
+
+
+def _parsed(arguments: Sequence[str]) -> list[str]:
+    """Reads the flags; returns the program's name and what is no flag."""
+    for argument in arguments[1:]:
+        name = argument.lstrip("-").partition("=")[0]
+        if argument.startswith("-") and len(name) > _LONGEST_NAME:
+            # absl looks for similar names, and recurses as deep as the name is long.
+            raise app.UsageError(f"unknown flag {short(name)}.")
+    return flags.FLAGS(arguments)
 
 
 def one_line_errors(program: str, call: Callable[[], Returned]) -> Returned:

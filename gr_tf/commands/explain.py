@@ -88,10 +88,11 @@ def main() -> None:
     given_flags.check(kind, searches=search, trainings=_TRAININGS.value)
     method = method_for(kind, _METHOD.value, given=given_flags.is_given())
     open_flags.refuse_settings(kind, method.name)
+    settings = open_flags.ask_settings(kind)
     question = _question(kind, report, verify or search, search)
     opened = given_flags.open_model if given_flags.is_given() else open_flags.open_trained
     trained, _ = opened(kind, [method], parse_question(question))
-    asker = Asker(trained, **open_flags.ask_settings(kind))
+    asker = Asker(trained, **settings)
     answer = asker.answer(question, method.name, k_flag.K.value, _TRAININGS.value)
     quality = asker.quality_at(answer.explanation.query)
     if search:

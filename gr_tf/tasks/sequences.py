@@ -161,7 +161,9 @@ class SequenceTask(Task[SequenceQuery]):
         is_open, names = parts[-1] == OPEN, list(map(name_in, parts))
         target = 1 if is_open else data.target_of(names[-1])
         if len(parts) > len(self.parts):
-            return SequenceQuery(tuple(map(data.target_of, names[:-1])), target), is_open
+            query = SequenceQuery(tuple(map(data.target_of, names[:-1])), target)
+            history_of(self.model, query)  # A history that is too long is refused before any training.
+            return query, is_open
         if names[0] in data.users.ids:
             return data.query_of_user(names[0], target), is_open
         try:
