@@ -1,5 +1,7 @@
 """Tables as CSV for people's programs."""
 
+import csv
+
 import pandas as pd
 
 # A spreadsheet takes a cell that begins so for a formula, and runs it.
@@ -13,7 +15,10 @@ def csv_text(frame: pd.DataFrame, *, spreadsheet_safe: bool = False) -> str:
         frame: the table; its index is left out.
         spreadsheet_safe: write an apostrophe before each cell of text that a spreadsheet would take for a formula.
     """
-    return frame.map(_safe).to_csv(index=False) if spreadsheet_safe else frame.to_csv(index=False)
+    written = frame.map(_safe) if spreadsheet_safe else frame
+    # The csv module puts no quotes around a carriage return, which ends a line for most readers.
+    has_returns = written.map(lambda cell: isinstance(cell, str) and "\r" in cell).to_numpy().any()
+    return written.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL)
 
 
 def _safe(cell: object) -> object:
