@@ -90,7 +90,7 @@ class Asker:
         """Predicts and explains.
 
         Args:
-            question: its parts, separated by commas; see Task.parts.
+            question: its parts, separated by commas; see Task.parts, and name_in for what is called ?.
             method: a key of `methods`; None: the first.
             k: how many examples to show for the prediction, and how many against it.
             trainings: over how many trainings, of different seeds, influences are averaged; the first is the explained
@@ -110,7 +110,7 @@ class Asker:
         explainer = self.explainer(chosen.name, trainings)
         explanation = explainer.rank(query)
         names = task.names_of(query)
-        told = [self.quality_at(query).warning] if self.quality_at(query).warning else []
+        told = list(filter(None, [self.quality_at(query).warning]))
         if alternatives and task.answer_may_be_open(query):
             told.append(f"{OPEN} asks which; what is itself called {OPEN} is asked about as \\{OPEN}")
         return Answer(
@@ -157,9 +157,10 @@ class Asker:
         if missing > 0 and self.trained.given:
             raise InputError("the training of a given model is not known: there are no others like it to average over.")
         if missing > 0:
+            # A seed that is out of range is refused before the first of them.
+            others = [self.task.member(number) for number in range(len(self._members), trainings)]
             with progress("trainings", trainings, trainings - missing) as bar:
-                for number in range(len(self._members), trainings):
-                    member = self.task.member(number)
+                for member in others:
                     self._members.append(train_in_memory(member, length=self.trained.length, tracking=tracking))
                     bar.advance()
         return self._members[:trainings]

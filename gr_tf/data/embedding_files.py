@@ -113,6 +113,9 @@ def _array(path: pathlib.Path) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if len(bad):
         raise InputError(f"{path}: row {bad[0]} is not finite, nor are {len(bad) - 1} others.")
+    large = np.flatnonzero(np.abs(array).max(axis=1) > np.finfo(np.float32).max)
+    if len(large):
+        raise InputError(f"{path}: row {large[0]} has a number that is too large for float32.")
     return array
 
 

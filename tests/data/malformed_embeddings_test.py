@@ -11,6 +11,10 @@ from tests.data.malformed import CUT, LONG, Files, refused
 ROWS = np.zeros((2, 3))
 
 TABLE: list[tuple[Files, str]] = [
+    (
+        {"entities.npy": np.array([[1.0, 2], [1, -1e39]]), "entities.tsv": "a\nb\n"},
+        "entities.npy: row 1 has a number that is too large for float32.",
+    ),
     ({"entities.npy": ROWS, "entities.tsv": ""}, "entities.tsv:1: want a name, or an id, a tab and a name; got ''."),
     (
         {"entities.npy": ROWS, "entities.tsv": "a\nb\tc\n"},
