@@ -97,7 +97,7 @@ def _array(path: pathlib.Path) -> np.ndarray:
     try:
         with path.open("rb") as file:
             if file.read(len(_MAGIC)) != _MAGIC:
-                raise InputError(f"{path}: is no .npy file, such as numpy.save writes.")
+                raise InputError(f"{path}: is no array of numbers: not a .npy file, such as numpy.save writes.")
         array = np.load(path, allow_pickle=False)
     except InputError:
         raise

@@ -73,9 +73,15 @@ TABLE: list[tuple[Files, str]] = [
         {"entities.npy": np.array(["a", "b"]), "entities.tsv": "a\nb\n"},
         "entities.npy: want an array of floating-point or complex numbers.",
     ),
-    ({"entities.npy": b"", "entities.tsv": "a\n"}, "entities.npy: is no .npy file, such as numpy.save writes."),
+    (
+        {"entities.npy": b"", "entities.tsv": "a\n"},
+        "entities.npy: is no array of numbers: not a .npy file, such as numpy.save writes.",
+    ),
     ({"entities.npy": b"\x93NUMPY", "entities.tsv": "a\n"}, "entities.npy: is no array of numbers: "),
-    ({"entities.npy": b"0 1 2\n", "entities.tsv": "a\n"}, "entities.npy: is no .npy file, such as numpy.save writes."),
+    (
+        {"entities.npy": b"0 1 2\n", "entities.tsv": "a\n"},
+        "entities.npy: is no array of numbers: not a .npy file, such as numpy.save writes.",
+    ),
     (
         {"entities.npy": np.zeros((2, 3, 4)), "entities.tsv": "a\nb\n"},
         "entities.npy: want rows of numbers, [n, k]; got shape (2, 3, 4).",
