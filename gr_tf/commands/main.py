@@ -8,7 +8,7 @@ import types
 from collections.abc import Sequence
 
 from gr_tf.commands import common, help_text
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 
 COMMANDS = {
     "explain": "why a model of your data predicts something, and whether the explanation holds",
@@ -71,4 +71,4 @@ def _module(command: str) -> types.ModuleType:
         return importlib.import_module(f"gr_tf.commands.{command}")
     close = difflib.get_close_matches(command, COMMANDS, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise InputError(f"unknown command {command!r}: want one of {', '.join(COMMANDS)}.{hint}")
+    raise InputError(f"unknown command {short(command)}: want one of {', '.join(COMMANDS)}.{hint}")

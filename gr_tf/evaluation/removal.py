@@ -15,7 +15,7 @@ import numpy as np
 
 from gr_tf.attribution import methods as registry
 from gr_tf.attribution.base import Explanation, in_parts
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.evaluation import explained as explaining
 from gr_tf.evaluation.explained import QUERIES_AT_ONCE, ExplainedRun
 from gr_tf.evaluation.released import evaluated_predictions, parse_defects, retraining_changes
@@ -96,10 +96,10 @@ def parse_ks(ks: Iterable[str]) -> tuple[str, ...]:
     for k in ks:
         text = k.strip().upper()
         if text != ALL and not (text.isdecimal() and int(text) >= 1):
-            raise InputError(f"k must be a whole number from 1, or ALL; got {k!r}.")
+            raise InputError(f"k must be a whole number from 1, or ALL; got {short(k)}.")
         parsed.append(text if text == ALL else str(int(text)))
     if len(set(parsed)) < len(parsed) or not parsed:
-        raise InputError(f"want each k once; got {','.join(parsed)!r}.")
+        raise InputError(f"want each k once; got {short(','.join(parsed))}.")
     return tuple(parsed)
 
 
