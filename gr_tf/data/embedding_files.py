@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gr_tf.data.named_tables import read_text
+from gr_tf.data.special_files import refuse_special
 from gr_tf.errors import InputError
 from gr_tf.runs import files
 
@@ -91,6 +92,7 @@ def _one(folder: pathlib.Path, names: list[str]) -> pathlib.Path | None:
 
 
 def _array(path: pathlib.Path) -> np.ndarray:
+    refuse_special(path)
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -151,6 +153,7 @@ def _by_id(path: pathlib.Path, rows: list[list[str]], head: list[str] | None) ->
 def _text(path: pathlib.Path) -> str:
     if path.suffix != ".gz":
         return read_text(path)
+    refuse_special(path)
     try:
         return gzip.decompress(path.read_bytes()).decode("utf-8")
     except (OSError, EOFError, UnicodeDecodeError) as error:

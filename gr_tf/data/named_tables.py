@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 
+from gr_tf.data.special_files import refuse_special
 from gr_tf.errors import InputError
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
@@ -154,6 +155,7 @@ def read_text(path: pathlib.Path, encoding: str = "utf-8-sig") -> str:
     Raises:
         InputError: if it cannot be read, naming the line that is not UTF-8.
     """
+    refuse_special(path)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -198,6 +200,7 @@ def _rows(path: pathlib.Path) -> Iterator[tuple[list[str], int]]:
 
 
 def _read_parquet(path: pathlib.Path) -> pd.DataFrame:
+    refuse_special(path)
     try:
         return pd.read_parquet(path)
     except OSError as error:

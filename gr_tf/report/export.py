@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from gr_tf.errors import InputError
 from gr_tf.runs import files
 from gr_tf.runs.engine import tf
 
@@ -50,4 +51,9 @@ def export(
     variables |= {f"shared_{i}": tf.Variable(array) for i, array in enumerate(shared)}
     # The index is written last: without it there is no checkpoint.
     (folder / f"{_CHECKPOINT}.index").unlink(missing_ok=True)
-    tf.train.Checkpoint(**variables).write(str(folder / _CHECKPOINT))
+    try:
+        tf.train.Checkpoint(**variables).write(str(folder / _CHECKPOINT))
+    except tf.errors.OpError as error:
+        reason = str(error.message).splitlines()[0] if error.message else type(error).__name__
+        where = folder / _CHECKPOINT
+        raise InputError(f"{where}: cannot be written (is the disk full?): {reason}") from None

@@ -5,15 +5,21 @@ import importlib.metadata
 import logging
 import os
 import platform
+import resource
 import sys
 import tempfile
 from typing import Any
 
 import lazy_loader
 
+from gr_tf.errors import InputError
+from gr_tf.runs import streams
+
 # Loaded when something of it is used: importing TensorFlow takes seconds, which `--help` need not wait for.
 tf: Any = lazy_loader.load("tensorflow")
 scipy: Any = lazy_loader.load("scipy")
+# Bytes; a training of Nations with all cores takes NNN GB (BUILD_NOTES, "Address space").
+_ADDRESS_SPACE = 4 << 30
 # TensorFlow's warnings that are of no use to anybody here.
 _NOT_TOLD = ("triggered tf.function retracing", "Converting IndexedSlices(")
 
@@ -21,9 +27,15 @@ _NOT_TOLD = ("triggered tf.function retracing", "Converting IndexedSlices(")
 def start_quietly() -> None:
     """Loads TensorFlow for a program: without the notes that it prints on import, and with one thread a step.
 
+    Ctrl-C during the import ends the process at once.
+
     A step is too small to share: the cores are used by several trainings at a time. TF_CPP_MIN_LOG_LEVEL=0 shows
     the notes about CPU features and absent GPUs.
+
+    Raises:
+        InputError: if the process may not have as much address space as TensorFlow needs.
     """
+    _refuse_small_limit()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0":
         _load()
@@ -43,8 +55,19 @@ def start_quietly() -> None:
             os.close(stderr)
 
 
+def _refuse_small_limit() -> None:
+    # With less, TensorFlow aborts, cannot be imported, or, with a little less, computes zeros.
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < _ADDRESS_SPACE:
+        raise InputError(
+            f"TensorFlow needs {_ADDRESS_SPACE >> 30} GB of address space, and the limit is {limit / (1 << 30):.1f} GB:"
+            f" raise it with ulimit -v {_ADDRESS_SPACE >> 10}, or unlimited."
+        )
+
+
 def _load() -> None:
-    importlib.import_module("tensorflow")
+    with streams.interrupted_at_once():
+        importlib.import_module("tensorflow")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     # A new explainer traces its functions anew, and is right to; each example's gradient of an embedding is dense.
     tf.get_logger().addFilter(lambda record: not any(part in record.getMessage() for part in _NOT_TOLD))

@@ -1,5 +1,6 @@
 """A folder for one piece of work: what was asked, what is done, whether it is finished."""
 
+import errno
 import os
 import pathlib
 import shutil
@@ -72,6 +73,13 @@ class RunDir:
             run_dir._file_lock.acquire(blocking=False)
         except filelock.Timeout:
             raise InputError(f"{path}: another process is working on it.") from None
+        except OSError as error:
+            # A finished stage that cannot be written is only read, and needs no lock.
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or overwrite or not run_dir.is_finished:
+                raise
+            if not reuse or run_dir._difference():
+                raise
+            return run_dir
         try:
             difference = run_dir._difference()
             if overwrite or (replace and difference):
