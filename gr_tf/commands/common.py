@@ -96,8 +96,8 @@ def one_line_errors(program: str, call: Callable[[], Returned]) -> Returned:
     except OSError as error:
         if isinstance(error, BrokenPipeError) and streams.reader_left():
             streams.end(streams.READER_LEFT)
-        where = error.filename or ("standard output" if streams.output_fails() else "a file")
-        message = f"{where}: {error.strerror or error}."
+        # An error of printing has no name of a file.
+        message = f"{error.filename or 'standard output, or a file'}: {error.strerror or error}."
     with contextlib.suppress(OSError):
         print(f"{program}: error: {' '.join(message.splitlines())}", file=sys.stderr)
     streams.end(1)

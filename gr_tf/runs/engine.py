@@ -38,14 +38,16 @@ def start_quietly() -> None:
     _refuse_small_limit()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0":
-        _load()
+        with streams.interrupted_at_once():
+            _load()
         return
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), 2)
         try:
-            _load()
+            with streams.interrupted_at_once(stderr):
+                _load()
         except BaseException:
             notes.seek(0)
             os.write(stderr, notes.read())
@@ -66,8 +68,7 @@ def _refuse_small_limit() -> None:
 
 
 def _load() -> None:
-    with streams.interrupted_at_once():
-        importlib.import_module("tensorflow")
+    importlib.import_module("tensorflow")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     # A new explainer traces its functions anew, and is right to; each example's gradient of an embedding is dense.
     tf.get_logger().addFilter(lambda record: not any(part in record.getMessage() for part in _NOT_TOLD))

@@ -38,15 +38,6 @@ def reader_left() -> bool:
     return any(event & select.POLLERR for _, event in asked.poll(0))
 
 
-def output_fails() -> bool:
-    """Whether something that was printed cannot be written to standard output."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return True
-    return False
-
-
 def end(status: int) -> NoReturn:
     """Ends the process; what could not be written before is dropped."""
     for stream in (sys.stdout, sys.stderr):
@@ -59,11 +50,15 @@ def end(status: int) -> NoReturn:
 
 
 @contextlib.contextmanager
-def interrupted_at_once() -> Iterator[None]:
-    """While modules are imported, which Ctrl-C can break in odd ways: Ctrl-C ends the process here and now."""
+def interrupted_at_once(stderr: int = 2) -> Iterator[None]:
+    """While modules are imported, which Ctrl-C can break in odd ways: Ctrl-C ends the process here and now.
+
+    Args:
+        stderr: the number of standard error.
+    """
 
     def stop(*_: Any) -> None:
-        tell_interrupted()
+        tell_interrupted(stderr=stderr)
         os._exit(INTERRUPTED)
 
     before = signal.getsignal(signal.SIGINT)
@@ -77,12 +72,12 @@ def interrupted_at_once() -> Iterator[None]:
         _set(before)
 
 
-def tell_interrupted(more: str = "") -> None:
+def tell_interrupted(more: str = "", stderr: int = 2) -> None:
     """One line; on a terminal below the ^C that it shows. A second Ctrl-C ends the process at once."""
     _set(lambda *_: os._exit(INTERRUPTED))
     line = f"Interrupted.{more}\n"
     with contextlib.suppress(OSError):
-        os.write(2, (("\n" if os.isatty(2) else "") + line).encode())
+        os.write(stderr, (("\n" if os.isatty(stderr) else "") + line).encode())
 
 
 def _set(handler: Any) -> bool:

@@ -68,7 +68,7 @@ def test_a_reader_that_leaves(folder: pathlib.Path) -> None:
 
 
 def test_a_full_device(folder: pathlib.Path) -> None:
-    one_line(shell(f"{PROGRAM} --help > /dev/full", folder), "standard output: No space left on device")
+    one_line(shell(f"{PROGRAM} --help > /dev/full", folder), "standard output, or a file: No space left on device")
 
 
 def test_paths_that_are_not_utf8(folder: pathlib.Path) -> None:
@@ -140,14 +140,14 @@ def test_streams_while_it_works(folder: pathlib.Path) -> None:
     done = shell(f"{PROGRAM} {EXPLAIN} 2>&1 | head -1", folder)
     assert done.returncode in (0, 141)
     assert len(done.stdout.splitlines()) == 1
-    one_line(shell(f"{PROGRAM} {EXPLAIN} > /dev/full", folder), "standard output: No space left on device")
+    one_line(shell(f"{PROGRAM} {EXPLAIN} > /dev/full", folder), "standard output, or a file: No space left on device")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("seconds", [1.0, 2.0, 3.0, 5.0, 8.0])
+@pytest.mark.parametrize("seconds", [2.0, 5.0, 8.0])
 def test_a_signal_at_any_time(folder: pathlib.Path, sent: signal.Signals, seconds: float) -> None:
-    command = TRAIN.replace("--epochs=2", "--epochs=100000 --patience=0")
+    command = TRAIN.replace("--epochs=2", "--epochs=3000 --patience=3000")
     started = subprocess.Popen(
         [*PROGRAM.split(), *command.split()],
         cwd=folder,
@@ -160,21 +160,15 @@ def test_a_signal_at_any_time(folder: pathlib.Path, sent: signal.Signals, second
     _, told = started.communicate(timeout=60)
     assert started.returncode == (130 if sent == signal.SIGINT else -signal.SIGTERM)
     assert "Traceback" not in told
-    assert told.count("Interrupted.") == (sent == signal.SIGINT)
+    assert told.count("Interrupted.") == int(sent == signal.SIGINT)
 
 
 def unprivileged(command: str, folder: pathlib.Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs a command as a user without name or home, who may write nothing of this."""
-    if os.getuid() or shutil.which("setpriv") is None:
-        pytest.skip("needs root and setpriv, to be another user")
-    home = pathlib.Path(sys.executable).resolve()
-    reaches = subprocess.run(["setpriv", "--reuid=54321", "test", "-x", str(home), "-a", "-r", str(ROOT)], check=False)
-    for part in (folder, *folder.parents):
-        if part.stat().st_uid == 0 and part != pathlib.Path("/") and not part.stat().st_mode & 0o001:
-            part.chmod(part.stat().st_mode | 0o055)
-    if reaches.returncode:
-        pytest.skip("another user may not read this Python or this code")
-    return shell(f"unset HOME; setpriv --reuid=54321 --clear-groups {command}", folder, **environment)
+    other = "setpriv --reuid=54321 --clear-groups --inh-caps=+dac_read_search --ambient-caps=+dac_read_search"
+    if shell(f"{other} true", folder).returncode:
+        pytest.skip("needs root and setpriv, to be a user who may read all and write nothing")
+    return shell(f"unset HOME; {other} {command}", folder, **environment)
 
 
 @pytest.mark.slow
