@@ -8,7 +8,7 @@ import numpy as np
 
 from gr_tf.errors import InputError
 from gr_tf.runs import files
-from gr_tf.runs.engine import tf
+from gr_tf.runs.engine import reason_of, tf
 
 _CHECKPOINT = "checkpoint"
 # A cell of a table without quotes cannot contain these.
@@ -54,6 +54,5 @@ def export(
     try:
         tf.train.Checkpoint(**variables).write(str(folder / _CHECKPOINT))
     except tf.errors.OpError as error:
-        reason = str(error.message).splitlines()[0] if error.message else type(error).__name__
         where = folder / _CHECKPOINT
-        raise InputError(f"{where}: cannot be written (is the disk full?): {reason}") from None
+        raise InputError(f"{where}: cannot be written (is the disk full?): {reason_of(error)}.") from None

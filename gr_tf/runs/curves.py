@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from gr_tf.errors import InputError
-from gr_tf.runs.engine import tf
+from gr_tf.runs.engine import reason_of, tf
 
 
 class Curves:
@@ -43,5 +43,4 @@ class Curves:
         try:
             yield
         except tf.errors.OpError as error:
-            reason = str(error.message).splitlines()[0] if error.message else type(error).__name__
-            raise InputError(f"{self._folder}: cannot be written (is the disk full?): {reason}") from None
+            raise InputError(f"{self._folder}: cannot be written (is the disk full?): {reason_of(error)}.") from None

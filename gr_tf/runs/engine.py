@@ -5,6 +5,7 @@ import importlib.metadata
 import logging
 import os
 import platform
+import re
 import resource
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from gr_tf.runs import streams
 # Loaded when something of it is used: importing TensorFlow takes seconds, which `--help` need not wait for.
 tf: Any = lazy_loader.load("tensorflow")
 scipy: Any = lazy_loader.load("scipy")
-# Bytes; a training of Nations with all cores takes NNN GB (BUILD_NOTES, "Address space").
+# Bytes; a training of Nations with all cores takes less: BUILD_NOTES, "Address space".
 _ADDRESS_SPACE = 4 << 30
 # TensorFlow's warnings that are of no use to anybody here.
 _NOT_TOLD = ("triggered tf.function retracing", "Converting IndexedSlices(")
@@ -73,6 +74,12 @@ def _load() -> None:
     # A new explainer traces its functions anew, and is right to; each example's gradient of an embedding is dense.
     tf.get_logger().addFilter(lambda record: not any(part in record.getMessage() for part in _NOT_TOLD))
     logging.getLogger("absl").setLevel(logging.WARNING)
+
+
+def reason_of(error: Any) -> str:
+    """What an error of TensorFlow says, in one line without the names of its own functions."""
+    lines = re.sub(r"\{\{[^}]*\}\}|\[Op:.*", "", error.message or "").strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__
 
 
 def versions() -> dict[str, str]:
