@@ -1,5 +1,10 @@
-"""Starts every program: parses its flags, and reports errors in one line."""
+"""Starts every program: parses its flags, and reports errors in one line.
 
+The exit status is 0, 1 for a user's mistake, or as gr_tf.runs.streams says.
+"""
+
+import contextlib
+import os
 import pathlib
 import re
 import sys
@@ -10,7 +15,7 @@ from typing import Any, TypeVar
 from absl import app, flags, logging
 
 from gr_tf.errors import InputError, TrainingError, short
-from gr_tf.runs import engine
+from gr_tf.runs import engine, streams
 
 Returned = TypeVar("Returned")
 _DEFAULT = re.compile(r" Default: \S+\.(?= |$)")
@@ -50,6 +55,7 @@ def start(
         flags.FLAGS[name].help = _DEFAULT.sub("", flags.FLAGS[name].help)
 
     def checked(rest: Sequence[str]) -> None:
+        _refuse_odd_paths(sys.argv if argv is None else argv)
         if len(rest) > 1:
             raise app.UsageError(f"unexpected argument {short(rest[1])}.")
         for name in flags.FLAGS:
@@ -62,7 +68,9 @@ def start(
         if load:
             engine.start_quietly()
         main()
+        sys.stdout.flush()
 
+    streams.open_closed()
     for stream in (sys.stdout, sys.stderr):
         # Names may have letters that the terminal's encoding lacks.
         if hasattr(stream, "reconfigure"):
@@ -74,8 +82,21 @@ def start(
             flags_parser=lambda args: one_line_errors(program, lambda: _parsed(args)),
         )
     except KeyboardInterrupt:
-        print("\nInterrupted. The same command, without --overwrite, continues where it stopped.", file=sys.stderr)
-        sys.exit(130)
+        streams.tell_interrupted(" The same command, without --overwrite, continues where it stopped.")
+        streams.end(streams.INTERRUPTED)
+
+
+def _refuse_odd_paths(arguments: Sequence[str]) -> None:
+    """
+    Raises:
+        InputError: if an argument, or the folder that relative paths start from, is not UTF-8: names from it are
+            written into JSON, and TensorFlow takes no other paths.
+    """
+    for what, text in (*(("the argument", text) for text in arguments), ("the current folder", os.getcwd())):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"{what} {os.fsencode(text)!r} is not UTF-8: rename what it names.") from None
 
 
 def _parsed(arguments: Sequence[str]) -> list[str]:
@@ -95,9 +116,13 @@ def one_line_errors(program: str, call: Callable[[], Returned]) -> Returned:
     except (InputError, TrainingError, app.UsageError, flags.Error) as error:
         message = str(error)
     except OSError as error:
-        message = f"{error.filename or 'a file'}: {error.strerror or error}."
-    print(f"{program}: error: {one_line(message)}", file=sys.stderr)
-    sys.exit(1)
+        if isinstance(error, BrokenPipeError) and streams.reader_left():
+            streams.end(streams.READER_LEFT)
+        # An error of printing has no name of a file.
+        message = f"{error.filename or 'standard output, or a file'}: {error.strerror or error}."
+    with contextlib.suppress(OSError):
+        print(f"{program}: error: {one_line(message)}", file=sys.stderr)
+    streams.end(1)
 
 
 def one_line(message: str) -> str:

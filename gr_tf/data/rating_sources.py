@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from gr_tf.data.download import cache_folder
+from gr_tf.data.movielens_download import download_with_tfds
 from gr_tf.data.named_tables import labels_of, read_headless, read_named, refuse_empty, table_named
 from gr_tf.data.ratings import RatingSet, RatingSplit, make_rating_set
 from gr_tf.errors import InputError, short
@@ -225,26 +225,3 @@ def _refuse(path: pathlib.Path, column: str, texts: pd.Series, bad: pd.Series | 
     if bad.any():
         refused = texts[bad]
         raise InputError(f"{path}:{refused.index[0]}: the {column} {why}: {short(refused.iloc[0])}.")
-
-
-def download_with_tfds(name: str) -> tuple[pd.DataFrame, dict[str, str]]:
-    """The ratings and titles of a MovieLens release from its official address, kept in the cache folder.
-
-    Raises:
-        InputError: if it cannot be downloaded.
-    """
-    import tensorflow_datasets as tfds  # here, because it is slow to import
-
-    try:
-        loaded = tfds.load(name, split="train", data_dir=str(cache_folder() / "tensorflow_datasets"), batch_size=-1)
-    except Exception as error:  # tfds raises whatever its transport does
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"{name} cannot be downloaded with tensorflow-datasets: {reason} Name a folder that has its files with "
-            "--data_dir."
-        ) from None
-    columns = {key: values.numpy() for key, values in loaded.items()}
-    user, item, title = ([text.decode() for text in columns[key]] for key in ("user_id", "movie_id", "movie_title"))
-    rating = columns["user_rating"].astype(np.float64)
-    frame = pd.DataFrame({"user": user, "item": item, "rating": rating, "time": columns["timestamp"]})
-    return frame, dict(zip(item, title, strict=True))

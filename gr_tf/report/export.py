@@ -8,7 +8,7 @@ import numpy as np
 
 from gr_tf.errors import InputError
 from gr_tf.runs import files
-from gr_tf.runs.engine import tf
+from gr_tf.runs.engine import reason_of, tf
 
 _CHECKPOINT = "checkpoint"
 # A cell of a table without quotes cannot contain these.
@@ -54,7 +54,9 @@ def export(
         try:
             tf.train.Checkpoint(**variables).write(str(temporary / _CHECKPOINT))
         except tf.errors.OpError as error:
-            raise InputError(f"{folder / _CHECKPOINT}: cannot be written: {error.message}.") from None
+            raise InputError(
+                f"{folder / _CHECKPOINT}: cannot be written (is the disk full?): {reason_of(error)}."
+            ) from None
 
 
 def exported_names(kinds: Sequence[str]) -> list[str]:
