@@ -51,7 +51,9 @@ def one_line(done: subprocess.CompletedProcess[str], *parts: str) -> None:
         assert part in done.stderr
 
 
-@pytest.mark.parametrize(("command", "status"), [("--help", 0), ("explian", 1), ("train --dim=0", 1)])
+@pytest.mark.parametrize(
+    ("command", "status"), [("--help", 0), ("explian", 1), pytest.param("train --dim=0", 1, marks=pytest.mark.slow)]
+)
 def test_closed_streams(folder: pathlib.Path, command: str, status: int) -> None:
     done = shell(f"{PROGRAM} {command} <&- >&- 2>&-", folder)
     assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
@@ -71,6 +73,7 @@ def test_a_full_device(folder: pathlib.Path) -> None:
     one_line(shell(f"{PROGRAM} --help > /dev/full", folder), "standard output, or a file: No space left on device")
 
 
+@pytest.mark.slow
 def test_paths_that_are_not_utf8(folder: pathlib.Path) -> None:
     done = shell(f"mv graph $'gr\\xffph'; {PROGRAM} train --data_dir=$'gr\\xffph'", folder)
     one_line(done, r"the argument b'--data_dir=gr\xffph' is not UTF-8: rename what it names")
