@@ -32,6 +32,7 @@ def main() -> None:
     names = [name.lower() for name in removal_flags.METHODS.value or ["nh", method_of(kind, None).name]]
     methods = [method_of(kind, name) for name in names]
     removal.parse_ks(removal_flags.K_LIST.value)
+    of_nh = removal_flags.of_nh()
     trained, run_dir = open_flags.open_trained(kind, methods)
     count, length = removal_flags.NUM_QUERIES.value, RETRAINING_STEPS.value
     if length is None and trained.task.continues:
@@ -48,7 +49,7 @@ def main() -> None:
         run_dir,
         methods=names,
         ks=removal_flags.K_LIST.value,
-        nh_seed=removal_flags.NH_SEED.value,
+        **of_nh,
         length=length,
         jobs=run_flags.JOBS.value,
         overwrite=run_flags.OVERWRITE.value,
