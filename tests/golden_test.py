@@ -181,12 +181,17 @@ def test_retrained_probabilities(k: str, drops: int, changes: int) -> None:
 
 @pytest.mark.slow
 def test_all_supporting_triples_and_random_neighbours() -> None:
-    """The measured figures of the authors' run, with their draw of neighbours."""
+    """The measured figures of the authors' run, with their draw of neighbours.
+
+    BUILD_NOTES, "Random neighbours as released": the first prediction's draw was not seeded and cannot be repeated.
+    """
     assert drops_and_changes(outcomes("GR", explained(), ("ALL",))["ALL"]) == (143, 139)
     queries = [explanation.query for explanation in explained()]
     random = outcomes("NH", Neighborhood(run(), rule="released").rank_many(queries), ("1", "10", "ALL"))
-    assert {k: drops_and_changes(of_size) for k, of_size in random.items()} == {
-        "1": (77, 26),
-        "10": (95, 52),
-        "ALL": (117, 99),
-    }
+    ours = {k: drops_and_changes(of_size) for k, of_size in random.items()}
+    assert ours == {"1": (77, 26), "10": (95, 52), "ALL": (117, 100)}
+    for k, authors in {"1": (77, 26), "10": (95, 52), "ALL": (117, 99)}.items():
+        first = random[k][0]
+        of_first = (first.probability_drop, first.top1_change)
+        others = np.subtract(ours[k], np.array(of_first, int))
+        assert set(np.subtract(authors, others).tolist()) <= {0, 1}
