@@ -129,7 +129,7 @@ class Changes:
         from gr_tf.runs.engine import tf
         from gr_tf.runs.journal import Journal
 
-        sys.addaudithook(self._heard)
+        self.listen()
         add = Journal.add
 
         def add_in_halves(journal: Any, record: dict[str, Any]) -> None:
@@ -141,6 +141,10 @@ class Changes:
         # TensorFlow writes without Python.
         Curves.add = _after(self.next, Curves.add)  # type: ignore[method-assign]
         tf.train.Checkpoint.write = _after(self.next, tf.train.Checkpoint.write)
+
+    def listen(self) -> None:
+        """Counts what Python tells of changes, for good."""
+        sys.addaudithook(self._heard)
 
     def _heard(self, event: str, args: tuple[Any, ...]) -> None:
         place = _PLACES.get(event)
@@ -334,6 +338,7 @@ def check(bench: Bench, names: Sequence[str], points: int, tell: Callable[[str],
         tell: called with a line for each case and failure.
     """
     undisturbed = {name: bench.undisturbed(CASES[name]) for name in names}
+    tell(f"{sum(count for count, _ in undisturbed.values())} changes on disk in all.")
     failures = [
         f"{name}: leaves {', '.join(left)}" for name, (_, files) in undisturbed.items() if (left := litter(files))
     ]
