@@ -11,7 +11,8 @@ import sys
 import pytest
 
 from tests.commands.program import ROOT
-from tests.crash_points import CASES, Changes, differences, litter, snapshot, spread
+from tests.crash_cases import CASES
+from tests.crash_points import Changes, differences, litter, snapshot, spread
 
 
 def test_points_are_spread_over_all_cases() -> None:
