@@ -37,6 +37,7 @@ def main() -> None:
     methods = [method_of(kind, name) for name in names]
     open_flags.refuse_settings(kind)
     removal.parse_ks(removal_flags.K_LIST.value)
+    of_nh = removal_flags.of_nh()
     trained, run_dir = open_flags.open_trained(kind, methods)
     count, length = removal_flags.NUM_QUERIES.value, RETRAINING_STEPS.value
     if length is None and trained.task.continues:
@@ -53,7 +54,7 @@ def main() -> None:
         run_dir,
         methods=names,
         ks=removal_flags.K_LIST.value,
-        nh_seed=removal_flags.NH_SEED.value,
+        **of_nh,
         length=length,
         jobs=run_flags.JOBS.value,
         overwrite=run_flags.OVERWRITE.value,

@@ -104,6 +104,8 @@ def test_train_flags(
         ("evaluate", ["--ks=0"], "k must be a whole number from 1, or ALL; got '0'"),
         ("evaluate", ["--jobs=0"], "--jobs=0"),
         ("evaluate", ["--nh_seed=-1"], "--nh_seed=-1"),
+        ("evaluate", ["--nh_rule=released", "--nh_seed=1"], "--nh_seed is not for --nh_rule=released"),
+        ("gr_evaluate", ["--nh_rule=released", "--nh_seed=1"], "--nh_seed is not for --nh_rule=released"),
     ],
 )
 def test_later_steps(
