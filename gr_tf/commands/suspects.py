@@ -3,8 +3,8 @@
 gr_tf suspects --data_dir=my/folder
 gr_tf suspects --run_dir=runs/mine --by=tracin --k=50
 
-It trains first, unless the run's folder has a training already. RUN/suspects.csv has all examples, with every name as
-it is in the data; --spreadsheet_safe is for names that a spreadsheet would run as a formula.
+It trains first, unless the run's folder has a training already. RUN/suspects-BY.csv has all examples, with every name
+as it is in the data; --spreadsheet_safe is for names that a spreadsheet would run as a formula.
 """
 
 import numpy as np

@@ -22,9 +22,13 @@ EXPLAIN = "explain --data_dir=graph --run_dir=run --query=e1,r1,? --dim=4 --epoc
 def folder(tmp_path: pathlib.Path) -> pathlib.Path:
     """A folder with a small graph."""
     write_graph(tmp_path / "graph")
-    train = tmp_path / "graph" / "train.txt"
     # Without repeated triples, which are told on standard error.
-    train.write_text("".join(dict.fromkeys(train.read_text().splitlines(keepends=True))))
+    seen: set[str] = set()
+    for name in ("train", "valid", "test"):
+        path = tmp_path / "graph" / f"{name}.txt"
+        lines = dict.fromkeys(line for line in path.read_text().splitlines(keepends=True) if line not in seen)
+        path.write_text("".join(lines))
+        seen |= set(lines)
     return tmp_path
 
 

@@ -84,7 +84,7 @@ TABLE: list[tuple[str, list[str], str]] = [
     ("graph", ["--query=e1,r1,?", "--method=tracin", "--damping=0.1"], "--damping is not for triples."),
     ("graph", ["--query=e1,r1,?", "--convention=pykeen"], "--convention is for --model_dir."),
     ("graph", ["--query=e1,r1,?", "--model_loss=mse"], "--model_loss is for --model_dir."),
-    ("graph", ["--query=e1,r1,?", "--report=/dev"], "/dev: cannot be written."),
+    ("graph", ["--query=e1,r1,?", "--report=/dev"], "/dev: is no regular file, and is not replaced."),
     ("graph", ["--query=e1,r1,?", "--kind=sequences"], "kind must be triples for DATA/graph; got 'sequences'."),
     (
         "graph",

@@ -27,14 +27,14 @@ def own(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> list[str]:
 
 
 def test_names_that_are_formulas(tmp_path: pathlib.Path) -> None:
-    """RUN/suspects.csv has names as they are, unless it is for a spreadsheet."""
+    """RUN/suspects-loss.csv has names as they are, unless it is for a spreadsheet."""
     write_graph(tmp_path / "mine")
     for path in (tmp_path / "mine").iterdir():
         path.write_text(path.read_text().replace("e3", "=e3"))
     where = (f"--data_dir={tmp_path / 'mine'}", "--epochs=1", "--dim=2", f"--run_dir={tmp_path / 'run'}")
     for flags, name in (((), "=e3"), (("--spreadsheet_safe",), "'=e3")):
         assert gr_tf("suspects", *where, *flags) == 0
-        path = tmp_path / "run" / "suspects.csv"
+        path = tmp_path / "run" / "suspects-loss.csv"
         found = pd.read_csv(path)
         path.unlink()
         assert {text for text in (*found["head"], *found["tail"]) if "e3" in text} == {name}
