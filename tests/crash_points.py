@@ -25,7 +25,7 @@ from typing import Any
 from tests.crash_cases import CASES, Case, Command, load, write_data
 
 # Told about the process that wrote a file, not about the result: a repeated command may have others.
-OF_THE_PROCESS = ("seconds", "timing", "peak_memory_bytes", "explaining_seconds")
+OF_THE_PROCESS = ("seconds", "timing", "peak_memory_bytes", "explaining_seconds", "checksum")
 # Files of TensorBoard have a time in their name; only the folder is compared.
 OF_TENSORBOARD = "tensorboard"
 LITTER = (".tmp-", "checkpoints")
@@ -192,8 +192,9 @@ class Bench:
         if ended.status != -signal.SIGKILL:
             return f"was not killed: exit status {ended.status} after {ended.changes} changes: {ended.printed[-300:]}"
         again = self.run(case.command)
-        # Killed after its last file, a stage is finished, and some commands refuse to do it again.
-        if again.status and not (again.status == 1 and "is already finished" in again.printed):
+        # Killed after its last file, the work is finished, and some commands refuse to do it again.
+        refused = any(words in again.printed for words in ("is already finished", "exists already"))
+        if again.status and not (again.status == 1 and refused):
             return f"the command again: exit status {again.status}: {again.printed[-300:]}"
         return "; ".join(differences(wanted, snapshot(self._work)))
 
