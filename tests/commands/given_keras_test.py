@@ -157,7 +157,8 @@ def sequences(walks: pathlib.Path) -> SequenceSet:
     return load_sequences(data_dir=walks, split=SequenceSplit(**SPLIT))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("activation", [pytest.param(None, marks=pytest.mark.slow), "softmax"])
+@pytest.mark.slow
+@pytest.mark.parametrize("activation", [None, "softmax"])
 def test_histories_from_file_to_checked_answer(
     capsys: pytest.CaptureFixture[str],
     walks: pathlib.Path,

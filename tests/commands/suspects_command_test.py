@@ -65,6 +65,7 @@ def test_ones_own_data(capsys: pytest.CaptureFixture[str], own: list[str], tmp_p
     assert f"by must be one of {', '.join([*first, 'tracin', 'harm', 'loss'])} for" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_mistakes_on_purpose(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own: list[str], tmp_path: pathlib.Path
 ) -> None:

@@ -59,6 +59,7 @@ def explained(wheel: pathlib.Path, folder: pathlib.Path, *flags: str) -> None:
     assert (empty / "why.html").read_text(encoding="utf-8").rstrip().endswith("</html>")
 
 
+@pytest.mark.slow
 def test_a_graph(wheel: pathlib.Path, tmp_path: pathlib.Path) -> None:
     write_graph(tmp_path / "data")
     explained(wheel, tmp_path, "--epochs=2", "--query=e1,r1,?")

@@ -141,7 +141,7 @@ def test_carriage_returns_are_no_part_of_a_field(tmp_path: pathlib.Path) -> None
 
 
 @needs_data
-@pytest.mark.parametrize("dataset", ["movielens-100k", "movielens-1m"])
+@pytest.mark.parametrize("dataset", ["movielens-100k", pytest.param("movielens-1m", marks=pytest.mark.slow)])
 def test_movielens_and_its_titles(dataset: str) -> None:
     folder = pathlib.Path(str(DATA)) / dataset.replace("movielens", "ml")
     ratings = load_ratings(dataset, folder)
