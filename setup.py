@@ -20,7 +20,7 @@ setuptools.setup(
         "gr_tf.data": ["nations/*.txt"],
         "gr_tf": ["py.typed", "__init__.pyi"],
     },
-    entry_points={"console_scripts": ["gr_tf = gr_tf.commands.main:main"]},
+    entry_points={"console_scripts": ["gr_tf = gr_tf.__main__:main"]},
     install_requires=[
         "absl-py>=2.1",
         "filelock>=3.13",

@@ -30,7 +30,7 @@ def removals() -> dict[str, Any]:
     return {
         "methods": removal_flags.METHODS.value or ("NH", "GR"),
         "ks": removal_flags.K_LIST.value,
-        "nh_seed": removal_flags.NH_SEED.value,
+        **removal_flags.of_nh(),
         "released_defects": _RELEASED_DEFECTS.value,
         "jobs": run_flags.JOBS.value,
     }

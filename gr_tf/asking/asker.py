@@ -22,7 +22,7 @@ from gr_tf.errors import InputError
 from gr_tf.evaluation.retraining import MEASURES, Retraining, check_jobs, retrain
 from gr_tf.runs.made_with import made_with
 from gr_tf.runs.progress import progress
-from gr_tf.tasks.task import Task
+from gr_tf.tasks.task import OPEN, Task
 from gr_tf.tasks.trained import Trained
 from gr_tf.types import Ids
 
@@ -92,7 +92,7 @@ class Asker:
         """Predicts and explains.
 
         Args:
-            question: its parts, separated by commas; see Task.parts.
+            question: its parts, separated by commas; see Task.parts, and name_in for what is called ?.
             method: a key of `methods`; None: the first.
             k: how many examples to show for the prediction, and how many against it.
             trainings: over how many trainings, of different seeds, influences are averaged; the first is the explained
@@ -112,6 +112,9 @@ class Asker:
         explainer = self.explainer(chosen.name, trainings)
         explanation = explainer.rank(query)
         names = task.names_of(query)
+        told = list(filter(None, [self.quality_at(query).warning]))
+        if alternatives and task.answer_may_be_open(query):
+            told.append(f"{OPEN} asks which; what is itself called {OPEN} is asked about as \\{OPEN}")
         return Answer(
             asked=task.asked(query) if alternatives else names,
             predicted=names[task.answer_place(query)],
@@ -123,7 +126,7 @@ class Asker:
             explanation=explanation,
             frame=_frame(task, explanation, k),
             alternatives=tuple(dataclasses.replace(one, probability=shown(one.probability)) for one in alternatives),
-            warnings=(*filter(None, [self.quality_at(query).warning]), *explainer.warnings, *_warnings(explanation)),
+            warnings=(*told, *explainer.warnings, *_warnings(explanation)),
             trainings=trainings,
         )
 

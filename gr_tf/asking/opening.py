@@ -6,7 +6,7 @@ from typing import Any
 
 from gr_tf.asking.asker import Asker
 from gr_tf.data.kind_of_files import kinds_of_data
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.tasks import kinds, stage, tuning
 from gr_tf.tasks.given import GIVEN, open_given
 
@@ -127,7 +127,7 @@ def kind_of(
     if kind is not None:
         if kind not in possible:
             raise InputError(
-                f"kind must be {' or '.join(possible)} for {data_dir or dataset or 'nations'}; got {kind!r}."
+                f"kind must be {' or '.join(possible)} for {data_dir or dataset or 'nations'}; got {short(kind)}."
             )
         return kind
     serving = [one for one in possible if model in (None, *kinds.KINDS[one].config_class.choices["model"])]

@@ -13,7 +13,7 @@ from typing import Any
 
 from gr_tf import attribution
 from gr_tf.attribution.base import Explainer
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.settings import Settings
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
@@ -119,7 +119,7 @@ def method_of(kind: str, name: str | None) -> Method:
     if name is None:
         return next(iter(methods.values()))
     if name not in methods:
-        raise InputError(f"method must be one of {', '.join(methods)} for {kind}; got {name!r}.")
+        raise InputError(f"method must be one of {', '.join(methods)} for {kind}; got {short(name)}.")
     return methods[name]
 
 

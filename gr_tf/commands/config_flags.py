@@ -6,7 +6,7 @@ from typing import Any
 from absl import flags
 
 from gr_tf.commands.help_text import plain
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.settings import Settings, described, kind_of
 
 _DEFINE: dict[type, Callable[..., Any]] = {
@@ -79,7 +79,7 @@ def whole_numbers(name: str, texts: Collection[str]) -> tuple[int, ...]:
     try:
         return tuple(int(text) for text in texts)
     except ValueError:
-        raise InputError(f"{name} must be whole numbers; got {','.join(texts)!r}.") from None
+        raise InputError(f"{name} must be whole numbers; got {short(','.join(texts))}.") from None
 
 
 def refuse_flags(config: type[Settings], why: str, unless: Collection[type[Settings]] = ()) -> None:

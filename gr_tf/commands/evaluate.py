@@ -12,6 +12,7 @@ from absl import flags
 from gr_tf.attribution.methods import method_of
 from gr_tf.commands import help_text, open_flags, removal_flags, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
+from gr_tf.errors import InputError, short
 from gr_tf.evaluation import removal
 from gr_tf.evaluation.explained import explain_run
 from gr_tf.report.tables import as_text, removal_frame
@@ -29,9 +30,14 @@ def sections() -> list[help_text.Section]:
 def main() -> None:
     """Evaluates."""
     kind = open_flags.kind(overwrites=True)
-    names = [name.lower() for name in removal_flags.METHODS.value or ["nh", method_of(kind, None).name]]
+    asked = removal_flags.METHODS.value
+    names = [name.strip().lower() for name in (["nh", method_of(kind, None).name] if asked is None else asked)]
+    if len(set(names)) < len(names) or not names:
+        raise InputError(f"want each method once in --methods; got {short(','.join(names))}.")
     methods = [method_of(kind, name) for name in names]
+    open_flags.refuse_settings(kind)
     removal.parse_ks(removal_flags.K_LIST.value)
+    of_nh = removal_flags.of_nh()
     trained, run_dir = open_flags.open_trained(kind, methods)
     count, length = removal_flags.NUM_QUERIES.value, RETRAINING_STEPS.value
     if length is None and trained.task.continues:
@@ -48,7 +54,7 @@ def main() -> None:
         run_dir,
         methods=names,
         ks=removal_flags.K_LIST.value,
-        nh_seed=removal_flags.NH_SEED.value,
+        **of_nh,
         length=length,
         jobs=run_flags.JOBS.value,
         overwrite=run_flags.OVERWRITE.value,

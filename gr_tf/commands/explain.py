@@ -29,7 +29,9 @@ from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.methods import Method, method_for
 from gr_tf.commands import data_flags, given_flags, help_text, k_flag, open_flags, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
+from gr_tf.commands.spreadsheet_flag import SPREADSHEET_SAFE
 from gr_tf.errors import InputError
+from gr_tf.report.csv_text import csv_text
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
 from gr_tf.runs.outputs import check_output
@@ -38,13 +40,19 @@ from gr_tf.tasks.kinds import KINDS
 _QUERY = flags.DEFINE_string(
     "query",
     None,
-    f"The question. {' '.join(f'For {kind}: ' + ','.join(task.parts) + '.' for kind, task in KINDS.items())}",
+    f"The question. {' '.join(f'For {kind}: ' + ','.join(task.parts) + '.' for kind, task in KINDS.items())} "
+    "What is itself called ? is written \\?.",
 )
 _METHOD = flags.DEFINE_string("method", None, "A method for the kind of the data, see above. Default: the first.")
 _TRAININGS = flags.DEFINE_integer(
     "trainings", 1, "Average the explanation over this many trainings, and say which signs are certain.", lower_bound=1
 )
-_OUTPUT = flags.DEFINE_enum("output", "text", ["text", "json", "csv"], "How to print the answer.")
+_OUTPUT = flags.DEFINE_enum(
+    "output",
+    "text",
+    ["text", "json", "csv"],
+    "How to print the answer; csv: the examples, with every name as it is in the data, see --spreadsheet_safe.",
+)
 _VERIFY = flags.DEFINE_bool(
     "verify", False, "Train again without the first example, and without all of the first k, and show what changed."
 )
@@ -68,11 +76,11 @@ def sections() -> list[help_text.Section]:
     """The flags that --help lists."""
     asked = (_QUERY, _METHOD, k_flag.K, _TRAININGS)
     checked = (_VERIFY, _VERIFY_SEEDS, _CONTROLS, _MINIMAL, _MOST, RETRAINING_STEPS, run_flags.JOBS)
-    told = (("The question", asked), ("The check", checked), ("The output", (_OUTPUT, _REPORT)))
+    told = (("The question", asked), ("The check", checked), ("The output", (_OUTPUT, SPREADSHEET_SAFE, _REPORT)))
     return [
         *((title, [flag.name for flag in some]) for title, some in told),
         given_flags.section(),
-        *open_flags.sections(),
+        *open_flags.sections(explains=True),
     ]
 
 
@@ -84,10 +92,12 @@ def main() -> None:
     kind = given_flags.kind(overwrites=report is not None)
     given_flags.check(kind, searches=search, trainings=_TRAININGS.value, overwrites=report is not None)
     method = method_for(kind, _METHOD.value, given=given_flags.is_given())
+    open_flags.refuse_settings(kind, method.name)
+    settings = open_flags.ask_settings(kind)
     question = _question(kind, report, verify or search, search)
     opened = given_flags.open_model if given_flags.is_given() else open_flags.open_trained
     trained, _ = opened(kind, [method], parse_question(question))
-    asker = Asker(trained, **open_flags.ask_settings(kind))
+    asker = Asker(trained, **settings)
     answer = asker.answer(question, method.name, k_flag.K.value, _TRAININGS.value)
     quality = asker.quality_at(answer.explanation.query)
     if search:
@@ -116,7 +126,7 @@ def main() -> None:
         files.write_text(report, page(asker, answer, checks, found))
         print(f"Written to {report}.", file=sys.stderr)
     if _OUTPUT.value == "csv":
-        print(answer.frame.to_csv(index=False), end="")
+        print(csv_text(answer.frame, spreadsheet_safe=SPREADSHEET_SAFE.value), end="")
     elif _OUTPUT.value == "json":
         told = {
             **answer.to_dict(),
@@ -143,6 +153,8 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
     checked_k(k_flag.K.value)
     if searches:
         refuse_without_alternatives(task.has_alternatives)
+    if SPREADSHEET_SAFE.value and _OUTPUT.value != "csv":
+        raise InputError(f"--spreadsheet_safe is for --output=csv; got --output={_OUTPUT.value}.")
     if retrains and _OUTPUT.value == "csv" and report is None:
         raise InputError(
             "--output=csv has no place for what --verify and --minimal find: ask for text, json or --report."

@@ -2,6 +2,8 @@
 
 gr_tf export --run_dir=runs/mine --output_dir=runs/mine/export
 tensorboard --logdir=runs/mine/export
+
+These are data for programs: names are as they are, but for tabs and ends of lines, which become blanks.
 """
 
 import pathlib

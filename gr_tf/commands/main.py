@@ -2,13 +2,13 @@
 
 import difflib
 import importlib
-import os
 import sys
 import types
 from collections.abc import Sequence
 
 from gr_tf.commands import common, help_text
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
+from gr_tf.runs import streams
 
 COMMANDS = {
     "explain": "why a model of your data predicts something, and whether the explanation holds",
@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if command in _HELP:
         _print(_USAGE)
         sys.exit(0)
-    module = common.one_line_errors("gr_tf", lambda: _module(command))
+    with streams.interrupted_at_once():
+        module = common.one_line_errors("gr_tf", lambda: _module(command))
     if any(argument in _HELP for argument in arguments):
         more_help = getattr(module, "more_help", str)
         _print(help_text.text(module.__doc__ or "", module.sections(), more_help()))
@@ -54,11 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _print(text: str) -> None:
-    """Prints a text; it is no error if the reader, such as `head`, stops early."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    common.one_line_errors("gr_tf", lambda: print(text, flush=True))
 
 
 def _module(command: str) -> types.ModuleType:
@@ -71,4 +68,4 @@ def _module(command: str) -> types.ModuleType:
         return importlib.import_module(f"gr_tf.commands.{command}")
     close = difflib.get_close_matches(command, COMMANDS, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise InputError(f"unknown command {command!r}: want one of {', '.join(COMMANDS)}.{hint}")
+    raise InputError(f"unknown command {short(command)}: want one of {', '.join(COMMANDS)}.{hint}")

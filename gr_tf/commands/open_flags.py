@@ -51,8 +51,8 @@ for _module in (config_flags, data_flags, run_flags):
     flags.adopt_module_key_flags(_module)
 
 
-def sections() -> list[help_text.Section]:
-    """The flags that --help lists."""
+def sections(*, explains: bool = False) -> list[help_text.Section]:
+    """The flags that --help lists; with the settings of methods if the command explains."""
     published = "; defaults are the published ones, or depend on the size of the data"
     return [
         ("Data", [data_flags.DATA_DIR.name, data_flags.DATASET.name, KIND.name]),
@@ -64,6 +64,7 @@ def sections() -> list[help_text.Section]:
             (f"Method {name} for {kind}", [settings.flag_of(one) for one in settings.names()])
             for kind, methods in _SETTINGS.items()
             for name, settings in methods.items()
+            if explains
         ),
     ]
 
@@ -182,6 +183,22 @@ def check_asked(task: Task[Any], methods: Sequence[Method], question: Sequence[s
         query, _ = task.read_question(question)
         for method in methods:
             method.check_query(query)
+
+
+def refuse_settings(kind: str, method: str | None = None) -> None:
+    """Refuses the settings of methods that are not used.
+
+    Args:
+        kind: of the data.
+        method: that is used with its settings; None: none is.
+
+    Raises:
+        InputError: if such a flag was given; the message names it.
+    """
+    used = [type(settings) for name, settings in _SETTINGS[kind].items() if name == method]
+    for name, settings in _SETTINGS[kind].items():
+        why = f"is a setting of `gr_tf explain --method={name}`" + (f", not of {method}." if method else ".")
+        config_flags.refuse_flags(type(settings), why, unless=[*used, _TRAININGS[kind], _SPLITS[kind]])
 
 
 def ask_settings(kind: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ ANY_VERSION = flags.DEFINE_bool(
 CHECKPOINT_SECONDS = flags.DEFINE_float(
     "checkpoint_seconds", 30.0, "How much training a kill may lose, in seconds.", lower_bound=0.0
 )
+flags.register_validator(CHECKPOINT_SECONDS.name, lambda seconds: seconds < float("inf"), "must be a finite number.")
 # How a run is found, begun, and continued.
 FLAGS = (RUN_DIR, OVERWRITE, ANY_VERSION, CHECKPOINT_SECONDS)
 JOBS = flags.DEFINE_integer("jobs", available_cores(), "Trainings at a time; they change no result.", lower_bound=1)

@@ -3,7 +3,8 @@
 gr_tf suspects --data_dir=my/folder
 gr_tf suspects --run_dir=runs/mine --by=tracin --k=50
 
-It trains first, unless the run's folder has a training already.
+It trains first, unless the run's folder has a training already. RUN/suspects-BY.csv has all examples, with every name
+as it is in the data; --spreadsheet_safe is for names that a spreadsheet would run as a formula.
 """
 
 import numpy as np
@@ -12,7 +13,9 @@ from absl import flags
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.suspicion import suspicion, ways_of
 from gr_tf.commands import help_text, k_flag, open_flags, run_flags
-from gr_tf.errors import InputError
+from gr_tf.commands.spreadsheet_flag import SPREADSHEET_SAFE
+from gr_tf.errors import InputError, short
+from gr_tf.report.csv_text import csv_text
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
 from gr_tf.runs.outputs import check_output
@@ -27,7 +30,7 @@ _BY = flags.DEFINE_string(
 
 def sections() -> list[help_text.Section]:
     """The flags that --help lists."""
-    return [("What to show", [_BY.name, k_flag.K.name]), *open_flags.sections()]
+    return [("What to show", [_BY.name, k_flag.K.name, SPREADSHEET_SAFE.name]), *open_flags.sections()]
 
 
 def more_help() -> str:
@@ -40,8 +43,9 @@ def main() -> None:
     kind, way = open_flags.kind(overwrites=True), _BY.value
     ways = ways_of(kind)
     if way not in ways:
-        raise InputError(f"by must be one of {', '.join(ways)} for {kind}; got {way!r}.")
+        raise InputError(f"by must be one of {', '.join(ways)} for {kind}; got {short(way)}.")
     checked_k(k_flag.K.value)
+    open_flags.refuse_settings(kind)
     trained, run_dir = open_flags.open_trained(kind)
     scores = suspicion(trained, way)
     found = trained.task.dataset.train_frame.assign(example_id=np.arange(len(scores)))
@@ -49,7 +53,7 @@ def main() -> None:
     found = found.sort_values(way, ascending=False, kind="stable")
     print(f"The most suspicious of {len(found)} training examples, by {way} ({ways[way]}):")
     print(as_text(found.head(k_flag.K.value)))
-    path, text = run_dir / f"suspects-{way}.csv", found.to_csv(index=False)
+    path, text = run_dir / f"suspects-{way}.csv", csv_text(found, spreadsheet_safe=SPREADSHEET_SAFE.value)
     if not (path.is_file() and path.read_bytes() == text.encode()):
         check_output(path, overwrite=run_flags.OVERWRITE.value)
         files.write_text(path, text)

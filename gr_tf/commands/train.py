@@ -18,7 +18,9 @@ sections = open_flags.sections
 
 def main() -> None:
     """Trains."""
-    trained, run_dir = open_flags.open_trained(open_flags.kind(), trains_anew=True)
+    kind = open_flags.kind()
+    open_flags.refuse_settings(kind)
+    trained, run_dir = open_flags.open_trained(kind, trains_anew=True)
     assert trained.path is not None
     result = RunDir.finished(trained.path, "gr_tf train").result()
     task = trained.task

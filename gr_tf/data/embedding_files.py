@@ -5,12 +5,14 @@ import gzip
 import json
 import pathlib
 import re
+import zlib
 from typing import Any
 
 import numpy as np
 
-from gr_tf.data.named_tables import read_text
-from gr_tf.errors import InputError
+from gr_tf.data.special_files import refuse_special
+from gr_tf.data.text_files import decoded, read_text
+from gr_tf.errors import InputError, short
 from gr_tf.runs import files
 
 # The stems of files of names, with %s for entity or relation: our own, PyKEEN's and LibKGE's.
@@ -18,6 +20,8 @@ _NAME_STEMS = {"entity": ("entities", "entity_to_id", "entity_ids"), "relation":
 _NAME_STEMS["relation"] += ("relation_to_id", "relation_ids")
 _NAME_SUFFIXES = (".tsv", ".txt", ".dict", ".del", ".tsv.gz")
 _ARRAY_STEMS = {"entity": "entities", "relation": "relations"}
+# How a .npy file begins.
+_MAGIC = b"\x93NUMPY"
 # PyKEEN's first line.
 _HEADS = (["id", "label"], ["label", "id"])
 
@@ -91,8 +95,14 @@ def _one(folder: pathlib.Path, names: list[str]) -> pathlib.Path | None:
 
 
 def _array(path: pathlib.Path) -> np.ndarray:
+    refuse_special(path)
     try:
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise InputError(f"{path}: is no array of numbers: not a .npy file, such as numpy.save writes.")
         array = np.load(path, allow_pickle=False)
+    except InputError:
+        raise
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: is no array of numbers: {' '.join(str(error).split())}") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fc":
@@ -105,6 +115,9 @@ def _array(path: pathlib.Path) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if len(bad):
         raise InputError(f"{path}: row {bad[0]} is not finite, nor are {len(bad) - 1} others.")
+    large = np.flatnonzero(np.abs(array).max(axis=1) > np.finfo(np.float32).max)
+    if len(large):
+        raise InputError(f"{path}: row {large[0]} has a number that is too large for float32.")
     return array
 
 
@@ -118,7 +131,9 @@ def _names(path: pathlib.Path) -> tuple[str, ...]:
         rows, first = rows[1:], 2
     for number, row in enumerate(rows, start=first):
         if len(row) != len(rows[0]) or len(row) > 2 or not all(map(str.strip, row)):
-            raise InputError(f"{path}:{number}: want a name, or an id, a tab and a name; got {lines[number - 1]!r}.")
+            raise InputError(
+                f"{path}:{number}: want a name, or an id, a tab and a name; got {short(lines[number - 1])}."
+            )
     names = [row[0] for row in rows]
     if rows and len(rows[0]) == 2:
         names = _by_id(path, rows, head)
@@ -130,7 +145,7 @@ def _refuse_twice(path: pathlib.Path, names: list[str]) -> None:
     seen: dict[str, int] = {}
     for place, name in enumerate(names):
         if name in seen:
-            raise InputError(f"{path}: {name!r} is the name of rows {seen[name]} and {place}.")
+            raise InputError(f"{path}: {short(name)} is the name of rows {seen[name]} and {place}.")
         seen[name] = place
 
 
@@ -151,10 +166,12 @@ def _by_id(path: pathlib.Path, rows: list[list[str]], head: list[str] | None) ->
 def _text(path: pathlib.Path) -> str:
     if path.suffix != ".gz":
         return read_text(path)
+    refuse_special(path)
     try:
-        return gzip.decompress(path.read_bytes()).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        data = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {error}.") from None
+    return decoded(path, data)
 
 
 def read_row_names(path: pathlib.Path) -> tuple[str, ...]:

@@ -31,6 +31,13 @@ class Records:
         return type(self)(*(array[chosen] for array in self.arrays))
 
 
+def name_notes(users: Vocabulary, items: Vocabulary, titles: Mapping[str, str]) -> list[str]:
+    """Notes on names that may be mistakes: see Vocabulary.lookalikes; and titles of other items only."""
+    strangers = titles and titles.keys().isdisjoint(items.names)
+    unused = [f"none of the {len(titles)} titles is of an item that was chosen or rated."] if strangers else []
+    return [*users.lookalikes(), *items.lookalikes(), *unused]
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class ItemSet(Dataset, Generic[R]):
     """What users did with items; for the other attributes see Dataset.

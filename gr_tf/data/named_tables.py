@@ -4,13 +4,17 @@ import csv
 import io
 import pathlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from gr_tf.errors import InputError
+from gr_tf.data.parquet_files import as_text, read_parquet
+from gr_tf.data.text_files import read_text
+from gr_tf.errors import InputError, listed, short
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+# The columns of numbers or dates; all others are of names.
+_NUMBERS = ("rating", "time")
 # Other names that people give to columns, without case and underscores.
 _ALIASES = {
     "head": ("subject", "h", "s"),
@@ -44,14 +48,13 @@ def column_names(path: pathlib.Path) -> tuple[str, ...]:
         InputError: if it cannot be read, or is no table.
     """
     if path.suffix.lower() == ".parquet":
-        return tuple(map(str, _read_parquet(path).columns))
+        return tuple(map(str, read_parquet(path).columns))
     return tuple(next((row for row, _ in _rows(path) if row), []))
 
 
 def places_of(names: Sequence[str], columns: Sequence[str]) -> dict[str, int]:
     """Where each of some columns stands, by its name or an alias; without those that stand nowhere."""
-    plain = [name.strip().lower().replace("_", "").replace(" ", "") for name in names]
-    places = {}
+    plain, places = _plain(names), {}
     for column in columns:
         found = [name for name in (column, *_ALIASES.get(column, ())) if name in plain]
         if found:
@@ -59,31 +62,81 @@ def places_of(names: Sequence[str], columns: Sequence[str]) -> dict[str, int]:
     return places
 
 
-def read_named(path: pathlib.Path, columns: Sequence[str], optional: Sequence[str] = ()) -> tuple[pd.DataFrame, int]:
-    """Some columns of a file, by the line where each row ends; and the number of blank lines.
+def header_notes(path: pathlib.Path, columns: Sequence[str], otherwise: str) -> list[str]:
+    """Notes on the first line of a file, which may have column names or not: how it was read, if that is a guess.
 
     Args:
-        path: .csv (with quotes), .tsv or .txt (fields as they stand), or .parquet.
+        path: a .tsv or .txt file.
+        columns: the names that are looked for.
+        otherwise: what the first line would be if it has no names.
+    """
+    first = column_names(path)
+    found = len(places_of(first, columns))
+    told = f"{path.name}: the first line, {listed(first)}, was taken for"
+    if found == len(columns):
+        is_certain = set(columns) <= set(_plain(first))
+        add = "<TAB>".join(columns)
+        return (
+            [] if is_certain else [f"{told} the names of columns, not for {otherwise}; a line {add} before it says so."]
+        )
+    return [f"{told} {otherwise}, not for the names of columns."] if found > 1 else []
+
+
+def _plain(names: Sequence[str]) -> list[str]:
+    return [name.strip().lower().replace("_", "").replace(" ", "") for name in names]
+
+
+def notes_of(frame: pd.DataFrame) -> list[str]:
+    """What the reader of a table passed over or found strange, a line each."""
+    return list(frame.attrs.get("notes", ()))
+
+
+def read_named(path: pathlib.Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
+    """Some columns of a file, by the line where each row ends; blank lines are told in `notes_of`.
+
+    Args:
+        path: .csv (with quotes), .tsv or .txt (fields as they stand), or .parquet (see data.parquet_files).
         columns: that it must have, by these names or other common ones; others are passed over.
         optional: that it may have.
 
     Raises:
-        InputError: naming file, line and value, if a column is missing, a row has not as many fields as the
-            first, or a field is empty.
+        InputError: naming file, line and value, if a column is missing or there twice, a row has not as many fields
+            as the first, or a field is empty.
     """
-    table, blank = _read_rows(path)
+    is_parquet = path.suffix.lower() == ".parquet"
+    table, notes = (read_parquet(path), []) if is_parquet else _read_rows(path)
     names = list(map(str, table.columns))
     places = places_of(names, [*columns, *optional])
     missing = [column for column in columns if column not in places]
     if missing:
-        raise InputError(
-            f"{path}: has no column {', '.join(missing)}; its columns are {', '.join(map(repr, names)) or 'none'}."
-        )
+        told = listed(names) or "none"
+        raise InputError(f"{path}: has no column {', '.join(missing)}; its columns are {told}.")
+    _refuse_twice(path, names, places)
     if table.empty:
         raise InputError(f"{path}: empty: no row in it.")
     frame = table.iloc[:, list(places.values())].set_axis(list(places), axis=1)
+    if is_parquet:
+        frame = frame.set_axis(range(1, len(frame) + 1))
+        text = {name: as_text(path, name, frame[name], is_number=name in _NUMBERS) for name in places}
+        frame = pd.DataFrame(text, dtype=object)
     refuse_empty(path, frame, places)
-    return frame, blank
+    frame.attrs["notes"] = notes
+    return frame
+
+
+def _refuse_twice(path: pathlib.Path, names: Sequence[str], places: Mapping[str, int]) -> None:
+    """Refuses two columns that are each what one column is looked for under.
+
+    Raises:
+        InputError: naming both.
+    """
+    plain = _plain(names)
+    for column, place in places.items():
+        # One's own name of a column goes before its aliases.
+        meant = (column,) if plain[place] == column else _ALIASES[column]
+        same = [name for name, one in zip(names, plain, strict=True) if one in meant]
+        if len(same) > 1:
+            raise InputError(f"{path}: several columns may be the {column}: {listed(same)}; keep one of them.")
 
 
 def read_headless(
@@ -92,8 +145,8 @@ def read_headless(
     separator: str = "\t",
     encoding: str = "utf-8-sig",
     blank_lines: bool = False,
-) -> tuple[pd.DataFrame, int]:
-    """The fields of a text file without column names as they stand, by their line; and the number of blank lines.
+) -> pd.DataFrame:
+    """The fields of a text file without column names as they stand, by their line; blank lines are told in `notes_of`.
 
     Args:
         path: the file; its lines end with LF or CRLF.
@@ -119,10 +172,12 @@ def read_headless(
         count = line.count(separator) + 1
         if count != len(columns):
             want = separator.replace("\t", "<TAB>").join(columns)
-            raise InputError(f"{path}:{line_number}: want {want}, got {count} fields: {line!r}.")
+            raise InputError(f"{path}:{line_number}: want {want}, got {count} fields: {short(line)}.")
+        if len(separator) > 1 and "\t" in line:
+            raise InputError(f"{path}:{line_number}: has a tab in a field: {short(line)}.")
     told = "\n".join(kept.values())
     if len(separator) > 1:
-        told, separator = told.replace("\t", " ").replace(separator, "\t"), "\t"
+        told, separator = told.replace(separator, "\t"), "\t"
     frame = pd.read_csv(
         io.StringIO(told),
         sep=separator,
@@ -134,7 +189,13 @@ def read_headless(
         quoting=csv.QUOTE_NONE,
         skip_blank_lines=False,
     )
-    return frame.set_axis(list(kept)), len(lines) - len(kept)
+    frame = frame.set_axis(list(kept))
+    frame.attrs["notes"] = _blank_notes(path, len(lines) - len(kept))
+    return frame
+
+
+def _blank_notes(path: pathlib.Path, blank: int) -> list[str]:
+    return [f"{path.name}: {blank} blank lines passed over."] if blank else []
 
 
 def refuse_empty(path: pathlib.Path, frame: pd.DataFrame, columns: Iterable[str]) -> None:
@@ -145,39 +206,34 @@ def refuse_empty(path: pathlib.Path, frame: pd.DataFrame, columns: Iterable[str]
     for column in columns:
         empty = frame.index[frame[column].str.strip() == ""]
         if len(empty):
-            raise InputError(f"{path}:{empty[0]}: empty {column}: {frame.loc[empty[0]].tolist()}.")
+            raise InputError(f"{path}:{empty[0]}: empty {column}: [{listed(frame.loc[empty[0]])}].")
 
 
-def read_text(path: pathlib.Path, encoding: str = "utf-8-sig") -> str:
-    """A text file; by default UTF-8, with or without byte order mark.
+def labels_of(path: pathlib.Path, names: pd.Series, labels: pd.Series) -> dict[str, str]:
+    """The labels by name of two columns by line.
 
     Raises:
-        InputError: if it cannot be read, naming the line that is not UTF-8.
+        InputError: naming file, line and value, if a name has two labels.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}.") from None
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line_number = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}:{line_number}: not UTF-8: byte {data[error.start]:#04x} ({error.reason}).") from None
+    first = labels.groupby(names).transform("first")
+    for line in labels.index[labels != first]:
+        told = f"{short(labels[line])} is the label of {short(names[line])}"
+        raise InputError(f"{path}:{line}: {told}, which is {short(first[line])} in a line before.")
+    return dict(zip(names, labels, strict=True))
 
 
-def _read_rows(path: pathlib.Path) -> tuple[pd.DataFrame, int]:
-    """All columns of a file as text, by the line where each row ends, and how many blank lines there are."""
-    if path.suffix.lower() == ".parquet":
-        table = _read_parquet(path)
-        table = table.astype(object).where(table.notna(), "").astype(str)
-        return table.set_axis(range(1, len(table) + 1)), 0
+def _read_rows(path: pathlib.Path) -> tuple[pd.DataFrame, list[str]]:
+    """All columns of a text file, by the line where each row ends, and notes."""
     every = list(_rows(path))
     rows = {line: row for row, line in every if len(row) > 1 or any(map(str.strip, row))}
     names = rows.pop(next(iter(rows))) if rows else []
     for line, row in rows.items():
         if len(row) != len(names):
-            raise InputError(f"{path}:{line}: want {len(names)} fields ({', '.join(names)}), got {len(row)}: {row}.")
-    return pd.DataFrame(list(rows.values()), index=list(rows), columns=names, dtype=object), len(every) - len(rows) - 1
+            raise InputError(
+                f"{path}:{line}: want {len(names)} fields ({', '.join(names[:10])}), got {len(row)}: [{listed(row)}]."
+            )
+    frame = pd.DataFrame(list(rows.values()), index=list(rows), columns=names, dtype=object)
+    return frame, _blank_notes(path, len(every) - len(rows) - 1)
 
 
 def _rows(path: pathlib.Path) -> Iterator[tuple[list[str], int]]:
@@ -195,12 +251,3 @@ def _rows(path: pathlib.Path) -> Iterator[tuple[list[str], int]]:
             yield [cell.strip() for cell in row] if path.suffix.lower() == ".csv" else row, reader.line_num
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: {error}.") from None
-
-
-def _read_parquet(path: pathlib.Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from None
-    except ValueError as error:  # pyarrow's ArrowInvalid too
-        raise InputError(f"{path}: not a Parquet file: {' '.join(str(error).split())}") from None

@@ -2,17 +2,24 @@
 
 import dataclasses
 import pathlib
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from gr_tf.data.download import cache_folder
-from gr_tf.data.named_tables import read_headless, read_named, refuse_empty, table_named
+from gr_tf.data.movielens_download import download_with_tfds
+from gr_tf.data.named_tables import labels_of, read_headless, read_named, refuse_empty, table_named
 from gr_tf.data.ratings import RatingSet, RatingSplit, make_rating_set
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 
 COLUMNS = ("user", "item", "rating", "time")
+# The squares of larger ones are not exact in float32, and no training comes near them.
+_LARGEST_RATING = 1_000_000
+# From here on neighbouring whole numbers are the same float.
+_INEXACT = 2**53
+_LEAST_TIME, _LAST_TIME = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+_DIGITS = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,8 +106,8 @@ def read_interactions(
         return *found, str(folder.resolve())
     if layout is None:
         raise InputError(
-            f"unknown dataset {dataset!r}: want one of {', '.join(RATING_DATASETS)}, or the folder of your own files "
-            "with --data_dir."
+            f"unknown dataset {short(dataset)}: want one of {', '.join(RATING_DATASETS)}, or the folder of your own "
+            "files with --data_dir."
         )
     if layout.tfds is None:
         raise InputError(f"{dataset} is not downloaded: name the folder that has its files with --data_dir.")
@@ -115,7 +122,7 @@ def read_rating_folder(folder: pathlib.Path, layout: RatingLayout) -> tuple[pd.D
     """
     found = sorted(folder.glob(layout.ratings))
     if len(found) != 1:
-        what = "no file" if not found else f"{len(found)} files ({', '.join(path.name for path in found)})"
+        what = "no file" if not found else f"{len(found)} files ({', '.join(path.name for path in found[:10])})"
         raise InputError(f"{folder}: has {what} named {layout.ratings}; want one.")
     frame = read_ratings(found[0], layout)
     return frame, {} if layout.titles is None else read_release_titles(folder, layout)
@@ -128,8 +135,9 @@ def read_release_titles(folder: pathlib.Path, layout: RatingLayout) -> dict[str,
         InputError: naming file and line, if the file is absent or malformed.
     """
     path = folder / str(layout.titles)
-    titles, _ = read_headless(path, layout.titles_fields, separator=layout.titles_separator, encoding="latin-1")
-    return dict(zip(titles.item, titles.title, strict=True))
+    titles = read_headless(path, layout.titles_fields, separator=layout.titles_separator, encoding="latin-1")
+    refuse_empty(path, titles, ("item", "title"))
+    return labels_of(path, titles["item"], titles["title"])
 
 
 def read_own_folder(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -150,7 +158,7 @@ def read_own_folder(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]
         return read_rating_folder(folder, _OWN)
     if path.suffix == ".rating":
         return read_ratings(path, _OWN), {}
-    return with_numbers(path, read_named(path, COLUMNS[:3], COLUMNS[3:])[0]), read_titles(folder)
+    return with_numbers(path, read_named(path, COLUMNS[:3], COLUMNS[3:])), read_titles(folder)
 
 
 def read_titles(folder: pathlib.Path) -> dict[str, str]:
@@ -162,8 +170,8 @@ def read_titles(folder: pathlib.Path) -> dict[str, str]:
     path = table_named(folder, "items")
     if path is None:
         return {}
-    items, _ = read_named(path, ("item", "title"))
-    return dict(zip(items["item"], items["title"], strict=True))
+    items = read_named(path, ("item", "title"))
+    return labels_of(path, items["item"], items["title"])
 
 
 def read_ratings(path: pathlib.Path, layout: RatingLayout) -> pd.DataFrame:
@@ -172,7 +180,7 @@ def read_ratings(path: pathlib.Path, layout: RatingLayout) -> pd.DataFrame:
     Raises:
         InputError: naming file, line and value, if a line is not user, item, a finite rating, time.
     """
-    frame, _ = read_headless(path, *layout.columns, separator=layout.separator)
+    frame = read_headless(path, *layout.columns, separator=layout.separator)
     refuse_empty(path, frame, COLUMNS[:2])
     return with_numbers(path, frame)
 
@@ -181,38 +189,39 @@ def with_numbers(path: pathlib.Path, frame: pd.DataFrame) -> pd.DataFrame:
     """A table of text by line with its ratings as float64 and its times as int64, where it has them.
 
     Raises:
-        InputError: naming file, line and value, if one is no finite number, or a time no whole one.
+        InputError: naming file, line and value, if a rating is no finite number or far from any scale of ratings, or a
+            time no whole number of 64 bits.
     """
-    for column, dtype in (("rating", np.float64), ("time", np.int64)):
+    for column, parse in (("rating", _ratings), ("time", _times)):
         if column in frame:
-            numbers = pd.to_numeric(frame[column], errors="coerce")
-            refused = {"finite": ~np.isfinite(numbers), "whole": (numbers % 1 != 0) & (column == "time")}
-            for what, bad in refused.items():
-                if bad.any():
-                    line, value = frame.index[bad][0], frame[column][bad].iloc[0]
-                    raise InputError(f"{path}:{line}: the {column} is not a {what} number: {value!r}.")
-            frame[column] = numbers.astype(dtype)
+            frame[column] = parse(path, frame[column])
     return frame
 
 
-def download_with_tfds(name: str) -> tuple[pd.DataFrame, dict[str, str]]:
-    """The ratings and titles of a MovieLens release from its official address, kept in the cache folder.
+def _ratings(path: pathlib.Path, texts: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(texts, errors="coerce").astype(np.float64)
+    _refuse(path, "rating", texts, ~np.isfinite(numbers), "is not a finite number")
+    _refuse(path, "rating", texts, numbers.abs() > _LARGEST_RATING, "is not from -1,000,000 to 1,000,000")
+    return numbers
 
-    Raises:
-        InputError: if it cannot be downloaded.
-    """
-    import tensorflow_datasets as tfds  # here, because it is slow to import
 
-    try:
-        loaded = tfds.load(name, split="train", data_dir=str(cache_folder() / "tensorflow_datasets"), batch_size=-1)
-    except Exception as error:  # tfds raises whatever its transport does
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"{name} cannot be downloaded with tensorflow-datasets: {reason} Name a folder that has its files with "
-            "--data_dir."
-        ) from None
-    columns = {key: values.numpy() for key, values in loaded.items()}
-    user, item, title = ([text.decode() for text in columns[key]] for key in ("user_id", "movie_id", "movie_title"))
-    rating = columns["user_rating"].astype(np.float64)
-    frame = pd.DataFrame({"user": user, "item": item, "rating": rating, "time": columns["timestamp"]})
-    return frame, dict(zip(item, title, strict=True))
+def _times(path: pathlib.Path, texts: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(texts, errors="coerce")
+    _refuse(path, "time", texts, ~np.isfinite(numbers), "is not a finite number")
+    _refuse(path, "time", texts, numbers % 1 != 0, "is not a whole number")
+    if numbers.dtype == np.int64:
+        return numbers
+    # Floats of this size are not exact: the digits are read one by one.
+    large = numbers.abs() >= _INEXACT
+    exact = {line: int(text) if _DIGITS.fullmatch(text) else None for line, text in texts[large].items()}
+    outside = [line for line, time in exact.items() if time is None or not _LEAST_TIME <= time <= _LAST_TIME]
+    _refuse(path, "time", texts, texts.index.isin(outside), "is not a whole number of 64 bits")
+    whole = numbers.mask(large, 0).astype(np.int64)
+    whole[large.to_numpy()] = np.array(list(exact.values()), np.int64)
+    return whole
+
+
+def _refuse(path: pathlib.Path, column: str, texts: pd.Series, bad: pd.Series | np.ndarray, why: str) -> None:
+    if bad.any():
+        refused = texts[bad]
+        raise InputError(f"{path}:{refused.index[0]}: the {column} {why}: {short(refused.iloc[0])}.")

@@ -9,11 +9,15 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.data.dataset import grouped
-from gr_tf.data.items import ItemSet, Records
+from gr_tf.data.items import ItemSet, Records, name_notes
+from gr_tf.data.named_tables import notes_of
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
 from gr_tf.settings import SEED, Range, Settings
 from gr_tf.types import Ids
+
+# Of one rating nothing can be learnt, nor removed.
+_LEAST_RATINGS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,7 +150,7 @@ def make_rating_set(
     Raises:
         InputError: if no rating is left.
     """
-    notes = []
+    notes = notes_of(frame)
     in_time = frame.sort_values("time", kind="stable") if "time" in frame else frame
     kept = in_time.drop_duplicates(["user", "item"], keep="last")
     if len(kept) < len(frame):
@@ -169,6 +173,8 @@ def make_rating_set(
 
     valid, test = _held_out(ratings.pairs[:, 0], len(users), split.seed)
     train = ratings.only(np.delete(np.arange(len(ratings)), np.concatenate([valid, test])))
+    if len(train) < _LEAST_RATINGS:
+        raise InputError(f"{source or name}: has {len(train)} ratings to train on; want at least {_LEAST_RATINGS}.")
     splits = {}
     for held_name, places in (("valid", valid), ("test", test)):
         known = places[np.isin(ratings.pairs[places, 1], train.pairs[:, 1])]
@@ -177,6 +183,7 @@ def make_rating_set(
         splits[held_name] = ratings.only(known)
     if len(valid) < len(users):
         notes.append(f"{len(users) - len(valid)} users with fewer than three ratings have none held out.")
+    notes += name_notes(users, items, titles)
     return RatingSet(
         name=name,
         users=users,

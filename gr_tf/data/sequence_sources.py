@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from gr_tf.data.named_tables import column_names, places_of, read_named, read_text, table_named
+from gr_tf.data.named_tables import column_names, header_notes, notes_of, places_of, read_named, table_named
 from gr_tf.data.rating_sources import own_name, read_interactions, read_own_folder, read_titles, with_numbers
 from gr_tf.data.sequences import SequenceSet, SequenceSplit, make_sequence_set
-from gr_tf.errors import InputError
+from gr_tf.data.text_files import read_text
+from gr_tf.errors import InputError, short
 
 COLUMNS = ("user", "item")
 
@@ -52,7 +53,9 @@ def read_own_sequences(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, st
         return read_own_folder(folder)
     if path.suffix.lower() == ".txt" and len(places_of(column_names(path), COLUMNS)) < len(COLUMNS):
         return pd.DataFrame(_choices(path), columns=list(COLUMNS), dtype=object), read_titles(folder)
-    frame, _ = read_named(path, COLUMNS, ("time",))
+    frame = read_named(path, COLUMNS, ("time",))
+    if path.suffix.lower() == ".txt":
+        frame.attrs["notes"] = [*notes_of(frame), *header_notes(path, COLUMNS, "a user with items")]
     return with_numbers(path, frame), read_titles(folder)
 
 
@@ -65,9 +68,9 @@ def _choices(path: pathlib.Path) -> Iterator[tuple[str, str]]:
             continue
         user, *items = line.split("\t")
         if not items or not all(name.strip() for name in (user, *items)):
-            raise InputError(f"{path}:{number}: want user<TAB>item<TAB>item..., none of them empty; got {line!r}.")
+            raise InputError(f"{path}:{number}: want user<TAB>item<TAB>item..., none of them empty; got {short(line)}.")
         if user in first_lines:
-            raise InputError(f"{path}:{number}: user {user!r} has a line already, line {first_lines[user]}.")
+            raise InputError(f"{path}:{number}: user {short(user)} has a line already, line {first_lines[user]}.")
         first_lines[user] = number
         yield from ((user, item) for item in items)
     if not first_lines:

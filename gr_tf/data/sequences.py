@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gr_tf.data.items import ItemSet, Records
+from gr_tf.data.items import ItemSet, Records, name_notes
+from gr_tf.data.named_tables import notes_of
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
 from gr_tf.settings import Range, Settings
@@ -162,7 +163,7 @@ def make_sequence_set(
     Raises:
         InputError: if there is no time where it is asked for, or no user is left.
     """
-    notes: list[str] = []
+    notes = notes_of(frame)
     told = source or name
     if split.order == "time" or (split.order == "auto" and _has_times(frame)):
         frame = _in_time(frame, told, notes)
@@ -190,6 +191,7 @@ def make_sequence_set(
     is_test = from_end <= num_test
     is_valid = ~is_test & (from_end <= num_test + num_valid)
     train, valid, test = (everything.only(chosen) for chosen in (~is_test & ~is_valid, is_valid, is_test))
+    notes += name_notes(users, items, titles)
     return SequenceSet(
         name=name,
         users=users,

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import pandas as pd
 
 from gr_tf.data.download import Archive, fetch
-from gr_tf.data.named_tables import read_headless
+from gr_tf.data.named_tables import labels_of, notes_of, read_headless, refuse_empty
 from gr_tf.data.rating_sources import COLUMNS, RATING_DATASETS, read_release_titles
 from gr_tf.data.triple_split import TripleSplit
 from gr_tf.data.triples import TripleSet, make_triple_set, read_folder
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, listed, short
 from gr_tf.runs import files
 
 FB15K237 = Archive(
@@ -103,7 +103,7 @@ def load_triples(
     if dataset in (None, "nations"):
         return dataclasses.replace(read_folder(_NATIONS, "nations"), source=None)
     raise InputError(
-        f"unknown dataset {dataset!r}: want one of {', '.join(DATASETS)}, or data_dir with your own files."
+        f"unknown dataset {short(dataset)}: want one of {', '.join(DATASETS)}, or data_dir with your own files."
     )
 
 
@@ -131,11 +131,11 @@ def read_movielens(folder: pathlib.Path) -> TripleSet:
 
 def _read_ratings(path: pathlib.Path) -> pd.DataFrame:
     """The ratings of a file as named triples, by line."""
-    read, _ = read_headless(path, COLUMNS)
+    read = read_headless(path, COLUMNS)
     bad = ~(read["rating"].isin(list("12345")) & read["user"].str.isdecimal() & read["item"].str.isdecimal())
     if bad.any():
         line, *got = next(read[bad].itertuples(name=None))
-        raise InputError(f"{path}:{line}: want user, item and rating 1-5, got {got[:3]}.")
+        raise InputError(f"{path}:{line}: want user, item and rating 1-5, got {listed(got[:3])}.")
     return pd.DataFrame({"head": "u:" + read["user"], "relation": "m:" + read["item"], "tail": "r:" + read["rating"]})
 
 
@@ -144,5 +144,14 @@ def _with_labels(triples: TripleSet) -> TripleSet:
     path = pathlib.Path(triples.source or "") / "entity_labels.tsv"
     if not path.exists():
         return triples
-    labels, _ = read_headless(path, ("entity", "label"), blank_lines=True)
-    return dataclasses.replace(triples, labels=dict(labels.itertuples(index=False, name=None)))
+    table = read_headless(path, ("entity", "label"), blank_lines=True)
+    refuse_empty(path, table, ("entity",))
+    notes = notes_of(table)
+    empty = table["label"].str.strip() == ""
+    if empty.any():
+        notes.append(f"{path.name}: {empty.sum()} empty labels passed over, the first in line {table.index[empty][0]}.")
+    table = table[~empty]
+    labels = labels_of(path, table["entity"], table["label"])
+    if labels.keys().isdisjoint((*triples.entities.names, *triples.relations.names)):
+        notes.append(f"{path.name}: no label in it is of a name in the training triples.")
+    return dataclasses.replace(triples, labels=labels, notes=(*triples.notes, *notes))

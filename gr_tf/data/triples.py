@@ -2,8 +2,9 @@
 
 import dataclasses
 import functools
+import itertools
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from gr_tf.data.dataset import Dataset, grouped
 from gr_tf.data.named_tables import (
     SUFFIXES,
     column_names,
+    header_notes,
+    notes_of,
     places_of,
     read_headless,
     read_named,
@@ -20,7 +23,7 @@ from gr_tf.data.named_tables import (
 )
 from gr_tf.data.triple_split import TripleSplit, hold_out
 from gr_tf.data.vocabulary import Vocabulary
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.runs import files
 from gr_tf.types import Ids
 
@@ -184,14 +187,16 @@ class TripleSet(Dataset):
         for tail in tails:
             if tail not in self.candidates:
                 name = self.entities.names[tail]
-                raise InputError(f"{name!r} cannot be predicted: it is none of the candidate tails of {self.name}.")
+                raise InputError(
+                    f"{short(name)} cannot be predicted: it is none of the candidate tails of {self.name}."
+                )
 
     def label(self, name: str) -> str:
         """What people call it; the name itself where there is no label."""
         return self.labels.get(name, name)
 
 
-def read_triples(path: pathlib.Path) -> tuple[pd.DataFrame, int]:
+def read_triples(path: pathlib.Path) -> pd.DataFrame:
     """Reads the triples of a file.
 
     .csv and .parquet have columns head, relation, tail (or other common names, see data.named_tables; more
@@ -199,18 +204,23 @@ def read_triples(path: pathlib.Path) -> tuple[pd.DataFrame, int]:
     head<TAB>relation<TAB>tail, names as they stand. UTF-8, LF or CRLF.
 
     Returns:
-        The names in columns head, relation, tail, by line; and the number of blank lines passed over.
+        The names in columns head, relation, tail, by line; see also notes_of.
 
     Raises:
         InputError: naming file, line and value, if the file is absent, is not UTF-8, is empty, or
             a line is not three names.
     """
-    if path.suffix.lower() in (".csv", ".parquet") or len(places_of(column_names(path), COLUMNS)) == len(COLUMNS):
-        frame, blank = read_named(path, COLUMNS)
+    if path.suffix.lower() in (".csv", ".parquet"):
+        return read_named(path, COLUMNS)[list(COLUMNS)]
+    first = column_names(path)
+    notes = header_notes(path, COLUMNS, "a triple") if len(first) == len(COLUMNS) else []
+    if len(places_of(first, COLUMNS)) == len(COLUMNS):
+        frame = read_named(path, COLUMNS)[list(COLUMNS)]
     else:
-        frame, blank = read_headless(path, COLUMNS, blank_lines=True)
+        frame = read_headless(path, COLUMNS, blank_lines=True)
         refuse_empty(path, frame, COLUMNS)
-    return frame[list(COLUMNS)], blank
+    frame.attrs["notes"] = [*notes_of(frame), *notes]
+    return frame
 
 
 def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSplit | None = None) -> TripleSet:
@@ -234,16 +244,18 @@ def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSpli
     paths = {part: path for part, path in found.items() if path is not None}
     if "train" not in paths:
         raise InputError(f"{folder}: has none of {', '.join(f'train{suffix}' for suffix in SUFFIXES)}.")
-    named, notes = {}, []
+    named, notes = {}, list[str]()
     for part, path in paths.items():
-        named[part], blank = read_triples(path)
-        if blank:
-            notes.append(f"{path.name}: {blank} blank lines passed over.")
+        named[part] = read_triples(path)
+        notes += notes_of(named[part])
     missing = [part for part in SPLITS if part not in named]
     if missing:
         split = split or TripleSplit()
         everything = named["train"]
-        held = hold_out(list(everything.itertuples(index=False, name=None)), missing, split)
+        try:
+            held = hold_out(list(everything.itertuples(index=False, name=None)), missing, split)
+        except InputError as error:
+            raise InputError(f"{folder}: {error}") from None
         for part, places in held.items():
             named[part] = everything.iloc[places]
             notes.append(f"{part}: no file; {len(places)} of {len(everything)} triples held out (seed {split.seed}).")
@@ -293,6 +305,7 @@ def make_triple_set(
         num_unknown[split] = skipped
         if skipped:
             notes.append(f"{split}: {skipped} triples with a name unknown in training skipped.")
+    notes += [*_repeated(ids, len(entities), len(relations)), *entities.lookalikes(), *relations.lookalikes()]
     return TripleSet(
         name=name,
         entities=entities,
@@ -306,3 +319,16 @@ def make_triple_set(
         notes=tuple(notes),
         num_unknown=num_unknown,
     )
+
+
+def _repeated(ids: Mapping[str, np.ndarray], num_entities: int, num_relations: int) -> Iterator[str]:
+    """Yields a note for every two splits that have triples in common: what was trained on is no test."""
+    keys = {
+        split: (triples[:, HEAD].astype(np.int64) * num_relations + triples[:, RELATION]) * num_entities
+        + triples[:, TAIL]
+        for split, triples in ids.items()
+    }
+    for earlier, later in itertools.combinations(SPLITS, 2):
+        count = np.isin(keys[later], keys[earlier]).sum()
+        if count:
+            yield f"{later}: {count} triples are in {earlier} too."

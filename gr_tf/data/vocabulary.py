@@ -4,9 +4,15 @@ import dataclasses
 import difflib
 import functools
 import types
+import unicodedata
 from collections.abc import Iterable, Mapping
 
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, listed, short
+
+# Characters without width: byte order mark, zero-width space, soft hyphen.
+_UNSEEN = dict.fromkeys(map(ord, "\ufeff\u200b\u00ad"))
+# Names that are like longer ones are not looked for: it takes long.
+_LONGEST_COMPARED = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +35,21 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.names)
 
+    def lookalikes(self) -> list[str]:
+        """A note if names differ only by what nobody sees: blanks around them, or how an accent is written."""
+        seen: dict[str, str] = {}
+        pairs = []
+        for name in self.names:
+            look = unicodedata.normalize("NFC", name.translate(_UNSEEN).strip())
+            if look in seen:
+                pairs.append((seen[look], name))
+            seen.setdefault(look, name)
+        if not pairs:
+            return []
+        first, second = map(ascii, pairs[0])
+        count = f"{len(pairs)} names look like another {self.kind}'s and are taken for different ones"
+        return [f"{count}, such as {first[:80]} and {second[:80]}."]
+
     @functools.cached_property
     def ids(self) -> dict[str, int]:
         """The ids by name."""
@@ -48,10 +69,10 @@ class Vocabulary:
             return self.ids[name]
         labeled = [other for other in self.names if labels.get(other) == name]
         if len(labeled) > 1:
-            raise InputError(f"{name!r} is the label of {len(labeled)} names: {', '.join(map(repr, labeled))}.")
+            raise InputError(f"{short(name)} is the label of {len(labeled)} names: {listed(labeled)}.")
         if labeled:
             return self.ids[labeled[0]]
         known = [*self.names, *(labels[other] for other in self.names if other in labels)]
-        close = difflib.get_close_matches(name, known, n=3)
-        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-        raise InputError(f"unknown {self.kind} {name!r}: not in the training data.{hint}")
+        close = difflib.get_close_matches(name, known, n=3) if len(name) <= _LONGEST_COMPARED else []
+        hint = f" Did you mean {' or '.join(map(short, close))}?" if close else ""
+        raise InputError(f"unknown {self.kind} {short(name)}: not in the training data.{hint}")

@@ -21,8 +21,9 @@ from gr_tf.tasks.task import Task
 
 # Fills up the rows of queries that have fewer ids than others.
 _NO_ID = -1
-# The trainings of these seeds together predict the answers that are asked about; no atlas uses them.
-CONSENSUS_SEEDS = range(1_000_000, 1_000_020)
+# The trainings of these seeds together predict the answers that are asked about; no atlas uses them. Of atlases whose
+# first seed is half of theirs or more, other seeds do.
+CONSENSUS_SEEDS, _LATE_CONSENSUS_SEEDS = range(1_000_000, 1_000_020), range(20)
 # An atlas that methods are compared with is split into halves of at least two seeds.
 _LEAST_SEEDS = 4
 _ATLAS, _TRAININGS = "atlas.npz", "trainings"
@@ -140,11 +141,18 @@ def make_atlas(
     if num_seeds < 2:
         raise InputError(f"num_seeds must be at least 2 to tell effects from chance; got {num_seeds}.")
     dataset, seeds = task.dataset, range(task.config.seed, task.config.seed + num_seeds)
+    others = consensus_seeds(seeds.start)
+    if seeds[-1] >= others.start >= seeds.start:
+        raise InputError(
+            f"seeds {others.start} to {others[-1]} are for the questions: want fewer than {num_seeds} seeds."
+        )
+    # The last seed is refused before the first training, not after all others.
+    task.seeded(seeds[-1], seed_names)
     settings = {
         "dataset": dataset.name,
         "checksum": dataset.checksum,
         "config": task.config.to_dict(),
-        "consensus_seeds": [CONSENSUS_SEEDS.start, CONSENSUS_SEEDS.stop],
+        "consensus_seeds": [others.start, others.stop],
     }
     with RunDir.begin(run_dir / _TRAININGS, settings, overwrite=overwrite, reuse=True) as trainings:
         queries = _asked_queries(trainings.place("queries"), task)
@@ -161,12 +169,18 @@ def make_atlas(
         return dict(stage.result())
 
 
+def consensus_seeds(first: int) -> range:
+    """The seeds of the trainings that predict what is asked about, for an atlas with this first seed."""
+    return CONSENSUS_SEEDS if first < CONSENSUS_SEEDS.start // 2 else _LATE_CONSENSUS_SEEDS
+
+
 def _asked_queries(folder: pathlib.Path, task: Task[Any]) -> list[Any]:
     """The queries of an atlas of this task: the consensus of trainings that are not in it."""
     if not folder.exists():
         parameters = []
-        with progress("trainings for the queries", len(CONSENSUS_SEEDS)) as bar:
-            for seed in CONSENSUS_SEEDS:
+        seeds = consensus_seeds(task.config.seed)
+        with progress("trainings for the queries", len(seeds)) as bar:
+            for seed in seeds:
                 parameters.append(task.seeded(seed).train().parameters)
                 bar.advance()
         files.write_arrays(folder, {"queries": _numbers(task.consensus(parameters))})

@@ -12,7 +12,7 @@ import numpy as np
 from gr_tf.data.dataset import numbers_of
 from gr_tf.errors import DamagedError, InputError
 from gr_tf.evaluation import agreement, fidelity
-from gr_tf.evaluation.atlas import CONSENSUS_SEEDS, Truth, read_truth
+from gr_tf.evaluation.atlas import Truth, consensus_seeds, read_truth
 from gr_tf.evaluation.compared import COMBINED, SCREENS, Scored, compared
 from gr_tf.evaluation.leave_one_out import values_by_seed
 from gr_tf.runs.progress import progress
@@ -77,7 +77,7 @@ def measure_fidelity(
         "the atlas": truth.seeds,
         "the explained trainings": seeds,
         "the trainings on halves": on_subsets,
-        "the queries": CONSENSUS_SEEDS,
+        "the queries": consensus_seeds(truth.seeds[0]),
     }
     for first, second in itertools.combinations(uses, 2):
         if shared := set(uses[first]) & set(uses[second]):

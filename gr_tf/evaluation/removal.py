@@ -8,14 +8,14 @@ import dataclasses
 import itertools
 import pathlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from gr_tf.attribution import methods as registry
 from gr_tf.attribution.base import Explanation, in_parts
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.evaluation import explained as explaining
 from gr_tf.evaluation.explained import QUERIES_AT_ONCE, ExplainedRun
 from gr_tf.evaluation.released import evaluated_predictions, parse_defects, retraining_changes
@@ -96,10 +96,10 @@ def parse_ks(ks: Iterable[str]) -> tuple[str, ...]:
     for k in ks:
         text = k.strip().upper()
         if text != ALL and not (text.isdecimal() and int(text) >= 1):
-            raise InputError(f"k must be a whole number from 1, or ALL; got {k!r}.")
+            raise InputError(f"k must be a whole number from 1, or ALL; got {short(k)}.")
         parsed.append(text if text == ALL else str(int(text)))
     if len(set(parsed)) < len(parsed) or not parsed:
-        raise InputError(f"want each k once; got {','.join(parsed)!r}.")
+        raise InputError(f"want each k once; got {short(','.join(parsed))}.")
     return tuple(parsed)
 
 
@@ -204,6 +204,7 @@ def evaluate(
     methods: Sequence[str],
     ks: Sequence[str] = KS,
     nh_seed: int = 0,
+    nh_rule: str = "seeded",
     released_defects: Sequence[str] = (),
     length: int | None = None,
     jobs: int,
@@ -217,6 +218,7 @@ def evaluate(
         methods: names in the registry, in small letters or capitals.
         ks: how many examples to remove: whole numbers, or ALL.
         nh_seed: seed of the random neighbours.
+        nh_rule: how they are drawn, one of attribution.neighborhood.NH_RULES.
         released_defects: some of released.DEFECTS.
         length: the length of a retraining, in the unit of the configuration; default: the training's.
         jobs: retrainings at a time; they change no result.
@@ -236,6 +238,8 @@ def evaluate(
         "nh_seed": nh_seed,
         "released_defects": list(defects),
         **({} if length is None else {"length": length}),
+        # Earlier evaluations have no such setting.
+        **({} if nh_rule == "seeded" else {"nh_rule": nh_rule}),
     }
     with RunDir.begin(run_dir / STAGE, settings, overwrite=overwrite, reuse=reuse) as stage:
         if not stage.is_finished:
@@ -272,14 +276,14 @@ def check(
 
 
 def _rankings(
-    method: str, trained: Trained, explained: ExplainedRun, places: Sequence[int], nh_seed: int
+    method: str, trained: Trained, explained: ExplainedRun, places: Sequence[int], of_nh: Mapping[str, Any]
 ) -> Iterator[tuple[int, Explanation[Any]]]:
     """A method's ranking of all examples that it considers, for some of the predictions."""
     name = method.lower()
     if name == explained.method:
         yield from ((place, explained.explanations[place]) for place in places)
         return
-    explainer = registry.explainer(trained, name, **({"seed": nh_seed} if name == "nh" else {}))
+    explainer = registry.explainer(trained, name, **(of_nh if name == "nh" else {}))
     for part in in_parts(places, QUERIES_AT_ONCE):
         queries = [explained.explanations[place].query for place in part]
         yield from zip(part, explainer.rank_many(queries), strict=True)
@@ -292,9 +296,10 @@ def _evaluate(stage: RunDir, trained: Trained, explained: ExplainedRun, jobs: in
     places = evaluated_predictions(counts, defects)
     if not places:
         raise InputError("released_defects leave no prediction to evaluate.")
+    of_nh = {"seed": stage.settings["nh_seed"], "rule": stage.settings.get("nh_rule", "seeded")}
     removals: list[Removal] = []
     for method in methods:
-        for place, ranking in _rankings(method, trained, explained, places, stage.settings["nh_seed"]):
+        for place, ranking in _rankings(method, trained, explained, places, of_nh):
             removals += make_removals(place, method, ranking, ks, counts[place])
     # In the order of the table's rows: method by method, size by size.
     in_table = sorted(removals, key=lambda removal: (methods.index(removal.method), ks.index(removal.k)))

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
+from gr_tf.data.special_files import refuse_special
 from gr_tf.errors import InputError
 from gr_tf.types import Tensor
 
@@ -22,6 +23,7 @@ def keras_file(path: pathlib.Path) -> pathlib.Path:
     file = path / _FILE if path.is_dir() else path
     if not file.exists():
         raise InputError(f"{path}: has no {_FILE}.")
+    refuse_special(file)
     return file
 
 

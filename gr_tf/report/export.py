@@ -8,7 +8,7 @@ import numpy as np
 
 from gr_tf.errors import InputError
 from gr_tf.runs import files
-from gr_tf.runs.engine import tf
+from gr_tf.runs.engine import reason_of, tf
 
 _CHECKPOINT = "checkpoint"
 # A cell of a table without quotes cannot contain these.
@@ -37,24 +37,23 @@ def export(
     from tensorboard.plugins import projector
 
     config = projector.ProjectorConfig()
-    for kind, (vectors, names, labels) in embeddings.items():
-        with files.new_file(folder / f"{kind}.npy") as temporary, temporary.open("wb") as file:
-            np.save(file, vectors, allow_pickle=False)
-        rows = ("\t".join(f"{value:.9g}" for value in vector) + "\n" for vector in vectors)
-        files.write_text(folder / f"{kind}.tsv", "".join(rows))
-        table = [("name", "label"), *zip(names, labels, strict=True)]
-        lines = ("\t".join(_SEPARATORS.sub(" ", cell) for cell in row) + "\n" for row in table)
-        files.write_text(folder / f"{kind}_metadata.tsv", "".join(lines))
-        config.embeddings.add(tensor_name=kind, tensor_path=f"{kind}.tsv", metadata_path=f"{kind}_metadata.tsv")
-    files.write_text(folder / "projector_config.pbtxt", str(config))
     variables = {kind: tf.Variable(vectors) for kind, (vectors, *_) in embeddings.items()}
     variables |= {f"shared_{i}": tf.Variable(array) for i, array in enumerate(shared)}
     with files.new_files(folder) as temporary:
-        # In this order: without the index there is no checkpoint.
+        for kind, (vectors, names, labels) in embeddings.items():
+            np.save(temporary / f"{kind}.npy", vectors, allow_pickle=False)
+            rows = ("\t".join(f"{value:.9g}" for value in vector) + "\n" for vector in vectors)
+            files.write_text(temporary / f"{kind}.tsv", "".join(rows))
+            table = [("name", "label"), *zip(names, labels, strict=True)]
+            lines = ("\t".join(_SEPARATORS.sub(" ", cell) for cell in row) + "\n" for row in table)
+            files.write_text(temporary / f"{kind}_metadata.tsv", "".join(lines))
+            config.embeddings.add(tensor_name=kind, tensor_path=f"{kind}.tsv", metadata_path=f"{kind}_metadata.tsv")
+        files.write_text(temporary / "projector_config.pbtxt", str(config))
         try:
             tf.train.Checkpoint(**variables).write(str(temporary / _CHECKPOINT))
         except tf.errors.OpError as error:
-            raise InputError(f"{folder / _CHECKPOINT}: cannot be written: {error.message}.") from None
+            where = folder / _CHECKPOINT
+            raise InputError(f"{where}: cannot be written (is the disk full?): {reason_of(error)}.") from None
 
 
 def exported_names(kinds: Sequence[str]) -> list[str]:

@@ -38,7 +38,7 @@ def run(
         run_dir: the run's folder; each step and the table have a subfolder.
         name: the name of the table, and of its subfolder.
         sample: num_queries, query_seed and right_if, see evaluation.explained.explain_run.
-        removals: methods, ks, nh_seed, released_defects and jobs, see evaluation.removal.evaluate.
+        removals: methods, ks, nh_seed, nh_rule, released_defects and jobs, see evaluation.removal.evaluate.
         usual: settings of a training that the table's heading need not mention.
         overwrite: drop what the steps had written.
         reuse: return a finished table with the same settings instead of refusing it.
@@ -116,6 +116,8 @@ def describe(result: Mapping[str, Any], name: str, usual: Settings) -> str:
         if config[setting] != getattr(usual, setting)
     ]
     words += [f"released defect {defect}" for defect in settings["released_defects"]]
+    if settings.get("nh_rule", "seeded") != "seeded":
+        words.append(f"random neighbours as {settings['nh_rule']}")
     if settings.get("right_if", "drawn") != "drawn":
         words.append(f"right if {settings['right_if']}")
     title = (

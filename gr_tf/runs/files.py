@@ -57,17 +57,22 @@ def new_file(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 @contextlib.contextmanager
 def new_files(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A temporary folder whose files take their places in a folder when the block ends well, in alphabetical order.
+    """A temporary folder that takes the place of `folder` when the block ends well.
+
+    If there is such a folder with other files, the new files move into it, in alphabetical order.
 
     Raises:
         InputError: if a file cannot be written.
     """
-    temporary = _temporary(folder / "files")
+    temporary = _temporary(folder)
     try:
         temporary.mkdir()
         yield temporary
-        for path in sorted(temporary.iterdir()):
-            path.replace(folder / path.name)
+        if not folder.exists() or not any(folder.iterdir()):
+            temporary.replace(folder)
+        else:
+            for path in sorted(temporary.iterdir()):
+                path.replace(folder / path.name)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}.") from None
     finally:

@@ -1,5 +1,6 @@
 """A folder for one piece of work: what was asked, what is done, whether it is finished."""
 
+import errno
 import pathlib
 import sys
 from collections.abc import Mapping
@@ -72,7 +73,16 @@ class RunDir:
         if foreign and RUN not in foreign:
             raise InputError(f"{path} has files but no {RUN}: gr_tf did not make this folder, and leaves it untouched.")
         run_dir = cls(path, settings)
-        run_dir._locked()
+        try:
+            run_dir._locked()
+        except OSError as error:
+            # A finished stage that cannot be written is only read, and needs no lock.
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or overwrite or not run_dir.is_finished:
+                raise
+            if not reuse or run_dir._difference():
+                raise
+            run_dir.result()  # refuses what was edited
+            return run_dir
         try:
             other = run_dir._difference()
             if overwrite or (replace and other):

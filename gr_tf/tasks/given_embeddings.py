@@ -9,7 +9,7 @@ import numpy as np
 from gr_tf.data.embedding_files import NamedRows, read_json, read_named_rows
 from gr_tf.data.triples import TripleSet
 from gr_tf.data.vocabulary import Vocabulary
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.models.foreign import DGLKE, Converted, Layout, converted
 from gr_tf.models.parameters import Parameters
 from gr_tf.tasks.trained import Given, Trained
@@ -41,9 +41,9 @@ def layout_of(folder: pathlib.Path, asked: Mapping[str, Any]) -> Layout:
     if path.exists():
         for name, value in read_json(path).items():
             if name not in Layout.names():
-                raise InputError(f"{path}: has no setting {name!r}; its settings are {', '.join(Layout.names())}.")
+                raise InputError(f"{path}: has no setting {short(name)}; its settings are {', '.join(Layout.names())}.")
             if told.setdefault(name, value) != value:
-                raise InputError(f"{path}: says {name} is {value!r}; --{name} says {told[name]!r}.")
+                raise InputError(f"{path}: says {name} is {short(value)}; --{name} says {told[name]!r}.")
     for name in ("model", "convention"):
         if told.get(name) is None:
             told_choices = "|".join(Layout.choices[name])

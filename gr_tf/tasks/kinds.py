@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gr_tf.data.dataset import Dataset
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.sequences import SequenceTask
 from gr_tf.tasks.task import Task, TaskReference
@@ -42,6 +42,10 @@ def own_config(kind: str, dataset: Dataset, settings: Mapping[str, Any]) -> Any:
         InputError: if a setting is unknown or out of range.
     """
     task = KINDS[kind]
+    models = task.config_class.choices["model"]
+    # What the dataset's own settings are depends on the model.
+    if settings.get("model") not in (None, *models):
+        raise InputError(f"model must be one of {', '.join(models)} for {kind}; got {short(settings['model'])}.")
     return task.config_class.of_dict({**task.own_settings(dataset, settings), **settings})
 
 

@@ -15,7 +15,7 @@ from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
-from gr_tf.tasks.task import OPEN, RolledBack, Task
+from gr_tf.tasks.task import OPEN, RolledBack, Task, name_in
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.training.driver import Selection
 from gr_tf.training.rating_config import RETRAINING_STEPS, RatingConfig, own_settings, rating_preset, variants
@@ -156,9 +156,9 @@ class RatingTask(Task[RatingQuery]):
     def read_question(self, parts: Sequence[str]) -> tuple[RatingQuery, bool]:
         """See Task: user, and name or title of an item."""
         self.check_parts(parts)
-        if parts[1] == OPEN and OPEN not in self.dataset.items.ids:
-            raise InputError("a question about a rating names its item: user,item.")
-        return self.dataset.query(parts[0], parts[1]), False
+        if OPEN in parts:
+            raise InputError("a question about a rating names its user and its item: user,item.")
+        return self.dataset.query(*map(name_in, parts)), False
 
     def losses(self, dtype: str | None = None) -> "RatingLosses":
         """See Task."""

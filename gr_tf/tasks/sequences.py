@@ -12,14 +12,14 @@ import pandas as pd
 from gr_tf.data.rating_sources import RATING_DATASETS
 from gr_tf.data.sequence_sources import load_sequences
 from gr_tf.data.sequences import SequenceQuery, Sequences, SequenceSet, SequenceSplit
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.sequence_ranking import next_item_metrics, ranks_and_losses
 from gr_tf.models.sequence_recommender import NAMES, SequenceRecommender
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
-from gr_tf.tasks.task import OPEN, Task
+from gr_tf.tasks.task import OPEN, Task, name_in
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.training.driver import Selection
 from gr_tf.training.sequence_config import PROTOCOLS, SequenceConfig
@@ -156,13 +156,27 @@ class SequenceTask(Task[SequenceQuery]):
         """See Task: a user, whose latest choices are the history, or the items of a history; then an item or OPEN."""
         self.check_parts(parts)
         data = self.dataset
-        is_open = parts[-1] == OPEN and OPEN not in data.items.ids
-        target = 1 if is_open else data.target_of(parts[-1])
-        if len(parts) == len(self.parts) and parts[0] in data.users.ids:
-            query = data.query_of_user(parts[0], target)
-        else:
-            query = SequenceQuery(tuple(map(data.target_of, parts[:-1])), target)
-        return query, is_open
+        if OPEN in parts[:-1]:
+            raise InputError(f"only the last part can be asked for, the next item; got {short(','.join(parts))}.")
+        is_open, names = parts[-1] == OPEN, list(map(name_in, parts))
+        target = 1 if is_open else data.target_of(names[-1])
+        if len(parts) > len(self.parts):
+            query = SequenceQuery(tuple(map(data.target_of, names[:-1])), target)
+            history_of(self.model, query)  # A history that is too long is refused before any training.
+            return query, is_open
+        if names[0] in data.users.ids:
+            return data.query_of_user(names[0], target), is_open
+        try:
+            item = data.target_of(names[0])
+        except InputError:
+            # One name is a user, most often.
+            data.users.id_of(names[0])
+            raise
+        return SequenceQuery((item,), target), is_open
+
+    def answer_may_be_open(self, query: SequenceQuery) -> bool:
+        """See Task."""
+        return OPEN in self.dataset.items.ids
 
     def losses(self, dtype: str | None = None) -> "SequenceLosses":
         """See Task."""

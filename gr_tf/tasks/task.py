@@ -3,13 +3,14 @@
 import abc
 import dataclasses
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.models.parameters import Parameters
 from gr_tf.settings import Settings
 from gr_tf.tasks.drawing import Drawing
@@ -21,9 +22,16 @@ from gr_tf.types import Ids
 Q = TypeVar("Q")
 # In a question: the part that the model is to answer.
 OPEN = "?"
+# A part of this form is a name: \? is what is called ?, and \\? is what is called \?.
+_ESCAPED = re.compile(r"\\+" + re.escape(OPEN))
 _NUM_ALTERNATIVES = 5
 # Metrics of which less is better.
 ERRORS = ("rmse", "mae", "cross_entropy", "loss")
+
+
+def name_in(part: str) -> str:
+    """The name that a part of a question means, if it is not OPEN."""
+    return part[1:] if _ESCAPED.fullmatch(part) else part
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,11 +227,15 @@ class Task(Trainable, Generic[Q]):
 
     @abc.abstractmethod
     def read_question(self, parts: Sequence[str]) -> tuple[Q, bool]:
-        """The query of a question's parts, and whether its answer is left open, so that the query has any.
+        """The query of a question's parts, see `name_in`, and whether its answer is open, so that the query has any.
 
         Raises:
             InputError: if a part is unknown.
         """
+
+    def answer_may_be_open(self, query: Q) -> bool:
+        """Whether one of the possible answers is itself called OPEN."""
+        return False
 
     @classmethod
     def check_parts(cls, parts: Sequence[str]) -> None:
@@ -235,7 +247,7 @@ class Task(Trainable, Generic[Q]):
         if len(parts) != len(cls.parts) or not all(parts):
             told = ",".join(cls.parts)
             got = ",".join(parts)
-            raise InputError(f"a question is {told}, with quotes around a part that has a comma; got {got!r}.")
+            raise InputError(f"a question is {told}, with quotes around a part that has a comma; got {short(got)}.")
 
     # What it is explained by.
 

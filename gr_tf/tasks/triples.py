@@ -13,7 +13,7 @@ from gr_tf.data.known_tails import KnownTails, known_at, turned
 from gr_tf.data.sources import load_triples, public_name
 from gr_tf.data.triple_split import TripleSplit
 from gr_tf.data.triples import COLUMNS, HEAD, RELATION, TAIL, Query, TripleSet
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.places import score_answers
@@ -23,7 +23,7 @@ from gr_tf.runs.engine import scipy, tf
 from gr_tf.tasks.batch_triple_losses import BatchTripleLosses
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.place_quality import PlaceQuality, both_by_split
-from gr_tf.tasks.task import OPEN, RolledBack, Task
+from gr_tf.tasks.task import OPEN, RolledBack, Task, name_in
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.tasks.triple_losses import TripleLosses
 from gr_tf.tasks.triple_rollback import TripleRollback
@@ -244,23 +244,27 @@ class TripleTask(Task[Query]):
     def read_question(self, parts: Sequence[str]) -> tuple[Query, bool]:
         """See Task: names or labels, one of which may be OPEN.
 
-        A head or a relation that is really called OPEN is meant by it; a tail never is.
+        Raises:
+            InputError: also if several are OPEN.
         """
         self.check_parts(parts)
         triples = self.dataset
         vocabularies = (triples.entities, triples.relations, triples.entities)
-        asked = [
-            place
-            for place, (part, names) in enumerate(zip(parts, vocabularies, strict=True))
-            if part == OPEN and (place == TAIL or OPEN not in names.ids)
-        ]
+        asked = [place for place, part in enumerate(parts) if part == OPEN]
         if len(asked) > 1:
-            raise InputError(f"one of head, relation, and tail can be asked for, not several; got {','.join(parts)!r}.")
+            raise InputError(
+                f"one of head, relation, and tail can be asked for, not several; got {short(','.join(parts))}."
+            )
         ids = [
-            0 if place in asked else names.id_of(part, triples.labels)
+            0 if place in asked else names.id_of(name_in(part), triples.labels)
             for place, (part, names) in enumerate(zip(parts, vocabularies, strict=True))
         ]
         return Query(*ids, *asked), bool(asked)
+
+    def answer_may_be_open(self, query: Query) -> bool:
+        """See Task."""
+        names = self.dataset.relations if query.place == RELATION else self.dataset.entities
+        return OPEN in names.ids
 
     def losses(self, dtype: str | None = None) -> TripleLosses:
         """See Task."""

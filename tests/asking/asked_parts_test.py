@@ -1,5 +1,6 @@
 """Questions for heads and relations, from the question to the check and the page."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,9 +9,13 @@ import pytest
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.minimal import minimal_sets
 from gr_tf.asking.page import page
-from gr_tf.data.triples import HEAD, RELATION, Query
+from gr_tf.data.triples import HEAD, RELATION, Query, TripleSet
+from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
 from gr_tf.report.explanation_graph import explanation_graph
+from gr_tf.tasks.trained import train_in_memory
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.triple_config import TripleConfig
 
 QUESTIONS = [("?,r1,e2", HEAD, "heads"), ("e1,?,e2", RELATION, "relations")]
 
@@ -38,6 +43,18 @@ def test_an_answer(asker: Asker, question: str, place: int, what: str) -> None:
     assert f"<bdi>{answer.predicted}</bdi> a probability of {answer.value:.4f}" in text
     title = explanation_graph(answer.explanation.first(3), task).axes[0].get_title()
     assert title.startswith(f"({question.replace(',', ', ')}) → {answer.predicted}: ")
+
+
+def test_a_question_mark_that_is_a_name(toy: TripleSet) -> None:
+    """To ask which is not to ask about what is called ?; it is told where both are possible."""
+    named = dataclasses.replace(toy, entities=Vocabulary.of("entity", ("?", *toy.entities.names[1:])))
+    asker = Asker(train_in_memory(TripleTask(named, TripleConfig(dim=2, num_negatives=2, epochs=1))))
+    told = "? asks which; what is itself called ? is asked about as \\?"
+    assert told in asker.answer("?,r1,e2", "nh").warnings
+    assert told in asker.answer("e1,r1,?", "nh").warnings
+    assert told not in asker.answer("e1,?,e2", "nh").warnings
+    assert told not in asker.answer("\\?,r1,e2", "nh").warnings
+    assert asker.answer("\\?,r1,e2", "nh").asked == ("?", "r1", "e2")
 
 
 @pytest.mark.parametrize(("question", "place", "what"), QUESTIONS)

@@ -68,3 +68,18 @@ def test_settings_out_of_range(trained_ratings: Trained) -> None:
         InfluenceAnalysis(trained_ratings, damping=float("nan"))
     with pytest.raises(InputError, match="scope must be one of related, all; got 'some'"):
         InfluenceAnalysis(trained_ratings, scope="some")
+
+
+def test_related_ratings_have_the_influences_that_they_have_among_all(trained_ratings: Trained) -> None:
+    """The mean is over all n training ratings, however few of them are ranked."""
+    task = trained_ratings.task
+    query = RatingQuery(*map(int, task.dataset.test.pairs[3]))
+    of_scope = {
+        scope: InfluenceAnalysis(trained_ratings, damping=0.5, scope=scope).influences([query])[0]
+        for scope in ("related", "all")
+    }
+    related, everything = of_scope["related"], of_scope["all"]
+    np.testing.assert_array_equal(related.example_ids, task.related(query))
+    assert 0 < len(related.example_ids) < len(everything.example_ids) == task.num_examples
+    np.testing.assert_allclose(related.values, everything.values[related.example_ids], rtol=1e-12)
+    assert np.abs(related.values).max() > 1e-6

@@ -79,6 +79,7 @@ def test_segments_and_batches_change_nothing(replayed: Trained, monkeypatch: pyt
         np.testing.assert_allclose(again, found, rtol=1e-9, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_parts_by_epoch(replayed: Trained) -> None:
     whole = Replay(replayed, first_epoch=1)
     parts = whole.by_epoch(QUERIES)

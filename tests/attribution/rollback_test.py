@@ -110,6 +110,19 @@ def test_random_neighbours_depend_on_seed_and_query_only(trained: Trained) -> No
     assert Neighborhood(trained, seed=1).rank(QUERIES[0]).example_ids.tolist() != orders[0]
 
 
+def test_released_neighbours_are_the_authors_draw(trained: Trained) -> None:
+    """NumPy's own choice after a seed of 42, of the related triples in the order of the file, whatever k."""
+    for query, ranking in zip(QUERIES, Neighborhood(trained, rule="released").rank_many(QUERIES), strict=True):
+        related = trained.task.related(query)
+        for k in (1, 4, len(related)):
+            np.random.seed(42)
+            drawn = np.random.choice(related, k, replace=False)
+            assert ranking.example_ids[:k].tolist() == drawn.tolist()
+        assert ((ranking.influences > 0) & (ranking.influences <= 1)).all()
+    with pytest.raises(InputError, match="nh_rule must be one of seeded, released; got 'drawn'"):
+        Neighborhood(trained, rule="drawn")
+
+
 def test_store_adds_saves_and_maps(tmp_path: pathlib.Path) -> None:
     store = RollbackStore(4, 2, "float64")
     ones = tf.ones([2, 3, 2], tf.float64)

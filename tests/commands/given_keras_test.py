@@ -67,7 +67,7 @@ def test_ratings_from_file_to_checked_answer(
     assert max(told["checks"][1]["changes"]) < 0
     assert len(set(told["checks"][1]["before"])) == 3
     # The same to the bit.
-    assert gr_tf("explain", *asked, "--output=json", f"--report={page}", "--jobs=1") == 0
+    assert gr_tf("explain", *asked, "--output=json", f"--report={page}", "--jobs=1", "--overwrite") == 0
     assert json.loads(capsys.readouterr().out)["checks"] == told["checks"]
 
 
@@ -157,7 +157,8 @@ def sequences(walks: pathlib.Path) -> SequenceSet:
     return load_sequences(data_dir=walks, split=SequenceSplit(**SPLIT))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("activation", [pytest.param(None, marks=pytest.mark.slow), "softmax"])
+@pytest.mark.slow
+@pytest.mark.parametrize("activation", [None, "softmax"])
 def test_histories_from_file_to_checked_answer(
     capsys: pytest.CaptureFixture[str],
     walks: pathlib.Path,

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from gr_tf.attribution.methods import methods_of
-from gr_tf.commands import main
+from gr_tf.commands import common, main
 from gr_tf.tasks.kinds import KINDS
 from tests.commands.program import ROOT, gr_tf, own_process
 
@@ -46,14 +46,21 @@ def test_help_of_a_command(capsys: pytest.CaptureFixture[str], command: str) -> 
         "--training_steps",
         "--patience",
         "--split_seed",
-        "--damping",
     ):
         assert f"  {flag}" in text
+    assert ("  --damping" in text) == (command == "explain")
     if command in ("explain", "evaluate"):
         for kind in KINDS:
             section = text.partition(f"Methods for {kind}:\n")[2].partition("\n\n")[0]
             for name in methods_of(kind):
                 assert f"  {name} " in section
+
+
+def test_a_message_is_one_short_line() -> None:
+    assert common.one_line("a\nb\0c\x1b[31m d\u00e9") == "a b\\x00c\\x1b[31m d\u00e9"
+    assert common.one_line("x" * 1000) == "x" * 1000
+    cut = common.one_line("a" * 50_000 + "z" * 50_000)
+    assert cut == "a" * 480 + " ... (99,040 characters) ... " + "z" * 480
 
 
 def test_help_loads_no_tensorflow() -> None:

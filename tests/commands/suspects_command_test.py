@@ -26,6 +26,20 @@ def own(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> list[str]:
     return [f"--data_dir={data}", "--kind=sequences", "--epochs=2", "--dim=4", "--min_interactions=5", "--window=6"]
 
 
+def test_names_that_are_formulas(tmp_path: pathlib.Path) -> None:
+    """RUN/suspects-loss.csv has names as they are, unless it is for a spreadsheet."""
+    write_graph(tmp_path / "mine")
+    for path in (tmp_path / "mine").iterdir():
+        path.write_text(path.read_text().replace("e3", "=e3"))
+    where = (f"--data_dir={tmp_path / 'mine'}", "--epochs=1", "--dim=2", f"--run_dir={tmp_path / 'run'}")
+    for flags, name in (((), "=e3"), (("--spreadsheet_safe",), "'=e3")):
+        assert gr_tf("suspects", *where, *flags) == 0
+        path = tmp_path / "run" / "suspects-loss.csv"
+        found = pd.read_csv(path)
+        path.unlink()
+        assert {text for text in (*found["head"], *found["tail"]) if "e3" in text} == {name}
+
+
 def test_ones_own_data(capsys: pytest.CaptureFixture[str], own: list[str], tmp_path: pathlib.Path) -> None:
     where = (*own, f"--run_dir={tmp_path / 'run'}")
     first = ["fia"] if "--training_steps=60" in own else [] if "--kind=sequences" in own else ["gr"]
@@ -51,6 +65,7 @@ def test_ones_own_data(capsys: pytest.CaptureFixture[str], own: list[str], tmp_p
     assert f"by must be one of {', '.join([*first, 'tracin', 'harm', 'loss'])} for" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_mistakes_on_purpose(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own: list[str], tmp_path: pathlib.Path
 ) -> None:

@@ -45,7 +45,7 @@ def test_what_is_in_it(wheel: pathlib.Path) -> None:
     assert code <= names
     assert not [name for name in names if name.startswith(("experiments", "tests"))]
     (entry_points,) = wheel.glob("*.dist-info/entry_points.txt")
-    assert "gr_tf = gr_tf.commands.main:main" in entry_points.read_text()
+    assert "gr_tf = gr_tf.__main__:main" in entry_points.read_text()
 
 
 def explained(wheel: pathlib.Path, folder: pathlib.Path, *flags: str) -> None:
@@ -59,6 +59,7 @@ def explained(wheel: pathlib.Path, folder: pathlib.Path, *flags: str) -> None:
     assert (empty / "why.html").read_text(encoding="utf-8").rstrip().endswith("</html>")
 
 
+@pytest.mark.slow
 def test_a_graph(wheel: pathlib.Path, tmp_path: pathlib.Path) -> None:
     write_graph(tmp_path / "data")
     explained(wheel, tmp_path, "--epochs=2", "--query=e1,r1,?")

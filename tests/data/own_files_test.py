@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gr_tf.data.named_tables import read_named
+from gr_tf.data.named_tables import notes_of, read_named
 from gr_tf.data.rating_sources import read_own_folder
 from gr_tf.data.sequence_sources import load_sequences, read_own_sequences
 from gr_tf.data.sequences import SequenceSplit
@@ -19,9 +19,9 @@ from gr_tf.errors import InputError
 TRIPLES = [("a, b", "r", 'say "x"'), ("007", "r", "a, b"), ("NA", "q", "007")]
 
 
-def triples_of(path: pathlib.Path) -> tuple[list[tuple[str, ...]], int]:
-    frame, blank = read_triples(path)
-    return list(frame.itertuples(index=False, name=None)), blank
+def triples_of(path: pathlib.Path) -> tuple[list[tuple[str, ...]], list[str]]:
+    frame = read_triples(path)
+    return list(frame.itertuples(index=False, name=None)), notes_of(frame)
 
 
 def write(path: pathlib.Path, columns: Mapping[str, Sequence[object]]) -> pathlib.Path:
@@ -40,19 +40,26 @@ def write(path: pathlib.Path, columns: Mapping[str, Sequence[object]]) -> pathli
 def test_named_columns_in_any_order(tmp_path: pathlib.Path, name: str) -> None:
     heads, relations, tails = ([triple[i] for triple in TRIPLES] for i in range(3))
     columns = {"source": ["x"] * 3, "Tail": tails, "head": heads, "relation": relations}
-    assert triples_of(write(tmp_path / name, columns)) == (TRIPLES, 0)
+    assert triples_of(write(tmp_path / name, columns)) == (TRIPLES, [])
     subjects = {"subject": heads, "predicate": relations, "object": tails}
-    assert triples_of(write(tmp_path / name, subjects)) == (TRIPLES, 0)
+    found, notes = triples_of(write(tmp_path / name, subjects))
+    assert found == TRIPLES
+    assert bool(notes) == (name in ("train.tsv", "train.txt"))
 
 
 def test_blanks_around_cells_and_lines(tmp_path: pathlib.Path) -> None:
     (tmp_path / "train.csv").write_bytes(b'\xef\xbb\xbfHead, relation ,tail\r\n\r\n a, r ," b, c"\r\n')
-    assert triples_of(tmp_path / "train.csv") == ([("a", "r", "b, c")], 1)
+    assert triples_of(tmp_path / "train.csv") == ([("a", "r", "b, c")], ["train.csv: 1 blank lines passed over."])
     # Other common names; without three of them the first line is a triple.
     (tmp_path / "train.tsv").write_text("h\tpredicate\ttail\na\tr\tb\n")
-    assert triples_of(tmp_path / "train.tsv") == ([("a", "r", "b")], 0)
+    told = "train.tsv: the first line, 'h', 'predicate', 'tail', was taken for the names of columns, not for a triple; "
+    told += "a line head<TAB>relation<TAB>tail before it says so."
+    assert triples_of(tmp_path / "train.tsv") == ([("a", "r", "b")], [told])
     (tmp_path / "train.tsv").write_text("head\tr\tb\n")
-    assert triples_of(tmp_path / "train.tsv") == ([("head", "r", "b")], 0)
+    told = "train.tsv: the first line, 'head', 'r', 'b', was taken for a triple, not for the names of columns."
+    assert triples_of(tmp_path / "train.tsv") == ([("head", "r", "b")], [told])
+    (tmp_path / "train.tsv").write_text("r\tq\tb\n")
+    assert triples_of(tmp_path / "train.tsv") == ([("r", "q", "b")], [])
 
 
 def test_parquet_numbers_are_names(tmp_path: pathlib.Path) -> None:
@@ -87,7 +94,7 @@ def test_what_is_refused(tmp_path: pathlib.Path, name: str, text: str, message: 
 
 def test_aliases_and_what_is_optional(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path / "ratings.csv", {"userId": [1], "movieId": [2], "rating": [3.5], "timestamp": [9]})
-    frame, _ = read_named(path, ["user", "item", "rating"], ["time", "title"])
+    frame = read_named(path, ["user", "item", "rating"], ["time", "title"])
     assert frame.to_dict("index") == {2: {"user": "1", "item": "2", "rating": "3.5", "time": "9"}}
 
 

@@ -2,14 +2,11 @@
 
 import os
 import pathlib
-import shutil
-from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from gr_tf.data import rating_sources
 from gr_tf.data.rating_sources import RATING_DATASETS, load_ratings, read_ratings
 from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit, make_rating_set
 from gr_tf.errors import InputError
@@ -144,7 +141,7 @@ def test_carriage_returns_are_no_part_of_a_field(tmp_path: pathlib.Path) -> None
 
 
 @needs_data
-@pytest.mark.parametrize("dataset", ["movielens-100k", "movielens-1m"])
+@pytest.mark.parametrize("dataset", ["movielens-100k", pytest.param("movielens-1m", marks=pytest.mark.slow)])
 def test_movielens_and_its_titles(dataset: str) -> None:
     folder = pathlib.Path(str(DATA)) / dataset.replace("movielens", "ml")
     ratings = load_ratings(dataset, folder)
@@ -160,34 +157,3 @@ def test_movielens_and_its_titles(dataset: str) -> None:
     if dataset == "movielens-100k":
         with pytest.raises(InputError, match="is the label of 2 names"):
             ratings.query("1", "Chasing Amy (1997)")
-
-
-@needs_data
-def test_tensorflow_datasets_gives_the_same_ratings(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own reader on a tenth of the folder's ratings; only its download is replaced."""
-    import tensorflow_datasets as tfds
-
-    folder = tmp_path / "ml-100k"
-    shutil.copytree(pathlib.Path(str(DATA)) / "ml-100k", folder)
-    lines = (folder / "u.data").read_text().splitlines(keepends=True)
-    (folder / "u.data").write_text("".join(line for line in lines if int(line.split()[0]) < 95))
-    monkeypatch.setenv("GR_TF_CACHE", str(tmp_path / "cache"))
-    with mock.patch.object(tfds.download.DownloadManager, "download_and_extract", return_value=str(tmp_path)):
-        loaded = load_ratings("movielens-100k")
-    read = load_ratings("movielens-100k", folder)
-    assert read.num_examples > 5_000
-    assert loaded.checksum == read.checksum
-    assert loaded.titles == read.titles
-    assert loaded.source is None
-
-
-def test_what_tensorflow_datasets_cannot_download(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import tensorflow_datasets as tfds
-
-    monkeypatch.setenv("GR_TF_CACHE", str(tmp_path))
-    failing = mock.patch.object(tfds, "load", side_effect=ConnectionError("no route to host."))
-    with (
-        failing,
-        pytest.raises(InputError, match=r"no route to host\. Name a folder that has its files with --data_dir"),
-    ):
-        rating_sources.download_with_tfds(str(RATING_DATASETS["movielens-1m"].tfds))

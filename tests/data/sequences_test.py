@@ -99,6 +99,7 @@ def test_movielens_100k_as_published() -> None:
 
 
 @needs_data
+@pytest.mark.slow
 def test_movielens_1m_has_times_of_some_users() -> None:
     folder = pathlib.Path(str(DATA)) / "ml-1m"
     made = load_sequences("movielens-1m", folder, SequenceSplit(order="time"))

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from gr_tf.data.named_tables import notes_of
 from gr_tf.data.sources import load_triples, published_name
 from gr_tf.data.triples import read_folder, read_triples
 from gr_tf.errors import InputError
@@ -21,15 +22,49 @@ def write(folder: pathlib.Path, train: str = GOOD, valid: str = GOOD, test: str 
 def test_names_stay_strings_in_any_line_ending(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "train.txt"
     path.write_bytes("\ufeff007\tNA\t1e5\r\n \u00e9 x\tnull\t007\n\"q\tr\t'".encode())
-    triples, blank = read_triples(path)
+    triples = read_triples(path)
     assert triples.to_numpy().tolist() == [["007", "NA", "1e5"], [" é x", "null", "007"], ['"q', "r", "'"]]
-    assert blank == 0
+    assert notes_of(triples) == []
 
 
 def test_blank_lines_are_passed_over_and_counted(tmp_path: pathlib.Path) -> None:
-    triples = read_folder(write(tmp_path, train=GOOD + "\n\r\n"))
+    triples = read_folder(write(tmp_path, train="a\tr\tb\nb\tr\tc\n\n\r\n", valid="c\tr\ta\n", test="a\tr\ta\n"))
     assert triples.num_examples == 2
     assert triples.notes == ("train.txt: 2 blank lines passed over.",)
+
+
+def test_triples_of_several_splits_are_counted(tmp_path: pathlib.Path) -> None:
+    """Of those that can be scored."""
+    test = "b\tr\ta\na\tr\ta\nnew\tr\ta\n"
+    triples = read_folder(write(tmp_path, valid="b\tr\ta\nb\tr\tb\n", test=test))
+    assert triples.notes == (
+        "test: 1 triples with a name unknown in training skipped.",
+        "valid: 1 triples are in train too.",
+        "test: 1 triples are in train too.",
+        "test: 1 triples are in valid too.",
+    )
+
+
+def test_names_that_look_the_same_are_told(tmp_path: pathlib.Path) -> None:
+    triples = read_folder(write(tmp_path, train=GOOD + "b \tr\ta\n\ufeffb\tr\te\u0301\n\u00e9\tr\tb\n"))
+    assert len(triples.entities) == 6
+    told = "3 names look like another entity's and are taken for different ones, such as 'b' and 'b '."
+    assert triples.notes[-1] == told
+
+
+def test_labels_that_are_missing_or_twice(tmp_path: pathlib.Path) -> None:
+    write(tmp_path)
+    path = tmp_path / "entity_labels.tsv"
+    path.write_text("a\tAlpha\nb\t \n")
+    triples = load_triples(data_dir=tmp_path)
+    assert (triples.label("a"), triples.label("b")) == ("Alpha", "b")
+    assert triples.notes[-1] == "entity_labels.tsv: 1 empty labels passed over, the first in line 2."
+    path.write_text("x\tAlpha\n")
+    told = "entity_labels.tsv: no label in it is of a name in the training triples."
+    assert load_triples(data_dir=tmp_path).notes[-1] == told
+    path.write_text("a\tAlpha\na\tAlpha\na\tBeta\n")
+    with pytest.raises(InputError, match=r"entity_labels.tsv:3: 'Beta' is the label of 'a', which is 'Alpha' in a"):
+        load_triples(data_dir=tmp_path)
 
 
 def test_vocabulary_is_sorted_and_of_train_only(tmp_path: pathlib.Path) -> None:

@@ -56,6 +56,22 @@ def test_scores_are_of_the_published_batches(recommender: Trained, tmp_path: pat
     np.testing.assert_array_equal(again, influences)
 
 
+def test_scores_are_sums_of_the_means_of_batches(
+    recommender: Trained, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The published code adds up its batches' mean losses: in a last batch of fewer examples each counts for more."""
+    monkeypatch.setattr("gr_tf.evaluation.opponents._PUBLISHED_BATCH", 4)
+    losses = recommender.task.losses()
+    chosen = [part[:10] for part in losses.validation()]
+    assert len(chosen[0]) == 10
+    influences, _ = scores(recommender, chosen, tmp_path / "scores")
+    pairs = TracIn(losses, recommender.checkpoints(), losses.trained_layers).pairwise(chosen)
+    want = pairs[:4].mean(axis=0) + pairs[4:8].mean(axis=0) + pairs[8:].mean(axis=0)
+    np.testing.assert_allclose(influences, want, rtol=1e-3, atol=1e-8)
+    for other in (pairs.mean(axis=0), pairs.sum(axis=0), 2.5 * pairs.mean(axis=0), pairs.sum(axis=0) / 4):
+        assert not np.allclose(influences, other, rtol=1e-2, atol=1e-8)
+
+
 def test_trainings_are_paired_and_found_again(recommender: Trained, tmp_path: pathlib.Path) -> None:
     task = recommender.task
     removals = {("opponents", 2): np.array([0, 7]), ("random", 3): np.array([1, 2, 5])}

@@ -26,8 +26,7 @@ TRAINING = ("--model=distmult", "--epochs=8", "--dim=4", "--num_negatives=5", "-
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less of everything."""
-    for module in ("atlas", "fidelity_stage"):
-        monkeypatch.setattr(f"gr_tf.evaluation.{module}.CONSENSUS_SEEDS", range(1000, 1003))
+    monkeypatch.setattr("gr_tf.evaluation.atlas.CONSENSUS_SEEDS", range(1000, 1003))
     monkeypatch.setattr(fidelity, "SIZES", Sizes(subsets=6, subset_seeds=2, own_seeds=2, candidates=7, shuffles=2))
 
 

@@ -309,6 +309,7 @@ def test_stability(
     assert result["mean_rolled_back_difference"] < result["mean_difference"] < result["theorem_bound"]
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_the_same_to_the_bit(
     monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, graph_folder: pathlib.Path
 ) -> None:

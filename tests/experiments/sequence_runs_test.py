@@ -10,6 +10,7 @@ from gr_tf.attribution.tracin import TracIn
 from gr_tf.data.sequence_sources import load_sequences
 from gr_tf.data.sequences import SequenceSet, SequenceSplit
 from gr_tf.errors import InputError
+from gr_tf.evaluation import opponents
 from gr_tf.runs import files
 from gr_tf.tasks import stage as training
 from gr_tf.tasks.sequences import SequenceLosses, SequenceTask
@@ -112,6 +113,13 @@ def test_removal(
                 for key in ((row["removed"], row["k"]), ("nothing", 0))
             )
             assert row[metric]["mean_difference"] == pytest.approx(np.mean(np.subtract(of_row, whole)))
+    # What is removed is chosen by its influence on the test sequences as published, on the validation ones if proper.
+    found, _ = files.read_arrays(tmp_path / "seed-1" / "removal" / "scores")
+    of_seed = training.load(tmp_path / "seed-1")
+    for part, name in (("test", "published"), ("valid", "proper")):
+        chosen = SequenceLosses.batch(getattr(of_seed.task.dataset, part))
+        influences, _ = opponents.scores(of_seed, chosen, tmp_path / f"on-{part}")
+        assert np.array_equal(influences, found["influences"]) == (name == protocol)
     # Removing nothing is the training itself.
     trained = files.read_json(tmp_path / "seed-1" / "train" / "result.json")
     for part in ("test", "valid"):

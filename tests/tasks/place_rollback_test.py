@@ -192,10 +192,14 @@ def test_an_entity_that_is_called_a_question_mark(toy: TripleSet) -> None:
     names = list(toy.entities.names)
     vocabulary = type(toy.entities)(toy.entities.kind, ("?", *names[1:]))
     task = TripleTask(dataclasses.replace(toy, entities=vocabulary), TripleConfig())
-    assert task.read_question(("?", "r1", "e2")) == (Query(0, 1, 2), False)
-    assert task.read_question(("?", "r1", "?")) == (Query(0, 1, 0), True)
-    assert task.read_question(("e1", "?", "e2")) == (Query(1, 0, 2, RELATION), True)
-    assert task.read_question(("?", "?", "e2")) == (Query(0, 0, 2, RELATION), True)
+    assert task.read_question(("?", "r1", "e2")) == (Query(0, 1, 2, HEAD), True)
+    assert task.read_question((r"\?", "r1", "e2")) == (Query(0, 1, 2), False)
+    assert task.read_question((r"\?", "r1", "?")) == (Query(0, 1, 0), True)
+    assert task.read_question(("e1", "r1", r"\?")) == (Query(1, 1, 0), False)
+    with pytest.raises(InputError, match=r"unknown entity '\\\\\?'"):
+        task.read_question((r"\\?", "r1", "e2"))
+    assert task.answer_may_be_open(Query(0, 1, 2))
+    assert not task.answer_may_be_open(Query(0, 1, 2, RELATION))
 
 
 def test_nothing_is_left(toy: TripleSet) -> None:

@@ -43,7 +43,10 @@ def values_of(parameters: Parameters) -> list[tf.Tensor]:
     return [tf.constant(array) for array in parameters.arrays]
 
 
-@pytest.mark.parametrize(("model", "dtype", "allowed"), [("mf", "float32", 2e-4), ("ncf", "float64", 1e-8)])
+@pytest.mark.parametrize(
+    ("model", "dtype", "allowed"),
+    [("mf", "float32", 2e-4), pytest.param("ncf", "float64", 1e-8, marks=pytest.mark.slow)],
+)
 def test_steps_are_adams_on_the_written_loss(toy_ratings: RatingSet, model: str, dtype: str, allowed: float) -> None:
     """Against a plain loop of dense Adam; the deltas against the rows before and after each step.
 
