@@ -30,6 +30,8 @@ from gr_tf.types import Ids
 Look = tuple[float, int | None]
 _MEASURE = "answers"
 _NOTHING = np.zeros(0, np.int64)
+# A sign that all trainings agree on is seldom certain among hundreds if there are fewer.
+_FEW_TRAININGS = 10
 # If a method takes longer than this, it says so before it starts.
 _SHORT_SECONDS = 10
 
@@ -311,6 +313,8 @@ def _frame(task: Task[Any], explanation: Explanation[Any], k: int) -> pd.DataFra
     if certain is not None:
         frame.insert(1, "standard error", chosen.standard_errors)
         frame.insert(2, "sign", np.where(certain[places], "certain", "not certain"))
+    if chosen.agreeing is not None:
+        frame.insert(3, "same sign in", [f"{count} of {chosen.num_trainings}" for count in chosen.agreeing])
     return frame.assign(example_id=chosen.example_ids)
 
 
@@ -321,7 +325,16 @@ def _warnings(explanation: Explanation[Any]) -> Iterator[str]:
     yield from (f"{warning} ({of} of {count} systems)" if count > 1 else warning for warning, of in told.items())
     certain = explanation.sign_is_certain
     if certain is not None and explanation.num_supporting and not certain[0]:
-        yield f"{explanation.num_trainings} trainings do not agree that even the first example supports it"
+        yield _doubt(explanation)
+
+
+def _doubt(explanation: Explanation[Any]) -> str:
+    """That not even the first sign is certain, and what would make it so."""
+    trainings, tested = explanation.num_trainings, f"among {len(explanation.influences):,} tested"
+    agree = 0 if explanation.agreeing is None else int(explanation.agreeing[0])
+    told = f"{agree} of {trainings} trainings agree that the first example supports it"
+    more = "; so few trainings can hardly make a sign certain: try 20" if trainings < _FEW_TRAININGS else ""
+    return f"{told}, but not even its sign is certain {tested} (false discovery rate 5%){more}"
 
 
 def _look_of(measured: Any) -> Look:

@@ -31,6 +31,7 @@ class Influences:
         without: [n], the estimated prediction without each example; None if the method does not estimate it.
         systems: how each of the method's systems was solved.
         standard_errors: [n], of values that are means over several trainings; else None.
+        agreeing: [n], in how many of these trainings the value has the sign of the mean; else None.
         num_trainings: how many trainings the values are means over.
     """
 
@@ -40,6 +41,7 @@ class Influences:
     without: np.ndarray | None = None
     systems: tuple[Diagnostics, ...] = ()
     standard_errors: np.ndarray | None = None
+    agreeing: np.ndarray | None = None
     num_trainings: int = 1
 
     def __post_init__(self) -> None:
@@ -60,6 +62,7 @@ class Explanation(Generic[Q]):
         without: [k], the estimated prediction without each example; NaN where the method does not estimate it.
         systems: how each of the method's systems was solved.
         standard_errors: [k], of influences that are means over several trainings; else None.
+        agreeing: [k], in how many of these trainings the influence has the sign of the mean; else None.
         num_trainings: how many trainings the influences are means over.
         dataset: of the examples.
     """
@@ -72,6 +75,7 @@ class Explanation(Generic[Q]):
     dataset: Dataset = dataclasses.field(repr=False)
     systems: tuple[Diagnostics, ...] = ()
     standard_errors: np.ndarray | None = None
+    agreeing: np.ndarray | None = None
     num_trainings: int = 1
 
     @classmethod
@@ -117,6 +121,7 @@ class Explanation(Generic[Q]):
             influences=self.influences[chosen],
             without=self.without[chosen],
             standard_errors=None if self.standard_errors is None else self.standard_errors[chosen],
+            agreeing=None if self.agreeing is None else self.agreeing[chosen],
         )
 
     def opponents(self) -> "Explanation[Q]":
@@ -130,7 +135,7 @@ class Explanation(Generic[Q]):
 
     @property
     def sign_is_certain(self) -> np.ndarray | None:
-        """[k]: whether the trainings agree on an influence's sign; None without standard errors.
+        """[k]: whether an influence's sign is certain among all k; None without standard errors.
 
         Student's t of each mean, and the false discovery rate over all k held at 5% (Benjamini and Hochberg 1995):
         the largest of many means stands out by chance alone. Ask it of a whole ranking, not of its first few.

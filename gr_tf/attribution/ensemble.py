@@ -63,12 +63,14 @@ def _averaged(found: Sequence[Influences]) -> Influences:
             # Rolled back, an example that is not considered changes nothing.
             row_without[:] = one.prediction
             row_without[places] = one.without
+    mean = values.mean(axis=0)
     return Influences(
         example_ids,
-        values.mean(axis=0),
+        mean,
         float(np.mean([one.prediction for one in found])),
         without=without.mean(axis=0),
         systems=tuple(told for one in found for told in one.systems),
         standard_errors=values.std(axis=0, ddof=1) / np.sqrt(count) if count > 1 else None,
+        agreeing=(np.sign(values) == np.sign(mean)).sum(axis=0) if count > 1 else None,
         num_trainings=count,
     )

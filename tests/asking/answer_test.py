@@ -126,6 +126,8 @@ def test_several_trainings(asker: Asker) -> None:
     np.testing.assert_allclose(frame["standard error"], errors, rtol=1e-9, atol=1e-15)
     # No sign that a single t-test leaves open (3 degrees of freedom) is called certain.
     clear = np.abs(np.mean(found, axis=0)) > 3.182446305284263 * errors
+    agreeing = (np.sign(found) == np.sign(np.mean(found, axis=0))).sum(axis=0)
+    assert frame["same sign in"].tolist() == [f"{count} of 4" for count in agreeing]
     certain = (frame["sign"] == "certain").to_numpy()
     assert not (certain & ~clear).any()
     assert not certain.all()
@@ -141,7 +143,13 @@ def test_several_trainings(asker: Asker) -> None:
         for one in explainers
     ]
     assert first.predicted == pytest.approx(np.mean(changes))
-    assert bool(several.warnings) == (several.frame["sign"].iloc[0] == "not certain")
+    assert several.frame["sign"].iloc[0] == "not certain"
+    warning = several.warnings[-1]
+    agree, tested = several.frame["same sign in"].iloc[0], len(several.explanation.influences)
+    assert warning == (
+        f"{agree} trainings agree that the first example supports it, but not even its sign is certain among {tested} "
+        "tested (false discovery rate 5%); so few trainings can hardly make a sign certain: try 20"
+    )
     with pytest.raises(InputError, match="trainings must be at least 1; got 0"):
         asker.answer("e1,r1,e2", trainings=0)
 
