@@ -109,3 +109,5 @@ __all__ = [
     "tracin_ideal",
     "train_in_memory",
 ]
+
+__version__: str

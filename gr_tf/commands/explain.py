@@ -132,7 +132,7 @@ def main() -> None:
             **answer.to_dict(),
             "quality": quality.to_dict(),
             "checks": [check.to_dict() for check in checks],
-            **({"how_checked": asker.how_checked} if checks else {}),
+            **({"how_checked": asker.how_checked, "conclusion": conclusion(checks)} if checks else {}),
             "model": asker.facts(),
         }
         if minimal is not None:
@@ -172,7 +172,7 @@ def _check_report(report: pathlib.Path) -> None:
 def _print_answer(answer: Answer, method: Method) -> None:
     question = ", ".join(answer.asked)
     if answer.alternatives:
-        print(f"({question}): the most probable that are not known already")
+        print(f"({question}): the most probable that are not known already, of all candidates, known ones included")
         for alternative in answer.alternatives:
             print(f"  {alternative.probability:.4f}  {alternative.name}")
     else:

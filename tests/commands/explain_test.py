@@ -75,7 +75,7 @@ def test_a_head_and_a_relation(
     assert gr_tf("explain", *where, "--verify", f"--report={tmp_path / 'why.html'}") == 0
     text = capsys.readouterr().out
     assert text.startswith(f"Is the model any good at predicting {what}?\n")
-    assert f"\n({question.replace(',', ', ')}): the most probable that are not known already\n" in text
+    assert f"\n({question.replace(',', ', ')}): the most probable that are not known already, of all candidates" in text
     assert "Is it true? Trained again without them:" in text
     assert gr_tf("explain", *where, "--output=json") == 0
     told = json.loads(capsys.readouterr().out)
