@@ -127,7 +127,8 @@ def _made_with() -> str:
     """What made each result; for those that do not say it, the commit of the file."""
     rows = []
     for path in sorted(RESULTS.glob("*.json")):
-        made = files.read_json(path, checked=False)["made_with"]
+        told = files.read_json(path, checked=False)
+        made = told["model"]["made with"] if "made_with" not in told else told["made_with"]
         commit = made.get("commit") or f"{made['commit_of_the_file']} (of the file)"
         rows.append({"gr_tf": made["gr_tf"], "commit": commit, "date": made.get("date", ""), "results": path.stem})
     groups = pd.DataFrame(rows).groupby(["gr_tf", "commit", "date"], sort=False)["results"].agg(", ".join)
