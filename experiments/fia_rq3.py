@@ -20,6 +20,7 @@ from gr_tf.report import figures
 from gr_tf.report.fia_tables import influence_spread, neighbours, rq3_frame, rq3_summary
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
+from gr_tf.runs.csv_text import csv_text
 from gr_tf.runs.run_dir import RunDir
 
 common.adopt(k_flag, rating_flags, run_flags)
@@ -68,7 +69,7 @@ def main() -> None:
     }
     with RunDir.begin(folder / NAME, settings, overwrite=run_flags.OVERWRITE.value) as stage:
         explanation = Fia(trained, fia_settings).rank(query)
-        files.write_text(stage.place("influences.csv"), explanation.frame.to_csv(index=False))
+        files.write_text(stage.place("influences.csv"), csv_text(explanation.frame))
         users, items = ratings.train.pairs[explanation.example_ids].T
         # These are the item-based and the user-based neighbour-style explanations of Section 4.3.
         of_user, of_item = (explanation.only(is_of).by_size() for is_of in (users == query.user, items == query.item))

@@ -25,7 +25,7 @@ from typing import Any
 from tests.crash_cases import CASES, Case, Command, load, write_data
 
 # Told about the process that wrote a file, not about the result: a repeated command may have others.
-OF_THE_PROCESS = ("seconds", "timing", "peak_memory_bytes", "explaining_seconds", "checksum")
+OF_THE_PROCESS = ("seconds", "timing", "peak_memory_bytes", "explaining_seconds", "checksum", "files")
 # Files of TensorBoard have a time in their name; only the folder is compared.
 OF_TENSORBOARD = "tensorboard"
 LITTER = (".tmp-", "checkpoints")

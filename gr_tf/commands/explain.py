@@ -27,15 +27,16 @@ from gr_tf.asking.minimal import found_sets, minimal_sets, refuse_unless_top, re
 from gr_tf.asking.page import page
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.methods import Method, method_for
-from gr_tf.commands import data_flags, given_flags, help_text, k_flag, open_flags, run_flags
+from gr_tf.commands import given_flags, help_text, k_flag, open_flags, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.commands.spreadsheet_flag import SPREADSHEET_SAFE
 from gr_tf.errors import InputError
-from gr_tf.report.csv_text import csv_text
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
+from gr_tf.runs.csv_text import csv_text
 from gr_tf.runs.outputs import check_output
 from gr_tf.tasks.kinds import KINDS
+from gr_tf.tasks.trained import Trained
 
 _QUERY = flags.DEFINE_string(
     "query",
@@ -95,8 +96,7 @@ def main() -> None:
     open_flags.refuse_settings(kind, method.name)
     settings = open_flags.ask_settings(kind)
     question = _question(kind, report, verify or search, search)
-    opened = given_flags.open_model if given_flags.is_given() else open_flags.open_trained
-    trained, _ = opened(kind, [method], parse_question(question))
+    trained = _open(kind, method, parse_question(question), report)
     asker = Asker(trained, **settings)
     answer = asker.answer(question, method.name, k_flag.K.value, _TRAININGS.value)
     quality = asker.quality_at(answer.explanation.query)
@@ -164,9 +164,15 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
     return question
 
 
+def _open(kind: str, method: Method, asked: Sequence[str], report: pathlib.Path | None) -> Trained:
+    """The model that the flags name; --overwrite is for the report, if there is one."""
+    if given_flags.is_given():
+        return given_flags.open_model(kind, [method], asked)[0]
+    return open_flags.open_trained(kind, [method], asked, trains_anew=report is None)[0]
+
+
 def _check_report(report: pathlib.Path) -> None:
-    data = (data_flags.DATA_DIR.value, given_flags.MODEL_DIR.value)
-    check_output(report, overwrite=run_flags.OVERWRITE.value, data=data)
+    check_output(report, overwrite=run_flags.OVERWRITE.value, data=[given_flags.MODEL_DIR.value, *open_flags.sources()])
 
 
 def _print_answer(answer: Answer, method: Method) -> None:

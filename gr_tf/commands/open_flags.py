@@ -14,8 +14,10 @@ from gr_tf.asking import opening
 from gr_tf.attribution.methods import Method, check_task, methods_of
 from gr_tf.commands import config_flags, data_flags, help_text, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
+from gr_tf.data.download import cache_folder
 from gr_tf.errors import InputError
 from gr_tf.runs import engine
+from gr_tf.runs.run_dir import RunDir
 from gr_tf.settings import Settings
 from gr_tf.tasks import kinds, stage, tuning
 from gr_tf.tasks.task import Task
@@ -112,6 +114,18 @@ def only_a_run() -> bool:
     return (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None) and run_flags.RUN_DIR.value is not None
 
 
+def sources() -> list[pathlib.Path | str]:
+    """The folders or files of the data that the flags name, of the run's if they name none, and of kept downloads."""
+    data_dir = data_flags.DATA_DIR.value
+    if only_a_run():
+        data_dir = stage.reference_of(RunDir.finished(run_flags.run_dir("") / stage.STAGE, "gr_tf train")).source
+    try:
+        kept = list(cache_folder().glob("*"))
+    except InputError:
+        kept = []
+    return [*([data_dir] if data_dir else []), *kept]
+
+
 def load_task(found: str) -> Task[Any]:
     """The task of the data that the flags name; loads TensorFlow after reading them, and prints the reader's notes.
 
@@ -136,7 +150,7 @@ def load_task(found: str) -> Task[Any]:
 
 
 def open_trained(
-    found: str, methods: Sequence[Method] = (), question: Sequence[str] = (), *, trains_anew: bool = False
+    found: str, methods: Sequence[Method] = (), question: Sequence[str] = (), *, trains_anew: bool = True
 ) -> tuple[Trained, pathlib.Path]:
     """The trained model that the flags name, and its run's folder; trains first, unless the folder has the training.
 
@@ -145,7 +159,7 @@ def open_trained(
         methods: the methods that will be used; one that does not serve the data is refused before any training.
         question: the parts of what will be asked; an unknown name, or what a method does not explain, is refused before
             any training.
-        trains_anew: with --overwrite, train again even if the folder has just this training.
+        trains_anew: whether --overwrite is for the training; else it is for a file that the user names.
 
     Raises:
         InputError: if the data or a setting cannot be used, or the folder has another training (without --overwrite).
@@ -161,14 +175,13 @@ def open_trained(
         return trained, run_dir
     task = load_task(found)
     check_asked(task, methods, question)
-    asked, overwrite = config_flags.asked(_TRAININGS[found]), run_flags.OVERWRITE.value
-    anew = overwrite and trains_anew
-    task = tuning.tuned(task, run_dir, asked, TUNE_MINUTES.value, overwrite=anew, replace=overwrite)
+    overwrite = run_flags.OVERWRITE.value and trains_anew
+    asked = config_flags.asked(_TRAININGS[found])
+    task = tuning.tuned(task, run_dir, asked, TUNE_MINUTES.value, overwrite=overwrite)
     stage.train(
         task,
         run_dir,
-        overwrite=anew,
-        replace=overwrite,
+        overwrite=overwrite,
         reuse=True,
         checkpoint_seconds=run_flags.CHECKPOINT_SECONDS.value,
     )

@@ -15,9 +15,9 @@ from gr_tf.attribution.suspicion import suspicion, ways_of
 from gr_tf.commands import help_text, k_flag, open_flags, run_flags
 from gr_tf.commands.spreadsheet_flag import SPREADSHEET_SAFE
 from gr_tf.errors import InputError, short
-from gr_tf.report.csv_text import csv_text
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
+from gr_tf.runs.csv_text import csv_text
 from gr_tf.runs.outputs import check_output
 from gr_tf.tasks.kinds import KINDS
 
@@ -46,7 +46,7 @@ def main() -> None:
         raise InputError(f"by must be one of {', '.join(ways)} for {kind}; got {short(way)}.")
     checked_k(k_flag.K.value)
     open_flags.refuse_settings(kind)
-    trained, run_dir = open_flags.open_trained(kind)
+    trained, run_dir = open_flags.open_trained(kind, trains_anew=False)
     scores = suspicion(trained, way)
     found = trained.task.dataset.train_frame.assign(example_id=np.arange(len(scores)))
     found.insert(0, way, scores)
@@ -55,6 +55,6 @@ def main() -> None:
     print(as_text(found.head(k_flag.K.value)))
     path, text = run_dir / f"suspects-{way}.csv", csv_text(found, spreadsheet_safe=SPREADSHEET_SAFE.value)
     if not (path.is_file() and path.read_bytes() == text.encode()):
-        check_output(path, overwrite=run_flags.OVERWRITE.value)
+        check_output(path, overwrite=run_flags.OVERWRITE.value, data=[trained.task.dataset.source])
         files.write_text(path, text)
     print(f"All of them are in {path}.")

@@ -20,7 +20,7 @@ def main() -> None:
     """Trains."""
     kind = open_flags.kind()
     open_flags.refuse_settings(kind)
-    trained, run_dir = open_flags.open_trained(kind, trains_anew=True)
+    trained, run_dir = open_flags.open_trained(kind)
     assert trained.path is not None
     result = RunDir.finished(trained.path, "gr_tf train").result()
     task = trained.task

@@ -12,6 +12,7 @@ import pandas as pd
 
 from gr_tf.data import download
 from gr_tf.errors import InputError
+from gr_tf.runs import engine
 
 # The host that tensorflow-datasets downloads MovieLens from. Without it, it tries for minutes, and tells at length.
 _HOME = "https://files.grouplens.org/datasets/movielens/"
@@ -37,6 +38,7 @@ def download_with_tfds(name: str) -> tuple[pd.DataFrame, dict[str, str]]:
     if not prepared:
         download.answer(_HOME, "HEAD").close()
         print(f"Downloading {name} to {folder}, and preparing it; this takes minutes.", file=sys.stderr)
+    engine.start_quietly()
     import tensorflow_datasets as tfds  # here, because it is slow to import
 
     for logger in ("absl", "tensorflow_datasets"):

@@ -237,11 +237,17 @@ def read_truth(folder: pathlib.Path, task: Task[Any]) -> Truth:
             are no longer there.
     """
     made = sorted(
-        folder.glob(f"{ALL_SEEDS}*/result.json"), key=lambda path: int(path.parent.name.removeprefix(ALL_SEEDS))
+        [
+            path
+            for path in folder.glob(f"{ALL_SEEDS}*/result.json")
+            if path.parent.name.removeprefix(ALL_SEEDS).isdecimal()
+        ],
+        key=lambda path: int(path.parent.name.removeprefix(ALL_SEEDS)),
     )
     if not made:
         raise InputError(f"{folder}: has no finished atlas: run loo_atlas first, or name its folder with --atlas_dir.")
     stage = RunDir.finished(made[-1].parent, "loo_atlas")
+    stage.result()  # refuses what was edited
     if stage.settings["checksum"] != task.dataset.checksum or stage.settings["config"] != task.config.to_dict():
         raise InputError(f"{stage.path}: is of another dataset or configuration: name yours with --atlas_dir.")
     atlas = Atlas.load(stage.path / _ATLAS)

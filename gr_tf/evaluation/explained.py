@@ -14,6 +14,7 @@ from gr_tf.attribution.base import Explanation, checked_k, in_parts
 from gr_tf.data.dataset import fields_of
 from gr_tf.errors import InputError
 from gr_tf.runs import files
+from gr_tf.runs.csv_text import csv_text
 from gr_tf.runs.progress import progress
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks import stage as training
@@ -138,7 +139,7 @@ def _explain(stage: RunDir, trained: Trained, sample: Mapping[str, Any]) -> None
                 bar.advance()
     seconds = time.monotonic() - start
     told = _frame(task, [explanation.first(stage.settings["k"]) for explanation in explanations])
-    files.write_text(stage.place("explanations.csv"), told.to_csv(index=False))
+    files.write_text(stage.place("explanations.csv"), csv_text(told))
     starts = {"starts": np.cumsum([0, *(len(explanation.example_ids) for explanation in explanations)])}
     arrays = {name: np.concatenate([getattr(one, name) for one in explanations]) for name in _ARRAYS}
     files.write_arrays(stage.place(_RANKINGS), starts | arrays)

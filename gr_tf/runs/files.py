@@ -59,16 +59,17 @@ def new_file(path: pathlib.Path) -> Iterator[pathlib.Path]:
 def new_files(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     """A temporary folder that takes the place of `folder` when the block ends well.
 
-    If there is such a folder with other files, the new files move into it, in alphabetical order.
+    If there is such a folder, the new files move into it, in alphabetical order: a kill can leave some of them old.
 
     Raises:
         InputError: if a file cannot be written.
     """
-    temporary = _temporary(folder)
+    is_new = not os.path.lexists(folder)
+    temporary = _temporary(folder if is_new else folder / "files")
     try:
         temporary.mkdir()
         yield temporary
-        if not folder.exists() or not any(folder.iterdir()):
+        if is_new:
             temporary.replace(folder)
         else:
             for path in sorted(temporary.iterdir()):
@@ -83,6 +84,15 @@ def write_text(path: pathlib.Path, text: str) -> None:
     """Writes a UTF-8 text file, whole or not at all."""
     with new_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def refuse_special(path: pathlib.Path) -> None:
+    """
+    Raises:
+        DamagedError: if the path is there, but is no regular file: reading a pipe could wait for ever.
+    """
+    if path.exists() and not path.is_file():
+        raise DamagedError(f"{path}: is no regular file.")
 
 
 def checksum_of(value: Any, before: str = "") -> str:
@@ -120,6 +130,7 @@ def read_json(path: pathlib.Path, *, checked: bool = True) -> dict[str, Any]:
     Raises:
         InputError: if the file is absent; DamagedError: if it is no JSON object, or was truncated or edited.
     """
+    refuse_special(path)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -191,6 +202,7 @@ def read_arrays(folder: pathlib.Path, *, memory_map: bool = False) -> tuple[dict
         path = folder / f"{name}.npy"
         if not path.exists():
             raise DamagedError(f"{path}: no such file, but {MANIFEST} lists it.")
+        refuse_special(path)
         if sha256(path) != checksum:
             raise DamagedError(f"{path}: truncated or edited: its SHA-256 is not the one in {MANIFEST}.")
         arrays[name] = np.load(path, mmap_mode="r" if memory_map else None, allow_pickle=False)

@@ -28,11 +28,11 @@ class Journal:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._file = path.open("a+b")
-        self._file.seek(0)
-        data = self._file.read()
+        files.refuse_special(path)
+        data = path.read_bytes() if path.exists() else b""
         whole = data[: data.rfind(b"\n") + 1]
-        self._file.truncate(len(whole))
+        if not data[len(whole) :].startswith(b"{"[: len(data) - len(whole)]):
+            raise DamagedError(f"{path}: damaged: its last line is not the beginning of a record.")
         self._checksum = ""
         self.records: list[dict[str, Any]] = []
         for line_number, line in enumerate(whole.splitlines(), start=1):
@@ -45,6 +45,8 @@ class Journal:
                     f"{path}:{line_number}: edited, or not the line that followed: its checksum is another."
                 )
             self.records.append(record)
+        self._file = path.open("a+b")
+        self._file.truncate(len(whole))
 
     def add(self, record: dict[str, Any]) -> None:
         """Adds a record; a kill of this process no longer loses it.

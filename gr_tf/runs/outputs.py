@@ -5,14 +5,17 @@ import pathlib
 from collections.abc import Iterable
 
 from gr_tf.errors import InputError
-from gr_tf.runs.run_dir import RUN
+from gr_tf.runs import files
+from gr_tf.runs.run_dir import RESULT, RUN
+
+_PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 
 # What no reader of data reads, so that it may be replaced in a folder of data, too.
 _PAGES = (".html", ".htm")
 
 
 def check_output(path: pathlib.Path, *, overwrite: bool, data: Iterable[pathlib.Path | str | None] = ()) -> None:
-    """Refuses a path where writing would replace something; makes its folder if there is none.
+    """Refuses a path where writing would replace something, or cannot be done; writes nothing.
 
     Args:
         path: where a file will be written.
@@ -23,29 +26,42 @@ def check_output(path: pathlib.Path, *, overwrite: bool, data: Iterable[pathlib.
         InputError: if there is a file (without `overwrite`), or something that is no regular file, or a file of the
             data or of a run's stage, or if the folder cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}.") from None
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"{path}: cannot be written: no permission to write in its folder.")
+    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    if not folder.is_dir():
+        raise InputError(f"{path}: cannot be written: {folder} is no folder.")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{path}: cannot be written: no permission to write in {folder}.")
     if not os.path.lexists(path):
         return
     if path.is_symlink() or not path.is_file():
         raise InputError(f"{path}: is no regular file, and is not replaced.")
     if not overwrite:
         raise InputError(f"{path}: exists already. Pass --overwrite to replace it, or name another.")
-    if any((parent / RUN).exists() for parent in path.resolve().parents):
+    whole = path.resolve()
+    if whole.is_relative_to(_PACKAGE):
+        raise InputError(f"{path}: is a file of gr_tf, and is not replaced.")
+    if any(_is_written_by(parent, whole) for parent in whole.parents):
         raise InputError(f"{path}: is a file of a run, and is not replaced.")
     for place in data:
         if place is not None and _is_of(path, pathlib.Path(place)):
             raise InputError(f"{path}: is a file of the data or the model, and is not replaced.")
 
 
+def _is_written_by(stage: pathlib.Path, path: pathlib.Path) -> bool:
+    """Whether a folder is a run's stage that a file is of."""
+    if not (stage / RUN).is_file():
+        return False
+    try:
+        writes = files.read_json(stage / RUN).get("writes", [])
+    except InputError:
+        return path.parent == stage  # Another program's, or damaged.
+    return path.relative_to(stage).parts[0] in (RUN, RESULT, *writes)
+
+
 def _is_of(path: pathlib.Path, data: pathlib.Path) -> bool:
-    """Whether a file is the data, or in their folder, by this or another name."""
-    if not data.is_dir():
-        return data.exists() and path.samefile(data)
-    if any(path.samefile(other) for other in data.iterdir() if other.is_file() and other.suffix not in _PAGES):
-        return True
-    return path.suffix not in _PAGES and path.resolve().is_relative_to(data.resolve())
+    """Whether a file is read with the data or the model, by this or another name."""
+    if data.is_dir():
+        beside = [other for other in data.iterdir() if other.is_file() and other.suffix not in _PAGES]
+    else:
+        beside = [data, *(data.parent.glob("*.txt") if data.suffix == ".keras" else ())]
+    return any(other.exists() and path.samefile(other) for other in beside)

@@ -162,12 +162,22 @@ class RunDir:
         result = files.read_json(self.path / RESULT)
         if result.get("settings") != self.begun_with():
             raise DamagedError(f"{self.path / RESULT}: is of other settings than {self.path / RUN}.")
+        for name, checksum in result.get("files", {}).items():
+            if _checksum_of(self.path / name) != checksum:
+                raise DamagedError(f"{self.path / name}: missing or edited: {RESULT} was written with another.")
         return result
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Writes result.json: settings, what it was made with, then `result`."""
+        """Writes result.json: settings, what it was made with, checksums of the stage's files, then `result`.
+
+        Journals have checksums of their own, and may go on.
+        """
         earlier = self._run.get("begun_with", [])
         told = {"settings": self.settings, "made_with": made_with(), **({"begun_with": earlier} if earlier else {})}
+        checksums = {
+            name: _checksum_of(self.path / name) for name in sorted(self._run["writes"]) if not name.endswith(".jsonl")
+        }
+        told["files"] = {name: checksum for name, checksum in checksums.items() if checksum}
         files.write_json(self.path / RESULT, {**told, **result})
         self._clear_checkpoints()
 
@@ -264,6 +274,13 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + name] = value
     return flat
+
+
+def _checksum_of(path: pathlib.Path) -> str:
+    """Of a file, or of a folder of arrays by its manifest; empty if it is neither."""
+    if path.is_dir():
+        path = path / files.MANIFEST
+    return files.sha256(path) if path.is_file() else ""
 
 
 def _run_of(path: pathlib.Path) -> dict[str, Any]:

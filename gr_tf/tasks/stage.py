@@ -3,17 +3,19 @@
 import contextlib
 import dataclasses
 import pathlib
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 from gr_tf.data.dataset import Dataset
-from gr_tf.errors import InputError
+from gr_tf.errors import DamagedError, InputError
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs import files
 from gr_tf.runs.checkpoints import CheckpointFolder
 from gr_tf.runs.curves import Curves
 from gr_tf.runs.machine import peak_memory_bytes
+from gr_tf.runs.made_with import difference, made_with
 from gr_tf.runs.progress import Progress, progress
 from gr_tf.runs.run_dir import CHECKPOINTS, RunDir
 from gr_tf.tasks import kinds
@@ -77,6 +79,9 @@ def load(run_dir: pathlib.Path, dataset: Dataset | None = None) -> Trained:
             longer the one it was trained on.
     """
     stage = RunDir.finished(run_dir / STAGE, "gr_tf train")
+    other = difference(stage.result().get("made_with", {}), made_with())
+    if other:
+        print(f"{stage.path} was made with {other}: the last digits of what is compared may differ.", file=sys.stderr)
     reference = reference_of(stage)
     if dataset is None:
         dataset = kinds.read(reference)
@@ -84,6 +89,8 @@ def load(run_dir: pathlib.Path, dataset: Dataset | None = None) -> Trained:
         raise InputError(f"{stage.path} was trained on other data than {dataset.source or dataset.name} has now.")
     # The manifest's copy of the settings, which the fingerprint covers.
     arrays, meta = files.read_arrays(stage.path / _PARAMETERS)
+    if meta["config"] != stage.settings["config"]:
+        raise DamagedError(f"{stage.path / _PARAMETERS}: is of another training than {stage.path / 'run.json'}.")
     kind = kinds.KINDS[reference.kind]
     initial = Parameters.of_arrays(arrays, _INITIAL) if reference.initial else None
     task = kind(dataset, kind.config_class.of_dict(meta["config"]), initial)

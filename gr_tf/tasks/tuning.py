@@ -58,7 +58,6 @@ def tuned(
     minutes: float | None = None,
     *,
     overwrite: bool = False,
-    replace: bool = False,
 ) -> Task[Any]:
     """The task with the settings that are best on the validation examples, of those that the budget lets it try.
 
@@ -71,23 +70,23 @@ def tuned(
         run_dir: the run's folder.
         asked: settings that the user names; they stay.
         minutes: see `minutes_for`.
-        overwrite: drop trials that are there.
-        replace: drop them if they are of other data or settings.
+        overwrite: drop trials that are there, and the training that was made with them.
 
     Raises:
         InputError: if the folder was begun with other data, settings, or another budget; see also `minutes_for`.
     """
     budget, folder = minutes_for(task, asked, minutes), run_dir / STAGE
     told = {"checksum": task.dataset.checksum, "config": task.config.to_dict(), "asked": dict(asked)}
-    drops = overwrite or (replace and (folder / RUN).exists() and not _is_of(folder, told))
-    if drops:
+    if overwrite:
+        # Both: what is killed now goes on without `overwrite`.
+        RunDir.drop(run_dir / training.STAGE)
         RunDir.drop(folder)
     if minutes is None and (folder / RUN).exists():
         before = dict(RunDir(folder, {}).begun_with())
         budget = before.pop("tune_minutes", 0.0)
         if before != told:
             return task
-    elif not (folder / RUN).exists() and (run_dir / training.STAGE / RUN).exists() and not drops:
+    elif not (folder / RUN).exists() and (run_dir / training.STAGE / RUN).exists():
         return task
     if not budget:
         return task
@@ -95,12 +94,6 @@ def tuned(
         if not stage.is_finished:
             _search(stage, task, asked, 60 * budget)
     return task.with_config(**stage.result()["chosen"])
-
-
-def _is_of(folder: pathlib.Path, told: Mapping[str, Any]) -> bool:
-    """Whether trials are of these settings, whatever their budget."""
-    before = RunDir(folder, {}).begun_with()
-    return {name: value for name, value in before.items() if name != "tune_minutes"} == told
 
 
 def _search(stage: RunDir, task: Task[Any], asked: Mapping[str, Any], seconds: float) -> None:

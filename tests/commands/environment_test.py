@@ -13,6 +13,8 @@ import pytest
 from tests.commands.program import ROOT
 from tests.conftest import write_graph
 
+# Tests that a shell runs in the background inherit that Ctrl-C is ignored.
+HEARS_CTRL_C = ("env", "--default-signal=INT")
 PROGRAM = f"{sys.executable} -m gr_tf"
 TRAIN = "train --data_dir=graph --run_dir=run --dim=4 --epochs=2 --tune_minutes=0"
 EXPLAIN = "explain --data_dir=graph --run_dir=run --query=e1,r1,? --dim=4 --epochs=2 --tune_minutes=0"
@@ -108,7 +110,7 @@ def test_a_pipe_as_a_file(folder: pathlib.Path, name: str) -> None:
 )
 def test_interrupted_while_it_starts(folder: pathlib.Path, milliseconds: int) -> None:
     started = subprocess.Popen(
-        [*PROGRAM.split(), *TRAIN.split()],
+        [*HEARS_CTRL_C, *PROGRAM.split(), *TRAIN.split()],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
@@ -156,7 +158,7 @@ def test_streams_while_it_works(folder: pathlib.Path) -> None:
 def test_a_signal_at_any_time(folder: pathlib.Path, sent: signal.Signals, seconds: float) -> None:
     command = TRAIN.replace("--epochs=2", "--epochs=3000 --patience=3000")
     started = subprocess.Popen(
-        [*PROGRAM.split(), *command.split()],
+        [*HEARS_CTRL_C, *PROGRAM.split(), *command.split()],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,

@@ -54,8 +54,7 @@ MOST = 8
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less of everything."""
-    for module in ("atlas", "fidelity_stage"):
-        monkeypatch.setattr(f"gr_tf.evaluation.{module}.CONSENSUS_SEEDS", range(1000, 1003))
+    monkeypatch.setattr("gr_tf.evaluation.atlas.CONSENSUS_SEEDS", range(1000, 1003))
     monkeypatch.setattr(fidelity, "SIZES", Sizes(subsets=6, subset_seeds=2, own_seeds=2, candidates=7, shuffles=2))
 
 
@@ -124,7 +123,7 @@ def _damaged_files(whole: pathlib.Path) -> list[pathlib.Path]:
 def _results(folder: pathlib.Path) -> dict[pathlib.Path, dict[str, object]]:
     """The results of a run, without what differs between equal runs."""
     found = {path.relative_to(folder): files.read_json(path) for path in folder.rglob("result.json")}
-    other = ("made_with", "timing", "seconds", "peak_memory_bytes")
+    other = ("made_with", "files", "timing", "seconds", "peak_memory_bytes")
     return {
         path: {name: value for name, value in result.items() if name not in other} for path, result in found.items()
     }

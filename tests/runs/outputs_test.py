@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+import gr_tf
 from gr_tf.errors import InputError
 from gr_tf.runs.outputs import check_output
 from gr_tf.runs.run_dir import RunDir
@@ -22,8 +23,7 @@ def data(tmp_path: pathlib.Path) -> pathlib.Path:
 
 def test_a_new_file_in_a_new_folder(tmp_path: pathlib.Path) -> None:
     check_output(tmp_path / "a" / "b" / "why.html", overwrite=False)
-    assert (tmp_path / "a" / "b").is_dir()
-    assert list((tmp_path / "a" / "b").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_exists_is_replaced_only_if_asked(data: pathlib.Path, tmp_path: pathlib.Path) -> None:
@@ -62,13 +62,38 @@ def test_devices() -> None:
 
 def test_files_of_the_data_are_never_replaced(data: pathlib.Path, tmp_path: pathlib.Path) -> None:
     (tmp_path / "another name").hardlink_to(data / "train.txt")
-    for path in (data / "train.txt", data / "more" / ".." / "train.txt", data / "more" / "labels.txt"):
+    for path in (data / "train.txt", data / "more" / ".." / "train.txt"):
         with pytest.raises(InputError, match="is a file of the data or the model, and is not replaced"):
             check_output(path, overwrite=True, data=[data])
     with pytest.raises(InputError, match="another name: is a file of the data"):
         check_output(tmp_path / "another name", overwrite=True, data=[None, data])
     with pytest.raises(InputError, match="is a file of the data"):
         check_output(data / "train.txt", overwrite=True, data=[str(data / "train.txt")])
+
+
+def test_what_is_below_a_data_folder_may_be_replaced(data: pathlib.Path) -> None:
+    """Such as the results of a run that lies there."""
+    check_output(data / "more" / "labels.txt", overwrite=True, data=[data])
+
+
+def test_names_beside_a_keras_model(tmp_path: pathlib.Path) -> None:
+    for name in ("model.keras", "users.txt"):
+        (tmp_path / name).touch()
+        with pytest.raises(InputError, match=f"{name}: is a file of the data or the model"):
+            check_output(tmp_path / name, overwrite=True, data=[tmp_path / "model.keras"])
+
+
+def test_files_of_gr_tf_are_never_replaced() -> None:
+    for name in ("data/nations/train.txt", "version.py"):
+        with pytest.raises(InputError, match=f"{name}: is a file of gr_tf"):
+            check_output(pathlib.Path(gr_tf.__file__).parent / name, overwrite=True)
+
+
+def test_another_programs_run_json(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "why.html").touch()
+    check_output(tmp_path / "out" / "why.html", overwrite=True)
 
 
 def test_files_of_a_run_are_never_replaced(tmp_path: pathlib.Path) -> None:
@@ -83,5 +108,5 @@ def test_files_of_a_run_are_never_replaced(tmp_path: pathlib.Path) -> None:
 
 def test_a_folder_that_cannot_be_made(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"why.html: cannot be written: (Not a directory|File exists)"):
+    with pytest.raises(InputError, match=r"why.html: cannot be written: .*/file is no folder"):
         check_output(tmp_path / "file" / "why.html", overwrite=False)

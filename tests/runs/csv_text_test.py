@@ -5,7 +5,7 @@ import io
 import pandas as pd
 import pytest
 
-from gr_tf.report.csv_text import csv_text
+from gr_tf.runs.csv_text import csv_text
 
 NAMES = ["=1+1", "+1", "-1", "@A1", "\tx", "\rx", "a=1", "'", "", "é"]
 
