@@ -93,7 +93,7 @@ def load() -> None:
     from experiments import fidelity
     from gr_tf.evaluation import atlas, compared, fidelity_stage
 
-    atlas.CONSENSUS_SEEDS = range(1000, 1003)  # type: ignore[attr-defined]
+    atlas.CONSENSUS_SEEDS = range(1000, 1003)
     some = {name: ask for name, ask in compared.compared("triples").items() if name in ("nh", *compared.SCREENS)}
     fidelity_stage.compared = lambda kind: some  # type: ignore[attr-defined]
     fidelity.SIZES = fidelity_stage.Sizes(subsets=4, subset_seeds=2, own_seeds=1, candidates=5, shuffles=1)

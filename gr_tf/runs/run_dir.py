@@ -164,7 +164,8 @@ class RunDir:
             raise DamagedError(f"{self.path / RESULT}: is of other settings than {self.path / RUN}.")
         for name, checksum in result.get("files", {}).items():
             if _checksum_of(self.path / name) != checksum:
-                raise DamagedError(f"{self.path / name}: missing or edited: {RESULT} was written with another.")
+                where = _told_file(self.path / name)
+                raise DamagedError(f"{where}: missing or edited: it is not what {RESULT} was written with.")
         return result
 
     def finish(self, result: Mapping[str, Any]) -> None:
@@ -278,9 +279,12 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _checksum_of(path: pathlib.Path) -> str:
     """Of a file, or of a folder of arrays by its manifest; empty if it is neither."""
-    if path.is_dir():
-        path = path / files.MANIFEST
-    return files.sha256(path) if path.is_file() else ""
+    file = _told_file(path)
+    return files.sha256(file) if file.is_file() else ""
+
+
+def _told_file(path: pathlib.Path) -> pathlib.Path:
+    return path / files.MANIFEST if path.is_dir() else path
 
 
 def _run_of(path: pathlib.Path) -> dict[str, Any]:
