@@ -261,7 +261,9 @@ def test_edited_settings_are_told(
 ) -> None:
     manifest = run_dir / "train" / "parameters" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"learning_rate": 0.03', '"learning_rate": 0.3'))
-    refused(monkeypatch, capsys, "truncated or edited", "gr_evaluate", f"--run_dir={run_dir}", "--overwrite")
+    refused(
+        monkeypatch, capsys, "manifest.json: missing or edited", "gr_evaluate", f"--run_dir={run_dir}", "--overwrite"
+    )
 
 
 def test_a_graph_of_three_triples(

@@ -156,6 +156,7 @@ def test_python_for_sequences_runs() -> None:
     assert printed.count("example_id") == 2
 
 
+@pytest.mark.slow
 def test_python_for_keras_runs() -> None:
     printed = run_example("README.md", 3, {"import keras\n": "import keras\nkeras.utils.set_random_seed(0)\n"})
     assert printed.count("example_id") == 2

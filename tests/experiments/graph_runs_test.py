@@ -8,6 +8,7 @@ from gr_tf.runs import files
 from tests.experiments.binaries import run_here
 
 
+@pytest.mark.slow
 def test_batch_sizes(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -18,7 +18,7 @@ TOY_FLAGS = ("--dataset=yelp", "--min_interactions=4", "--dim=4", "--batch_size=
 RQ1_FLAGS = ("--training_steps=500", "--retraining_steps=500", "--num_points=6", "--num_retrainings=2")
 
 
-@pytest.mark.parametrize("model", ["mf", "ncf"])
+@pytest.mark.parametrize("model", ["mf", pytest.param("ncf", marks=pytest.mark.slow)])
 def test_rq1(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -55,6 +55,7 @@ def test_rq1(
     assert "is already finished" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_rq1_with_the_network(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -83,6 +84,7 @@ def test_rq1_with_the_network(
     assert all(np.isfinite(list(point["computed"].values())).all() for point in result["points"])
 
 
+@pytest.mark.slow
 def test_rq2(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -84,7 +84,7 @@ def test_table_1(
         assert message in capsys.readouterr().err.splitlines()[-1]
 
 
-@pytest.mark.parametrize("protocol", ["published", "proper"])
+@pytest.mark.parametrize("protocol", [pytest.param("published", marks=pytest.mark.slow), "proper"])
 def test_removal(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
