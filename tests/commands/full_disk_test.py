@@ -15,7 +15,7 @@ COMMANDS = {
     "evaluate": (TRAIN, EVALUATE),
     "suspects": (TRAIN, "suspects --run_dir=run"),
     "export": (TRAIN, "export --run_dir=run"),
-    "explain": (TRAIN, f"{EXPLAIN} --report=run/page.html"),
+    "explain": (TRAIN, f"{EXPLAIN} --report=run/page.html --overwrite"),
 }
 # Files that have no times in them.
 _SAME = (".npy", ".csv", ".tsv", ".txt", ".html")
