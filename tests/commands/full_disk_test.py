@@ -18,7 +18,8 @@ COMMANDS = {
     "explain": (TRAIN, f"{EXPLAIN} --report=run/page.html --overwrite"),
 }
 # Files that have no times in them.
-_SAME = (".npy", ".csv", ".tsv", ".txt", ".html")
+# Pages tell the folder of the data, and the command.
+_SAME = (".npy", ".csv", ".tsv", ".txt")
 
 
 def contents(folder: pathlib.Path) -> dict[str, bytes]:
