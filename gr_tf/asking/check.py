@@ -142,10 +142,10 @@ def _beside_chance(check: Check, random: Check) -> str:
     others = f"{count} random related examples" if count > 1 else "a random related example"
     verb = "change" if count > 1 else "changes"
     told = f"{others[0].upper()}{others[1:]} {verb} it by {signed(random.interval[0])}"
+    if low is None or high is None:
+        return f"{told} in this training{': the explanation is no better' if mean >= 0 else ''}."
     if mean >= 0:
         return f"But this is NO better than chance: {others} {verb} it by {signed(random.interval[0])}."
-    if low is None or high is None:
-        return f"{told} there."
     if high < 0:
         return f"{told}: the explanation is better than chance (95% interval of the difference below 0)."
     return f"{told}: that the explanation is better than chance is not certain."

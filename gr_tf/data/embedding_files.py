@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.data.special_files import refuse_special
 from gr_tf.data.text_files import decoded, read_text
 from gr_tf.errors import InputError, short
 from gr_tf.runs import files
@@ -95,7 +94,7 @@ def _one(folder: pathlib.Path, names: list[str]) -> pathlib.Path | None:
 
 
 def _array(path: pathlib.Path) -> np.ndarray:
-    refuse_special(path)
+    files.refuse_special(path)
     try:
         with path.open("rb") as file:
             if file.read(len(_MAGIC)) != _MAGIC:
@@ -166,7 +165,7 @@ def _by_id(path: pathlib.Path, rows: list[list[str]], head: list[str] | None) ->
 def _text(path: pathlib.Path) -> str:
     if path.suffix != ".gz":
         return read_text(path)
-    refuse_special(path)
+    files.refuse_special(path)
     try:
         data = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:

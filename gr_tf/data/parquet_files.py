@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gr_tf.data.special_files import refuse_special
 from gr_tf.errors import InputError, short
+from gr_tf.runs import files
 
 # From here on neighbouring whole numbers are the same float.
 _INEXACT = 2.0**53
@@ -22,7 +22,7 @@ def read_parquet(path: pathlib.Path) -> pd.DataFrame:
     Raises:
         InputError: if it cannot be read, or is none.
     """
-    refuse_special(path)
+    files.refuse_special(path)
     if path.is_dir():
         raise InputError(f"{path}: is a folder; want one Parquet file.")
     try:

@@ -2,8 +2,8 @@
 
 import pathlib
 
-from gr_tf.data.special_files import refuse_special
 from gr_tf.errors import InputError
+from gr_tf.runs import files
 
 # How files begin that are no text, and what to do about it.
 _OTHER_FILES = {
@@ -24,7 +24,7 @@ def read_text(path: pathlib.Path, encoding: str = "utf-8-sig") -> str:
     Raises:
         InputError: if it cannot be read, or is another kind of file; naming the line that is not UTF-8 or has a NUL.
     """
-    refuse_special(path)
+    files.refuse_special(path)
     try:
         data = path.read_bytes()
     except OSError as error:

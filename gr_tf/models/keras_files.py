@@ -5,8 +5,8 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
-from gr_tf.data.special_files import refuse_special
 from gr_tf.errors import InputError
+from gr_tf.runs import files
 from gr_tf.types import Tensor
 
 _FILE = "model.keras"
@@ -23,7 +23,7 @@ def keras_file(path: pathlib.Path) -> pathlib.Path:
     file = path / _FILE if path.is_dir() else path
     if not file.exists():
         raise InputError(f"{path}: has no {_FILE}.")
-    refuse_special(file)
+    files.refuse_special(file)
     return file
 
 

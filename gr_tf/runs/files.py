@@ -87,12 +87,13 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 
 def refuse_special(path: pathlib.Path) -> None:
-    """
+    """Refuses what is none of a disk's files or folders, such as a pipe: reading it could wait for ever.
+
     Raises:
-        DamagedError: if the path is there, but is no regular file: reading a pipe could wait for ever.
+        InputError: if the path is there, but neither a regular file nor a folder.
     """
-    if path.exists() and not path.is_file():
-        raise DamagedError(f"{path}: is no regular file.")
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise InputError(f"{path}: not a regular file: what is read here must be on a disk.")
 
 
 def checksum_of(value: Any, before: str = "") -> str:

@@ -84,7 +84,11 @@ def test_wordings() -> None:
         assert told.startswith("Held: without the first example the prediction fell in 3 of 3 trainings")
         assert words in told
     one = conclusion([_check(EXPLAINED, 2, [-0.3]), _check(RANDOM, 2, [-0.1])])
-    assert one.endswith("2 random related examples change it by -0.1000 there.")
+    assert one.endswith("2 random related examples change it by -0.1000 in this training.")
+    one = conclusion([_check(EXPLAINED, 1, [-0.1]), _check(RANDOM, 1, [-0.3])])
+    assert one.endswith(
+        "A random related example changes it by -0.3000 in this training: the explanation is no better."
+    )
     frame = check_frame([first, _check(RANDOM, 1, [-0.01, 0.02, 0.0]), _check(NOTHING, 0, [0.1, -0.3, 0.2])])
     assert frame.removed.tolist() == ["the first example", "1 random related", "nothing, but another seed"]
     assert frame["measured change"].iloc[2] == "by 0.2000"

@@ -9,6 +9,7 @@ import pytest
 
 from gr_tf.errors import InputError
 from gr_tf.runs import files
+from gr_tf.runs.journal import Journal
 
 ARRAYS = {"a": np.arange(12.0).reshape(3, 4), "b": np.array(7)}
 
@@ -126,3 +127,10 @@ def test_json_without_a_checksum(tmp_path: pathlib.Path) -> None:
     (tmp_path / "x.json").write_text('{"a": 1, "checksum": "0"}')
     with pytest.raises(InputError, match=r"x.json: truncated or edited"):
         files.read_json(tmp_path / "x.json", checked=False)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: pathlib.Path) -> None:
+    for name, read in (("run.json", files.read_json), ("trials.jsonl", Journal)):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(InputError, match=f"{name}: not a regular file"):
+            read(tmp_path / name)
