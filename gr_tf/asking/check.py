@@ -126,12 +126,15 @@ def seeds_frame(checks: Sequence[Check]) -> pd.DataFrame:
 def conclusion(checks: Sequence[Check]) -> str:
     """Says in plain words whether the explanation is true, and whether it is better than chance."""
     random = {len(check.example_ids): check for check in checks if check.what == RANDOM}
+    controlled = any(check.what == NOTHING for check in checks)
     told = []
     for check in checks:
         if check.what == EXPLAINED:
             told.append(_conclusion(check))
             if len(check.example_ids) in random:
                 told.append(_beside_chance(check, random[len(check.example_ids)]))
+            elif controlled:
+                told.append(f"Fewer than {len(check.example_ids)} examples are related: chance is not measured.")
     return " ".join(told)
 
 

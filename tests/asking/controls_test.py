@@ -89,6 +89,8 @@ def test_wordings() -> None:
     assert one.endswith(
         "A random related example changes it by -0.3000 in this training: the explanation is no better."
     )
+    few = conclusion([_check(EXPLAINED, 2, [-0.3]), _check(NOTHING, 0, [0.1])])
+    assert few.endswith("Fewer than 2 examples are related: chance is not measured.")
     frame = check_frame([first, _check(RANDOM, 1, [-0.01, 0.02, 0.0]), _check(NOTHING, 0, [0.1, -0.3, 0.2])])
     assert frame.removed.tolist() == ["the first example", "1 random related", "nothing, but another seed"]
     assert frame["measured change"].iloc[2] == "by 0.2000"
