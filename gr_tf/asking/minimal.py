@@ -154,7 +154,7 @@ def minimal_sets(asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1
     with progress("retrainings", 2 * most) as bar:
 
         def tops_without(removals: Sequence[Ids]) -> list[int | None]:
-            tops = asker.tops_without(query, removals, jobs)
+            tops = asker.checker.tops_without(query, removals, jobs)
             for _ in tops:
                 bar.advance()
             return tops

@@ -109,7 +109,7 @@ def main() -> None:
     if verify and len(answer.supporting_ids):
         checks = asker.check(answer, _VERIFY_SEEDS.value, run_flags.JOBS.value, controls=_CONTROLS.value)
         if is_text:
-            print(f"\nIs it true? {asker.how_checked}:\n{as_text(check_frame(checks))}\n{conclusion(checks)}")
+            print(f"\nIs it true? {asker.checker.how}:\n{as_text(check_frame(checks))}\n{conclusion(checks)}")
             print(f"\nThe {answer.unit} of each training:\n{as_text(seeds_frame(checks))}")
     elif verify:
         print("Nothing supports the prediction, so there is nothing to remove and verify.", file=sys.stderr)
@@ -132,7 +132,7 @@ def main() -> None:
             **answer.to_dict(),
             "quality": quality.to_dict(),
             "checks": [check.to_dict() for check in checks],
-            **({"how_checked": asker.how_checked, "conclusion": conclusion(checks)} if checks else {}),
+            **({"how_checked": asker.checker.how, "conclusion": conclusion(checks)} if checks else {}),
             "model": asker.facts(),
         }
         if minimal is not None:

@@ -1,0 +1,174 @@
+"""Checks explanations: trains again without examples, and compares the predictions."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gr_tf.asking.check import EXPLAINED, NOTHING, RANDOM, Check
+from gr_tf.data.dataset import numbers_of
+from gr_tf.errors import InputError
+from gr_tf.evaluation.retraining import MEASURES, Retraining, retrain
+from gr_tf.runs.progress import progress
+from gr_tf.tasks.task import Task
+from gr_tf.tasks.trained import Trained
+from gr_tf.types import Ids
+
+# A query's value in a trained model, and the best answer (see the measure "answers").
+Look = tuple[float, int | None]
+_MEASURE = "answers"
+_NOTHING = np.zeros(0, np.int64)
+
+
+class Checker:
+    """Trains a model again without examples, from several seeds.
+
+    Attributes:
+        trained: the explained model.
+        task: what was trained.
+    """
+
+    def __init__(self, trained: Trained, length: int | None = None) -> None:
+        """
+        Args:
+            trained: the explained model.
+            length: how long a check trains that goes on from the trained model; None: the kind's length.
+
+        Raises:
+            InputError: if the length is below 1, or the checks of this model do not use a length.
+        """
+        self.trained, self.task = trained, trained.task
+        if length is not None and not trained.goes_on:
+            raise InputError("a check of this model trains anew, as long as the model was trained; it takes no length.")
+        if length is not None and length < 1:
+            raise InputError(f"the length of a retraining must be at least 1; got {length}.")
+        own_length = trained.length if trained.given else self.task.check_length(trained.epoch)
+        self._length = length or own_length
+
+    def check(
+        self,
+        query: Any,
+        ids: Ids,
+        predicted: Callable[[Ids], float | None],
+        *,
+        seeds: int,
+        jobs: int,
+        trainings: int,
+        controls: bool,
+    ) -> list[Check]:
+        """Trains again without the first of some examples, and without all of them; see Asker.check.
+
+        Args:
+            query: the explained one.
+            ids: the examples that support the prediction, the first first; at least one.
+            predicted: the method's estimate of the change without some examples.
+            seeds, jobs, controls: see Asker.check.
+            trainings: over how many trainings the explanation is a mean.
+        """
+        removals = [ids[:1], ids] if len(ids) > 1 else [ids]
+        related = self.task.related(query) if controls else _NOTHING
+        drawn = [
+            [_random_ids(related, len(removed), place, query) for place in range(seeds)]
+            for removed in removals
+            if len(related) >= len(removed)
+        ]
+        asked = [
+            [_NOTHING] * (max(seeds, 2) if controls else seeds),
+            *([removed] * seeds for removed in removals),
+            *drawn,
+        ]
+        looks = self._looks(query, asked, trainings, jobs)
+        whole = looks[0]
+        # If the explained answer is not the best one, a change of the best answer says nothing.
+        compares = self.task.has_alternatives and whole[0][1] == self.task.answer_of(query)
+        checks = []
+        for number, (removed, without) in enumerate(zip(asked[1:], looks[1:], strict=True)):
+            is_control = number >= len(removals)
+            estimate = None if is_control else predicted(removed[0])
+            checks.append(
+                _check(removed[0], estimate, whole[:seeds], without, compares, RANDOM if is_control else EXPLAINED)
+            )
+        if controls:
+            others = [*whole[1:], whole[0]][:seeds]
+            checks.append(_check(_NOTHING, None, whole[:seeds], others, compares, NOTHING))
+        return checks
+
+    @property
+    def how(self) -> str:
+        """How this measures, for people."""
+        if not self.trained.goes_on:
+            return "Trained again without them"
+        told = f"The model was trained on for {self._length:,} steps, with all examples and without these"
+        if self.trained.given:
+            steps = sum(block.count for block in self.task.steps.blocks(self._length))
+            return f"Went on from the given model for {steps:,} steps, with all examples and without these"
+        if any(block.ends is not None for block in self.task.steps.blocks(self._length)):
+            return told
+        return f"{told} (less than an epoch: some examples are in no batch)"
+
+    def look(self, query: Any) -> Look:
+        """The prediction of the explained model."""
+        return _look_of(MEASURES[_MEASURE](self.task, self.trained.parameters, [query]))
+
+    def _looks(self, query: Any, removals: Sequence[Sequence[Ids]], trainings: int, jobs: int) -> list[list[Look]]:
+        """By removal, then by seed, the predictions without some examples: those of the removal and the seed."""
+        found: dict[tuple[int, int], Look] = {}
+        asked: dict[tuple[int, int], Retraining] = {}
+        known: list[Task[Any] | Trained] = [self.trained]
+        for place in range(max(map(len, removals))):
+            task, other = self._training(place, trainings)
+            known.append(task)
+            for number, by_seed in enumerate(removals):
+                if place >= len(by_seed):
+                    continue
+                removed = by_seed[place]
+                if task is self.task and not self.trained.goes_on and not len(removed):
+                    found[number, place] = self.look(query)  # The explained model is trained already.
+                else:
+                    asked[number, place] = Retraining.of(self.trained, removed, _MEASURE, [query], **other)
+        keys = list(asked)
+        total = sum(len(self.task.steps.blocks(one.length)) for one in asked.values())
+        with progress("retrainings", total) as bar:
+            outcomes = retrain(list(asked.values()), jobs, known=known, on_found=bar.pass_over, on_block=bar.advance)
+            for at, outcome in outcomes:
+                found[keys[at]] = _look_of(outcome.measured)
+        return [[found[number, place] for place in range(len(by_seed))] for number, by_seed in enumerate(removals)]
+
+    def _training(self, place: int, trainings: int) -> tuple[Task[Any], dict[str, Any]]:
+        """The task of a check's training, and its differences from the explained training; see `check`."""
+        task, seed = self.task, self.task.config.seed
+        if self.trained.given:
+            # Every seed of the training that goes on, such as that of the negatives.
+            task = task.with_config(**{name: getattr(task.config, name) + place for name in task.seeds})
+            return task, {"task": task.reference, "length": self._length, "seed": task.config.seed}
+        if task.continues:
+            # This is another seed than that of the training's own batches.
+            return task, {"length": self._length, "seed": seed + 1 + place}
+        task = task.member(trainings + place) if trainings > 1 else task.member(place, ["seed"])
+        return task, {"task": task.reference, "seed": task.config.seed}
+
+    def tops_without(self, query: Any, removals: Sequence[Ids], jobs: int = 1) -> list[int | None]:
+        """The best answers to a query after trainings like the explained one, each without one of some sets."""
+        asked = [Retraining.of(self.trained, removed, _MEASURE, [query], length=self._length) for removed in removals]
+        found = dict(retrain(asked, jobs, known=[self.trained]))
+        return [_look_of(found[place].measured)[1] for place in range(len(removals))]
+
+
+def _random_ids(related: Ids, count: int, place: int, query: Any) -> Ids:
+    """Some related examples at random, ascending: others for each place of a seed."""
+    generator = np.random.default_rng([place, *map(abs, numbers_of(query))])
+    return np.sort(generator.choice(related, count, replace=False))
+
+
+def _check(
+    removed: Ids, predicted: float | None, whole: Sequence[Look], without: Sequence[Look], compares: bool, what: str
+) -> Check:
+    before, after = (tuple(value for value, _ in part) for part in (whole, without))
+    changed = tuple(now[1] != then[1] for then, now in zip(whole, without, strict=True))
+    return Check(tuple(removed.tolist()), predicted, before, after, changed if compares else None, what)
+
+
+def _look_of(measured: Any) -> Look:
+    """Reads what was measured on one query."""
+    ((value, top),) = measured
+    return value, top

@@ -1,0 +1,49 @@
+"""What people are shown of an explanation: its strongest examples, and the reasons to doubt it."""
+
+import collections
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gr_tf.attribution.base import Explanation
+from gr_tf.tasks.task import Task
+
+# A sign that all trainings agree on is seldom certain among hundreds if there are fewer.
+_FEW_TRAININGS = 10
+
+
+def examples_frame(task: Task[Any], explanation: Explanation[Any], k: int) -> pd.DataFrame:
+    """See Answer.frame."""
+    influences = explanation.influences
+    places = np.append(np.flatnonzero(influences > 0)[:k], np.flatnonzero(influences < 0)[::-1][:k])
+    chosen = explanation.only(places)
+    frame = task.examples(chosen.example_ids, explanation.query)
+    frame.insert(0, "influence", chosen.influences)
+    certain = explanation.sign_is_certain
+    if certain is not None:
+        frame.insert(1, "standard error", chosen.standard_errors)
+        frame.insert(2, "sign", np.where(certain[places], "certain", "not certain"))
+    if chosen.agreeing is not None:
+        frame.insert(3, "same sign in", [f"{count} of {chosen.num_trainings}" for count in chosen.agreeing])
+    return frame.assign(example_id=chosen.example_ids)
+
+
+def doubts(explanation: Explanation[Any]) -> Iterator[str]:
+    """Yields each reason to doubt the influences once."""
+    count = len(explanation.systems)
+    told = collections.Counter(warning for system in explanation.systems for warning in system.warnings)
+    yield from (f"{warning} ({of} of {count} systems)" if count > 1 else warning for warning, of in told.items())
+    certain = explanation.sign_is_certain
+    if certain is not None and explanation.num_supporting and not certain[0]:
+        yield _doubt(explanation)
+
+
+def _doubt(explanation: Explanation[Any]) -> str:
+    """That not even the first sign is certain, and what would make it so."""
+    trainings, tested = explanation.num_trainings, f"among {len(explanation.influences):,} tested"
+    agree = 0 if explanation.agreeing is None else int(explanation.agreeing[0])
+    told = f"{agree} of {trainings} trainings agree that the first example supports it"
+    more = "; so few trainings can hardly make a sign certain: try 20" if trainings < _FEW_TRAININGS else ""
+    return f"{told}, but not even its sign is certain {tested} (false discovery rate 5%){more}"
