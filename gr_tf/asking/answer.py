@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gr_tf.asking.about import About
 from gr_tf.attribution.base import Explanation
 from gr_tf.tasks.task import Alternative
 
@@ -19,8 +20,8 @@ class Answer:
 
     Attributes:
         asked: the parts of the question with labels for people; "?" is what the model had to predict.
-        predicted: what is explained: a tail, a head, a relation, a next item, or a rated item.
-        value: the prediction of the explained model, in `unit`.
+        predicted: what is explained: a tail, a head, a relation, a next item, a rated item, or a group of questions.
+        value: the prediction of the explained model, in `unit`; a difference or a mean of several, see `about`.
         unit: "probability" or "stars".
         method: the method's name.
         k: how many examples to show for the prediction, and how many against it.
@@ -32,6 +33,7 @@ class Answer:
         alternatives: the most probable answers, if the question was open.
         warnings: reasons to doubt the influences, a line each.
         trainings: over how many trainings the influences are averaged.
+        about: what is explained, in words: one prediction, or a combination of several.
     """
 
     asked: tuple[str, ...]
@@ -46,6 +48,12 @@ class Answer:
     alternatives: tuple[Alternative, ...] = ()
     warnings: tuple[str, ...] = ()
     trainings: int = 1
+    about: About = dataclasses.field(kw_only=True)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether one prediction is explained, and no combination of several."""
+        return type(self.about) is About
 
     @property
     def proponents(self) -> pd.DataFrame:
@@ -67,7 +75,7 @@ class Answer:
         return {
             "asked": list(self.asked),
             "predicted": self.predicted,
-            self.unit: self.value,
+            **self.about.to_dict(self.value),
             "method": self.method,
             "trainings": self.trainings,
             "warnings": list(self.warnings),

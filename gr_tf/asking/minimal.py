@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from gr_tf.asking.about import RatherThan
 from gr_tf.asking.answer import Answer
 from gr_tf.asking.asker import Asker
+from gr_tf.asking.looks import explained_answer
 from gr_tf.asking.page import Found
+from gr_tf.asking.told import examples_of
+from gr_tf.attribution.combined import Combination, related_to
 from gr_tf.errors import InputError
 from gr_tf.runs.progress import progress
 from gr_tf.types import Ids
@@ -117,14 +121,29 @@ def refuse_without_alternatives(has_alternatives: bool) -> None:
         raise InputError("minimal sets are of predictions among several answers; a rating has no other to change to.")
 
 
+def refuse_groups() -> None:
+    """Refuses groups of questions.
+
+    Raises:
+        InputError: saying why.
+    """
+    raise InputError("minimal sets are of one prediction, which another may replace; a group has none to change to.")
+
+
 def refuse_unless_top(asker: Asker, answer: Answer) -> None:
     """Refuses an answer that is not the most probable new one.
 
     Raises:
         InputError: if the explained answer is not the most probable new one, so that there is nothing to change.
     """
-    refuse_without_alternatives(asker.task.has_alternatives)
     query = answer.explanation.query
+    if isinstance(query, Combination):
+        if not query.is_difference:
+            refuse_groups()
+        if answer.value > 0:
+            return
+        raise InputError(f"minimal sets are of an answer that is ahead of the other; {answer.predicted} is not.")
+    refuse_without_alternatives(asker.task.has_alternatives)
     if asker.task.top(asker.trained.parameters, query) != asker.task.answer_of(query):
         raise InputError(
             f"minimal sets are of the most probable new answer; {answer.predicted} is not: ask with ? in its place."
@@ -146,9 +165,9 @@ def minimal_sets(asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1
     refuse_unless_top(asker, answer)
     task, explanation = asker.task, answer.explanation
     query = explanation.query
-    predicted = task.answer_of(query)
+    predicted = explained_answer(task, query)
     # The related examples in the method's order; those that it does not rank come last.
-    related, ranked = task.related(query), explanation.example_ids
+    related, ranked = related_to(task, query), explanation.example_ids
     candidates = [*ranked[np.isin(ranked, related)].tolist(), *np.setdiff1d(related, ranked).tolist()]
     instead: dict[tuple[int, ...], int | None] = {}
     with progress("retrainings", 2 * most) as bar:
@@ -172,16 +191,23 @@ def minimal_sets(asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1
         bar.pass_over(most - necessary.retrainings)
         sufficient = smallest_set(candidates, stays, most=most, smallest=0)
     other = None if necessary.example_ids is None else instead[necessary.example_ids]
+    if isinstance(answer.about, RatherThan):
+        return MinimalSets(necessary, None if other is None else answer.about.other, sufficient)
     return MinimalSets(necessary, None if other is None else task.answer_name(query, other), sufficient)
 
 
 def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found]:
     """Describes both sets for people."""
     without = f"Without these, {minimal.instead or 'nothing'} is predicted instead"
+    than = ""
+    if isinstance(answer.about, RatherThan):
+        than = f", of {answer.predicted} and {answer.about.other}"
     alone = "With these alone, of all examples that share something with the question, "
     return [
-        _found(asker, answer, minimal.necessary, "it needs", without),
-        _found(asker, answer, minimal.sufficient, "that suffice", f"{alone}{answer.predicted} is still predicted"),
+        _found(asker, answer, minimal.necessary, "it needs", f"{without}{than}"),
+        _found(
+            asker, answer, minimal.sufficient, "that suffice", f"{alone}{answer.predicted} is still predicted{than}"
+        ),
     ]
 
 
@@ -190,5 +216,5 @@ def _found(asker: Asker, answer: Answer, part: SmallestSet, which: str, what: st
     if part.example_ids is None:
         return Found(f"The fewest {which}: none was found", f"Tried in {so_far}.")
     ids = np.array(part.example_ids, np.int64)
-    examples = asker.task.examples(ids, answer.explanation.query).assign(example_id=ids)
+    examples = examples_of(asker.task, ids, answer.explanation.query).assign(example_id=ids)
     return Found(f"The fewest {which}, of those tried: {len(ids)}", f"{what} ({so_far}).", examples.astype(str))

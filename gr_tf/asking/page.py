@@ -10,10 +10,12 @@ import markupsafe
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from gr_tf.asking.about import RatherThan, Several
 from gr_tf.asking.answer import Answer, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import EXPLAINED, NOTHING, Check, check_frame, conclusion, seeds_frame
-from gr_tf.tasks.drawing import Edge
+from gr_tf.attribution.combined import queries_of
+from gr_tf.tasks.drawing import Drawing, Edge
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,9 +46,12 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
     )
     frame = answer.frame
     ids, influences = frame.example_id.to_numpy(), frame.influence.to_numpy()
-    drawing = asker.task.drawing(answer.explanation.query, answer.value, ids, influences)
-    quality = asker.quality_at(answer.explanation.query)
-    edges = sorted(drawing.edges, key=lambda edge: -abs(edge.influence or 0))
+    query = answer.explanation.query
+    values = answer.about.values if isinstance(answer.about, RatherThan) else (answer.value,)
+    # A group has too many questions to draw.
+    drawn = () if isinstance(answer.about, Several) else queries_of(query)
+    drawings = [asker.task.drawing(one, value, ids, influences) for one, value in zip(drawn, values, strict=False)]
+    quality = asker.quality_at(query)
     return environment.get_template("page.html").render(
         answer=answer,
         method=asker.methods[answer.method].title,
@@ -62,15 +67,26 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
         columns=list(frame.columns),
         numbers=[column for column in frame.columns if is_numeric_dtype(frame[column])],
         rows=frame.to_dict("records"),
-        edges=edges,
+        num_drawn=len(drawings[0].edges) if drawings else 0,
         facts=[(name, _told(value)) for name, value in asker.facts().items()],
-        data={
-            "query": _edge(drawing.query, drawing.nodes, f"{answer.value:.4f}"),
-            "edges": [_edge(edge, drawing.nodes, signed(edge.influence or 0.0)) for edge in edges],
-            "nodes": dict(drawing.nodes),
-            "summary": f"The question and the {len(edges)} training examples of the table below as a graph.",
-        },
+        data=_data(drawings, values) if drawings else None,
     )
+
+
+def _data(drawings: Sequence[Drawing], values: Sequence[float]) -> dict[str, Any]:
+    """The graph for the page's script: the question, perhaps the same with another answer, and the examples."""
+    nodes = {node: name for drawing in drawings for node, name in drawing.nodes.items()}
+    edges = sorted(drawings[0].edges, key=lambda edge: -abs(edge.influence or 0))
+    query, *others = [
+        _edge(drawing.query, nodes, f"{value:.4f}") for drawing, value in zip(drawings, values, strict=True)
+    ]
+    return {
+        "query": query,
+        "others": others,
+        "edges": [_edge(edge, nodes, signed(edge.influence or 0.0)) for edge in edges],
+        "nodes": nodes,
+        "summary": f"The question and the {len(edges)} training examples of the table below as a graph.",
+    }
 
 
 def _told(value: Any) -> str:

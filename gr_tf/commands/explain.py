@@ -2,6 +2,8 @@
 
 gr_tf explain --data_dir=my/folder --query="poland,ngoorgs3,?" --verify
 gr_tf explain --data_dir=my/folder --query="?,ngoorgs3,usa"  # or "poland,?,usa": which head, which relation?
+gr_tf explain --data_dir=my/folder --query="poland,ngoorgs3,?" --rather_than=uk  # why not uk?
+gr_tf explain --data_dir=my/folder --group=test  # what helps, and what hurts, all test questions?
 gr_tf explain --data_dir=my/ratings --query='u17,"Toy Story (1995)"' --k=5
 gr_tf explain --data_dir=my/ratings --kind=sequences --query="u17,?"
 gr_tf explain --data_dir=my/folder --model_dir=my/embeddings --model=complex --convention=pykeen --query="a,likes,?"
@@ -16,15 +18,24 @@ import dataclasses
 import json
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from absl import flags
 
 from gr_tf.asking.answer import Answer, parse_question, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
-from gr_tf.asking.minimal import found_sets, minimal_sets, refuse_unless_top, refuse_without_alternatives
+from gr_tf.asking.groups import NUM_BEST, group_of
+from gr_tf.asking.minimal import (
+    found_sets,
+    minimal_sets,
+    refuse_groups,
+    refuse_unless_top,
+    refuse_without_alternatives,
+)
 from gr_tf.asking.page import page
+from gr_tf.asking.rather_than import other_query
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.methods import Method, method_for
 from gr_tf.commands import given_flags, help_text, k_flag, open_flags, run_flags
@@ -36,13 +47,28 @@ from gr_tf.runs import files
 from gr_tf.runs.csv_text import csv_text
 from gr_tf.runs.outputs import check_output
 from gr_tf.tasks.kinds import KINDS
+from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 
+_GROUP_PARTS = dict.fromkeys(part for task in KINDS.values() for part in task.columns)
 _QUERY = flags.DEFINE_string(
     "query",
     None,
     f"The question. {' '.join(f'For {kind}: ' + ','.join(task.parts) + '.' for kind, task in KINDS.items())} "
     "What is itself called ? is written \\?.",
+)
+_RATHER_THAN = flags.DEFINE_string(
+    "rather_than",
+    None,
+    "Another answer to --query, named as in a question: explains the prediction less that of this answer.",
+)
+_GROUP = flags.DEFINE_string(
+    "group",
+    None,
+    "Instead of --query: explains the mean prediction of many questions. test or valid: those held out. "
+    f"PART:NAME: those of them with this name in a part ({', '.join(_GROUP_PARTS)}). best:QUESTION: the best "
+    f"{NUM_BEST} answers to an open question, such as a user's recommendations. Or a table of questions: a file with "
+    "the columns of these parts.",
 )
 _METHOD = flags.DEFINE_string("method", None, "A method for the kind of the data, see above. Default: the first.")
 _TRAININGS = flags.DEFINE_integer(
@@ -75,7 +101,7 @@ more_help = open_flags.methods_table
 
 def sections() -> list[help_text.Section]:
     """The flags that --help lists."""
-    asked = (_QUERY, _METHOD, k_flag.K, _TRAININGS)
+    asked = (_QUERY, _RATHER_THAN, _GROUP, _METHOD, k_flag.K, _TRAININGS)
     checked = (_VERIFY, _VERIFY_SEEDS, _CONTROLS, _MINIMAL, _MOST, RETRAINING_STEPS, run_flags.JOBS)
     told = (("The question", asked), ("The check", checked), ("The output", (_OUTPUT, SPREADSHEET_SAFE, _REPORT)))
     return [
@@ -96,9 +122,9 @@ def main() -> None:
     open_flags.refuse_settings(kind, method.name)
     settings = open_flags.ask_settings(kind)
     question = _question(kind, report, verify or search, search)
-    trained = _open(kind, method, parse_question(question), report)
+    trained = _open(kind, method, parse_question(question) if question else (), report)
     asker = Asker(trained, **settings)
-    answer = asker.answer(question, method.name, k_flag.K.value, _TRAININGS.value)
+    answer = _answer(asker, question, method.name)
     quality = asker.quality_at(answer.explanation.query)
     if search:
         refuse_unless_top(asker, answer)
@@ -110,7 +136,7 @@ def main() -> None:
         checks = asker.check(answer, _VERIFY_SEEDS.value, run_flags.JOBS.value, controls=_CONTROLS.value)
         if is_text:
             print(f"\nIs it true? {asker.checker.how}:\n{as_text(check_frame(checks))}\n{conclusion(checks)}")
-            print(f"\nThe {answer.unit} of each training:\n{as_text(seeds_frame(checks))}")
+            print(f"\n{answer.about.quantity} of each training:\n{as_text(seeds_frame(checks))}")
     elif verify:
         print("Nothing supports the prediction, so there is nothing to remove and verify.", file=sys.stderr)
     minimal, found = None, []
@@ -141,17 +167,25 @@ def main() -> None:
 
 
 def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: bool) -> str:
-    """The question, after a look for all mistakes that can be seen before any training.
+    """The question, empty of a group, after a look for all mistakes that can be seen before any training.
 
     Raises:
         InputError: if a flag is wrong; the message names it.
     """
     question, task = _QUERY.value, KINDS[kind]
-    if question is None:
+    if _GROUP.value is not None:
+        for flag in (_QUERY, _RATHER_THAN):
+            if flag.present:
+                raise InputError(f"--group asks many questions, --{flag.name} is about one: name one of the two.")
+        if searches:
+            refuse_groups()
+        question = ""
+    elif question is None:
         raise InputError(f"ask a question with --query={','.join(task.parts)}.")
-    task.check_parts(parse_question(question))
+    else:
+        task.check_parts(parse_question(question))
     checked_k(k_flag.K.value)
-    if searches:
+    if searches and _RATHER_THAN.value is None:
         refuse_without_alternatives(task.has_alternatives)
     if SPREADSHEET_SAFE.value and _OUTPUT.value != "csv":
         raise InputError(f"--spreadsheet_safe is for --output=csv; got --output={_OUTPUT.value}.")
@@ -167,8 +201,24 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
 def _open(kind: str, method: Method, asked: Sequence[str], report: pathlib.Path | None) -> Trained:
     """The model that the flags name; --overwrite is for the report, if there is one."""
     if given_flags.is_given():
-        return given_flags.open_model(kind, [method], asked)[0]
-    return open_flags.open_trained(kind, [method], asked, trains_anew=report is None)[0]
+        return given_flags.open_model(kind, [method], asked, also=_also_asked)[0]
+    return open_flags.open_trained(kind, [method], asked, also=_also_asked, trains_anew=report is None)[0]
+
+
+def _also_asked(task: Task[Any]) -> Iterable[Any]:
+    """The queries of --rather_than or --group, as far as they are known before any training."""
+    if _GROUP.value is not None:
+        return group_of(task, _GROUP.value).queries
+    if _RATHER_THAN.value is not None:
+        return [other_query(task, parse_question(str(_QUERY.value)), _RATHER_THAN.value)]
+    return ()
+
+
+def _answer(asker: Asker, question: str, method: str) -> Answer:
+    how = (method, k_flag.K.value, _TRAININGS.value)
+    if _GROUP.value is not None:
+        return asker.group_answer(_GROUP.value, *how)
+    return asker.answer(question, *how, rather_than=_RATHER_THAN.value)
 
 
 def _check_report(report: pathlib.Path) -> None:
@@ -181,13 +231,16 @@ def _print_answer(answer: Answer, method: Method) -> None:
         print(f"({question}): the most probable that are not known already, of all candidates, known ones included")
         for alternative in answer.alternatives:
             print(f"  {alternative.probability:.4f}  {alternative.name}")
-    else:
+    elif answer.is_plain:
         print(f"({question}): {answer.value:.4f} {answer.unit}")
+    if not answer.is_plain:
+        print(answer.about.told(answer.value))
     averaged = f" Means over {answer.trainings} trainings." if answer.trainings > 1 else ""
-    print(f"\nWhy {answer.predicted}? {method.title}.{averaged}")
+    print(f"\n{answer.about.title} {method.title}.{averaged}")
     for warning in answer.warnings:
         print(f"Warning: {warning}.")
-    for title, examples in (("supports it", answer.proponents), ("speaks against it", answer.opponents)):
+    about = answer.about
+    for title, examples in ((about.supports, answer.proponents), (about.opposes, answer.opponents)):
         shown = examples.assign(influence=examples.influence.map(signed))
         if "standard error" in shown:
             shown["standard error"] = shown["standard error"].map("{:.4f}".format)

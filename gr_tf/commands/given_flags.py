@@ -82,11 +82,17 @@ def check(kind: str, *, searches: bool, trainings: int, overwrites: bool = False
         raise InputError("--trainings needs others like the model; the training of a given model is not known.")
 
 
-def open_model(kind: str, methods: Sequence[Method] = (), question: Sequence[str] = ()) -> tuple[Trained, pathlib.Path]:
+def open_model(
+    kind: str,
+    methods: Sequence[Method] = (),
+    question: Sequence[str] = (),
+    *,
+    also: open_flags.Asked = lambda task: (),
+) -> tuple[Trained, pathlib.Path]:
     """The given model that the flags name, and its path; prints what was assumed.
 
     Args:
-        kind, methods, question: see open_flags.open_trained.
+        kind, methods, question, also: see open_flags.open_trained.
 
     Raises:
         InputError: if the data, the model or a setting cannot be used.
@@ -103,5 +109,5 @@ def open_model(kind: str, methods: Sequence[Method] = (), question: Sequence[str
     trained = open_given(kind, dataset, path, asked, settings)
     for note in trained.given.notes if trained.given else ():
         print(f"{path.name}: {note}", file=sys.stderr)
-    open_flags.check_asked(trained.task, methods, question)
+    open_flags.check_asked(trained.task, methods, question, also)
     return trained, path

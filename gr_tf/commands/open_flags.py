@@ -5,7 +5,7 @@ import itertools
 import pathlib
 import sys
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -23,6 +23,8 @@ from gr_tf.tasks import kinds, stage, tuning
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 
+# Gives the queries of a task that are to be checked before any work.
+Asked = Callable[[Task[Any]], Iterable[Any]]
 KIND = flags.DEFINE_enum(
     "kind",
     None,
@@ -150,7 +152,12 @@ def load_task(found: str) -> Task[Any]:
 
 
 def open_trained(
-    found: str, methods: Sequence[Method] = (), question: Sequence[str] = (), *, trains_anew: bool = True
+    found: str,
+    methods: Sequence[Method] = (),
+    question: Sequence[str] = (),
+    *,
+    also: Asked = lambda task: (),
+    trains_anew: bool = True,
 ) -> tuple[Trained, pathlib.Path]:
     """The trained model that the flags name, and its run's folder; trains first, unless the folder has the training.
 
@@ -159,6 +166,7 @@ def open_trained(
         methods: the methods that will be used; one that does not serve the data is refused before any training.
         question: the parts of what will be asked; an unknown name, or what a method does not explain, is refused before
             any training.
+        also: gives more queries of the task that will be asked, to be refused likewise.
         trains_anew: whether --overwrite is for the training; else it is for a file that the user names.
 
     Raises:
@@ -171,10 +179,10 @@ def open_trained(
         engine.start_quietly()
         trained = stage.load(run_dir)
         data_flags.tell_notes(trained.task.dataset)
-        check_asked(trained.task, methods, question)
+        check_asked(trained.task, methods, question, also)
         return trained, run_dir
     task = load_task(found)
-    check_asked(task, methods, question)
+    check_asked(task, methods, question, also)
     overwrite = run_flags.OVERWRITE.value and trains_anew
     asked = config_flags.asked(_TRAININGS[found])
     task = tuning.tuned(task, run_dir, asked, TUNE_MINUTES.value, overwrite=overwrite)
@@ -188,12 +196,13 @@ def open_trained(
     return stage.load(run_dir, task.dataset), run_dir
 
 
-def check_asked(task: Task[Any], methods: Sequence[Method], question: Sequence[str]) -> None:
+def check_asked(
+    task: Task[Any], methods: Sequence[Method], question: Sequence[str], also: Asked = lambda task: ()
+) -> None:
     """Refuses what does not suit a task, before any work is done."""
     for method in methods:
         check_task(method, task)
-    if question:
-        query, _ = task.read_question(question)
+    for query in [*([task.read_question(question)[0]] if question else []), *also(task)]:
         for method in methods:
             method.check_query(query)
 

@@ -1,7 +1,7 @@
 """The task of ratings: (user, item), and the stars that are predicted."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ class RatingTask(Task[RatingQuery]):
     config_class = RatingConfig
     split_class = RatingSplit
     query_class = RatingQuery
+    columns = ("user", "item")
     validated = ("rmse",)
     deciding = "rmse"
     baseline_name = "the user's mean and the item's, less that of all ratings"
@@ -159,6 +160,12 @@ class RatingTask(Task[RatingQuery]):
         if OPEN in parts:
             raise InputError("a question about a rating names its user and its item: user,item.")
         return self.dataset.query(*map(name_in, parts)), False
+
+    def asked_by(self, split: str) -> Iterator[tuple[RatingQuery, tuple[Collection[str], ...]]]:
+        """See Task; names and titles."""
+        data = self.dataset
+        for user, item in getattr(data, split).pairs.tolist():
+            yield RatingQuery(user, item), ((data.users.names[user],), (data.items.names[item], data.title(item)))
 
     def losses(self, dtype: str | None = None) -> "RatingLosses":
         """See Task."""

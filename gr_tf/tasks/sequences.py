@@ -3,7 +3,7 @@
 import itertools
 import pathlib
 import types
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,7 @@ class SequenceTask(Task[SequenceQuery]):
     split_class = SequenceSplit
     own_split = types.MappingProxyType({"order": "auto", "valid_share": 0.1})
     query_class = SequenceQuery
+    columns = ("user", "item")
     validated = ("mrr", "recall_at_10", "cross_entropy")
     baseline_name = "the most frequent items"
     dataset: SequenceSet
@@ -173,6 +174,13 @@ class SequenceTask(Task[SequenceQuery]):
             data.users.id_of(names[0])
             raise
         return SequenceQuery((item,), target), is_open
+
+    def asked_by(self, split: str) -> Iterator[tuple[SequenceQuery, tuple[Collection[str], ...]]]:
+        """See Task; the user's name, and the name and title of the item."""
+        data, part = self.dataset, getattr(self.dataset, split)
+        for history, target, user in zip(part.histories.tolist(), part.targets.tolist(), part.users, strict=True):
+            query = SequenceQuery(tuple(item for item in history if item), target)
+            yield query, ((data.users.names[user],), (data.items.names[target - 1], data.title(target)))
 
     def answer_may_be_open(self, query: SequenceQuery) -> bool:
         """See Task."""

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -97,6 +97,7 @@ class Task(Trainable, Generic[Q]):
         answer_field: of a query: its answer, where there are alternatives and it is always the same field.
         exact_dtype: the precision that small influences are computed in; None: the training's.
         query_class: of what is asked.
+        columns: of a table of questions; a question about a held-out example has these parts, see `asked_by`.
         measured: the splits that `quality` is of.
         deciding: the metric that tells a good model from its baseline.
         baseline_name: what `baseline` predicts, for people; empty: there is no baseline.
@@ -107,6 +108,7 @@ class Task(Trainable, Generic[Q]):
     has_alternatives: ClassVar[bool] = False
     answer_field: ClassVar[str]
     query_class: ClassVar[type]
+    columns: ClassVar[tuple[str, ...]] = ()
     exact_dtype: ClassVar[str | None] = None
     measured: ClassVar[tuple[str, ...]] = ("valid", "test")
     deciding: ClassVar[str] = "mrr"
@@ -232,6 +234,14 @@ class Task(Trainable, Generic[Q]):
         Raises:
             InputError: if a part is unknown.
         """
+
+    def same_question(self, query: Q, other: Q) -> Q:
+        """Another query as one that asks for what a query asks for, if the two differ in nothing but the answer."""
+        return other
+
+    def asked_by(self, split: str) -> Iterator[tuple[Q, tuple[Collection[str], ...]]]:
+        """Yields the query of each example of a split, and for each of `columns` what its part may be called."""
+        raise InputError(f"the {split} examples of {self.kind} are not asked about.")
 
     def answer_may_be_open(self, query: Q) -> bool:
         """Whether one of the possible answers is itself called OPEN."""

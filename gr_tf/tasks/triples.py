@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ class TripleTask(Task[Query]):
     config_class = TripleConfig
     split_class = TripleSplit
     query_class = Query
+    columns = COLUMNS
     seeds = ("seed", "negatives_seed")
     validated = ("mrr",)
     baseline_name = "the most frequent tails of the relation"
@@ -260,6 +261,16 @@ class TripleTask(Task[Query]):
             for place, (part, names) in enumerate(zip(parts, vocabularies, strict=True))
         ]
         return Query(*ids, *asked), bool(asked)
+
+    def same_question(self, query: Query, other: Query) -> Query:
+        """See Task."""
+        return dataclasses.replace(other, place=query.place)
+
+    def asked_by(self, split: str) -> Iterator[tuple[Query, tuple[Collection[str], ...]]]:
+        """See Task; names and labels."""
+        for triple in getattr(self.dataset, split).tolist():
+            query = Query(*triple)
+            yield query, tuple((name, self.dataset.label(name)) for name in self.dataset.names_of(query))
 
     def answer_may_be_open(self, query: Query) -> bool:
         """See Task."""
