@@ -128,11 +128,10 @@ class Several(About):
 
     def told(self, value: float) -> str:
         """See About."""
-        questions = f"{self.count:,} question{'' if self.count == 1 else 's'}"
-        return (
-            f"{self.predicted}: {questions}. The model gives their answers {amount(value, self.unit)} in the mean, "
-            "which is explained."
-        )
+        if self.count == 1:
+            return f"This is 1 question. The model gives its answer {amount(value, self.unit)}, which is explained."
+        given = f"The model gives their answers {amount(value, self.unit)} in the mean, which is explained."
+        return f"These are {self.count:,} questions. {given}"
 
     def to_dict(self, value: float) -> dict[str, Any]:
         """See About."""

@@ -73,7 +73,7 @@ def _named(task: Task[Any], asked: str, parameters: Parameters | None) -> tuple[
     if colon and part in task.columns:
         return f"the held-out questions with {part} {name}", _with_part(task, part, name)
     if colon and part == _BEST:
-        return f"the best answers to {name}", _best(task, name, parameters)
+        return f"the best answers to ({name})", _best(task, name, parameters)
     path = pathlib.Path(asked)
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"a group is {help_of(task.columns)}; got {short(asked)}.")

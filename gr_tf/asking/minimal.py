@@ -199,15 +199,13 @@ def minimal_sets(asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1
 def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found]:
     """Describes both sets for people."""
     without = f"Without these, {minimal.instead or 'nothing'} is predicted instead"
-    than = ""
+    alone, stays = "With these alone, of all examples that share something with the question, ", "is still predicted"
     if isinstance(answer.about, RatherThan):
-        than = f", of {answer.predicted} and {answer.about.other}"
-    alone = "With these alone, of all examples that share something with the question, "
+        without = f"Without these, {answer.about.other} is ahead of {answer.predicted}"
+        stays = f"is still ahead of {answer.about.other}"
     return [
-        _found(asker, answer, minimal.necessary, "it needs", f"{without}{than}"),
-        _found(
-            asker, answer, minimal.sufficient, "that suffice", f"{alone}{answer.predicted} is still predicted{than}"
-        ),
+        _found(asker, answer, minimal.necessary, "it needs", without),
+        _found(asker, answer, minimal.sufficient, "that suffice", f"{alone}{answer.predicted} {stays}"),
     ]
 
 

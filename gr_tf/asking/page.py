@@ -17,6 +17,9 @@ from gr_tf.asking.check import EXPLAINED, NOTHING, Check, check_frame, conclusio
 from gr_tf.attribution.combined import queries_of
 from gr_tf.tasks.drawing import Drawing, Edge
 
+# How many of a group's questions are listed.
+_MOST_QUESTIONS = 20
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Found:
@@ -67,10 +70,23 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
         columns=list(frame.columns),
         numbers=[column for column in frame.columns if is_numeric_dtype(frame[column])],
         rows=frame.to_dict("records"),
+        questions=_questions(asker, answer),
         num_drawn=len(drawings[0].edges) if drawings else 0,
         facts=[(name, _told(value)) for name, value in asker.facts().items()],
         data=_data(drawings, values) if drawings else None,
     )
+
+
+def _questions(asker: Asker, answer: Answer) -> list[tuple[str, float]]:
+    """The first questions of a group, with the values of their answers; none of another answer."""
+    if not isinstance(answer.about, Several):
+        return []
+    query = answer.explanation.query
+    shown = queries_of(query)[:_MOST_QUESTIONS]
+    return [
+        (", ".join(asker.task.names_of(one)), value)
+        for one, value in zip(shown, asker.checker.look(query).values, strict=False)
+    ]
 
 
 def _data(drawings: Sequence[Drawing], values: Sequence[float]) -> dict[str, Any]:
@@ -100,8 +116,8 @@ def _edge(edge: Edge, nodes: Mapping[str, str], value: str) -> dict[str, Any]:
     return told if edge.example is None else told | {"influence": edge.influence, "example": str(edge.example)}
 
 
-def _check_plot(checks: Sequence[Check], unit: str) -> Any:
-    """Draws predicted and measured changes on one axis, as SVG."""
+def _check_plot(checks: Sequence[Check], quantity: str) -> Any:
+    """Draws predicted and measured changes on one axis, as SVG; see About.quantity."""
     numbers = (number for check in checks for number in (check.predicted, *check.interval, *check.changes))
     values = [0.0, *(number for number in numbers if number is not None)]
     low, high = min(values), max(values)
@@ -129,10 +145,9 @@ def _check_plot(checks: Sequence[Check], unit: str) -> Any:
     marks = [(0.0, "0"), *((value, f"{value:+.3g}") for value in (low, high) if value)]
     parts.append(f'<path d="M{x(0)},8 V{bottom - 8}" stroke="var(--soft)" stroke-dasharray="2 3"/>')
     parts += [f'<text x="{x(value)}" y="{bottom + 8}" text-anchor="middle">{text}</text>' for value, text in marks]
-    legend = (
-        f"change of the {unit}; dots: trainings, bar: their mean and 95% interval, triangle: predicted; grey: chance"
-    )
-    parts.append(f'<text x="0" y="{bottom + 32}">{legend}</text>')
+    told = f"change of {quantity[0].lower()}{quantity[1:]}"
+    legend = f"{told}; dots: trainings, bar: their mean and 95% interval, triangle: predicted; grey: chance"
+    parts.append(f'<text x="0" y="{bottom + 32}">{markupsafe.escape(legend)}</text>')
     return markupsafe.Markup(
         f'<svg viewBox="0 0 720 {bottom + 44}" style="min-width: 36rem; max-width: 46rem; width: 100%" role="img" '
         'aria-label="Predicted and measured changes, the numbers of the table above" font-size="12" '

@@ -148,12 +148,15 @@ class Combined(Explainer[Combination]):
                         bar.advance()
 
     def change_without(self, explanation: Explanation[Combination], example_ids: Ids) -> float:
-        """See Explainer; the weighted sum of the other explainer's estimates for each query."""
+        """See Explainer; the weighted sum of the other explainer's estimates for each query.
+
+        As in `influences`, an example changes nothing where the other explainer does not consider it.
+        """
         if type(self._explainer).change_without is Explainer.change_without:
             return super().change_without(explanation, example_ids)  # The same: it is linear.
         combination = explanation.query
         changes = [
-            self._explainer.change_without(ranked, example_ids)
+            self._explainer.change_without(ranked, example_ids[np.isin(example_ids, ranked.example_ids)])
             for part in in_parts(combination.queries, _QUERIES_AT_ONCE)
             for ranked in self._explainer.rank_many(part)
         ]
