@@ -140,7 +140,7 @@ class Asker:
         found = group_of(task, group, self.trained.parameters)
         for query in found.queries:
             chosen.check_query(query)
-        told = [f"{found.repeated:,} questions were asked again, and count once"] if found.repeated else []
+        told = [f"repeated questions, which count once: {found.repeated:,}"] if found.repeated else []
         about = Several(found.name, task.unit, len(found.queries))
         return self._answer(Combination.mean(found.queries), (found.name,), about, chosen, k, trainings, told)
 

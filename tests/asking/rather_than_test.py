@@ -58,7 +58,9 @@ def test_a_difference(request: pytest.FixtureRequest, name: str, question: str, 
     assert task.unit not in told
 
 
-@pytest.mark.parametrize(("name", "question", "other"), [QUESTIONS[0], QUESTIONS[4], QUESTIONS[6]])
+@pytest.mark.parametrize(
+    ("name", "question", "other"), [QUESTIONS[0], QUESTIONS[4], pytest.param(*QUESTIONS[6], marks=pytest.mark.slow)]
+)
 def test_a_check(request: pytest.FixtureRequest, name: str, question: str, other: str) -> None:
     """It is measured by trainings of its own; and whether the other answer would win."""
     asker: Asker = request.getfixturevalue(name)

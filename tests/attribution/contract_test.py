@@ -206,28 +206,25 @@ def test_many_queries_are_each_query(case: Case) -> None:
 
 
 def test_a_combination_is_a_weighted_sum(case: Case) -> None:
-    """Of one prediction less another, and of the mean of several: of influences, predictions, and estimates."""
+    """Of influences, predictions, and estimates."""
     explainer = case.explainer
-    queries = [explainer.query_of(example_id) for example_id in (0, 33, 7)]
-    each, matrix = explainer.influences(queries), explainer.matrix(queries)
-    for combination in (Combination.difference(*queries[:2]), Combination.mean(queries)):
-        weights = np.array(combination.weights)
-        count = len(weights)
-        explanation = combining(explainer).rank(combination)
-        ids = np.unique(np.concatenate([one.example_ids for one in each[:count]]))
-        np.testing.assert_array_equal(np.sort(explanation.example_ids), ids)
-        np.testing.assert_allclose(
-            explanation.influences, (weights @ matrix[:count])[explanation.example_ids], rtol=1e-6, atol=1e-12
-        )
-        assert explanation.prediction == pytest.approx(weights @ [one.prediction for one in each[:count]], abs=1e-12)
-        told = np.isfinite(explanation.without)
-        assert told.all() == all(one.without is not None and np.isfinite(one.without).all() for one in each[:count])
-        falls = explanation.prediction - explanation.without
-        np.testing.assert_allclose(explanation.influences[told], falls[told], rtol=1e-6, atol=1e-7)
-        for removed in (explanation.example_ids[:1], explanation.example_ids[-1:]):
-            change = combining(explainer).change_without(explanation, removed)
-            told_of = explanation.influences[explanation.example_ids == removed[0]]
-            assert change == pytest.approx(-told_of[0], rel=1e-5, abs=1e-8)
+    queries, weights = [explainer.query_of(example_id) for example_id in (0, 33)], np.array([1.0, -0.5])
+    each, explanation = explainer.influences(queries), combining(explainer).rank(Combination((*queries,), (*weights,)))
+    expected = np.zeros(case.dataset.num_examples)
+    for weight, one in zip(weights, each, strict=True):
+        expected[one.example_ids] += weight * one.values
+    ids = np.unique(np.concatenate([one.example_ids for one in each]))
+    np.testing.assert_array_equal(np.sort(explanation.example_ids), ids)
+    np.testing.assert_allclose(explanation.influences, expected[explanation.example_ids], rtol=1e-6, atol=1e-12)
+    assert explanation.prediction == pytest.approx(weights @ [one.prediction for one in each], abs=1e-12)
+    told = np.isfinite(explanation.without)
+    assert told.all() == all(one.without is not None and np.isfinite(one.without).all() for one in each)
+    falls = explanation.prediction - explanation.without
+    np.testing.assert_allclose(explanation.influences[told], falls[told], rtol=1e-6, atol=1e-7)
+    for removed in (explanation.example_ids[:1], explanation.example_ids[-1:]):
+        (own,) = explanation.influences[explanation.example_ids == removed[0]]
+        change = combining(explainer).change_without(explanation, removed)
+        assert change == pytest.approx(-own, rel=1e-5, abs=1e-8)
 
 
 def test_top_k(case: Case) -> None:
