@@ -34,7 +34,7 @@ from gr_tf.errors import InputError
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
 from gr_tf.runs.csv_text import csv_text
-from gr_tf.runs.outputs import check_output
+from gr_tf.runs.outputs import check_beside_run, check_output
 from gr_tf.tasks.kinds import KINDS
 from gr_tf.tasks.trained import Trained
 
@@ -160,6 +160,8 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
             "--output=csv has no place for what --verify and --minimal find: ask for text, json or --report."
         )
     if report is not None:
+        if not given_flags.is_given():
+            check_beside_run(report, open_flags.run_folder(kind))
         _check_report(report)
     return question
 
