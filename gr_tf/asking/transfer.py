@@ -60,13 +60,13 @@ class Transfer:
     @property
     def frame(self) -> pd.DataFrame:
         """A row for each other: means over the seeds; all cells are text."""
-        table = pd.DataFrame({self.what: self.others, "given": [str(count) for count in self.given]})
+        table = pd.DataFrame({self.what: self.others, "how many": [str(count) for count in self.given]})
         for condition, name in enumerate(CONDITIONS):
             told = [f"{value:.4f}" for value in np.mean(self.values[condition], axis=1)]
             if self.top is not None:
                 is_top = np.mean(self.top[condition], axis=1) > 0.5
                 told = [f"{text}{' (top-1)' if top else ''}" for text, top in zip(told, is_top, strict=True)]
-            table[f"{self.unit}, given {name}"] = told
+            table[f"given {name}"] = told
         return table
 
     @property
@@ -176,7 +176,7 @@ def found_transfer(moved: Transfer) -> Found:
     count = len(moved.example_ids)
     examples = f"{count} supporting examples" if count > 1 else "supporting example"
     title = f"Do they carry the prediction over? The {moved.what}'s {examples}, given to others"
-    return Found(title, moved.conclusion, moved.frame)
+    return Found(title, moved.conclusion, moved.frame, "others")
 
 
 def _others(

@@ -3,14 +3,18 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.transfer import EXAMPLES, NOTHING, RANDOM, Transfer, found_transfer, transfer
-from gr_tf.data.ratings import RatingQuery, RatingSet
+from gr_tf.data.ratings import RatingQuery, RatingSet, RatingSplit, make_rating_set
 from gr_tf.data.triples import HEAD, RELATION, Query, TripleSet
 from gr_tf.errors import InputError
+from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.subjects import RatingSubjects, TripleSubjects
+from gr_tf.tasks.trained import train_in_memory
+from gr_tf.training.rating_config import RatingConfig
 
 
 def test_subjects_of_triples(toy: TripleSet) -> None:
@@ -52,7 +56,9 @@ def test_subjects_of_ratings(toy_ratings: RatingSet) -> None:
     larger = subjects.with_added(given)
     added = larger.train.pairs[len(toy_ratings.train) :]
     assert set(added[:, 0]) == {other}
-    values = dict(zip(toy_ratings.train.pairs[subjects.own, 1].tolist(), toy_ratings.train.values[subjects.own]))
+    values = dict(
+        zip(toy_ratings.train.pairs[subjects.own, 1].tolist(), toy_ratings.train.values[subjects.own], strict=True)
+    )
     assert [values[item] for item in added[:, 1].tolist()] == larger.train.values[len(toy_ratings.train) :].tolist()
 
 
@@ -127,16 +133,20 @@ def test_what_cannot_be_transferred(asker: Asker, rating_asker: Asker, sequence_
         transfer(sequence_asker, sequence_asker.answer("u1,?"))
 
 
-def test_ratings_are_transferred(single_rating_asker: Asker) -> None:
-    ratings = single_rating_asker.task.dataset
-    user = ratings.users.names[0]
-    item = next(
-        ratings.items.names[one]
-        for one in range(len(ratings.items))
-        if len(RatingSubjects(ratings, RatingQuery(0, one)).others) > 1
+def test_ratings_are_transferred() -> None:
+    """Users rated half of the items, so that there is something to give."""
+    generator = np.random.default_rng(0)
+    pairs = [(user, item) for user in range(12) for item in range(16) if generator.random() < 0.5]
+    frame = (
+        pd.DataFrame(pairs, columns=["user", "item"]).astype(str).assign(rating=generator.integers(1, 6, len(pairs)))
     )
-    answer = single_rating_asker.answer(f"{user},{item}", method="gr", k=2)
-    moved = transfer(single_rating_asker, answer, count=2)
-    assert moved.top is None
-    assert np.shape(moved.values) == (3, 2, 1)
+    ratings = make_rating_set("half", frame, {}, RatingSplit(min_interactions=1))
+    config = RatingConfig(dim=2, optimizer="adagrad", epochs=3, batch_size=8, learning_rate=0.1)
+    asker = Asker(train_in_memory(RatingTask(ratings, config)))
+    item = next(item for item in range(16) if len(RatingSubjects(ratings, RatingQuery(0, item)).others) > 2)
+    answer = asker.answer(f"{ratings.users.names[0]},{ratings.items.names[item]}", method="gr", k=4)
+    moved = transfer(asker, answer, count=2)
+    assert moved.what == "user"
     assert moved.unit == "stars"
+    assert np.shape(moved.values) == (3, 2, 1)
+    assert (np.ptp(moved.values, axis=0) > 0).all()
