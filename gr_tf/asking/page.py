@@ -60,6 +60,7 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
         how_checked=asker.checker.how,
         check_plot=_check_plot,
         minimal=found,
+        timeline=asker.task.timeline(answer.explanation.query, ids),
         signed=signed,
         columns=list(frame.columns),
         numbers=[column for column in frame.columns if is_numeric_dtype(frame[column])],

@@ -313,6 +313,10 @@ class Task(Trainable, Generic[Q]):
     def examples(self, example_ids: Ids, query: Q) -> pd.DataFrame:
         """Training examples for people: what each is, and its connection with the query."""
 
+    def timeline(self, query: Q, example_ids: Ids) -> Sequence[tuple[str, int]]:
+        """What came before the answer, the oldest first: what people call it, and how many of the examples share it."""
+        return ()
+
     @abc.abstractmethod
     def drawing(self, query: Q, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:
         """A query and examples as a graph."""
