@@ -15,6 +15,7 @@ from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
+from gr_tf.tasks.subjects import RatingSubjects
 from gr_tf.tasks.task import OPEN, RolledBack, Task, name_in
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.training.driver import Selection
@@ -36,6 +37,7 @@ class RatingTask(Task[RatingQuery]):
     unit = "stars"
     parts = ("user", "item")
     exact_dtype = "float64"
+    has_subjects = True
     config_class = RatingConfig
     split_class = RatingSplit
     query_class = RatingQuery
@@ -161,11 +163,17 @@ class RatingTask(Task[RatingQuery]):
             raise InputError("a question about a rating names its user and its item: user,item.")
         return self.dataset.query(*map(name_in, parts)), False
 
+<<<<<<< HEAD
     def asked_by(self, split: str) -> Iterator[tuple[RatingQuery, tuple[Collection[str], ...]]]:
         """See Task; names and titles."""
         data = self.dataset
         for user, item in getattr(data, split).pairs.tolist():
             yield RatingQuery(user, item), ((data.users.names[user],), (data.items.names[item], data.title(item)))
+=======
+    def subjects(self, query: RatingQuery) -> RatingSubjects:
+        """See Task."""
+        return RatingSubjects(self.dataset, query)
+>>>>>>> main
 
     def losses(self, dtype: str | None = None) -> "RatingLosses":
         """See Task."""

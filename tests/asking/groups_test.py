@@ -155,6 +155,7 @@ def test_a_check(asker: Asker) -> None:
     related = related_to(task, answer.explanation.query)
     assert all(np.isin(check.example_ids, related).all() for check in checks if check.what == RANDOM)
     assert [check_of_dict(json.loads(json.dumps(check.to_dict()))) for check in checks] == checks
+    assert checks[0].fallen is not None
     fell = f"{np.mean(checks[0].fallen):.0f} of {len(queries)} questions"
     assert check_frame(checks)["lower for"].iloc[0] == fell
     told = conclusion(checks)
@@ -169,6 +170,7 @@ def test_over_several_trainings(asker: Asker) -> None:
     queries = answer.explanation.query.queries
     each = np.stack([Asker(one).explainer("gr").matrix(queries).mean(axis=0) for one in asker.members(3)])
     each = each[:, answer.explanation.example_ids]
+    assert answer.explanation.standard_errors is not None
     np.testing.assert_allclose(
         answer.explanation.standard_errors, each.std(axis=0, ddof=1) / np.sqrt(3), rtol=1e-6, atol=1e-12
     )

@@ -106,6 +106,7 @@ def test_over_several_trainings(asker: Asker) -> None:
     each = [explainer.matrix(queries) for explainer in (Asker(one).explainer("gr") for one in asker.members(3))]
     differences = np.stack([matrix[0] - matrix[1] for matrix in each])[:, answer.explanation.example_ids]
     np.testing.assert_allclose(answer.explanation.influences, differences.mean(axis=0), rtol=1e-6, atol=1e-12)
+    assert answer.explanation.standard_errors is not None
     np.testing.assert_allclose(
         answer.explanation.standard_errors, differences.std(axis=0, ddof=1) / np.sqrt(3), rtol=1e-6, atol=1e-12
     )

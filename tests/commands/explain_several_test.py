@@ -35,8 +35,8 @@ def test_why_not_and_a_group(
     ):
         assert part in text
     assert " rather than e2?</title>" in (tmp_path / "why.html").read_text(encoding="utf-8")
-    asked = ("--group=relation:r1", "--k=2", "--verify", "--nocontrols")
-    assert gr_tf("explain", *where, *asked) == 0
+    group = ("--group=relation:r1", "--k=2", "--verify")
+    assert gr_tf("explain", *where, *group, "--nocontrols") == 0
     text = capsys.readouterr().out
     for part in (
         "What helps and what hurts the held-out questions with relation r1? Gradient Rollback",
@@ -47,7 +47,7 @@ def test_why_not_and_a_group(
     ):
         assert part in text
     assert "(chance)" not in text
-    assert gr_tf("explain", *where, *asked[:2], "--output=json", "--trainings=2", "--verify") == 0
+    assert gr_tf("explain", *where, *group, "--output=json", "--trainings=2") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["questions"] > 1
     assert [check["questions"] for check in told["checks"]] == [told["questions"]] * len(told["checks"])
