@@ -146,6 +146,8 @@ def transfer(asker: Asker, answer: Answer, *, count: int = 10, seeds: int = 1, j
             raise InputError(f"{name} must be at least 1; got {value}.")
     check_jobs(jobs)
     refuse_without_subjects(asker.task.has_subjects)
+    if not answer.is_plain:
+        raise InputError("transfer is of one prediction, not of a difference or a group.")
     if asker.trained.goes_on:
         raise InputError(
             "others are given examples in a training from the start; a check of this model goes on from it."

@@ -18,11 +18,7 @@ import dataclasses
 import json
 import pathlib
 import sys
-<<<<<<< HEAD
 from collections.abc import Iterable, Sequence
-=======
-from collections.abc import Sequence
->>>>>>> main
 from typing import Any
 
 from absl import flags
@@ -30,7 +26,6 @@ from absl import flags
 from gr_tf.asking.answer import Answer, parse_question, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
-<<<<<<< HEAD
 from gr_tf.asking.groups import NUM_BEST, group_of
 from gr_tf.asking.minimal import (
     found_sets,
@@ -39,13 +34,9 @@ from gr_tf.asking.minimal import (
     refuse_unless_top,
     refuse_without_alternatives,
 )
-from gr_tf.asking.page import page
-from gr_tf.asking.rather_than import other_query
-=======
-from gr_tf.asking.minimal import found_sets, minimal_sets, refuse_unless_top, refuse_without_alternatives
 from gr_tf.asking.page import Found, page
+from gr_tf.asking.rather_than import other_query
 from gr_tf.asking.transfer import found_transfer, refuse_without_subjects, transfer
->>>>>>> main
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.methods import Method, method_for
 from gr_tf.commands import given_flags, help_text, k_flag, open_flags, run_flags
@@ -118,13 +109,8 @@ more_help = open_flags.methods_table
 
 def sections() -> list[help_text.Section]:
     """The flags that --help lists."""
-<<<<<<< HEAD
     asked = (_QUERY, _RATHER_THAN, _GROUP, _METHOD, k_flag.K, _TRAININGS)
-    checked = (_VERIFY, _VERIFY_SEEDS, _CONTROLS, _MINIMAL, _MOST, RETRAINING_STEPS, run_flags.JOBS)
-=======
-    asked = (_QUERY, _METHOD, k_flag.K, _TRAININGS)
     checked = (_VERIFY, _VERIFY_SEEDS, _CONTROLS, _MINIMAL, _MOST, _TRANSFER, RETRAINING_STEPS, run_flags.JOBS)
->>>>>>> main
     told = (("The question", asked), ("The check", checked), ("The output", (_OUTPUT, SPREADSHEET_SAFE, _REPORT)))
     return [
         *((title, [flag.name for flag in some]) for title, some in told),
@@ -143,13 +129,8 @@ def main() -> None:
     method = method_for(kind, _METHOD.value, given=given_flags.is_given())
     open_flags.refuse_settings(kind, method.name)
     settings = open_flags.ask_settings(kind)
-<<<<<<< HEAD
-    question = _question(kind, report, verify or search, search)
-    trained = _open(kind, method, parse_question(question) if question else (), report)
-=======
     question = _question(kind, report, verify or search or bool(_TRANSFER.value), search)
-    trained = _open(kind, method, parse_question(question), report)
->>>>>>> main
+    trained = _open(kind, method, parse_question(question) if question else (), report)
     asker = Asker(trained, **settings)
     answer = _answer(asker, question, method.name)
     quality = asker.quality_at(answer.explanation.query)
@@ -226,6 +207,9 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
         refuse_without_alternatives(task.has_alternatives)
     if _TRANSFER.value:
         refuse_without_subjects(task.has_subjects)
+        for flag in (_RATHER_THAN, _GROUP):
+            if flag.present:
+                raise InputError(f"--transfer is of one prediction: leave out --{flag.name}.")
     if SPREADSHEET_SAFE.value and _OUTPUT.value != "csv":
         raise InputError(f"--spreadsheet_safe is for --output=csv; got --output={_OUTPUT.value}.")
     if retrains and _OUTPUT.value == "csv" and report is None:

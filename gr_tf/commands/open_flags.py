@@ -201,11 +201,6 @@ def open_trained(
     return stage.load(run_dir, task.dataset), run_dir
 
 
-<<<<<<< HEAD
-def check_asked(
-    task: Task[Any], methods: Sequence[Method], question: Sequence[str], also: Asked = lambda task: ()
-) -> None:
-=======
 def run_folder(found: str) -> pathlib.Path:
     """The run's folder that the flags name, or the default for data of a kind."""
     data_dir, dataset = data_flags.DATA_DIR.value, data_flags.DATASET.value
@@ -213,8 +208,9 @@ def run_folder(found: str) -> pathlib.Path:
     return run_flags.run_dir(f"{name}-{found}")
 
 
-def check_asked(task: Task[Any], methods: Sequence[Method], question: Sequence[str]) -> None:
->>>>>>> main
+def check_asked(
+    task: Task[Any], methods: Sequence[Method], question: Sequence[str], also: Asked = lambda task: ()
+) -> None:
     """Refuses what does not suit a task, before any work is done."""
     for method in methods:
         check_task(method, task)

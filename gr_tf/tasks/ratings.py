@@ -163,17 +163,15 @@ class RatingTask(Task[RatingQuery]):
             raise InputError("a question about a rating names its user and its item: user,item.")
         return self.dataset.query(*map(name_in, parts)), False
 
-<<<<<<< HEAD
     def asked_by(self, split: str) -> Iterator[tuple[RatingQuery, tuple[Collection[str], ...]]]:
         """See Task; names and titles."""
         data = self.dataset
         for user, item in getattr(data, split).pairs.tolist():
             yield RatingQuery(user, item), ((data.users.names[user],), (data.items.names[item], data.title(item)))
-=======
+
     def subjects(self, query: RatingQuery) -> RatingSubjects:
         """See Task."""
         return RatingSubjects(self.dataset, query)
->>>>>>> main
 
     def losses(self, dtype: str | None = None) -> "RatingLosses":
         """See Task."""
