@@ -31,10 +31,11 @@ from .evaluation.atlas import Atlas
 from .evaluation.leave_one_out import leave_one_out
 from .evaluation.retraining import Outcome, Retraining, retrain
 from .models.parameters import Parameters
+from .tasks.alternative import Alternative
 from .tasks.keras import Examples, KerasConfig, KerasTask
 from .tasks.ratings import RatingTask
 from .tasks.sequences import SequenceTask
-from .tasks.task import Alternative, Task
+from .tasks.task import Task
 from .tasks.trained import Checkpoint, Trained, train_in_memory
 from .tasks.triples import TripleTask
 from .training.rating_config import RatingConfig

@@ -113,7 +113,7 @@ class Asker:
             estimates=chosen.estimates,
             explanation=explanation,
             frame=examples_frame(task, explanation, k),
-            alternatives=tuple(dataclasses.replace(one, probability=shown(one.probability)) for one in alternatives),
+            alternatives=tuple(dataclasses.replace(one, value=shown(one.value)) for one in alternatives),
             warnings=(*told, *explainer.warnings, *doubts(explanation)),
             trainings=trainings,
         )

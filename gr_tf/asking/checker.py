@@ -80,7 +80,8 @@ class Checker:
         looks = self._looks(query, asked, trainings, jobs)
         whole = looks[0]
         # If the explained answer is not the best one, a change of the best answer says nothing.
-        compares = self.task.has_alternatives and whole[0][1] == self.task.answer_of(query)
+        answer = self.task.answer_of(query)
+        compares = answer is not None and whole[0][1] == answer
         checks = []
         for number, (removed, without) in enumerate(zip(asked[1:], looks[1:], strict=True)):
             is_control = number >= len(removals)

@@ -108,13 +108,16 @@ class MinimalSets:
 
 
 def refuse_without_alternatives(has_alternatives: bool) -> None:
-    """Refuses kinds of data whose questions have one answer only.
+    """Refuses questions that have one answer only.
 
     Raises:
-        InputError: if a prediction of the kind has no other answer that it could change to.
+        InputError: if the prediction has no other answer that it could change to.
     """
     if not has_alternatives:
-        raise InputError("minimal sets are of predictions among several answers; a rating has no other to change to.")
+        raise InputError(
+            "minimal sets are of predictions among several answers; the rating of an item has no other to change to: "
+            "ask with ? in the item's place."
+        )
 
 
 def refuse_unless_top(asker: Asker, answer: Answer) -> None:
@@ -123,8 +126,8 @@ def refuse_unless_top(asker: Asker, answer: Answer) -> None:
     Raises:
         InputError: if the explained answer is not the most probable new one, so that there is nothing to change.
     """
-    refuse_without_alternatives(asker.task.has_alternatives)
     query = answer.explanation.query
+    refuse_without_alternatives(asker.task.answer_of(query) is not None)
     if asker.task.top(asker.trained.parameters, query) != asker.task.answer_of(query):
         raise InputError(
             f"minimal sets are of the most probable new answer; {answer.predicted} is not: ask with ? in its place."
@@ -150,6 +153,11 @@ def minimal_sets(asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1
     # The related examples in the method's order; those that it does not rank come last.
     related, ranked = task.related(query), explanation.example_ids
     candidates = [*ranked[np.isin(ranked, related)].tolist(), *np.setdiff1d(related, ranked).tolist()]
+    if asker.trained.goes_on and asker.checker.tops_without(query, [np.zeros(0, np.int64)], jobs) != [predicted]:
+        raise InputError(
+            f"minimal sets need a prediction that stays if the training goes on with all examples; {answer.predicted} "
+            "is then no longer the best."
+        )
     instead: dict[tuple[int, ...], int | None] = {}
     with progress("retrainings", 2 * most) as bar:
 

@@ -104,7 +104,7 @@ def main() -> None:
         refuse_unless_top(asker, answer)
     if is_text:
         print(f"{quality.question}\n{as_text(quality.frame())}\n")
-        _print_answer(answer, method)
+        _print_answer(asker, answer, method)
     checks: Sequence[Check] = ()
     if verify and len(answer.supporting_ids):
         checks = asker.check(answer, _VERIFY_SEEDS.value, run_flags.JOBS.value, controls=_CONTROLS.value)
@@ -152,7 +152,7 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
     task.check_parts(parse_question(question))
     checked_k(k_flag.K.value)
     if searches:
-        refuse_without_alternatives(task.has_alternatives)
+        refuse_without_alternatives(task.leaves_open(parse_question(question)))
     if SPREADSHEET_SAFE.value and _OUTPUT.value != "csv":
         raise InputError(f"--spreadsheet_safe is for --output=csv; got --output={_OUTPUT.value}.")
     if retrains and _OUTPUT.value == "csv" and report is None:
@@ -175,12 +175,12 @@ def _check_report(report: pathlib.Path) -> None:
     check_output(report, overwrite=run_flags.OVERWRITE.value, data=[given_flags.MODEL_DIR.value, *open_flags.sources()])
 
 
-def _print_answer(answer: Answer, method: Method) -> None:
+def _print_answer(asker: Asker, answer: Answer, method: Method) -> None:
     question = ", ".join(answer.asked)
     if answer.alternatives:
-        print(f"({question}): the most probable that are not known already, of all candidates, known ones included")
+        print(f"({question}): {asker.task.open_title}")
         for alternative in answer.alternatives:
-            print(f"  {alternative.probability:.4f}  {alternative.name}")
+            print(f"  {alternative.value:.4f}  {alternative.name}")
     else:
         print(f"({question}): {answer.value:.4f} {answer.unit}")
     averaged = f" Means over {answer.trainings} trainings." if answer.trainings > 1 else ""

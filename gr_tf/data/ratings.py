@@ -22,10 +22,24 @@ _LEAST_RATINGS = 2
 
 @dataclasses.dataclass(frozen=True)
 class RatingQuery:
-    """The prediction that is explained: what this user would rate this item; both ids."""
+    """The prediction that is explained: what this user would rate this item.
+
+    Attributes:
+        user, item: ids.
+        item_asked: whether the item is the answer: the question is which item the user would rate highest.
+    """
 
     user: int
     item: int
+    item_asked: int = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "item_asked", bool(self.item_asked))
+
+    def __repr__(self) -> str:
+        # The keys of retrainings are made of it: a question with both parts looks as it did when there was no other.
+        asked = ", item_asked=True" if self.item_asked else ""
+        return f"RatingQuery(user={self.user}, item={self.item}{asked})"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

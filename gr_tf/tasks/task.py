@@ -13,6 +13,7 @@ import pandas as pd
 from gr_tf.errors import InputError, short
 from gr_tf.models.parameters import Parameters
 from gr_tf.settings import Settings
+from gr_tf.tasks.alternative import Alternative
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import ExampleLosses
 from gr_tf.tasks.test_predictions import ExplainedPrediction
@@ -32,19 +33,6 @@ ERRORS = ("rmse", "mae", "cross_entropy", "loss")
 def name_in(part: str) -> str:
     """The name that a part of a question means, if it is not OPEN."""
     return part[1:] if _ESCAPED.fullmatch(part) else part
-
-
-@dataclasses.dataclass(frozen=True)
-class Alternative:
-    """One of the answers to an open question.
-
-    Attributes:
-        name: what people call it.
-        probability: of it.
-    """
-
-    name: str
-    probability: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +81,9 @@ class Task(Trainable, Generic[Q]):
     Attributes:
         unit: of a prediction's value.
         parts: of a question, for people.
-        has_alternatives: whether a question may leave its answer open, and a removal change the best answer.
+        has_alternatives: whether a question may leave its answer open, and a removal change the best answer; see
+            `leaves_open` too.
+        open_title: what `ask` tells of an open question, for people.
         answer_field: of a query: its answer, where there are alternatives and it is always the same field.
         exact_dtype: the precision that small influences are computed in; None: the training's.
         query_class: of what is asked.
@@ -105,6 +95,7 @@ class Task(Trainable, Generic[Q]):
     unit: ClassVar[str]
     parts: ClassVar[tuple[str, ...]]
     has_alternatives: ClassVar[bool] = False
+    open_title: ClassVar[str] = "the most probable that are not known already, of all candidates, known ones included"
     answer_field: ClassVar[str]
     query_class: ClassVar[type]
     exact_dtype: ClassVar[str | None] = None
@@ -155,7 +146,7 @@ class Task(Trainable, Generic[Q]):
         return task.value(parameters, queries)
 
     def best(self, parameters: Parameters, query: Q, count: int) -> list[tuple[int, float]]:
-        """The best answers to the query with its answer left open: ids with their probabilities, the best first.
+        """The best answers to the query with its answer left open: ids with their values, the best first.
 
         They are `count`, or as many as there are; the smaller id is first of equals. Answers that are known already
         are out. Kinds without alternatives have none.
@@ -179,7 +170,7 @@ class Task(Trainable, Generic[Q]):
         return list(dict.fromkeys(told.query for told in self.test_predictions(parameters[0])))
 
     def answer_of(self, query: Q) -> int | None:
-        """The query's answer, an id as of `top`; None of kinds without alternatives."""
+        """The query's answer, an id as of `top`; None if it has no alternatives."""
         return getattr(query, self.answer_field) if self.has_alternatives else None
 
     def have_answer(self, query: Q, example_ids: Ids) -> np.ndarray:
@@ -222,8 +213,11 @@ class Task(Trainable, Generic[Q]):
         best = self.best(parameters, query, _NUM_ALTERNATIVES)
         if not best:
             raise InputError(f"({', '.join(parts)}) has nothing left to answer: {self.all_known(query)}.")
-        alternatives = tuple(Alternative(self.answer_name(query, answer), chance) for answer, chance in best)
-        return self.with_answer(query, best[0][0]), alternatives
+        return self.with_answer(query, best[0][0]), self.alternatives(query, best)
+
+    def alternatives(self, query: Q, best: Sequence[tuple[int, float]]) -> tuple[Alternative, ...]:
+        """Some of the `best` answers to a query, for people."""
+        return tuple(Alternative(self.answer_name(query, answer), value, self.unit) for answer, value in best)
 
     @abc.abstractmethod
     def read_question(self, parts: Sequence[str]) -> tuple[Q, bool]:
@@ -236,6 +230,14 @@ class Task(Trainable, Generic[Q]):
     def answer_may_be_open(self, query: Q) -> bool:
         """Whether one of the possible answers is itself called OPEN."""
         return False
+
+    @classmethod
+    def leaves_open(cls, parts: Sequence[str]) -> bool:
+        """Whether what a question's parts ask for has alternatives: a removal of examples may change the best answer.
+
+        Default: every question of a kind that has any.
+        """
+        return cls.has_alternatives
 
     @classmethod
     def check_parts(cls, parts: Sequence[str]) -> None:

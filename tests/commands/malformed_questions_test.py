@@ -95,12 +95,12 @@ TABLE: list[tuple[str, list[str], str]] = [
     (
         "ratings",
         ["--min_interactions=2", "--query=u1"],
-        "a question is user,item, with quotes around a part that has a comma; got 'u1'.",
+        "a question is user,item or ?, with quotes around a part that has a comma; got 'u1'.",
     ),
     (
         "ratings",
         ["--min_interactions=2", "--query=u1,i1,i2"],
-        "a question is user,item, with quotes around a part that has a comma; got 'u1,i1,i2'.",
+        "a question is user,item or ?, with quotes around a part that has a comma; got 'u1,i1,i2'.",
     ),
     (
         "ratings",
@@ -114,13 +114,18 @@ TABLE: list[tuple[str, list[str], str]] = [
     ),
     (
         "ratings",
-        ["--min_interactions=2", "--query=u1,?"],
-        "a question about a rating names its user and its item: user,item.",
+        ["--min_interactions=2", "--query=?,?"],
+        "only the item can be asked for: user,item or user,?; got '?,?'.",
     ),
     (
         "ratings",
         ["--min_interactions=2", "--query=?,i1"],
-        "a question about a rating names its user and its item: user,item.",
+        "only the item can be asked for: user,item or user,?; got '?,i1'.",
+    ),
+    (
+        "ratings",
+        ["--min_interactions=2", "--query=u99,?"],
+        "unknown user 'u99': not in the training data. Did you mean 'u9'?",
     ),
     ("ratings", ["--min_interactions=2", "--query=\\?,i1"], "unknown user '?': not in the training data."),
     ("ratings", ["--min_interactions=2", "--query=u1,\\?"], "unknown item '?': not in the training data."),
@@ -152,7 +157,8 @@ TABLE: list[tuple[str, list[str], str]] = [
     (
         "ratings",
         ["--min_interactions=2", "--query=u1,i1", "--minimal"],
-        "minimal sets are of predictions among several answers; a rating has no other to change to.",
+        "minimal sets are of predictions among several answers; the rating of an item has no other to change to: ask "
+        "with ? in the item's place.",
     ),
     (
         "ratings",
