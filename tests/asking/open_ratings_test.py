@@ -53,7 +53,9 @@ def test_an_answer(rating_asker: Asker) -> None:
     assert (query.item, query.item_asked, answer.value) == (item, True, stars)
     assert answer.asked == ("u1", "?")
     assert answer.predicted == asker.task.dataset.title(item)
-    assert [one.value for one in answer.alternatives] == pytest.approx([stars, *(value for _, value in others[:4])])
+    assert [one.value for one in answer.alternatives] == pytest.approx(
+        [stars, *(value for _, value in others[:4])], rel=1e-5
+    )
     told = answer.to_dict()
     assert told["stars"] == stars
     assert set(told["alternatives"][0]) == {"name", "stars"}
