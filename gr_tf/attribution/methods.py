@@ -15,6 +15,7 @@ from gr_tf import attribution
 from gr_tf.attribution.base import Explainer
 from gr_tf.errors import InputError, short
 from gr_tf.settings import Settings
+from gr_tf.tasks.kinds import served_as
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 
@@ -98,8 +99,12 @@ def register(name: str, **entry: Any) -> Callable[[Make], Make]:
 
 
 def methods_of(kind: str) -> Mapping[str, Method]:
-    """The methods for a kind of data by name: the default first, then in alphabetical order, and NH last."""
+    """The methods for a kind of data by name: the default first, then in alphabetical order, and NH last.
+
+    A kind may be served as another one is, see Task.served_as.
+    """
     _load_all()
+    kind = served_as(kind)
     found = METHODS.get(kind, {})
     return {
         name: found[name]

@@ -28,7 +28,8 @@ KIND = flags.DEFINE_enum(
     None,
     list(kinds.KINDS),
     "The kind of the data. Default: it is found from the names of the files and of their columns. Ratings are read as "
-    "sequences with --kind=sequences.",
+    "sequences with --kind=sequences. --kind=choices learns from what users chose or rated without order or stars "
+    "(implicit feedback).",
 )
 TUNE_MINUTES = flags.DEFINE_float(
     "tune_minutes",
@@ -101,6 +102,8 @@ def kind(*, overwrites: bool = False, also: Mapping[str, Sequence[type[Settings]
                 raise InputError(f"--{flag.name} {why}")
     else:
         found = opening.kind_of(data_dir, dataset, KIND.value, flags.FLAGS["model"].value)
+        if KIND.value is None and (note := opening.note_of_kind(data_dir, dataset, found)):
+            print(note, file=sys.stderr)
     classes = {kind: (_TRAININGS[kind], _SPLITS[kind], *map(type, _SETTINGS[kind].values())) for kind in kinds.KINDS}
     for config in itertools.chain(*classes.values()):
         config_flags.refuse_flags(config, f"is not for {found}.", unless=[*classes[found], *also.get(found, ())])
@@ -146,7 +149,10 @@ def load_task(found: str) -> Task[Any]:
             "No data are named: this is Nations, which ships with gr_tf. Name yours with --data_dir.", file=sys.stderr
         )
     engine.start_quietly()
-    return kinds.KINDS[found](dataset, config)
+    task = kinds.KINDS[found](dataset, config)
+    if task.how_trained:
+        print(f"{dataset.name}: {task.how_trained}", file=sys.stderr)
+    return task
 
 
 def open_trained(

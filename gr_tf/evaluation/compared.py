@@ -19,6 +19,7 @@ from gr_tf.errors import DamagedError, InputError
 from gr_tf.evaluation.leave_one_out import Seeded
 from gr_tf.runs import files
 from gr_tf.runs.progress import progress
+from gr_tf.tasks.kinds import served_as
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.types import Ids
@@ -141,7 +142,7 @@ def compared(kind: str) -> dict[str, Ask]:
     """The methods compared on a kind of data, by name: the random baseline first, variants after their method."""
     registered = sorted(methods.methods_of(kind), key=lambda name: name != "nh")
     order = {name: place for place, name in enumerate(registered)}
-    asks = {name: _asked(name) for name in registered} | dict(_VARIANTS.get(kind, {}))
+    asks = {name: _asked(name) for name in registered} | dict(_VARIANTS.get(served_as(kind), {}))
     names = sorted(asks, key=lambda name: order[name.partition(",")[0].partition(" ")[0]])
     return {name: asks[name] for name in names}
 

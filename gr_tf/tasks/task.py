@@ -90,6 +90,8 @@ class Task(Trainable, Generic[Q]):
         measured: the splits that `quality` is of.
         deciding: the metric that tells a good model from its baseline.
         baseline_name: what `baseline` predicts, for people; empty: there is no baseline.
+        served_as: the kind whose methods serve this one; empty: its own.
+        only_if_named: whether data are never taken for this kind unless the user names it.
     """
 
     unit: ClassVar[str]
@@ -102,6 +104,8 @@ class Task(Trainable, Generic[Q]):
     measured: ClassVar[tuple[str, ...]] = ("valid", "test")
     deciding: ClassVar[str] = "mrr"
     baseline_name: str = ""
+    served_as: ClassVar[str] = ""
+    only_if_named: ClassVar[bool] = False
 
     @functools.cached_property
     def reference(self) -> TaskReference:
@@ -156,6 +160,11 @@ class Task(Trainable, Generic[Q]):
     def top(self, parameters: Parameters, query: Q) -> int | None:
         """The best answer to the query with its answer left open, an id; None: there is none."""
         return next((answer for answer, _ in self.best(parameters, query, 1)), None)
+
+    @property
+    def how_trained(self) -> str:
+        """What people should know of the training before they read its result; empty: nothing."""
+        return ""
 
     def with_answer(self, query: Any, answer: int) -> Q:
         """The same question with another answer."""
