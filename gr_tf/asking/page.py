@@ -56,14 +56,14 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
         quality=quality.frame(),
         quality_question=quality.question,
         how_checked=asker.checker.how,
-        check_plot=_check_plot,
+        check_plot=check_plot,
         minimal=found,
         signed=signed,
         columns=list(frame.columns),
         numbers=[column for column in frame.columns if is_numeric_dtype(frame[column])],
         rows=frame.to_dict("records"),
         edges=edges,
-        facts=[(name, _told(value)) for name, value in asker.facts().items()],
+        facts=[(name, told_fact(value)) for name, value in asker.facts().items()],
         data={
             "query": _edge(drawing.query, drawing.nodes, f"{answer.value:.4f}"),
             "edges": [_edge(edge, drawing.nodes, signed(edge.influence or 0.0)) for edge in edges],
@@ -73,7 +73,7 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
     )
 
 
-def _told(value: Any) -> str:
+def told_fact(value: Any) -> str:
     """A fact's value on one line."""
     return "; ".join(f"{name} {part}" for name, part in value.items()) if isinstance(value, Mapping) else str(value)
 
@@ -84,7 +84,7 @@ def _edge(edge: Edge, nodes: Mapping[str, str], value: str) -> dict[str, Any]:
     return told if edge.example is None else told | {"influence": edge.influence, "example": str(edge.example)}
 
 
-def _check_plot(checks: Sequence[Check], unit: str) -> Any:
+def check_plot(checks: Sequence[Check], unit: str) -> Any:
     """Draws predicted and measured changes on one axis, as SVG."""
     numbers = (number for check in checks for number in (check.predicted, *check.interval, *check.changes))
     values = [0.0, *(number for number in numbers if number is not None)]

@@ -25,9 +25,11 @@ from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
 from gr_tf.asking.minimal import found_sets, minimal_sets, refuse_unless_top, refuse_without_alternatives
 from gr_tf.asking.page import page
+from gr_tf.asking.top_answers import check_answers, top_answers
+from gr_tf.asking.top_page import top_page
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.methods import Method, method_for
-from gr_tf.commands import given_flags, help_text, k_flag, open_flags, run_flags
+from gr_tf.commands import given_flags, help_text, k_flag, open_flags, run_flags, top_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.commands.spreadsheet_flag import SPREADSHEET_SAFE
 from gr_tf.errors import InputError
@@ -75,7 +77,7 @@ more_help = open_flags.methods_table
 
 def sections() -> list[help_text.Section]:
     """The flags that --help lists."""
-    asked = (_QUERY, _METHOD, k_flag.K, _TRAININGS)
+    asked = (_QUERY, _METHOD, k_flag.K, top_flags.TOP, _TRAININGS)
     checked = (_VERIFY, _VERIFY_SEEDS, _CONTROLS, _MINIMAL, _MOST, RETRAINING_STEPS, run_flags.JOBS)
     told = (("The question", asked), ("The check", checked), ("The output", (_OUTPUT, SPREADSHEET_SAFE, _REPORT)))
     return [
@@ -87,7 +89,7 @@ def sections() -> list[help_text.Section]:
 
 def main() -> None:
     """Explains."""
-    is_text, report = _OUTPUT.value == "text", None if _REPORT.value is None else pathlib.Path(_REPORT.value)
+    report = None if _REPORT.value is None else pathlib.Path(_REPORT.value)
     verify = _VERIFY.value or bool(flags.FLAGS["verify_seeds"].present)
     search = _MINIMAL.value or bool(flags.FLAGS["most_retrainings"].present)
     kind = given_flags.kind(overwrites=report is not None)
@@ -98,6 +100,17 @@ def main() -> None:
     question = _question(kind, report, verify or search, search)
     trained = _open(kind, method, parse_question(question), report)
     asker = Asker(trained, **settings)
+    if top_flags.TOP.value is None:
+        _tell_one(asker, question, method, report, verify=verify, search=search)
+    else:
+        _tell_top(asker, question, method, report, top_flags.TOP.value, verify=verify)
+
+
+def _tell_one(
+    asker: Asker, question: str, method: Method, report: pathlib.Path | None, *, verify: bool, search: bool
+) -> None:
+    """Explains one prediction."""
+    is_text = _OUTPUT.value == "text"
     answer = asker.answer(question, method.name, k_flag.K.value, _TRAININGS.value)
     quality = asker.quality_at(answer.explanation.query)
     if search:
@@ -140,6 +153,28 @@ def main() -> None:
         print(json.dumps(told, indent=1, ensure_ascii=False))
 
 
+def _tell_top(
+    asker: Asker, question: str, method: Method, report: pathlib.Path | None, count: int, *, verify: bool
+) -> None:
+    """Explains the best few answers instead of the best one."""
+    answers = top_answers(asker, question, count, method.name, k_flag.K.value, _TRAININGS.value)
+    checks: Sequence[Sequence[Check]] = [()] * len(answers)
+    if verify:
+        checks = check_answers(asker, answers, _VERIFY_SEEDS.value, run_flags.JOBS.value, controls=_CONTROLS.value)
+    top_flags.tell(
+        _OUTPUT.value,
+        asker,
+        answers,
+        checks,
+        lambda answer: _print_why(answer, method),
+        spreadsheet_safe=SPREADSHEET_SAFE.value,
+    )
+    if report is not None:
+        _check_report(report)
+        files.write_text(report, top_page(asker, answers, checks))
+        print(f"Written to {report}.", file=sys.stderr)
+
+
 def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: bool) -> str:
     """The question, after a look for all mistakes that can be seen before any training.
 
@@ -150,6 +185,7 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
     if question is None:
         raise InputError(f"ask a question with --query={','.join(task.parts)}.")
     task.check_parts(parse_question(question))
+    top_flags.check(parse_question(question), searches=searches)
     checked_k(k_flag.K.value)
     if searches:
         refuse_without_alternatives(task.leaves_open(parse_question(question)))
@@ -183,6 +219,10 @@ def _print_answer(asker: Asker, answer: Answer, method: Method) -> None:
             print(f"  {alternative.value:.4f}  {alternative.name}")
     else:
         print(f"({question}): {answer.value:.4f} {answer.unit}")
+    _print_why(answer, method)
+
+
+def _print_why(answer: Answer, method: Method) -> None:
     averaged = f" Means over {answer.trainings} trainings." if answer.trainings > 1 else ""
     print(f"\nWhy {answer.predicted}? {method.title}.{averaged}")
     for warning in answer.warnings:
