@@ -136,20 +136,13 @@ def kind_of(
     return (serving or likely)[0]
 
 
-def note_of_kind(data_dir: str | pathlib.Path | None, dataset: str | None, found: str) -> str:
-    """What people should know of how some data were read; empty: nothing.
+def could_be_choices(data_dir: str | pathlib.Path | None, dataset: str | None = None) -> bool:
+    """Whether some data are taken for sequences although they may as well be choices without order: without ratings.
 
     Args:
         data_dir, dataset: see ask.
-        found: the kind that was found for them.
     """
-    possible = kinds_of_data(data_dir, dataset)
-    if possible != (SEQUENCES, CHOICES) or found != SEQUENCES:
-        return ""
-    return (
-        f"{data_dir}: there are no ratings: read as sequences, where the order of a user's choices counts; "
-        "--kind=choices learns from them without order."
-    )
+    return kinds_of_data(data_dir, dataset) == (SEQUENCES, CHOICES)
 
 
 def settings_of(kind: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

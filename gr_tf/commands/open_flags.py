@@ -102,8 +102,6 @@ def kind(*, overwrites: bool = False, also: Mapping[str, Sequence[type[Settings]
                 raise InputError(f"--{flag.name} {why}")
     else:
         found = opening.kind_of(data_dir, dataset, KIND.value, flags.FLAGS["model"].value)
-        if KIND.value is None and (note := opening.note_of_kind(data_dir, dataset, found)):
-            print(note, file=sys.stderr)
     classes = {kind: (_TRAININGS[kind], _SPLITS[kind], *map(type, _SETTINGS[kind].values())) for kind in kinds.KINDS}
     for config in itertools.chain(*classes.values()):
         config_flags.refuse_flags(config, f"is not for {found}.", unless=[*classes[found], *also.get(found, ())])
@@ -144,6 +142,12 @@ def load_task(found: str) -> Task[Any]:
     dataset = kinds.read_own(found, data_flags.DATASET.value, data_flags.DATA_DIR.value, split)
     config = kinds.own_config(found, dataset, settings)
     data_flags.tell_notes(dataset)
+    if KIND.value is None and opening.could_be_choices(data_flags.DATA_DIR.value, data_flags.DATASET.value):
+        print(
+            f"{dataset.name}: there are no ratings: these are sequences, where the order of a user's choices counts; "
+            "--kind=choices learns from them without order.",
+            file=sys.stderr,
+        )
     if (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None):
         print(
             "No data are named: this is Nations, which ships with gr_tf. Name yours with --data_dir.", file=sys.stderr

@@ -30,6 +30,8 @@ class ChoiceTask(TripleTask):
 
     kind = "choices"
     served_as = "triples"
+    # Batches cannot be replayed, and there are no other steps.
+    unmet = ("steps",)
     only_if_named = True
     parts = ("user", "item or ?")  # type: ignore[assignment]
     open_title = "the most probable items that the user is not known to have chosen, of all items, known ones included"

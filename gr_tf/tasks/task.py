@@ -91,6 +91,7 @@ class Task(Trainable, Generic[Q]):
         deciding: the metric that tells a good model from its baseline.
         baseline_name: what `baseline` predicts, for people; empty: there is no baseline.
         served_as: the kind whose methods serve this one; empty: its own.
+        unmet: what methods may need of a training, and none of this kind gives; see attribution.methods.Method.
         only_if_named: whether data are never taken for this kind unless the user names it.
     """
 
@@ -105,6 +106,7 @@ class Task(Trainable, Generic[Q]):
     deciding: ClassVar[str] = "mrr"
     baseline_name: str = ""
     served_as: ClassVar[str] = ""
+    unmet: ClassVar[tuple[str, ...]] = ()
     only_if_named: ClassVar[bool] = False
 
     @functools.cached_property

@@ -11,9 +11,9 @@ from gr_tf.models.factor_model import BilinearModel
 from gr_tf.models.knowledge_graph_models import MODELS
 
 # Of L2.
-_PENALTY = 0.05
+_PENALTY = 0.01
 # Choices that all epochs together train on, about; at least and at most so many epochs.
-_CHOICES, _EPOCHS = 3_000_000, (12, 100)
+_CHOICES, _EPOCHS = 4_000_000, (12, 100)
 
 
 def choice_recipe(num_choices: int, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +34,8 @@ def choice_recipe(num_choices: int, asked: Mapping[str, Any]) -> dict[str, Any]:
         "penalty_power": 2,
         "num_negatives": 1000 if bilinear else 100,
         "epochs": max(least, min(most, _CHOICES // num_choices)),
-        "patience": 5,
+        # The first epochs are no better than popularity, which no patience should take for the end.
+        "patience": 10,
         "dtype": "float64" if num_choices < 20_000 else "float32",
     }
 

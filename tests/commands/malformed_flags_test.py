@@ -176,7 +176,7 @@ TABLE: list[tuple[str, str, list[str], str]] = [
         "train",
         "ratings",
         ["--min_interactions=2", "--kind=triples"],
-        "kind must be ratings or sequences for DATA/ratings; got 'triples'.",
+        "kind must be ratings or sequences or choices for DATA/ratings; got 'triples'.",
     ),
     (
         "train",
