@@ -143,7 +143,8 @@ def compared(kind: str) -> dict[str, Ask]:
     registered = sorted(methods.methods_of(kind), key=lambda name: name != "nh")
     order = {name: place for place, name in enumerate(registered)}
     asks = {name: _asked(name) for name in registered} | dict(_VARIANTS.get(served_as(kind), {}))
-    names = sorted(asks, key=lambda name: order[name.partition(",")[0].partition(" ")[0]])
+    method_of = {name: name.partition(",")[0].partition(" ")[0] for name in asks}
+    names = sorted((name for name in asks if method_of[name] in order), key=lambda name: order[method_of[name]])
     return {name: asks[name] for name in names}
 
 
