@@ -9,16 +9,19 @@ from pandas.api.types import is_numeric_dtype
 from gr_tf.asking.answer import Answer, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
-from gr_tf.asking.page import check_plot, told_fact
+from gr_tf.asking.page import Found, check_plot, told_fact
 
 
-def top_page(asker: Asker, answers: Sequence[Answer], checks: Sequence[Sequence[Check]] = ()) -> str:
+def top_page(
+    asker: Asker, answers: Sequence[Answer], checks: Sequence[Sequence[Check]] = (), found: Sequence[Found] = ()
+) -> str:
     """Makes the page's HTML.
 
     Args:
         asker: the asker that answered.
         answers: from top_answers, at least one.
         checks: of each answer, if there are any.
+        found: sets of examples that were searched, if any were.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
@@ -44,6 +47,7 @@ def top_page(asker: Asker, answers: Sequence[Answer], checks: Sequence[Sequence[
         method=asker.methods[first.method].title,
         title=asker.task.open_title,
         sections=sections,
+        found=found,
         quality=quality.frame(),
         quality_question=quality.question,
         how_checked=asker.checker.how,

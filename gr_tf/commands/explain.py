@@ -23,6 +23,7 @@ from absl import flags
 from gr_tf.asking.answer import Answer, parse_question, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
+from gr_tf.asking.item_swap import found_swap, item_swap
 from gr_tf.asking.minimal import found_sets, minimal_sets, refuse_unless_top, refuse_without_alternatives
 from gr_tf.asking.page import page
 from gr_tf.asking.top_answers import check_answers, top_answers
@@ -70,7 +71,10 @@ _MINIMAL = flags.DEFINE_bool(
     "minimal", False, "Search the fewest examples without which the prediction changes, and the fewest that suffice."
 )
 _MOST = flags.DEFINE_integer(
-    "most_retrainings", 100, "At most this many retrainings for each of --minimal's two searches.", lower_bound=1
+    "most_retrainings",
+    100,
+    "At most this many retrainings for each of --minimal's two searches, and for --swap.",
+    lower_bound=1,
 )
 more_help = open_flags.methods_table
 
@@ -78,7 +82,7 @@ more_help = open_flags.methods_table
 def sections() -> list[help_text.Section]:
     """The flags that --help lists."""
     asked = (_QUERY, _METHOD, k_flag.K, top_flags.TOP, _TRAININGS)
-    checked = (_VERIFY, _VERIFY_SEEDS, _CONTROLS, _MINIMAL, _MOST, RETRAINING_STEPS, run_flags.JOBS)
+    checked = (_VERIFY, _VERIFY_SEEDS, _CONTROLS, _MINIMAL, top_flags.SWAP, _MOST, RETRAINING_STEPS, run_flags.JOBS)
     told = (("The question", asked), ("The check", checked), ("The output", (_OUTPUT, SPREADSHEET_SAFE, _REPORT)))
     return [
         *((title, [flag.name for flag in some]) for title, some in told),
@@ -97,7 +101,7 @@ def main() -> None:
     method = method_for(kind, _METHOD.value, given=given_flags.is_given())
     open_flags.refuse_settings(kind, method.name)
     settings = open_flags.ask_settings(kind)
-    question = _question(kind, report, verify or search, search)
+    question = _question(kind, report, verify or search or top_flags.SWAP.value, search)
     trained = _open(kind, method, parse_question(question), report)
     asker = Asker(trained, **settings)
     if top_flags.TOP.value is None:
@@ -161,17 +165,19 @@ def _tell_top(
     checks: Sequence[Sequence[Check]] = [()] * len(answers)
     if verify:
         checks = check_answers(asker, answers, _VERIFY_SEEDS.value, run_flags.JOBS.value, controls=_CONTROLS.value)
+    swap = item_swap(asker, answers, most=_MOST.value, jobs=run_flags.JOBS.value) if top_flags.SWAP.value else None
     top_flags.tell(
         _OUTPUT.value,
         asker,
         answers,
         checks,
         lambda answer: _print_why(answer, method),
+        swap=swap,
         spreadsheet_safe=SPREADSHEET_SAFE.value,
     )
     if report is not None:
         _check_report(report)
-        files.write_text(report, top_page(asker, answers, checks))
+        files.write_text(report, top_page(asker, answers, checks, [] if swap is None else [found_swap(swap)]))
         print(f"Written to {report}.", file=sys.stderr)
 
 
@@ -185,7 +191,7 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
     if question is None:
         raise InputError(f"ask a question with --query={','.join(task.parts)}.")
     task.check_parts(parse_question(question))
-    top_flags.check(parse_question(question), searches=searches)
+    top_flags.check(kind, parse_question(question), searches=searches)
     checked_k(k_flag.K.value)
     if searches:
         refuse_without_alternatives(task.leaves_open(parse_question(question)))

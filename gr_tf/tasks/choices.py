@@ -88,6 +88,10 @@ class ChoiceTask(TripleTask):
         """See Task."""
         return ChoiceLosses(self.model, self.dataset, self.config, dtype or self.config.dtype)
 
+    def own_examples(self, query: Query) -> Ids:
+        """See Task."""
+        return np.flatnonzero(self.dataset.train[:, HEAD] == query.head)
+
     def answer_place(self, query: Query) -> int:
         """See Task."""
         return 1

@@ -167,6 +167,10 @@ class RatingTask(Task[RatingQuery]):
         """See Task; None if the question names its item."""
         return query.item if query.item_asked else None
 
+    def own_examples(self, query: RatingQuery) -> Ids:
+        """See Task."""
+        return self.dataset.of_user(query.user)
+
     def have_answer(self, query: RatingQuery, example_ids: Ids) -> np.ndarray:
         """See Task: whether they are of the query's item."""
         same: np.ndarray = self.dataset.train.pairs[example_ids, 1] == query.item

@@ -268,6 +268,10 @@ class Task(Trainable, Generic[Q]):
         """The training examples that share something with a query, ascending."""
         return self.dataset.related(query)
 
+    def own_examples(self, query: Q) -> Ids | None:
+        """The training examples of the user who asks, ascending; None of kinds whose queries have no user."""
+        return None
+
     def query_of(self, example_id: int) -> Q:
         """The query that a training example answers."""
         return self.dataset.query_of(example_id)

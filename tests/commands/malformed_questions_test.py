@@ -201,6 +201,21 @@ TABLE: list[tuple[str, list[str], str]] = [
         ["--query=e1,r1,?", "--top=2", "--minimal"],
         "--minimal is of the best answer only: leave out --top.",
     ),
+    (
+        "graph",
+        ["--query=e1,r1,?", "--top=2", "--swap"],
+        "--swap is of users' own examples; triples have none.",
+    ),
+    (
+        "choices",
+        ["--query=u1,?", "--swap"],
+        "--swap is of the best item and a runner-up: ask for both with --top=2, or more.",
+    ),
+    (
+        "choices",
+        ["--query=u1,?", "--swap", "--top=1"],
+        "--swap is of the best item and a runner-up: ask for both with --top=2; got 1.",
+    ),
     ("choices", ["--query=u1"], "a question is user,item or ?, with quotes around a part that has a comma; got 'u1'."),
     ("choices", ["--query=?,i1"], "only the item can be asked for: user,item or user,?; got '?,i1'."),
     ("choices", ["--query=u1,i99"], "unknown item 'i99': not in the training data."),
