@@ -211,7 +211,7 @@ def test_sequences(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -
         (("--retraining_steps=9",), "--retraining_steps is not for sequences."),
         (("--query=u1",), "a question is user"),
         (("--query=u1,i99",), "unknown item 'i99'"),
-        (("--kind=ratings",), "kind must be sequences for"),
+        (("--kind=ratings",), "kind must be sequences or choices for"),
         (("--order=file",), "was begun with split.order = 'auto'"),
     ):
         assert gr_tf("explain", *where, "--query=u1,?", *flags) == 1
