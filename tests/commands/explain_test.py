@@ -181,7 +181,7 @@ def test_ratings(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> 
             "Gradient Rollback needs a training that keeps what each example changes; of ratings,",
         ),
         (("--query=u1,i2,?",), "a question is user,item"),
-        (("--kind=triples",), "kind must be ratings or sequences for"),
+        (("--kind=triples",), "kind must be ratings or sequences or choices for"),
         (("--retraining_steps=0",), "--retraining_steps=0"),
         (("--query=u99,i2",), "unknown user 'u99'"),
         (("--damping=-1",), "damping must be a number of at least 0; got -1"),
