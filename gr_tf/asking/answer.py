@@ -11,7 +11,7 @@ import pandas as pd
 
 from gr_tf.asking.about import About
 from gr_tf.attribution.base import Explanation
-from gr_tf.tasks.task import Alternative
+from gr_tf.tasks.alternative import Alternative
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Answer:
         frame: the examples to show to people: influence, the example's columns, its connection with the question,
             example_id; first the k strongest that support the prediction, then the k strongest that speak against it.
             Means over several trainings have columns "standard error" and "sign" too.
-        alternatives: the most probable answers, if the question was open.
+        alternatives: the best answers, if the question was open.
         warnings: reasons to doubt the influences, a line each.
         trainings: over how many trainings the influences are averaged.
         about: what is explained, in words: one prediction, or a combination of several.
@@ -79,7 +79,7 @@ class Answer:
             "method": self.method,
             "trainings": self.trainings,
             "warnings": list(self.warnings),
-            "alternatives": [dataclasses.asdict(alternative) for alternative in self.alternatives],
+            "alternatives": [alternative.to_dict() for alternative in self.alternatives],
             "proponents": self.proponents.to_dict("records"),
             "opponents": self.opponents.to_dict("records"),
         }

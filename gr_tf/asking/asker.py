@@ -120,7 +120,7 @@ class Asker:
         answer = self._answer(
             explained, task.asked(query) if alternatives else names, about, chosen, k, trainings, told
         )
-        chances = tuple(dataclasses.replace(one, probability=shown(one.probability)) for one in alternatives)
+        chances = tuple(dataclasses.replace(one, value=shown(one.value)) for one in alternatives)
         return dataclasses.replace(answer, alternatives=chances)
 
     def group_answer(

@@ -112,13 +112,16 @@ class MinimalSets:
 
 
 def refuse_without_alternatives(has_alternatives: bool) -> None:
-    """Refuses kinds of data whose questions have one answer only.
+    """Refuses questions that have one answer only.
 
     Raises:
-        InputError: if a prediction of the kind has no other answer that it could change to.
+        InputError: if the prediction has no other answer that it could change to.
     """
     if not has_alternatives:
-        raise InputError("minimal sets are of predictions among several answers; a rating has no other to change to.")
+        raise InputError(
+            "minimal sets are of predictions among several answers; the rating of an item has no other to change to: "
+            "ask with ? in the item's place."
+        )
 
 
 def refuse_groups() -> None:
@@ -143,7 +146,7 @@ def refuse_unless_top(asker: Asker, answer: Answer) -> None:
         if answer.value > 0:
             return
         raise InputError(f"minimal sets are of an answer that is ahead of the other; {answer.predicted} is not.")
-    refuse_without_alternatives(asker.task.has_alternatives)
+    refuse_without_alternatives(asker.task.answer_of(query) is not None)
     if asker.task.top(asker.trained.parameters, query) != asker.task.answer_of(query):
         raise InputError(
             f"minimal sets are of the most probable new answer; {answer.predicted} is not: ask with ? in its place."
@@ -169,6 +172,11 @@ def minimal_sets(asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1
     # The related examples in the method's order; those that it does not rank come last.
     related, ranked = related_to(task, query), explanation.example_ids
     candidates = [*ranked[np.isin(ranked, related)].tolist(), *np.setdiff1d(related, ranked).tolist()]
+    if asker.trained.goes_on and asker.checker.tops_without(query, [np.zeros(0, np.int64)], jobs) != [predicted]:
+        raise InputError(
+            f"minimal sets need a prediction that stays if the training goes on with all examples; {answer.predicted} "
+            "is then no longer the best."
+        )
     instead: dict[tuple[int, ...], int | None] = {}
     with progress("retrainings", 2 * most) as bar:
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from gr_tf.asking.asker import Asker
-from gr_tf.data.kind_of_files import kinds_of_data
+from gr_tf.data.kind_of_files import CHOICES, SEQUENCES, kinds_of_data
 from gr_tf.errors import InputError, short
 from gr_tf.tasks import kinds, stage, tuning
-from gr_tf.tasks.given import GIVEN, open_given
+from gr_tf.tasks.given import given_of, open_given
 
 
 def ask(
@@ -99,7 +99,7 @@ def ask_given(
         InputError: if the model, the data or a setting cannot be used.
     """
     kind = kind_of(data_dir, dataset, kind, settings.get("model"))
-    task, given = kinds.KINDS[kind], GIVEN[kind]
+    task, given = kinds.KINDS[kind], given_of(kind)
     of_split = {task.split_class.flag_of(name): name for name in task.split_class.names()}
     split = {of_split[name]: settings.pop(name) for name in list(settings) if name in of_split}
     asked = {name: settings.pop(name) for name in list(settings) if name in given.settings.names()}
@@ -130,8 +130,19 @@ def kind_of(
                 f"kind must be {' or '.join(possible)} for {data_dir or dataset or 'nations'}; got {short(kind)}."
             )
         return kind
-    serving = [one for one in possible if model in (None, *kinds.KINDS[one].config_class.choices["model"])]
-    return (serving or possible)[0]
+    first, *others = possible
+    likely = [first, *(one for one in others if not kinds.KINDS[one].only_if_named)]
+    serving = [one for one in likely if model in (None, *kinds.KINDS[one].config_class.choices["model"])]
+    return (serving or likely)[0]
+
+
+def could_be_choices(data_dir: str | pathlib.Path | None, dataset: str | None = None) -> bool:
+    """Whether some data are taken for sequences although they may as well be choices without order: without ratings.
+
+    Args:
+        data_dir, dataset: see ask.
+    """
+    return kinds_of_data(data_dir, dataset) == (SEQUENCES, CHOICES)
 
 
 def settings_of(kind: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -66,7 +66,7 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
         quality=quality.frame(),
         quality_question=quality.question,
         how_checked=asker.checker.how,
-        check_plot=_check_plot,
+        check_plot=check_plot,
         minimal=found,
         timeline=asker.task.timeline(drawn[0], ids) if drawn else (),
         signed=signed,
@@ -75,7 +75,7 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
         rows=frame.to_dict("records"),
         questions=_questions(asker, answer),
         num_drawn=len(drawings[0].edges) if drawings else 0,
-        facts=[(name, _told(value)) for name, value in asker.facts().items()],
+        facts=[(name, told_fact(value)) for name, value in asker.facts().items()],
         data=_data(drawings, values) if drawings else None,
     )
 
@@ -108,7 +108,7 @@ def _data(drawings: Sequence[Drawing], values: Sequence[float]) -> dict[str, Any
     }
 
 
-def _told(value: Any) -> str:
+def told_fact(value: Any) -> str:
     """A fact's value on one line."""
     return "; ".join(f"{name} {part}" for name, part in value.items()) if isinstance(value, Mapping) else str(value)
 
@@ -119,7 +119,7 @@ def _edge(edge: Edge, nodes: Mapping[str, str], value: str) -> dict[str, Any]:
     return told if edge.example is None else told | {"influence": edge.influence, "example": str(edge.example)}
 
 
-def _check_plot(checks: Sequence[Check], quantity: str) -> Any:
+def check_plot(checks: Sequence[Check], quantity: str) -> Any:
     """Draws predicted and measured changes on one axis, as SVG; see About.quantity."""
     numbers = (number for check in checks for number in (check.predicted, *check.interval, *check.changes))
     values = [0.0, *(number for number in numbers if number is not None)]

@@ -169,7 +169,7 @@ def transfer(asker: Asker, answer: Answer, *, count: int = 10, seeds: int = 1, j
         tuple(example_ids.tolist()),
         tuple(len(one.examples) for one in others),
         values,
-        top if asker.task.has_alternatives else None,
+        top if asker.task.answer_of(answer.explanation.query) is not None else None,
     )
 
 
@@ -192,7 +192,7 @@ def _others(
         if len(others) == count:
             break
         query = subjects.query_of(other)
-        if task.has_alternatives and task.top(asker.trained.parameters, query) == wanted:
+        if wanted is not None and task.top(asker.trained.parameters, query) == wanted:
             continue
         given = subjects.given_to(other, example_ids)
         rest = generator.permutation(np.setdiff1d(subjects.own, example_ids))

@@ -27,6 +27,7 @@ from gr_tf.asking.answer import Answer, parse_question, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
 from gr_tf.asking.groups import NUM_BEST, group_of
+from gr_tf.asking.item_swap import found_swap, item_swap
 from gr_tf.asking.minimal import (
     found_sets,
     minimal_sets,
@@ -36,10 +37,12 @@ from gr_tf.asking.minimal import (
 )
 from gr_tf.asking.page import Found, page
 from gr_tf.asking.rather_than import other_query
+from gr_tf.asking.top_answers import check_answers, top_answers
+from gr_tf.asking.top_page import top_page
 from gr_tf.asking.transfer import found_transfer, refuse_without_subjects, transfer
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.methods import Method, method_for
-from gr_tf.commands import given_flags, help_text, k_flag, open_flags, run_flags
+from gr_tf.commands import given_flags, help_text, k_flag, open_flags, run_flags, top_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.commands.spreadsheet_flag import SPREADSHEET_SAFE
 from gr_tf.errors import InputError
@@ -95,7 +98,10 @@ _MINIMAL = flags.DEFINE_bool(
     "minimal", False, "Search the fewest examples without which the prediction changes, and the fewest that suffice."
 )
 _MOST = flags.DEFINE_integer(
-    "most_retrainings", 100, "At most this many retrainings for each of --minimal's two searches.", lower_bound=1
+    "most_retrainings",
+    100,
+    "At most this many retrainings for each of --minimal's two searches, and for --swap.",
+    lower_bound=1,
 )
 _TRANSFER = flags.DEFINE_integer(
     "transfer",
@@ -109,8 +115,11 @@ more_help = open_flags.methods_table
 
 def sections() -> list[help_text.Section]:
     """The flags that --help lists."""
-    asked = (_QUERY, _RATHER_THAN, _GROUP, _METHOD, k_flag.K, _TRAININGS)
-    checked = (_VERIFY, _VERIFY_SEEDS, _CONTROLS, _MINIMAL, _MOST, _TRANSFER, RETRAINING_STEPS, run_flags.JOBS)
+    asked = (_QUERY, _RATHER_THAN, _GROUP, _METHOD, k_flag.K, top_flags.TOP, _TRAININGS)
+    checked = (
+        *(_VERIFY, _VERIFY_SEEDS, _CONTROLS, _MINIMAL, top_flags.SWAP, _MOST, _TRANSFER),
+        *(RETRAINING_STEPS, run_flags.JOBS),
+    )
     told = (("The question", asked), ("The check", checked), ("The output", (_OUTPUT, SPREADSHEET_SAFE, _REPORT)))
     return [
         *((title, [flag.name for flag in some]) for title, some in told),
@@ -121,7 +130,7 @@ def sections() -> list[help_text.Section]:
 
 def main() -> None:
     """Explains."""
-    is_text, report = _OUTPUT.value == "text", None if _REPORT.value is None else pathlib.Path(_REPORT.value)
+    report = None if _REPORT.value is None else pathlib.Path(_REPORT.value)
     verify = _VERIFY.value or bool(flags.FLAGS["verify_seeds"].present)
     search = _MINIMAL.value or bool(flags.FLAGS["most_retrainings"].present)
     kind = given_flags.kind(overwrites=report is not None)
@@ -129,16 +138,27 @@ def main() -> None:
     method = method_for(kind, _METHOD.value, given=given_flags.is_given())
     open_flags.refuse_settings(kind, method.name)
     settings = open_flags.ask_settings(kind)
-    question = _question(kind, report, verify or search or bool(_TRANSFER.value), search)
+    question = _question(kind, report, verify or search or bool(_TRANSFER.value) or top_flags.SWAP.value, search)
     trained = _open(kind, method, parse_question(question) if question else (), report)
     asker = Asker(trained, **settings)
+    if top_flags.TOP.value is None:
+        _tell_one(asker, question, method, report, verify=verify, search=search)
+    else:
+        _tell_top(asker, question, method, report, top_flags.TOP.value, verify=verify)
+
+
+def _tell_one(
+    asker: Asker, question: str, method: Method, report: pathlib.Path | None, *, verify: bool, search: bool
+) -> None:
+    """Explains one prediction, or a combination of several."""
+    is_text = _OUTPUT.value == "text"
     answer = _answer(asker, question, method.name)
     quality = asker.quality_at(answer.explanation.query)
     if search:
         refuse_unless_top(asker, answer)
     if is_text:
         print(f"{quality.question}\n{as_text(quality.frame())}\n")
-        _print_answer(answer, method)
+        _print_answer(asker, answer, method)
     checks: Sequence[Check] = ()
     if verify and len(answer.supporting_ids):
         checks = asker.check(answer, _VERIFY_SEEDS.value, run_flags.JOBS.value, controls=_CONTROLS.value)
@@ -184,6 +204,30 @@ def _found(asker: Asker, answer: Answer, searches: bool) -> tuple[list[Found], d
     return found, told
 
 
+def _tell_top(
+    asker: Asker, question: str, method: Method, report: pathlib.Path | None, count: int, *, verify: bool
+) -> None:
+    """Explains the best few answers instead of the best one."""
+    answers = top_answers(asker, question, count, method.name, k_flag.K.value, _TRAININGS.value)
+    checks: Sequence[Sequence[Check]] = [()] * len(answers)
+    if verify:
+        checks = check_answers(asker, answers, _VERIFY_SEEDS.value, run_flags.JOBS.value, controls=_CONTROLS.value)
+    swap = item_swap(asker, answers, most=_MOST.value, jobs=run_flags.JOBS.value) if top_flags.SWAP.value else None
+    top_flags.tell(
+        _OUTPUT.value,
+        asker,
+        answers,
+        checks,
+        lambda answer: _print_why(answer, method),
+        swap=swap,
+        spreadsheet_safe=SPREADSHEET_SAFE.value,
+    )
+    if report is not None:
+        _check_report(report)
+        files.write_text(report, top_page(asker, answers, checks, [] if swap is None else [found_swap(swap)]))
+        print(f"Written to {report}.", file=sys.stderr)
+
+
 def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: bool) -> str:
     """The question, empty of a group, after a look for all mistakes that can be seen before any training.
 
@@ -192,7 +236,7 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
     """
     question, task = _QUERY.value, KINDS[kind]
     if _GROUP.value is not None:
-        for flag in (_QUERY, _RATHER_THAN):
+        for flag in (_QUERY, _RATHER_THAN, top_flags.TOP, top_flags.SWAP):
             if flag.present:
                 raise InputError(f"--group asks many questions, --{flag.name} is about one: name one of the two.")
         if searches:
@@ -201,15 +245,10 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
     elif question is None:
         raise InputError(f"ask a question with --query={','.join(task.parts)}.")
     else:
-        task.check_parts(parse_question(question))
+        _check_asked(kind, parse_question(question), searches)
     checked_k(k_flag.K.value)
-    if searches and _RATHER_THAN.value is None:
-        refuse_without_alternatives(task.has_alternatives)
     if _TRANSFER.value:
-        refuse_without_subjects(task.has_subjects)
-        for flag in (_RATHER_THAN, _GROUP):
-            if flag.present:
-                raise InputError(f"--transfer is of one prediction: leave out --{flag.name}.")
+        _check_transfer(kind)
     if SPREADSHEET_SAFE.value and _OUTPUT.value != "csv":
         raise InputError(f"--spreadsheet_safe is for --output=csv; got --output={_OUTPUT.value}.")
     if retrains and _OUTPUT.value == "csv" and report is None:
@@ -222,6 +261,24 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
             check_beside_run(report, open_flags.run_folder(kind))
         _check_report(report)
     return question
+
+
+def _check_transfer(kind: str) -> None:
+    refuse_without_subjects(KINDS[kind].has_subjects)
+    for flag in (_RATHER_THAN, _GROUP, top_flags.TOP):
+        if flag.present:
+            raise InputError(f"--transfer is of one prediction: leave out --{flag.name}.")
+
+
+def _check_asked(kind: str, parts: Sequence[str], searches: bool) -> None:
+    """Refuses what cannot be a question, or not with the other flags."""
+    task = KINDS[kind]
+    task.check_parts(parts)
+    top_flags.check(kind, parts, searches=searches)
+    if top_flags.TOP.present and _RATHER_THAN.present:
+        raise InputError("--rather_than is of one answer: leave out --top.")
+    if searches and _RATHER_THAN.value is None:
+        refuse_without_alternatives(task.leaves_open(parts))
 
 
 def _open(kind: str, method: Method, asked: Sequence[str], report: pathlib.Path | None) -> Trained:
@@ -251,16 +308,20 @@ def _check_report(report: pathlib.Path) -> None:
     check_output(report, overwrite=run_flags.OVERWRITE.value, data=[given_flags.MODEL_DIR.value, *open_flags.sources()])
 
 
-def _print_answer(answer: Answer, method: Method) -> None:
+def _print_answer(asker: Asker, answer: Answer, method: Method) -> None:
     question = ", ".join(answer.asked)
     if answer.alternatives:
-        print(f"({question}): the most probable that are not known already, of all candidates, known ones included")
+        print(f"({question}): {asker.task.open_title}")
         for alternative in answer.alternatives:
-            print(f"  {alternative.probability:.4f}  {alternative.name}")
+            print(f"  {alternative.value:.4f}  {alternative.name}")
     elif answer.is_plain:
         print(f"({question}): {answer.value:.4f} {answer.unit}")
     if not answer.is_plain:
         print(answer.about.told(answer.value))
+    _print_why(answer, method)
+
+
+def _print_why(answer: Answer, method: Method) -> None:
     averaged = f" Means over {answer.trainings} trainings." if answer.trainings > 1 else ""
     print(f"\n{answer.about.title} {method.title}.{averaged}")
     for warning in answer.warnings:

@@ -12,7 +12,7 @@ from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.errors import InputError
 from gr_tf.runs import engine
 from gr_tf.tasks import kinds
-from gr_tf.tasks.given import GIVEN, open_given
+from gr_tf.tasks.given import GIVEN, given_of, open_given
 from gr_tf.tasks.trained import Trained
 
 MODEL_DIR = flags.DEFINE_string(
@@ -64,6 +64,7 @@ def check(kind: str, *, searches: bool, trainings: int, overwrites: bool = False
         for config in _SETTINGS.values():
             config_flags.refuse_flags(config, "is for --model_dir.", unless=[kinds.KINDS[kind].config_class])
         return
+    given_of(kind)
     if (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None):
         raise InputError("name the data that the model was trained on, with --data_dir or --dataset.")
     overwrite = () if overwrites else (run_flags.OVERWRITE,)

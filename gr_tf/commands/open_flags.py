@@ -30,7 +30,8 @@ KIND = flags.DEFINE_enum(
     None,
     list(kinds.KINDS),
     "The kind of the data. Default: it is found from the names of the files and of their columns. Ratings are read as "
-    "sequences with --kind=sequences.",
+    "sequences with --kind=sequences. --kind=choices learns from what users chose or rated without order or stars "
+    "(implicit feedback).",
 )
 TUNE_MINUTES = flags.DEFINE_float(
     "tune_minutes",
@@ -150,12 +151,21 @@ def load_task(found: str) -> Task[Any]:
     dataset = kinds.read_own(found, data_flags.DATASET.value, data_flags.DATA_DIR.value, split)
     config = kinds.own_config(found, dataset, settings)
     data_flags.tell_notes(dataset)
+    if KIND.value is None and opening.could_be_choices(data_flags.DATA_DIR.value, data_flags.DATASET.value):
+        print(
+            f"{dataset.name}: there are no ratings: these are sequences, where the order of a user's choices counts; "
+            "--kind=choices learns from them without order.",
+            file=sys.stderr,
+        )
     if (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None):
         print(
             "No data are named: this is Nations, which ships with gr_tf. Name yours with --data_dir.", file=sys.stderr
         )
     engine.start_quietly()
-    return kinds.KINDS[found](dataset, config)
+    task = kinds.KINDS[found](dataset, config)
+    if task.how_trained:
+        print(f"{dataset.name}: {task.how_trained}", file=sys.stderr)
+    return task
 
 
 def open_trained(

@@ -38,8 +38,37 @@ def name_notes(users: Vocabulary, items: Vocabulary, titles: Mapping[str, str]) 
     return [*users.lookalikes(), *items.lookalikes(), *unused]
 
 
+class Titled:
+    """What has items that people may call by their titles.
+
+    Attributes:
+        items: their names.
+        titles: of items, by name, where there are any; not unique.
+    """
+
+    items: Vocabulary
+    titles: Mapping[str, str]
+
+    def title(self, item: int) -> str:
+        """What people call an item; its name where it has no title."""
+        name = self.items.names[item]
+        return self.titles.get(name, name)
+
+    def item_of(self, label: str) -> int:
+        """The id of the item with a name or title; "The Lion King (1994)" finds "Lion King, The (1994)".
+
+        Raises:
+            InputError: if it is unknown, with close ones suggested, or a title is of several items.
+        """
+        match = _LEADING_ARTICLE.fullmatch(label)
+        if match is not None and label not in self.items.ids and label not in self.titles.values():
+            catalogued = f"{match[2]}, {match[1]}{match[3] or ''}"
+            label = catalogued if catalogued in self.titles.values() else label
+        return self.items.id_of(label, self.titles)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
-class ItemSet(Dataset, Generic[R]):
+class ItemSet(Titled, Dataset, Generic[R]):
     """What users did with items; for the other attributes see Dataset.
 
     Attributes:
@@ -63,20 +92,3 @@ class ItemSet(Dataset, Generic[R]):
         arrays = (array for records in (self.train, self.valid, self.test) for array in records.arrays)
         little_endian = (np.ascontiguousarray(array, array.dtype.newbyteorder("<")) for array in arrays)
         return self.users, self.items, (array.tobytes() for array in little_endian)
-
-    def title(self, item: int) -> str:
-        """What people call an item; its name where it has no title."""
-        name = self.items.names[item]
-        return self.titles.get(name, name)
-
-    def item_of(self, label: str) -> int:
-        """The id of the item with a name or title; "The Lion King (1994)" finds "Lion King, The (1994)".
-
-        Raises:
-            InputError: if it is unknown, with close ones suggested, or a title is of several items.
-        """
-        match = _LEADING_ARTICLE.fullmatch(label)
-        if match is not None and label not in self.items.ids and label not in self.titles.values():
-            catalogued = f"{match[2]}, {match[1]}{match[3] or ''}"
-            label = catalogued if catalogued in self.titles.values() else label
-        return self.items.id_of(label, self.titles)

@@ -22,10 +22,24 @@ _LEAST_RATINGS = 2
 
 @dataclasses.dataclass(frozen=True)
 class RatingQuery:
-    """The prediction that is explained: what this user would rate this item; both ids."""
+    """The prediction that is explained: what this user would rate this item.
+
+    Attributes:
+        user, item: ids.
+        item_asked: whether the item is the answer: the question is which item the user would rate highest.
+    """
 
     user: int
     item: int
+    item_asked: int = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "item_asked", bool(self.item_asked))
+
+    def __repr__(self) -> str:
+        # The keys of retrainings are made of it: a question with both parts looks as it did when there was no other.
+        asked = ", item_asked=True" if self.item_asked else ""
+        return f"RatingQuery(user={self.user}, item={self.item}{asked})"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -155,7 +169,7 @@ def make_rating_set(
     kept = in_time.drop_duplicates(["user", "item"], keep="last")
     if len(kept) < len(frame):
         notes.append(f"{len(frame) - len(kept)} ratings of a pair that is rated again later left out.")
-    core = _core(kept, split.min_interactions)
+    core = left_by_least(kept, split.min_interactions)
     if len(core) < len(kept):
         notes.append(
             f"{len(kept) - len(core)} ratings left out with {kept.user.nunique() - core.user.nunique()} users and "
@@ -171,7 +185,7 @@ def make_rating_set(
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))
     ratings = Ratings(pairs[order], core.rating.to_numpy(np.float64)[order])
 
-    valid, test = _held_out(ratings.pairs[:, 0], len(users), split.seed)
+    valid, test = held_out_of_users(ratings.pairs[:, 0], len(users), split.seed)
     train = ratings.only(np.delete(np.arange(len(ratings)), np.concatenate([valid, test])))
     if len(train) < _LEAST_RATINGS:
         raise InputError(f"{source or name}: has {len(train)} ratings to train on; want at least {_LEAST_RATINGS}.")
@@ -198,7 +212,7 @@ def make_rating_set(
     )
 
 
-def _core(frame: pd.DataFrame, least: int) -> pd.DataFrame:
+def left_by_least(frame: pd.DataFrame, least: int) -> pd.DataFrame:
     """The ratings left when users and items with fewer than `least` are dropped until there is none."""
     while True:
         enough = (frame.groupby("user").user.transform("size") >= least) & (
@@ -209,7 +223,7 @@ def _core(frame: pd.DataFrame, least: int) -> pd.DataFrame:
         frame = frame[enough]
 
 
-def _held_out(users: np.ndarray, num_users: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def held_out_of_users(users: np.ndarray, num_users: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Places of one random rating of each user for valid and one for test; of users with at least three."""
     generator = np.random.default_rng(seed)
     drawn = [generator.choice(places, 2, replace=False) for places in grouped(users, num_users) if len(places) >= 3]

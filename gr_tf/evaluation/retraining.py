@@ -24,7 +24,8 @@ from gr_tf.runs.checkpoints import CheckpointFolder
 from gr_tf.runs.journal import Journal
 from gr_tf.runs.progress import progress
 from gr_tf.tasks import kinds
-from gr_tf.tasks.task import Task, TaskReference
+from gr_tf.tasks.reference import TaskReference
+from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 from gr_tf.training.driver import Prefix, record_prefix
 from gr_tf.training.steps import Block

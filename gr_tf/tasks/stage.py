@@ -19,7 +19,8 @@ from gr_tf.runs.made_with import difference, made_with
 from gr_tf.runs.progress import Progress, progress
 from gr_tf.runs.run_dir import CHECKPOINTS, RunDir
 from gr_tf.tasks import kinds
-from gr_tf.tasks.task import Task, TaskReference
+from gr_tf.tasks.reference import TaskReference
+from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 from gr_tf.training.driver import Epoch, Training
 from gr_tf.training.rollback_store import RollbackStore, load_deltas

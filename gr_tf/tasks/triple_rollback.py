@@ -10,7 +10,7 @@ from gr_tf.models.places import changed_rows
 from gr_tf.models.prediction import answer_probabilities
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.place_rollback import PlaceRollback
-from gr_tf.tasks.task import RolledBack
+from gr_tf.tasks.rolled_back import RolledBack
 from gr_tf.types import Ids, Rows, Tensor
 
 # Numbers of the rolled-back scores that are computed at once; four times as many take five times as long, because

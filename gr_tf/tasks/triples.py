@@ -15,16 +15,18 @@ from gr_tf.data.triple_split import TripleSplit
 from gr_tf.data.triples import COLUMNS, HEAD, RELATION, TAIL, Query, TripleSet
 from gr_tf.errors import InputError, short
 from gr_tf.models.factor_model import FactorModel
+from gr_tf.models.frequencies import tail_frequencies
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.places import score_answers
 from gr_tf.models.prediction import NO_TAIL, answer_probabilities, predict_top
 from gr_tf.models.ranking import filtered_ranks, ranking_metrics, ranks_by
-from gr_tf.runs.engine import scipy, tf
+from gr_tf.runs.engine import tf
 from gr_tf.tasks.batch_triple_losses import BatchTripleLosses
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.place_quality import PlaceQuality, both_by_split
+from gr_tf.tasks.rolled_back import RolledBack
 from gr_tf.tasks.subjects import TripleSubjects
-from gr_tf.tasks.task import OPEN, RolledBack, Task, name_in
+from gr_tf.tasks.task import OPEN, Task, name_in
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.tasks.triple_losses import TripleLosses
 from gr_tf.tasks.triple_rollback import TripleRollback
@@ -142,21 +144,11 @@ class TripleTask(Task[Query]):
         """See Task; asked and filtered as the model is."""
         if self.config.reciprocal:
             examples = np.concatenate([examples, self.model.inverse(examples)])
-        known = self._known_in_both if self.config.reciprocal else self.known
-        return ranking_metrics(ranks_by(self._frequencies, examples, known))
-
-    def _frequencies(self, heads: Ids, relations: Ids) -> np.ndarray:
-        """How often [n, num_entities] each entity is a relation's tail in training; -1 if it cannot be predicted."""
-        train = self.dataset.train
+        known, train = self.known, self.dataset.train
         if self.config.reciprocal:
-            train = np.concatenate([train, self.model.inverse(train)])
-        _, of_relation, tails = train.T
-        shape = self.model.num_rows - self.model.num_entities, self.model.num_entities
-        counts = scipy.sparse.csr_array((np.ones(len(tails)), (of_relation, tails)), shape)
-        found: np.ndarray = counts[relations].toarray()
-        impossible = np.setdiff1d(np.arange(shape[1]), self.model.columns)
-        found[np.ix_(relations < self.model.num_relations, impossible)] = -1
-        return found
+            known, train = self._known_in_both, np.concatenate([train, self.model.inverse(train)])
+        counts = functools.partial(tail_frequencies, self.model, train)
+        return ranking_metrics(ranks_by(counts, examples, known))
 
     def unusual(self, query: Query) -> str:
         """See Task; `quality` is of tails."""

@@ -181,7 +181,7 @@ def test_ratings(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> 
             "Gradient Rollback needs a training that keeps what each example changes; of ratings,",
         ),
         (("--query=u1,i2,?",), "a question is user,item"),
-        (("--kind=triples",), "kind must be ratings or sequences for"),
+        (("--kind=triples",), "kind must be ratings or sequences or choices for"),
         (("--retraining_steps=0",), "--retraining_steps=0"),
         (("--query=u99,i2",), "unknown user 'u99'"),
         (("--damping=-1",), "damping must be a number of at least 0; got -1"),
@@ -211,7 +211,7 @@ def test_sequences(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -
         (("--retraining_steps=9",), "--retraining_steps is not for sequences."),
         (("--query=u1",), "a question is user"),
         (("--query=u1,i99",), "unknown item 'i99'"),
-        (("--kind=ratings",), "kind must be sequences for"),
+        (("--kind=ratings",), "kind must be sequences or choices for"),
         (("--order=file",), "was begun with split.order = 'auto'"),
     ):
         assert gr_tf("explain", *where, "--query=u1,?", *flags) == 1
