@@ -253,7 +253,7 @@ def test_criage(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> N
         (("--query=e1,r1,?", "--dim=5"), "was begun with config.dim = 4"),
         (("--query=e1,r1,?", "--min_interactions=3"), "--min_interactions is not for triples"),
         (("--query=e1,r1,?", "--output=csv", "--verify"), "--output=csv has no place for what --verify"),
-        (("--query=e1,r1,?", "--report=/tmp"), "/tmp: is no regular file"),
+        (("--query=e1,r1,?", "--report=/tmp"), "/tmp: is the run's folder, or holds it: name a file."),
         (('--query=e1,"r1,?',), "a question is head,relation,tail (one of the three may be ?)"),
         (("--query=e1,r1,?", "--split_seed=7"), "was begun with split.seed = 0"),
         (("--query=e1,r1,?", "--weight_decay=0.1"), "--weight_decay is not for triples"),
