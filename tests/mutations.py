@@ -4,10 +4,11 @@ python -m tests.mutations --mutants=150 --seed=0 --folder=/tmp/mutations
 python -m tests.mutations --mutants=20 --file=gr_tf/attribution/fia.py --folder=/tmp/fia
 
 It needs cosmic-ray and coverage (`pip install cosmic-ray coverage`), which nothing else does. The mutants are a random
-sample (tests/mutants.py). Their tests are those of the file's name and those that import it. A first run of these tells
-which tests execute which lines; a mutant is judged by those that execute its line (by all of them if none does: what
-TensorFlow compiles is not seen), and the first failure ends it. One process imports TensorFlow; each run is a fork of
-it, in a copy of the tree. The folder keeps what is done, and the same command goes on.
+sample (tests/mutants.py). Their tests are those of the mirroring folder and those that import the file. A first run of
+these tells which tests execute which lines; a mutant is judged by those that execute its line, and the first failure
+ends it. (Imports, and what TensorFlow compiles, are not seen: the tests that import the file judge these.) One process
+imports TensorFlow; each run is a fork of it, in a copy of the tree. The folder keeps what is done, and the same command
+goes on.
 """
 
 import compileall
@@ -112,13 +113,17 @@ class Bench:
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder, self.tree = folder.resolve(), folder.resolve() / "tree"
-        if not self.tree.exists():
+        original = self.folder / "original"
+        if not original.exists():
             names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
             for name in names.splitlines():
                 if (ROOT / name).is_file():
-                    (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(ROOT / name, self.tree / name)
-            compileall.compile_dir(self.tree / "gr_tf", quiet=1)
+                    (original / name).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(ROOT / name, original / name)
+        # Anew: a call that was killed left a mistake in it.
+        shutil.rmtree(self.tree, ignore_errors=True)
+        shutil.copytree(original, self.tree)
+        compileall.compile_dir(self.tree / "gr_tf", quiet=1)
         for name in _LOADED:
             importlib.import_module(name)
 
@@ -188,23 +193,26 @@ def _wait(pid: int, until: float) -> int:
     return os.waitstatus_to_exitcode(ended[1])
 
 
-def tests_of(path: str, tree: pathlib.Path) -> list[str]:
-    """The test files of a source file: that of its name in the mirroring folder, and those that import it.
+def tests_of(path: str, tree: pathlib.Path) -> dict[str, bool]:
+    """The test files that may execute a source file: those of the mirroring folder, and those that import it by name.
 
     Args:
         path: below the tree.
         tree: the project's folder.
+
+    Returns:
+        By test file, whether it is of the source file's name, or imports it.
     """
-    parts = pathlib.PurePath(path).with_suffix("").parts
-    package, name = ".".join(parts[:-1]), parts[-1]
-    imports = re.compile(rf"{re.escape(package)}\.{name}\b|from {re.escape(package)} import [^\n]*\b{name}\b")
-    found = []
+    *folders, name = pathlib.PurePath(path).with_suffix("").parts
+    package = re.escape(".".join(folders))
+    imports = re.compile(rf"{package}\.{name}\b|from {package} import [^\n]*\b{name}\b")
+    mirroring, found = tree.joinpath("tests", *folders[1:]), {}
     for test in sorted((tree / "tests").rglob("*_test.py")):
-        mirrors = test.name == f"{name}_test.py" and test.parent.name == parts[-2]
-        if mirrors or imports.search(test.read_text(encoding="utf-8")):
-            found.append(str(test.relative_to(tree)))
-    # Not imported by name: all methods are made by the registry, and taken together in one evaluation.
-    return found or [str(test.relative_to(tree)) for test in sorted((tree / "tests" / parts[-2]).glob("*_test.py"))]
+        mirrors = test.parent == mirroring
+        named = bool(imports.search(test.read_text(encoding="utf-8"))) or (mirrors and test.name == f"{name}_test.py")
+        if named or mirrors:
+            found[str(test.relative_to(tree))] = named
+    return found
 
 
 class Survey:
@@ -240,14 +248,16 @@ class Survey:
 
     def choose(self, path: str, line: int) -> tuple[dict[str, list[str]], float, bool]:
         """The tests that judge a line by file, the quickest file first, their seconds, and whether they execute it."""
-        known = {file: self.of(file) for file in tests_of(path, self._bench.tree)}
+        files = tests_of(path, self._bench.tree)
+        known = {file: self.of(file) for file in files}
         chosen = {
             file: [test for test, record in one["tests"].items() if line in record["lines"].get(path, ())]
             for file, one in known.items()
         }
         executes = any(chosen.values())
         if not executes:
-            chosen = {file: list(one["tests"]) for file, one in known.items()}
+            named = [file for file in files if files[file]] or list(files)
+            chosen = {file: list(known[file]["tests"]) for file in named}
         seconds = {file: sum(known[file]["tests"][test]["seconds"] for test in tests) for file, tests in chosen.items()}
         order = sorted((file for file in chosen if chosen[file]), key=lambda file: (seconds[file], file))
         return {file: chosen[file] for file in order}, sum(seconds.values()), executes
