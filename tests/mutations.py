@@ -6,9 +6,9 @@ python -m tests.mutations --mutants=20 --file=gr_tf/attribution/fia.py --folder=
 It needs cosmic-ray and coverage (`pip install cosmic-ray coverage`), which nothing else does. The mutants are a random
 sample (tests/mutants.py). Their tests are those of the mirroring folder and those that import the file. A first run of
 these tells which tests execute which lines; a mutant is judged by those that execute its line, and the first failure
-ends it. (Imports, and what TensorFlow compiles, are not seen: the tests that import the file judge these.) One process
-imports TensorFlow; each run is a fork of it, in a copy of the tree. The folder keeps what is done, and the same command
-goes on.
+ends it. (Imports, and what TensorFlow compiles, are not seen: tests that execute other lines of the file judge these.)
+One process imports TensorFlow; each run is a fork of it, in a copy of the tree. The folder keeps what is done, and the
+same command goes on.
 """
 
 import compileall
@@ -20,6 +20,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -33,8 +34,14 @@ from tests import mutants
 ROOT = pathlib.Path(__file__).parents[1]
 PLACES = ("gr_tf/attribution/*.py", "gr_tf/evaluation/*.py", "gr_tf/training/driver.py")
 _LOADED = ("tensorflow", "keras", "pandas", "matplotlib.figure", "scipy.stats", "scipy.optimize", "hypothesis")
-# Seconds: of the first run of a test file, and of a mutant beside five times its tests' own.
+# Seconds of the processor: of the first run of a test file, and of a mutant beside five times its tests' own.
 _FIRST_LIMIT, _LEAST_LIMIT = 900, 30
+# Seconds of the tests that judge a line that none of them executes.
+_MOST_SECONDS = 60
+# A busy machine gives a process a part of its time only.
+_BUSY = 20
+# Folders of tests that run whole programs; asked about what no other test notices.
+_OF_PROGRAMS = ("commands", "experiments")
 _PYTEST = ("-q", "-p", "no:cacheprovider", "-n", "0", "--tb=line", "--no-header", "-W", "ignore")
 
 
@@ -67,6 +74,7 @@ class Listener:
     def __init__(self, path: pathlib.Path, chosen: Sequence[str] | None, lines_of: pathlib.Path | None) -> None:
         self._path, self._chosen, self._coverage = path, None if chosen is None else set(chosen), None
         self._seconds: dict[str, float] = {}
+        self._failed: set[str] = set()
         if lines_of is not None:
             import coverage
 
@@ -84,9 +92,12 @@ class Listener:
             self._coverage.switch_context(nodeid)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        seconds = self._seconds[report.nodeid] = self._seconds.get(report.nodeid, 0.0) + report.duration
-        if report.failed or report.when == "teardown":
-            record = {"test": report.nodeid, "seconds": round(seconds, 2), "failed": report.failed}
+        test = report.nodeid
+        self._seconds[test] = self._seconds.get(test, 0.0) + report.duration
+        if report.failed:
+            self._failed.add(test)
+        if report.when == "teardown":
+            record = {"test": test, "seconds": round(self._seconds[test], 2), "failed": test in self._failed}
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
 
@@ -135,7 +146,7 @@ class Bench:
         Args:
             files: below the tree, in the order of the run.
             chosen: the tests of them; None: all.
-            limit: the seconds after which they are killed.
+            limit: the seconds of the processor after which they are killed.
             lines: whether to go on after a failure, and to record which lines each test executes, which is slower.
 
         Returns:
@@ -151,6 +162,7 @@ class Bench:
             status = 99
             try:
                 os.setsid()  # What the tests start ends with them.
+                resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 5))
                 printed = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
                 os.dup2(printed, 1)
                 os.dup2(printed, 2)
@@ -158,7 +170,7 @@ class Bench:
                 status = self._pytest(files, listener, found, stops=not lines)
             finally:
                 os._exit(status)
-        status = _wait(pid, start + limit)
+        status = _wait(pid, start + _BUSY * limit)
         seconds = time.monotonic() - start
         records = [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
         by_test = {record["test"]: record for record in records}
@@ -193,7 +205,7 @@ def _wait(pid: int, until: float) -> int:
     return os.waitstatus_to_exitcode(ended[1])
 
 
-def tests_of(path: str, tree: pathlib.Path) -> dict[str, bool]:
+def tests_of(path: str, tree: pathlib.Path) -> tuple[list[str], list[str]]:
     """The test files that may execute a source file: those of the mirroring folder, and those that import it by name.
 
     Args:
@@ -201,18 +213,17 @@ def tests_of(path: str, tree: pathlib.Path) -> dict[str, bool]:
         tree: the project's folder.
 
     Returns:
-        By test file, whether it is of the source file's name, or imports it.
+        The quick ones, and those that run whole programs.
     """
     *folders, name = pathlib.PurePath(path).with_suffix("").parts
     package = re.escape(".".join(folders))
     imports = re.compile(rf"{package}\.{name}\b|from {package} import [^\n]*\b{name}\b")
-    mirroring, found = tree.joinpath("tests", *folders[1:]), {}
+    mirroring = tree.joinpath("tests", *folders[1:])
+    quick, whole = [], []
     for test in sorted((tree / "tests").rglob("*_test.py")):
-        mirrors = test.parent == mirroring
-        named = bool(imports.search(test.read_text(encoding="utf-8"))) or (mirrors and test.name == f"{name}_test.py")
-        if named or mirrors:
-            found[str(test.relative_to(tree))] = named
-    return found
+        if test.parent == mirroring or imports.search(test.read_text(encoding="utf-8")):
+            (whole if test.parent.name in _OF_PROGRAMS else quick).append(str(test.relative_to(tree)))
+    return quick, whole
 
 
 class Survey:
@@ -246,45 +257,61 @@ class Survey:
             self._path.write_text(json.dumps(self._known))
         return self._known[test_file]
 
-    def choose(self, path: str, line: int) -> tuple[dict[str, list[str]], float, bool]:
-        """The tests that judge a line by file, the quickest file first, their seconds, and whether they execute it."""
-        files = tests_of(path, self._bench.tree)
-        known = {file: self.of(file) for file in files}
-        chosen = {
-            file: [test for test, record in one["tests"].items() if line in record["lines"].get(path, ())]
-            for file, one in known.items()
-        }
-        executes = any(chosen.values())
+    def choose(self, path: str, line: int, files: Sequence[str]) -> tuple[dict[str, list[str]], float, bool]:
+        """The tests that judge a line by file, the quickest file first, their seconds, and whether they execute it.
+
+        If none executes the line: the quickest of those that execute any line of the file, as far as time allows.
+
+        Args:
+            path: of the file.
+            line: of it.
+            files: of tests, to choose from.
+        """
+        seconds = {(file, test): record["seconds"] for file in files for test, record in self.of(file)["tests"].items()}
+        lines = {(file, test): self.of(file)["tests"][test]["lines"].get(path, ()) for file, test in seconds}
+        chosen = [of for of in seconds if line in lines[of]]
+        executes = bool(chosen)
         if not executes:
-            named = [file for file in files if files[file]] or list(files)
-            chosen = {file: list(known[file]["tests"]) for file in named}
-        seconds = {file: sum(known[file]["tests"][test]["seconds"] for test in tests) for file, tests in chosen.items()}
-        order = sorted((file for file in chosen if chosen[file]), key=lambda file: (seconds[file], file))
-        return {file: chosen[file] for file in order}, sum(seconds.values()), executes
+            quickest = sorted((of for of in seconds if lines[of]), key=lambda of: seconds[of])
+            total = itertools.accumulate(seconds[of] for of in quickest)
+            taken = {of for of, so_far in zip(quickest, total, strict=True) if so_far <= _MOST_SECONDS}
+            chosen = [of for of in seconds if of in taken]
+        by_file: dict[str, list[str]] = {}
+        for file, test in chosen:
+            by_file.setdefault(file, []).append(test)
+        order = sorted(by_file, key=lambda file: (sum(seconds[file, test] for test in by_file[file]), file))
+        return {file: by_file[file] for file in order}, sum(seconds[of] for of in chosen), executes
 
 
 def judge(bench: Bench, survey: Survey, mutant: mutants.Mutant) -> dict[str, Any]:
-    """Runs a mutant's tests; returns what is kept of it: how it ended, and which test noticed it."""
+    """Runs a mutant's tests, first the quick ones; returns what is kept: how it ended, and which test noticed it."""
     path = bench.tree / mutant.path
     source = path.read_text(encoding="utf-8")
-    chosen, seconds, executes = survey.choose(mutant.path, mutant.line)
-    cached = path.parent.glob(f"__pycache__/{path.stem}.*.pyc")
-    for one in cached:
-        one.unlink()
-    try:
-        path.write_text(mutants.mutated(source, mutant.operator, mutant.occurrence), encoding="utf-8")
-        ended, _ = bench.run(list(chosen), list(itertools.chain(*chosen.values())), 5 * seconds + _LEAST_LIMIT)
-    finally:
-        path.write_text(source, encoding="utf-8")
-    failed = next((test for test, record in ended.told.items() if record["failed"]), "")
-    outcome = {0: "survived", 5: "no test", -signal.SIGKILL: "killed by time"}.get(ended.status, "killed")
-    last = [line for line in ended.printed.splitlines() if line.strip()][-6:]
-    return {
-        **{"mutant": mutant.name, "before": mutant.before, "after": mutant.after, "outcome": outcome},
-        **{"by": failed or ("" if outcome == "survived" else "import"), "seconds": round(ended.seconds, 1)},
-        **{"executes": executes, "num_tests": len(ended.told), "files": list(chosen)},
-        **({} if failed or outcome == "survived" else {"printed": last}),
-    }
+    for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+        compiled.unlink()
+    kept: dict[str, Any] = {"mutant": mutant.name, "before": mutant.before, "after": mutant.after}
+    kept |= {"outcome": "no test", "by": "", "executes": False, "seconds": 0.0, "tests": 0}
+    for files in tests_of(mutant.path, bench.tree):
+        chosen, seconds, executes = survey.choose(mutant.path, mutant.line, files)
+        if not chosen:
+            continue
+        try:
+            path.write_text(mutants.mutated(source, mutant.operator, mutant.occurrence), encoding="utf-8")
+            ended, _ = bench.run(list(chosen), list(itertools.chain(*chosen.values())), 5 * seconds + _LEAST_LIMIT)
+        finally:
+            path.write_text(source, encoding="utf-8")
+        kept["executes"] |= executes
+        kept["seconds"] = round(kept["seconds"] + ended.seconds, 1)
+        kept["tests"] += len(ended.told)
+        kept["outcome"] = "survived"
+        if ended.status:
+            failed = next((test for test, record in ended.told.items() if record["failed"]), "")
+            by_time = ended.status in (-signal.SIGXCPU, -signal.SIGKILL)
+            kept |= {"outcome": "killed by time" if by_time else "killed", "by": failed or "the import"}
+            if not failed:
+                kept["printed"] = ended.printed[-500:]
+            break
+    return kept
 
 
 def check(bench: Bench, chosen: Sequence[mutants.Mutant], tell: Callable[[str], object]) -> list[dict[str, Any]]:
@@ -293,8 +320,10 @@ def check(bench: Bench, chosen: Sequence[mutants.Mutant], tell: Callable[[str], 
     done = {}
     if path.exists():
         done = {record["mutant"]: record for record in map(json.loads, path.read_text().splitlines())}
-    survey = Survey(bench, tell)
-    for mutant in chosen:
+    survey, order = Survey(bench, tell), list[tuple[int, str, mutants.Mutant]]()
+    for path_of, group in itertools.groupby(chosen, key=lambda mutant: mutant.path):
+        order += [(place, path_of, mutant) for place, mutant in enumerate(group)]
+    for _, _, mutant in sorted(order, key=lambda one: one[:2]):
         if mutant.name not in done:
             record = done[mutant.name] = judge(bench, survey, mutant)
             with path.open("a", encoding="utf-8") as file:
