@@ -219,7 +219,8 @@ def tests_of(path: str, tree: pathlib.Path) -> tuple[list[str], list[str]]:
     package = re.escape(".".join(folders))
     imports = re.compile(rf"{package}\.{name}\b|from {package} import [^\n]*\b{name}\b")
     mirroring = tree.joinpath("tests", *folders[1:])
-    quick, whole = [], []
+    quick: list[str] = []
+    whole: list[str] = []
     for test in sorted((tree / "tests").rglob("*_test.py")):
         if test.parent == mirroring or imports.search(test.read_text(encoding="utf-8")):
             (whole if test.parent.name in _OF_PROGRAMS else quick).append(str(test.relative_to(tree)))
