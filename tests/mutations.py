@@ -26,6 +26,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -161,7 +162,9 @@ class Bench:
         if pid == 0:
             status = 99
             try:
-                os.setsid()  # What the tests start ends with them.
+                os.setpgid(0, 0)  # What the tests start ends with them.
+                # Pools of processes import the main module, which the copy does not have: without end.
+                sys.modules["__main__"] = types.ModuleType("__main__")
                 resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 5))
                 printed = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
                 os.dup2(printed, 1)
