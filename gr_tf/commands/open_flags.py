@@ -100,7 +100,8 @@ def kind(*, overwrites: bool = False, also: Mapping[str, Sequence[type[Settings]
             if flag.present:
                 raise InputError(f"--{flag.name} {why}")
     else:
-        found = opening.kind_of(data_dir, dataset, KIND.value, flags.FLAGS["model"].value)
+        given = (flags.FLAGS[name].value for name in ("model", "columns"))
+        found = opening.kind_of(data_dir, dataset, KIND.value, *given)
     classes = {kind: (_TRAININGS[kind], _SPLITS[kind], *map(type, _SETTINGS[kind].values())) for kind in kinds.KINDS}
     for config in itertools.chain(*classes.values()):
         config_flags.refuse_flags(config, f"is not for {found}.", unless=[*classes[found], *also.get(found, ())])

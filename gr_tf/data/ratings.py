@@ -8,12 +8,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from gr_tf.data.columns import ITEM_FIELDS, ColumnNames
 from gr_tf.data.dataset import grouped
 from gr_tf.data.items import ItemSet, Records, name_notes
 from gr_tf.data.named_tables import notes_of
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
-from gr_tf.settings import SEED, Range, Settings
+from gr_tf.settings import SEED, Range
 from gr_tf.types import Ids
 
 # Of one rating nothing can be learnt, nor removed.
@@ -119,11 +120,13 @@ class RatingSet(ItemSet[Ratings]):
         return dataclasses.replace(self, train=dataclasses.replace(self.train, values=values))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RatingSplit(Settings):
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class RatingSplit(ColumnNames):
     """How ratings become a RatingSet (Cheng et al. 2019, Section 5.1).
 
     Attributes:
+        columns: what the columns of one's own files are called, such as user:customer_id,item:sku,rating:stars,time:ts;
+            title:NAME is in the file of items, or beside the items. A part with a comma needs quotes, as in CSV.
         min_interactions: users and items with fewer ratings are left out, again until none is left.
         seed: of what is held out: two ratings of each user, one for valid and one for test.
     """
@@ -131,6 +134,7 @@ class RatingSplit(Settings):
     min_interactions: int = 10
     seed: int = 0
 
+    fields = ITEM_FIELDS
     flag_names = types.MappingProxyType({"seed": "split_seed"})
     ranges = types.MappingProxyType({"min_interactions": Range(0), "seed": SEED})
 

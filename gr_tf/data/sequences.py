@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gr_tf.data.columns import ITEM_FIELDS, ColumnNames
 from gr_tf.data.items import ItemSet, Records, name_notes
 from gr_tf.data.named_tables import notes_of
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
-from gr_tf.settings import Range, Settings
+from gr_tf.settings import Range
 from gr_tf.types import Ids
 
 ORDERS = {
@@ -63,11 +64,13 @@ class Sequences(Records):
     users: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SequenceSplit(Settings):
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class SequenceSplit(ColumnNames):
     """How ratings become sequences; the defaults are the published code's.
 
     Attributes:
+        columns: what the columns of one's own files are called, such as user:customer_id,item:sku,rating:stars,time:ts;
+            title:NAME is in the file of items, or beside the items. A part with a comma needs quotes, as in CSV.
         min_interactions: users with fewer choices are left out.
         order: of a user's choices: time: by time, at one time by item name; file: as they come in the file; auto: by
             time if there are times.
@@ -82,6 +85,7 @@ class SequenceSplit(Settings):
     test_share: float = 0.1
     valid_share: float = 0.0
 
+    fields = ITEM_FIELDS
     choices = types.MappingProxyType({"order": ORDERS})
     ranges = types.MappingProxyType(
         {"min_interactions": Range(1), "window": Range(2), "test_share": Range(0, 1), "valid_share": Range(0, 1)}

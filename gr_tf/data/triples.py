@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import itertools
 import pathlib
+import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -79,7 +80,7 @@ class TripleSet(Dataset):
         checksums: SHA-256 of each file that was read, by file name.
         candidates: the entities that may be predicted; None: all.
         labels: names for people, by name, where there are any; not unique.
-        split: what was held out because valid or test had no file; None: both had.
+        split: what was held out because valid or test had no file, and what the columns are called; None: neither.
         num_unknown: how many rows of valid and test were skipped for a name that train does not have, by split.
     """
 
@@ -196,12 +197,16 @@ class TripleSet(Dataset):
         return self.labels.get(name, name)
 
 
-def read_triples(path: pathlib.Path) -> pd.DataFrame:
+def read_triples(path: pathlib.Path, named: Mapping[str, str] = types.MappingProxyType({})) -> pd.DataFrame:
     """Reads the triples of a file.
 
     .csv and .parquet have columns head, relation, tail (or other common names, see data.named_tables; more
     columns are passed over). So may .tsv and .txt, told by their first line; else each of their lines is
     head<TAB>relation<TAB>tail, names as they stand. UTF-8, LF or CRLF.
+
+    Args:
+        path: the file.
+        named: the user's names of columns, see data.named_tables.places_of; every file has columns with these names.
 
     Returns:
         The names in columns head, relation, tail, by line; see also notes_of.
@@ -210,8 +215,8 @@ def read_triples(path: pathlib.Path) -> pd.DataFrame:
         InputError: naming file, line and value, if the file is absent, is not UTF-8, is empty, or
             a line is not three names.
     """
-    if path.suffix.lower() in (".csv", ".parquet"):
-        return read_named(path, COLUMNS)[list(COLUMNS)]
+    if named or path.suffix.lower() in (".csv", ".parquet"):
+        return read_named(path, COLUMNS, named=named)[list(COLUMNS)]
     first = column_names(path)
     notes = header_notes(path, COLUMNS, "a triple") if len(first) == len(COLUMNS) else []
     if len(places_of(first, COLUMNS)) == len(COLUMNS):
@@ -233,24 +238,24 @@ def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSpli
     Args:
         folder: the folder, or the file of all triples.
         name: of the dataset; default: the folder's or file's.
-        split: what is held out of train where valid or test has no file.
+        split: what is held out of train where valid or test has no file, and what the columns are called.
 
     Raises:
         InputError: if train or a file is absent, empty, malformed, or has no usable row, or a split has two files.
     """
     if not folder.exists():
         raise InputError(f"{folder}: no such file or folder.")
+    split = split or TripleSplit()
     found = {"train": folder} if folder.is_file() else {part: table_named(folder, part) for part in SPLITS}
     paths = {part: path for part, path in found.items() if path is not None}
     if "train" not in paths:
         raise InputError(f"{folder}: has none of {', '.join(f'train{suffix}' for suffix in SUFFIXES)}.")
     named, notes = {}, list[str]()
     for part, path in paths.items():
-        named[part] = read_triples(path)
+        named[part] = read_triples(path, split.named)
         notes += notes_of(named[part])
     missing = [part for part in SPLITS if part not in named]
     if missing:
-        split = split or TripleSplit()
         everything = named["train"]
         try:
             held = hold_out(list(everything.itertuples(index=False, name=None)), missing, split)
@@ -263,7 +268,7 @@ def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSpli
     checksums = {path.name: files.sha256(path) for path in paths.values()}
     name = name or (folder.stem if folder.is_file() else folder.resolve().name)
     triples = make_triple_set(name, named, folder, checksums, notes)
-    return dataclasses.replace(triples, split=split if missing else None)
+    return dataclasses.replace(triples, split=split if missing or split.columns else None)
 
 
 def make_triple_set(

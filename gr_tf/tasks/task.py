@@ -313,7 +313,7 @@ class Task(Trainable, Generic[Q]):
     def facts(self) -> dict[str, Any]:
         """Where the model comes from: data, checksums, settings; by name, for people."""
         data = self.dataset
-        split = {} if data.split is None else {"held out": dataclasses.asdict(data.split)}
+        split = {} if data.split is None else {"how the data are read": data.split.to_dict()}
         return {
             "dataset": data.name,
             "data": data.source or "ships with gr_tf, or was downloaded",
