@@ -100,7 +100,7 @@ class Asker:
         explainer = self.explainer(chosen.name, trainings)
         explanation = explainer.rank(query)
         names = task.names_of(query)
-        told = list(filter(None, [self.quality_at(query).warning]))
+        told = [*filter(None, [self.quality_at(query).warning]), *task.notes_on(parts)]
         if alternatives and task.answer_may_be_open(query):
             told.append(f"{OPEN} asks which; what is itself called {OPEN} is asked about as \\{OPEN}")
         return Answer(

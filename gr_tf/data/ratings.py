@@ -10,7 +10,7 @@ import pandas as pd
 
 from gr_tf.data.columns import ITEM_FIELDS, ColumnNames
 from gr_tf.data.dataset import grouped
-from gr_tf.data.items import ItemSet, Records, name_notes
+from gr_tf.data.items import ItemSet, Records, name_notes, reasons
 from gr_tf.data.named_tables import notes_of
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
@@ -69,6 +69,10 @@ class RatingSet(ItemSet[Ratings]):
             }
         )
 
+    def _ids_of_train(self) -> tuple[np.ndarray, np.ndarray]:
+        """See ItemSet."""
+        return self.train.pairs[:, 0], self.train.pairs[:, 1]
+
     def query_of(self, example_id: int) -> RatingQuery:
         """The query that a training rating answers."""
         user, item = map(int, self.train.pairs[example_id])
@@ -80,7 +84,7 @@ class RatingSet(ItemSet[Ratings]):
         Raises:
             InputError: if the user is unknown; of the item see item_of.
         """
-        return RatingQuery(self.users.id_of(user), self.item_of(item))
+        return RatingQuery(self.user_of(user), self.item_of(item))
 
     @functools.cached_property
     def _by_user(self) -> list[np.ndarray]:
@@ -165,6 +169,18 @@ def make_rating_set(
             f"{len(kept) - len(core)} ratings left out with {kept.user.nunique() - core.user.nunique()} users and "
             f"{kept.item.nunique() - core.item.nunique()} items of fewer than {split.min_interactions} ratings."
         )
+    left_out = {
+        column: reasons(
+            kept[column],
+            core[column],
+            split.min_interactions,
+            "ratings",
+            f"has fewer than {split.min_interactions} ratings with {others} that stay: --min_interactions",
+            {} if column == "user" else titles,
+        )
+        for column, others in (("user", "items"), ("item", "users"))
+        if len(core) < len(kept)
+    }
     if core.empty:
         raise InputError(
             f"{source or name}: no rating is left with at least {split.min_interactions} a user and item; a lower "
@@ -199,6 +215,7 @@ def make_rating_set(
         source=source,
         split=split,
         notes=tuple(notes),
+        left_out=left_out,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from gr_tf.data.dataset import Dataset, grouped
+from gr_tf.data.dataset import Dataset, grouped, names_frame
 from gr_tf.data.named_tables import (
     SUFFIXES,
     column_names,
@@ -82,6 +82,7 @@ class TripleSet(Dataset):
         labels: names for people, by name, where there are any; not unique.
         split: what was held out because valid or test had no file, and what the columns are called; None: neither.
         num_unknown: how many rows of valid and test were skipped for a name that train does not have, by split.
+        elsewhere: the part, valid or test, that has such a name: by "entity" and "relation", then by name.
     """
 
     query_class = Query
@@ -99,6 +100,7 @@ class TripleSet(Dataset):
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     split: TripleSplit | None = None
     num_unknown: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    elsewhere: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict, repr=False)
 
     def _contents(self) -> tuple[Vocabulary, Vocabulary, Iterable[bytes]]:
         parts = (np.ascontiguousarray(part, "<i4").tobytes() + b"|" for part in (self.train, self.valid, self.test))
@@ -117,9 +119,33 @@ class TripleSet(Dataset):
             {"head": entities[triples[:, 0]], "relation": relations[triples[:, 1]], "tail": entities[triples[:, 2]]}
         )
 
+    def names_frame(self) -> pd.DataFrame:
+        """See Dataset: entities and relations."""
+        heads, relations, tails = self.train.T
+        # A triple from an entity to itself is one example.
+        entities = np.concatenate([heads, tails[heads != tails]])
+        parts = ((self.entities, entities), (self.relations, relations))
+        return pd.concat([names_frame(names, self.labels, ids) for names, ids in parts], ignore_index=True)
+
     def names_of(self, query: Query) -> tuple[str, str, str]:
         """The names of a query's head, relation and tail."""
         return self.entities.names[query.head], self.relations.names[query.relation], self.entities.names[query.tail]
+
+    def id_at(self, place: int, name: str) -> int:
+        """The id of a name or label in a place of a triple.
+
+        Raises:
+            InputError: if it is unknown, with close ones suggested, or a label is of several names.
+        """
+        names, others = (self.relations, self.entities) if place == RELATION else (self.entities, self.relations)
+
+        def why_absent(name: str) -> str | None:
+            part = self.elsewhere.get(names.kind, {}).get(name)
+            if part is not None:
+                return f"is in the {part} triples, but not in the training triples: nothing was learnt of it"
+            return f"is the name of {others.what}" if name in others.ids else None
+
+        return names.id_of(name, self.labels, why_absent)
 
     def query_of(self, example_id: int) -> Query:
         """The query that a training triple answers."""
@@ -298,6 +324,7 @@ def make_triple_set(
 
     vocabularies = {"head": entities, "relation": relations, "tail": entities}
     ids, kept, num_unknown = {}, {}, {}
+    elsewhere: dict[str, dict[str, str]] = {names.kind: {} for names in (entities, relations)}
     for split in SPLITS:
         found = pd.DataFrame({column: named[split][column].map(names.ids) for column, names in vocabularies.items()})
         known = found.notna().all(axis=1)
@@ -308,6 +335,9 @@ def make_triple_set(
                 f"{folder}: {split}: no usable row: all {skipped} have a name that the training triples do not have."
             )
         num_unknown[split] = skipped
+        for column, names in vocabularies.items() if skipped else ():
+            for unknown in named[split][column][found[column].isna()]:
+                elsewhere[names.kind].setdefault(unknown, split)
         if skipped:
             notes.append(f"{split}: {skipped} triples with a name unknown in training skipped.")
     notes += [*_repeated(ids, len(entities), len(relations)), *entities.lookalikes(), *relations.lookalikes()]
@@ -323,6 +353,7 @@ def make_triple_set(
         checksums=checksums,
         notes=tuple(notes),
         num_unknown=num_unknown,
+        elsewhere=elsewhere,
     )
 
 

@@ -237,6 +237,10 @@ class Task(Trainable, Generic[Q]):
         """Whether one of the possible answers is itself called OPEN."""
         return False
 
+    def notes_on(self, parts: Sequence[str]) -> list[str]:
+        """How a question's parts were understood where they have several meanings, for people."""
+        return []
+
     @classmethod
     def check_parts(cls, parts: Sequence[str]) -> None:
         """Refuses what cannot be a question, before any data are read.
