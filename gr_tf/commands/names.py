@@ -36,6 +36,7 @@ def main() -> None:
     """Searches."""
     if SPREADSHEET_SAFE.value and OUTPUT.value != "csv":
         raise InputError(f"--spreadsheet_safe is for --output=csv; got --output={OUTPUT.value}.")
+    open_flags.refuse_training()
     found = found_names(open_flags.read_dataset(open_flags.kind()), _SEARCH.value)
     shown = found.head(_LIMIT.value or len(found))
     if OUTPUT.value == "csv":

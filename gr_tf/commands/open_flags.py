@@ -116,6 +116,21 @@ def kind(*, overwrites: bool = False, also: Mapping[str, Sequence[type[Settings]
     return found
 
 
+def refuse_training() -> None:
+    """Refuses the flags of trainings and methods, for a command that does neither.
+
+    Raises:
+        InputError: if such a flag was given; the message names it.
+    """
+    why = "is for a training, and nothing is trained here."
+    methods = itertools.chain(*(settings.values() for settings in _SETTINGS.values()))
+    for config in (*_TRAININGS.values(), *map(type, methods)):
+        config_flags.refuse_flags(config, why, unless=list(_SPLITS.values()))
+    for flag in (TUNE_MINUTES, run_flags.OVERWRITE, run_flags.CHECKPOINT_SECONDS):
+        if flag.present:
+            raise InputError(f"--{flag.name} {why}")
+
+
 def only_a_run() -> bool:
     """Whether the flags name a run's folder and no data."""
     return (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None) and run_flags.RUN_DIR.value is not None

@@ -88,7 +88,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
     try:
         (parts,) = csv.reader(io.StringIO(text), skipinitialspace=True, strict=True)
     except (ValueError, csv.Error):
-        parts = [text]
+        raise InputError(f"columns: want WHAT:NAME,..., as in {_EXAMPLE}; got {short(text)}.") from None
     pairs = [part.partition(":") for part in parts]
     wrong = [part for part, (_, colon, _) in zip(parts, pairs, strict=True) if not colon]
     if wrong:

@@ -4,24 +4,14 @@ import dataclasses
 import functools
 import itertools
 import pathlib
-import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from gr_tf.data.dataset import Dataset, grouped, names_frame
-from gr_tf.data.named_tables import (
-    SUFFIXES,
-    column_names,
-    header_notes,
-    notes_of,
-    places_of,
-    read_headless,
-    read_named,
-    refuse_empty,
-    table_named,
-)
+from gr_tf.data.named_tables import SUFFIXES, notes_of, table_named
+from gr_tf.data.triple_files import read_triples
 from gr_tf.data.triple_split import TripleSplit, hold_out
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError, short
@@ -223,39 +213,8 @@ class TripleSet(Dataset):
         return self.labels.get(name, name)
 
 
-def read_triples(path: pathlib.Path, named: Mapping[str, str] = types.MappingProxyType({})) -> pd.DataFrame:
-    """Reads the triples of a file.
-
-    .csv and .parquet have columns head, relation, tail (or other common names, see data.named_tables; more
-    columns are passed over). So may .tsv and .txt, told by their first line; else each of their lines is
-    head<TAB>relation<TAB>tail, names as they stand. UTF-8, LF or CRLF.
-
-    Args:
-        path: the file.
-        named: the user's names of columns, see data.named_tables.places_of; every file has columns with these names.
-
-    Returns:
-        The names in columns head, relation, tail, by line; see also notes_of.
-
-    Raises:
-        InputError: naming file, line and value, if the file is absent, is not UTF-8, is empty, or
-            a line is not three names.
-    """
-    if named or path.suffix.lower() in (".csv", ".parquet"):
-        return read_named(path, COLUMNS, named=named)[list(COLUMNS)]
-    first = column_names(path)
-    notes = header_notes(path, COLUMNS, "a triple") if len(first) == len(COLUMNS) else []
-    if len(places_of(first, COLUMNS)) == len(COLUMNS):
-        frame = read_named(path, COLUMNS)[list(COLUMNS)]
-    else:
-        frame = read_headless(path, COLUMNS, blank_lines=True)
-        refuse_empty(path, frame, COLUMNS)
-    frame.attrs["notes"] = [*notes_of(frame), *notes]
-    return frame
-
-
 def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSplit | None = None) -> TripleSet:
-    """Reads train, valid and test of a folder: .txt, .tsv, .csv or .parquet each; see `read_triples`.
+    """Reads train, valid and test of a folder: .txt, .tsv, .csv or .parquet each; see triple_files.read_triples.
 
     The vocabulary is that of train. Rows of valid and test with another name cannot be
     scored: they are skipped, counted and told in `notes`. Training rows that repeat stay
