@@ -23,11 +23,13 @@ class Found:
     Attributes:
         title, text: a heading and an explanation of the set.
         examples: the examples by name; all cells are text.
+        rows: what the rows of `examples` are, if they are others than examples.
     """
 
     title: str
     text: str
     examples: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    rows: str = "examples"
 
 
 def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequence[Found] = ()) -> str:
@@ -58,6 +60,7 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
         how_checked=asker.checker.how,
         check_plot=_check_plot,
         minimal=found,
+        timeline=asker.task.timeline(answer.explanation.query, ids),
         signed=signed,
         columns=list(frame.columns),
         numbers=[column for column in frame.columns if is_numeric_dtype(frame[column])],

@@ -17,6 +17,7 @@ import json
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -24,7 +25,8 @@ from gr_tf.asking.answer import Answer, parse_question, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
 from gr_tf.asking.minimal import found_sets, minimal_sets, refuse_unless_top, refuse_without_alternatives
-from gr_tf.asking.page import page
+from gr_tf.asking.page import Found, page
+from gr_tf.asking.transfer import found_transfer, refuse_without_subjects, transfer
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.methods import Method, method_for
 from gr_tf.commands import given_flags, help_text, k_flag, open_flags, run_flags
@@ -35,7 +37,7 @@ from gr_tf.errors import InputError
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
 from gr_tf.runs.csv_text import csv_text
-from gr_tf.runs.outputs import check_output
+from gr_tf.runs.outputs import check_beside_run, check_output
 from gr_tf.tasks.kinds import KINDS
 from gr_tf.tasks.trained import Trained
 
@@ -65,13 +67,20 @@ _MINIMAL = flags.DEFINE_bool(
 _MOST = flags.DEFINE_integer(
     "most_retrainings", 100, "At most this many retrainings for each of --minimal's two searches.", lower_bound=1
 )
+_TRANSFER = flags.DEFINE_integer(
+    "transfer",
+    None,
+    "Give the supporting examples of the question's head, or user, to this many others, each in a training of its own, "
+    "and see whether they get the same answer; see --verify_seeds.",
+    lower_bound=1,
+)
 more_help = open_flags.methods_table
 
 
 def sections() -> list[help_text.Section]:
     """The flags that --help lists."""
     asked = (_QUERY, _METHOD, k_flag.K, _TRAININGS)
-    checked = (_VERIFY, _VERIFY_SEEDS, _CONTROLS, _MINIMAL, _MOST, RETRAINING_STEPS, run_flags.JOBS)
+    checked = (_VERIFY, _VERIFY_SEEDS, _CONTROLS, _MINIMAL, _MOST, _TRANSFER, RETRAINING_STEPS, run_flags.JOBS)
     told = (("The question", asked), ("The check", checked), ("The output", (_OUTPUT, SPREADSHEET_SAFE, _REPORT)))
     return [
         *((title, [flag.name for flag in some]) for title, some in told),
@@ -90,7 +99,7 @@ def main() -> None:
     method = method_for(kind, _METHOD.value, given=given_flags.is_given())
     open_flags.refuse_settings(kind, method.name)
     settings = open_flags.ask_settings(kind)
-    question = _question(kind, report, verify or search, search)
+    question = _question(kind, report, verify or search or bool(_TRANSFER.value), search)
     trained = _open(kind, method, parse_question(question), report)
     asker = Asker(trained, **settings)
     answer = asker.answer(question, method.name, k_flag.K.value, _TRAININGS.value)
@@ -108,14 +117,11 @@ def main() -> None:
             print(f"\nThe {answer.unit} of each training:\n{as_text(seeds_frame(checks))}")
     elif verify:
         print("Nothing supports the prediction, so there is nothing to remove and verify.", file=sys.stderr)
-    minimal, found = None, []
-    if search:
-        minimal = minimal_sets(asker, answer, most=_MOST.value, jobs=run_flags.JOBS.value)
-        found = found_sets(asker, answer, minimal)
-        if is_text:
-            for part in found:
-                examples = f"\n{as_text(part.examples)}" if len(part.examples) else ""
-                print(f"\n{part.title}. {part.text}{examples}")
+    found, told_found = _found(asker, answer, search)
+    if is_text:
+        for part in found:
+            examples = f"\n{as_text(part.examples)}" if len(part.examples) else ""
+            print(f"\n{part.title}. {part.text}{examples}")
     if report is not None:
         _check_report(report)  # Another process may have written it meanwhile.
         files.write_text(report, page(asker, answer, checks, found))
@@ -129,10 +135,23 @@ def main() -> None:
             "checks": [check.to_dict() for check in checks],
             **({"how_checked": asker.checker.how, "conclusion": conclusion(checks)} if checks else {}),
             "model": asker.facts(),
+            **told_found,
         }
-        if minimal is not None:
-            told["minimal"] = dataclasses.asdict(minimal)
         print(json.dumps(told, indent=1, ensure_ascii=False))
+
+
+def _found(asker: Asker, answer: Answer, searches: bool) -> tuple[list[Found], dict[str, Any]]:
+    """What --minimal and --transfer find, for people and for JSON."""
+    found, told = list[Found](), dict[str, Any]()
+    if searches:
+        minimal = minimal_sets(asker, answer, most=_MOST.value, jobs=run_flags.JOBS.value)
+        found += found_sets(asker, answer, minimal)
+        told["minimal"] = dataclasses.asdict(minimal)
+    if _TRANSFER.value:
+        moved = transfer(asker, answer, count=_TRANSFER.value, seeds=_VERIFY_SEEDS.value, jobs=run_flags.JOBS.value)
+        found.append(found_transfer(moved))
+        told["transfer"] = moved.to_dict()
+    return found, told
 
 
 def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: bool) -> str:
@@ -148,13 +167,18 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
     checked_k(k_flag.K.value)
     if searches:
         refuse_without_alternatives(task.has_alternatives)
+    if _TRANSFER.value:
+        refuse_without_subjects(task.has_subjects)
     if SPREADSHEET_SAFE.value and _OUTPUT.value != "csv":
         raise InputError(f"--spreadsheet_safe is for --output=csv; got --output={_OUTPUT.value}.")
     if retrains and _OUTPUT.value == "csv" and report is None:
         raise InputError(
-            "--output=csv has no place for what --verify and --minimal find: ask for text, json or --report."
+            "--output=csv has no place for what --verify, --minimal, and --transfer find: "
+            "ask for text, json or --report."
         )
     if report is not None:
+        if not given_flags.is_given():
+            check_beside_run(report, open_flags.run_folder(kind))
         _check_report(report)
     return question
 

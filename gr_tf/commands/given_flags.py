@@ -39,8 +39,8 @@ def section() -> help_text.Section:
 def kind(*, overwrites: bool = False) -> str:
     """The kind of the data; the settings of given models are no mistakes if there is one. See open_flags.kind."""
     if not is_given():
-        return open_flags.kind(overwrites=overwrites)
-    return open_flags.kind(also={kind: (_SETTINGS[kind], _CONFIGS[kind]) for kind in GIVEN})
+        return open_flags.kind(overwrites=overwrites, retrains=True)
+    return open_flags.kind(retrains=True, also={kind: (_SETTINGS[kind], _CONFIGS[kind]) for kind in GIVEN})
 
 
 def is_given() -> bool:

@@ -86,11 +86,17 @@ def methods_table() -> str:
     return "\n\n".join(parts)
 
 
-def kind(*, overwrites: bool = False, also: Mapping[str, Sequence[type[Settings]]] = types.MappingProxyType({})) -> str:
+def kind(
+    *,
+    overwrites: bool = False,
+    retrains: bool = False,
+    also: Mapping[str, Sequence[type[Settings]]] = types.MappingProxyType({}),
+) -> str:
     """The kind of the data that the flags name.
 
     Args:
         overwrites: whether the command may replace something other than the training.
+        retrains: whether the command trains without some examples.
         also: classes of settings by the kind that the command takes them for.
 
     Raises:
@@ -111,8 +117,9 @@ def kind(*, overwrites: bool = False, also: Mapping[str, Sequence[type[Settings]
     classes = {kind: (_TRAININGS[kind], _SPLITS[kind], *map(type, _SETTINGS[kind].values())) for kind in kinds.KINDS}
     for config in itertools.chain(*classes.values()):
         config_flags.refuse_flags(config, f"is not for {found}.", unless=[*classes[found], *also.get(found, ())])
-    if RETRAINING_STEPS.present and not kinds.KINDS[found].may_continue:
-        raise InputError(f"--retraining_steps is not for {found}.")
+    if RETRAINING_STEPS.present and not (retrains and kinds.KINDS[found].may_continue):
+        what = found if retrains else "a command that does not train again without examples"
+        raise InputError(f"--retraining_steps is not for {what}.")
     return found
 
 
@@ -210,9 +217,7 @@ def open_trained(
     Raises:
         InputError: if the data or a setting cannot be used, or the folder has another training (without --overwrite).
     """
-    data_dir, dataset = data_flags.DATA_DIR.value, data_flags.DATASET.value
-    name = dataset or ("nations" if data_dir is None else pathlib.Path(data_dir).resolve().stem)
-    run_dir = run_flags.run_dir(f"{name}-{found}")
+    run_dir = run_folder(found)
     if only_a_run():
         data = read_dataset(found)
         # What is asked is looked at before TensorFlow is loaded, which takes seconds.
@@ -234,6 +239,13 @@ def open_trained(
         checkpoint_seconds=run_flags.CHECKPOINT_SECONDS.value,
     )
     return stage.load(run_dir, task.dataset), run_dir
+
+
+def run_folder(found: str) -> pathlib.Path:
+    """The run's folder that the flags name, or the default for data of a kind."""
+    data_dir, dataset = data_flags.DATA_DIR.value, data_flags.DATASET.value
+    name = dataset or ("nations" if data_dir is None else pathlib.Path(data_dir).resolve().stem)
+    return run_flags.run_dir(f"{name}-{found}")
 
 
 def check_asked(task: Task[Any], methods: Sequence[Method], question: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
+from gr_tf.tasks.subjects import RatingSubjects
 from gr_tf.tasks.task import OPEN, RolledBack, Task, name_in
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.training.driver import Selection
@@ -36,6 +37,7 @@ class RatingTask(Task[RatingQuery]):
     unit = "stars"
     parts = ("user", "item")
     exact_dtype = "float64"
+    has_subjects = True
     config_class = RatingConfig
     split_class = RatingSplit
     query_class = RatingQuery
@@ -159,6 +161,10 @@ class RatingTask(Task[RatingQuery]):
         if OPEN in parts:
             raise InputError("a question about a rating names its user and its item: user,item.")
         return self.dataset.query(*map(name_in, parts)), False
+
+    def subjects(self, query: RatingQuery) -> RatingSubjects:
+        """See Task."""
+        return RatingSubjects(self.dataset, query)
 
     def losses(self, dtype: str | None = None) -> "RatingLosses":
         """See Task."""

@@ -214,7 +214,7 @@ class SequenceTask(Task[SequenceQuery]):
             {
                 "same item": target == query.target,
                 "its item is in the history": target in query.history,
-                f"{count} items of the history before it": count,
+                f"{count} item{'s' if count > 1 else ''} of the history before it": count,
             }
             for target, count in zip(chosen.targets.tolist(), common.tolist(), strict=True)
         ]
@@ -230,6 +230,11 @@ class SequenceTask(Task[SequenceQuery]):
 
     def _title(self, target: int) -> str:
         return self.dataset.title(target) if target else _NOTHING_BEFORE
+
+    def timeline(self, query: SequenceQuery, example_ids: Ids) -> Sequence[tuple[str, int]]:
+        """See Task; the items of the history, and how many examples have them in theirs."""
+        histories = self.dataset.train.only(example_ids).histories
+        return [(self._title(item), int((histories == item).any(axis=1).sum())) for item in query.history]
 
     def drawing(self, query: SequenceQuery, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:
         """See Task; nodes are items, an edge goes from the item before to the choice."""

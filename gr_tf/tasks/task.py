@@ -15,6 +15,7 @@ from gr_tf.models.parameters import Parameters
 from gr_tf.settings import Settings
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import ExampleLosses
+from gr_tf.tasks.subjects import Subjects
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.tasks.trainable import Trainable
 from gr_tf.types import Ids
@@ -94,6 +95,7 @@ class Task(Trainable, Generic[Q]):
         unit: of a prediction's value.
         parts: of a question, for people.
         has_alternatives: whether a question may leave its answer open, and a removal change the best answer.
+        has_subjects: whether examples are somebody's own, see `subjects`.
         answer_field: of a query: its answer, where there are alternatives and it is always the same field.
         exact_dtype: the precision that small influences are computed in; None: the training's.
         query_class: of what is asked.
@@ -105,6 +107,7 @@ class Task(Trainable, Generic[Q]):
     unit: ClassVar[str]
     parts: ClassVar[tuple[str, ...]]
     has_alternatives: ClassVar[bool] = False
+    has_subjects: ClassVar[bool] = False
     answer_field: ClassVar[str]
     query_class: ClassVar[type]
     exact_dtype: ClassVar[str | None] = None
@@ -259,6 +262,10 @@ class Task(Trainable, Generic[Q]):
         """The training examples that share something with a query, ascending."""
         return self.dataset.related(query)
 
+    def subjects(self, query: Q) -> Subjects:
+        """Who a query is about, and who else could be."""
+        raise NotImplementedError
+
     def query_of(self, example_id: int) -> Q:
         """The query that a training example answers."""
         return self.dataset.query_of(example_id)
@@ -309,6 +316,10 @@ class Task(Trainable, Generic[Q]):
     @abc.abstractmethod
     def examples(self, example_ids: Ids, query: Q) -> pd.DataFrame:
         """Training examples for people: what each is, and its connection with the query."""
+
+    def timeline(self, query: Q, example_ids: Ids) -> Sequence[tuple[str, int]]:
+        """What came before the answer, the oldest first: what people call it, and how many of the examples share it."""
+        return ()
 
     @abc.abstractmethod
     def drawing(self, query: Q, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:

@@ -23,6 +23,7 @@ from gr_tf.runs.engine import scipy, tf
 from gr_tf.tasks.batch_triple_losses import BatchTripleLosses
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.place_quality import PlaceQuality, both_by_split
+from gr_tf.tasks.subjects import TripleSubjects
 from gr_tf.tasks.task import OPEN, RolledBack, Task, name_in
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.tasks.triple_losses import TripleLosses
@@ -42,6 +43,7 @@ class TripleTask(Task[Query]):
     unit = "probability"
     parts = ("head", "relation", "tail (one of the three may be ?)")
     has_alternatives = True
+    has_subjects = True
     config_class = TripleConfig
     split_class = TripleSplit
     query_class = Query
@@ -261,6 +263,10 @@ class TripleTask(Task[Query]):
         """See Task."""
         names = self.dataset.relations if query.place == RELATION else self.dataset.entities
         return OPEN in names.ids
+
+    def subjects(self, query: Query) -> TripleSubjects:
+        """See Task."""
+        return TripleSubjects(self.dataset, query)
 
     def losses(self, dtype: str | None = None) -> TripleLosses:
         """See Task."""

@@ -83,7 +83,7 @@ TABLE: list[tuple[str, str, list[str], str]] = [
     ("train", "graph", ["--solver=cg"], "--solver is not for triples."),
     ("train", "graph", ["--decay=trained"], "--decay is not for triples."),
     ("train", "graph", ["--nopenalty_in_gradient"], "--penalty_in_gradient is not for triples."),
-    ("train", "graph", ["--retraining_steps=5"], "--retraining_steps is not for triples."),
+    ("train", "graph", ["--retraining_steps=5"], "--retraining_steps is not for a command that does not train"),
     ("train", "graph", ["--training_steps=5"], "--training_steps is not for triples."),
     ("train", "graph", ["--weight_decay=1"], "--weight_decay is not for triples."),
     ("train", "graph", ["--" + LONG], "unknown flag " + CUT + "."),

@@ -57,12 +57,12 @@ TABLE: list[tuple[str, list[str], str]] = [
     (
         "graph",
         ["--query=e1,r1,?", "--output=csv", "--verify"],
-        "--output=csv has no place for what --verify and --minimal find: ask for text, json or --report.",
+        "--output=csv has no place for what --verify, --minimal, and --transfer find: ask for text, json or --report.",
     ),
     (
         "graph",
         ["--query=e1,r1,?", "--output=csv", "--minimal"],
-        "--output=csv has no place for what --verify and --minimal find: ask for text, json or --report.",
+        "--output=csv has no place for what --verify, --minimal, and --transfer find: ask for text, json or --report.",
     ),
     ("graph", ["--query=e1,r1,?", "--spreadsheet_safe"], "--spreadsheet_safe is for --output=csv; got --output=text."),
     (
