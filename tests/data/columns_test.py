@@ -112,6 +112,7 @@ def test_the_kind_is_found_from_named_columns(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("told", "message"),
     [
+        ("", "columns: want WHAT:NAME"),
         ("user", "columns: want WHAT:NAME"),
         ("user:a,", "columns: want WHAT:NAME"),
         ('user:a,"item:b', "columns: want WHAT:NAME"),
@@ -156,7 +157,7 @@ def test_text_and_mapping_are_the_same_and_old_results_are_found() -> None:
     assert RatingSplit().to_dict() == {"min_interactions": 10, "seed": 0}
     assert repr(RatingSplit()) == "RatingSplit(min_interactions=10, seed=0)"
     assert repr(TripleSplit()) == "TripleSplit(valid_share=0.05, test_share=0.05, seed=0)"
-    assert RatingSplit(columns="").columns is None
+    assert RatingSplit(columns={}).columns is None  # type: ignore[arg-type]
     for split_class, fields in ((TripleSplit, TRIPLE_FIELDS), (RatingSplit, ITEM_FIELDS), (SequenceSplit, ITEM_FIELDS)):
         assert issubclass(split_class, ColumnNames)
         assert split_class.fields == fields
