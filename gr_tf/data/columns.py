@@ -46,7 +46,7 @@ class ColumnNames(Settings):
         """The same with other columns; None: its own."""
         if columns is None:
             return self
-        return dataclasses.replace(self, columns=_as_text(named_columns(columns, self.fields)))
+        return dataclasses.replace(self, columns=_as_text(named_columns(columns, self.fields)) or None)
 
     def refuse_columns(self, dataset: str) -> None:
         """
@@ -68,7 +68,7 @@ def named_columns(told: str | Mapping[str, str] | None, fields: Collection[str] 
         InputError: if a part is not of this form, or a field is unknown or there twice, or a column.
     """
     fields = tuple(fields) or (*TRIPLE_FIELDS, *ITEM_FIELDS)
-    pairs = _pairs(told) if told and isinstance(told, str) else list(dict(told or {}).items())
+    pairs = _pairs(told) if isinstance(told, str) else list((told or {}).items())
     named: dict[str, str] = {}
     for field, name in pairs:
         if field not in fields:
