@@ -114,7 +114,7 @@ class Asker:
         about, explained = About(names[task.answer_place(query)], task.unit), query
         if rather_than is not None:
             about, explained = self._rather_than(query, parts, rather_than)
-        told = []
+        told = list(task.notes_on(parts))
         if alternatives and task.answer_may_be_open(query):
             told.append(f"{OPEN} asks which; what is itself called {OPEN} is asked about as \\{OPEN}")
         answer = self._answer(

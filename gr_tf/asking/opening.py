@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gr_tf.asking.asker import Asker
+from gr_tf.data.columns import named_columns
 from gr_tf.data.kind_of_files import CHOICES, SEQUENCES, kinds_of_data
 from gr_tf.errors import InputError, short
 from gr_tf.tasks import kinds, stage, tuning
@@ -37,9 +38,9 @@ def ask(
         checkpoint_seconds: how much of the training a kill may lose.
         tune_minutes: how long to try settings on the validation examples before the training; 0: not at all. Default: 2
             on small data if no setting of the training is named.
-        settings: settings of the training, such as epochs=20, and of how data are held out, such as split_seed=1. They
-            have the names of the configuration's class, or of the flags of `gr_tf explain`. Others are the dataset's
-            own, or depend on its size.
+        settings: settings of the training, such as epochs=20, and of how data are read and held out, such as
+            columns={"user": "customer_id"} or split_seed=1. They have the names of the configuration's class, or of the
+            flags of `gr_tf explain`. Others are the dataset's own, or depend on its size.
 
     Raises:
         InputError: if the data or a setting cannot be used, or the folder has another training.
@@ -49,7 +50,7 @@ def ask(
         if overwrite or settings:
             raise InputError(f"name the data that {run_dir} is to be trained on, with data_dir or dataset.")
         return open_run(run_dir, retraining_length=retraining_length, method_settings=method_settings)
-    kind = kind_of(data_dir, dataset, kind, settings.get("model"))
+    kind = kind_of(data_dir, dataset, kind, settings.get("model"), settings.get("columns"))
     of_training, of_split = settings_of(kind, settings)
     read = kinds.read_own(kind, dataset, data_dir, of_split)
     task = kinds.KINDS[kind](read, kinds.own_config(kind, read, of_training))
@@ -98,7 +99,7 @@ def ask_given(
     Raises:
         InputError: if the model, the data or a setting cannot be used.
     """
-    kind = kind_of(data_dir, dataset, kind, settings.get("model"))
+    kind = kind_of(data_dir, dataset, kind, settings.get("model"), settings.get("columns"))
     task, given = kinds.KINDS[kind], given_of(kind)
     of_split = {task.split_class.flag_of(name): name for name in task.split_class.names()}
     split = {of_split[name]: settings.pop(name) for name in list(settings) if name in of_split}
@@ -109,7 +110,11 @@ def ask_given(
 
 
 def kind_of(
-    data_dir: str | pathlib.Path | None, dataset: str | None = None, kind: str | None = None, model: str | None = None
+    data_dir: str | pathlib.Path | None,
+    dataset: str | None = None,
+    kind: str | None = None,
+    model: str | None = None,
+    columns: str | Mapping[str, str] | None = None,
 ) -> str:
     """Finds the kind of some data by the dataset's name, names of files, or their columns. Loads no TensorFlow.
 
@@ -119,11 +124,12 @@ def kind_of(
         data_dir, dataset: see ask.
         kind: the kind that the user names.
         model: the model that the user names.
+        columns: what the user says that columns are called; see data.columns.
 
     Raises:
         InputError: if a folder has files of several kinds, is not of the kind that the user names, or cannot be read.
     """
-    possible = kinds_of_data(data_dir, dataset, kind)
+    possible = kinds_of_data(data_dir, dataset, kind, named_columns(columns))
     if kind is not None:
         if kind not in possible:
             raise InputError(

@@ -43,6 +43,7 @@ from gr_tf.asking.transfer import found_transfer, refuse_without_subjects, trans
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.methods import Method, method_for
 from gr_tf.commands import given_flags, help_text, k_flag, open_flags, run_flags, top_flags
+from gr_tf.commands.output_flag import OUTPUT as _OUTPUT
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.commands.spreadsheet_flag import SPREADSHEET_SAFE
 from gr_tf.errors import InputError
@@ -77,12 +78,6 @@ _GROUP = flags.DEFINE_string(
 _METHOD = flags.DEFINE_string("method", None, "A method for the kind of the data, see above. Default: the first.")
 _TRAININGS = flags.DEFINE_integer(
     "trainings", 1, "Average the explanation over this many trainings, and say which signs are certain.", lower_bound=1
-)
-_OUTPUT = flags.DEFINE_enum(
-    "output",
-    "text",
-    ["text", "json", "csv"],
-    "How to print the answer; csv: the examples, with every name as it is in the data, see --spreadsheet_safe.",
 )
 _VERIFY = flags.DEFINE_bool(
     "verify", False, "Train again without the first example, and without all of the first k, and show what changed."

@@ -14,6 +14,7 @@ from gr_tf.asking import opening
 from gr_tf.attribution.methods import Method, check_task, methods_of
 from gr_tf.commands import config_flags, data_flags, help_text, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
+from gr_tf.data.dataset import Dataset
 from gr_tf.data.download import cache_folder
 from gr_tf.errors import InputError
 from gr_tf.runs import engine
@@ -56,6 +57,11 @@ for _module in (config_flags, data_flags, run_flags):
     flags.adopt_module_key_flags(_module)
 
 
+def split_sections() -> list[help_text.Section]:
+    """The flags of how data are read and held out, that --help lists."""
+    return [(f"Examples held out of {whose}", names) for whose, names in config_flags.by_kinds(_SPLITS)]
+
+
 def sections(*, explains: bool = False) -> list[help_text.Section]:
     """The flags that --help lists; with the settings of methods if the command explains."""
     published = "; defaults are the published ones, or depend on the size of the data"
@@ -63,7 +69,7 @@ def sections(*, explains: bool = False) -> list[help_text.Section]:
         ("Data", [data_flags.DATA_DIR.name, data_flags.DATASET.name, KIND.name]),
         ("The run", [flag.name for flag in run_flags.FLAGS]),
         ("Settings", [TUNE_MINUTES.name]),
-        *((f"Examples held out of {whose}", names) for whose, names in config_flags.by_kinds(_SPLITS)),
+        *split_sections(),
         *((f"Training on {whose}{published}", names) for whose, names in config_flags.by_kinds(_TRAININGS)),
         *(
             (f"Method {name} for {kind}", [settings.flag_of(one) for one in settings.names()])
@@ -109,7 +115,8 @@ def kind(
             if flag.present:
                 raise InputError(f"--{flag.name} {why}")
     else:
-        found = opening.kind_of(data_dir, dataset, KIND.value, flags.FLAGS["model"].value)
+        given = (flags.FLAGS[name].value for name in ("model", "columns"))
+        found = opening.kind_of(data_dir, dataset, KIND.value, *given)
     classes = {kind: (_TRAININGS[kind], _SPLITS[kind], *map(type, _SETTINGS[kind].values())) for kind in kinds.KINDS}
     for config in itertools.chain(*classes.values()):
         config_flags.refuse_flags(config, f"is not for {found}.", unless=[*classes[found], *also.get(found, ())])
@@ -119,16 +126,36 @@ def kind(
     return found
 
 
+def refuse_training() -> None:
+    """Refuses the flags of trainings and methods, for a command that does neither.
+
+    Raises:
+        InputError: if such a flag was given; the message names it.
+    """
+    why = "is for a training, and nothing is trained here."
+    methods = itertools.chain(*(settings.values() for settings in _SETTINGS.values()))
+    for config in (*_TRAININGS.values(), *map(type, methods)):
+        config_flags.refuse_flags(config, why, unless=list(_SPLITS.values()))
+    for flag in (TUNE_MINUTES, run_flags.OVERWRITE, run_flags.CHECKPOINT_SECONDS):
+        if flag.present:
+            raise InputError(f"--{flag.name} {why}")
+
+
 def only_a_run() -> bool:
     """Whether the flags name a run's folder and no data."""
     return (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None) and run_flags.RUN_DIR.value is not None
+
+
+def _finished() -> RunDir:
+    """The finished training of the run's folder that the flags name."""
+    return RunDir.finished(run_flags.run_dir("") / stage.STAGE, "gr_tf train")
 
 
 def sources() -> list[pathlib.Path | str]:
     """The folders or files of the data that the flags name, of the run's if they name none, and of kept downloads."""
     data_dir = data_flags.DATA_DIR.value
     if only_a_run():
-        data_dir = stage.reference_of(RunDir.finished(run_flags.run_dir("") / stage.STAGE, "gr_tf train")).source
+        data_dir = stage.reference_of(_finished()).source
     try:
         kept = list(cache_folder().glob("*"))
     except InputError:
@@ -136,24 +163,42 @@ def sources() -> list[pathlib.Path | str]:
     return [*([data_dir] if data_dir else []), *kept]
 
 
-def load_task(found: str) -> Task[Any]:
-    """The task of the data that the flags name; loads TensorFlow after reading them, and prints the reader's notes.
+def read_dataset(found: str) -> Dataset:
+    """The data that the flags name, or of the run's folder; loads no TensorFlow, and prints the reader's notes.
 
     Args:
         found: the kind of the data.
+
+    Raises:
+        InputError: if the data cannot be used.
+    """
+    data = kinds.read(stage.reference_of(_finished())) if only_a_run() else _read_own(found)
+    data_flags.tell_notes(data)
+    return data
+
+
+def _read_own(found: str) -> Dataset:
+    split = config_flags.asked(_SPLITS[found])
+    return kinds.read_own(found, data_flags.DATASET.value, data_flags.DATA_DIR.value, split)
+
+
+def load_task(found: str, methods: Sequence[Method] = (), question: Sequence[str] = ()) -> Task[Any]:
+    """The task of the data that the flags name; loads TensorFlow after reading them, and prints the reader's notes.
+
+    Args:
+        found, methods, question: see open_trained.
 
     Raises:
         InputError: if the flags name no data but a run's folder, or the data or a setting cannot be used.
     """
     if only_a_run():
         raise InputError("name the data too, with --data_dir or --dataset: this trains anew.")
-    split, settings = config_flags.asked(_SPLITS[found]), config_flags.asked(_TRAININGS[found])
-    dataset = kinds.read_own(found, data_flags.DATASET.value, data_flags.DATA_DIR.value, split)
-    config = kinds.own_config(found, dataset, settings)
-    data_flags.tell_notes(dataset)
+    data, settings = _read_own(found), config_flags.asked(_TRAININGS[found])
+    task = kinds.KINDS[found](data, kinds.own_config(found, data, settings))
+    data_flags.tell_notes(data)
     if KIND.value is None and opening.could_be_choices(data_flags.DATA_DIR.value, data_flags.DATASET.value):
         print(
-            f"{dataset.name}: there are no ratings: these are sequences, where the order of a user's choices counts; "
+            f"{data.name}: there are no ratings: these are sequences, where the order of a user's choices counts; "
             "--kind=choices learns from them without order.",
             file=sys.stderr,
         )
@@ -161,10 +206,10 @@ def load_task(found: str) -> Task[Any]:
         print(
             "No data are named: this is Nations, which ships with gr_tf. Name yours with --data_dir.", file=sys.stderr
         )
+    _check_question(task, methods, question)
     engine.start_quietly()
-    task = kinds.KINDS[found](dataset, config)
     if task.how_trained:
-        print(f"{dataset.name}: {task.how_trained}", file=sys.stderr)
+        print(f"{data.name}: {task.how_trained}", file=sys.stderr)
     return task
 
 
@@ -191,12 +236,14 @@ def open_trained(
     """
     run_dir = run_folder(found)
     if only_a_run():
+        data = read_dataset(found)
+        # What is asked is looked at before TensorFlow is loaded, which takes seconds.
+        _check_question(kinds.KINDS[found](data, stage.reference_of(_finished()).config), methods, question)
         engine.start_quietly()
-        trained = stage.load(run_dir)
-        data_flags.tell_notes(trained.task.dataset)
+        trained = stage.load(run_dir, data)
         check_asked(trained.task, methods, question, also)
         return trained, run_dir
-    task = load_task(found)
+    task = load_task(found, methods, question)
     check_asked(task, methods, question, also)
     overwrite = run_flags.OVERWRITE.value and trains_anew
     asked = config_flags.asked(_TRAININGS[found])
@@ -224,7 +271,16 @@ def check_asked(
     """Refuses what does not suit a task, before any work is done."""
     for method in methods:
         check_task(method, task)
-    for query in [*([task.read_question(question)[0]] if question else []), *also(task)]:
+    _check_question(task, methods, question)
+    for query in also(task):
+        for method in methods:
+            method.check_query(query)
+
+
+def _check_question(task: Task[Any], methods: Sequence[Method], question: Sequence[str]) -> None:
+    """The part of `check_asked` that needs no model."""
+    if question:
+        query, _ = task.read_question(question)
         for method in methods:
             method.check_query(query)
 

@@ -1,7 +1,10 @@
 """Which kinds of data a folder or a file holds, by the names of its files and their columns."""
 
 import pathlib
+import types
+from collections.abc import Mapping
 
+from gr_tf.data.columns import ITEM_FIELDS, TRIPLE_FIELDS, how_to_name
 from gr_tf.data.named_tables import column_names, places_of, table_named
 from gr_tf.data.rating_sources import RATING_DATASETS
 from gr_tf.data.sources import DATASETS
@@ -13,7 +16,10 @@ _OF_RATINGS, _OF_SEQUENCES = (RATINGS, SEQUENCES, CHOICES), (SEQUENCES, CHOICES)
 
 
 def kinds_of_data(
-    data_dir: str | pathlib.Path | None, dataset: str | None = None, kind: str | None = None
+    data_dir: str | pathlib.Path | None,
+    dataset: str | None = None,
+    kind: str | None = None,
+    named: Mapping[str, str] = types.MappingProxyType({}),
 ) -> tuple[str, ...]:
     """The kinds that data can be read as, the likeliest first. Ratings are sequences and choices too.
 
@@ -21,6 +27,7 @@ def kinds_of_data(
         data_dir: a folder or a file; None: a dataset by name.
         dataset: a dataset by name, or any other name.
         kind: the one that is wanted; where a folder has files of several, its own are meant.
+        named: the user's names of columns, see data.named_tables.places_of; of triples, or of users and items.
 
     Raises:
         InputError: if a folder has files of several kinds and none is wanted, or a file cannot be read.
@@ -31,13 +38,17 @@ def kinds_of_data(
         return (TRIPLES,)
     path = pathlib.Path(data_dir)
     if path.is_file():
-        return _kinds_of_file(path)
+        return _kinds_of_file(path, kind, named)
     own = {
         TRIPLES: table_named(path, "train"),
         RATINGS: next(path.glob("*.rating"), None) or table_named(path, "ratings"),
         SEQUENCES: table_named(path, "sequences"),
         CHOICES: table_named(path, "choices"),
     }
+    if named:
+        # Names of columns say which kind is meant.
+        of_triples = not named.keys().isdisjoint(TRIPLE_FIELDS)
+        own = {one: file for one, file in own.items() if (one == TRIPLES) == of_triples}
     found = {kind: file.name for kind, file in own.items() if file is not None}
     if kind in found:
         return (kind,)
@@ -48,14 +59,20 @@ def kinds_of_data(
     return {RATINGS: _OF_RATINGS, SEQUENCES: _OF_SEQUENCES}.get(only, (only,))
 
 
-def _kinds_of_file(path: pathlib.Path) -> tuple[str, ...]:
+def _kinds_of_file(path: pathlib.Path, kind: str | None, named: Mapping[str, str]) -> tuple[str, ...]:
+    if not named.keys().isdisjoint(TRIPLE_FIELDS):
+        return (TRIPLES,)
     names = () if path.suffix == ".rating" else column_names(path)
     if path.stem == "choices":
-        rated = (RATINGS,) if "rating" in places_of(names, ("rating",)) else ()
+        rated = (RATINGS,) if "rating" in places_of(names, ("rating",), named) else ()
         return CHOICES, *rated, SEQUENCES
-    if path.suffix == ".rating" or "rating" in places_of(names, ("rating",)):
+    if path.suffix == ".rating" or "rating" in named or "rating" in places_of(names, ("rating",), named):
         return _OF_RATINGS
-    if path.stem == "sequences" or len(places_of(names, ("user", "item"))) == 2:
+    if path.stem == "sequences" or len(places_of(names, ("user", "item"), named)) == 2:
         return _OF_SEQUENCES
     # What looks like ratings is read as ratings, which tells the column that is missing.
-    return _OF_RATINGS if places_of(names, ("user", "item")) else (TRIPLES,)
+    if named or places_of(names, ("user", "item")):
+        return _OF_RATINGS
+    if kind is None and path.suffix.lower() in (".csv", ".parquet") and not places_of(names, TRIPLE_FIELDS):
+        raise InputError(f"{path}: has no column of a known name{how_to_name(names, TRIPLE_FIELDS, ITEM_FIELDS[:2])}")
+    return (TRIPLES,)

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from gr_tf.data.columns import ITEM_FIELDS, ColumnNames
 from gr_tf.data.dataset import grouped
-from gr_tf.data.items import ItemSet, Records, name_notes
+from gr_tf.data.items import ItemSet, Records, name_notes, reasons
 from gr_tf.data.named_tables import notes_of
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
-from gr_tf.settings import SEED, Range, Settings
+from gr_tf.settings import SEED, Range
 from gr_tf.types import Ids
 
 # Of one rating nothing can be learnt, nor removed.
@@ -82,6 +83,10 @@ class RatingSet(ItemSet[Ratings]):
             }
         )
 
+    def _ids_of_train(self) -> tuple[np.ndarray, np.ndarray]:
+        """See ItemSet."""
+        return self.train.pairs[:, 0], self.train.pairs[:, 1]
+
     def query_of(self, example_id: int) -> RatingQuery:
         """The query that a training rating answers."""
         user, item = map(int, self.train.pairs[example_id])
@@ -93,7 +98,7 @@ class RatingSet(ItemSet[Ratings]):
         Raises:
             InputError: if the user is unknown; of the item see item_of.
         """
-        return RatingQuery(self.users.id_of(user), self.item_of(item))
+        return RatingQuery(self.user_of(user), self.item_of(item))
 
     @functools.cached_property
     def _by_user(self) -> list[np.ndarray]:
@@ -133,11 +138,13 @@ class RatingSet(ItemSet[Ratings]):
         return dataclasses.replace(self, train=dataclasses.replace(self.train, values=values))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RatingSplit(Settings):
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class RatingSplit(ColumnNames):
     """How ratings become a RatingSet (Cheng et al. 2019, Section 5.1).
 
     Attributes:
+        columns: what the columns of one's own files are called, such as user:customer_id,item:sku,rating:stars,time:ts;
+            title:NAME is in the file of items, or beside the items. A part with a comma needs quotes, as in CSV.
         min_interactions: users and items with fewer ratings are left out, again until none is left.
         seed: of what is held out: two ratings of each user, one for valid and one for test.
     """
@@ -145,6 +152,7 @@ class RatingSplit(Settings):
     min_interactions: int = 10
     seed: int = 0
 
+    fields = ITEM_FIELDS
     flag_names = types.MappingProxyType({"seed": "split_seed"})
     ranges = types.MappingProxyType({"min_interactions": Range(0), "seed": SEED})
 
@@ -175,6 +183,18 @@ def make_rating_set(
             f"{len(kept) - len(core)} ratings left out with {kept.user.nunique() - core.user.nunique()} users and "
             f"{kept.item.nunique() - core.item.nunique()} items of fewer than {split.min_interactions} ratings."
         )
+    left_out = {
+        column: reasons(
+            kept[column],
+            core[column],
+            split.min_interactions,
+            "ratings",
+            f"has fewer than {split.min_interactions} ratings with {others} that stay: --min_interactions",
+            {} if column == "user" else titles,
+        )
+        for column, others in (("user", "items"), ("item", "users"))
+        if len(core) < len(kept)
+    }
     if core.empty:
         raise InputError(
             f"{source or name}: no rating is left with at least {split.min_interactions} a user and item; a lower "
@@ -209,6 +229,7 @@ def make_rating_set(
         source=source,
         split=split,
         notes=tuple(notes),
+        left_out=left_out,
     )
 
 

@@ -75,7 +75,10 @@ def _named(known: Mapping[str, str], checksums: Mapping[str, str]) -> str | None
 
 
 def load_triples(
-    dataset: str | None = None, data_dir: str | pathlib.Path | None = None, split: TripleSplit | None = None
+    dataset: str | None = None,
+    data_dir: str | pathlib.Path | None = None,
+    split: TripleSplit | None = None,
+    columns: str | Mapping[str, str] | None = None,
 ) -> TripleSet:
     """Loads a dataset: shipped, downloaded, or from a folder.
 
@@ -85,10 +88,14 @@ def load_triples(
         data_dir: folder with train, valid and test (see data.triples.read_folder), or one file; for
             "movielens": with ua.base, ua.test and u.item.
         split: what is held out where a folder has no valid or test.
+        columns: what the columns of your own files are called, such as {"head": "src", "tail": "dst"}.
 
     Raises:
         InputError: if the name is unknown or the files cannot be used or downloaded.
     """
+    split = (split or TripleSplit()).with_columns(columns)
+    if data_dir is None or dataset in DATASETS:
+        split.refuse_columns(dataset or "nations")
     if dataset == "movielens":
         return read_movielens(pathlib.Path(data_dir) if data_dir else fetch(MOVIELENS_100K))
     if dataset == "fb15k237":

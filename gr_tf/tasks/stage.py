@@ -149,7 +149,7 @@ def reference_of(stage: RunDir) -> TaskReference:
 def _settings(task: Task[Any]) -> dict[str, Any]:
     """The settings that a training's run directory is known by; see `reference_of`."""
     reference = task.reference
-    split = reference.split and dataclasses.asdict(reference.split)
+    split = reference.split and reference.split.to_dict()
     told = {"kind": reference.kind, "dataset": reference.dataset, "data_dir": reference.source, "split": split}
     given = {"initial": reference.initial} if reference.initial else {}
     return {**told, "checksum": reference.checksum, "config": task.config.to_dict(), **given}

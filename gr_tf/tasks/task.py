@@ -219,6 +219,10 @@ class Task(Trainable, Generic[Q]):
         """Whether one of the possible answers is itself called OPEN."""
         return False
 
+    def notes_on(self, parts: Sequence[str]) -> list[str]:
+        """How a question's parts were understood where they have several meanings, for people."""
+        return []
+
     @classmethod
     def leaves_open(cls, parts: Sequence[str]) -> bool:
         """Whether what a question's parts ask for has alternatives: a removal of examples may change the best answer.
@@ -315,7 +319,7 @@ class Task(Trainable, Generic[Q]):
     def facts(self) -> dict[str, Any]:
         """Where the model comes from: data, checksums, settings; by name, for people."""
         data = self.dataset
-        split = {} if data.split is None else {"held out": dataclasses.asdict(data.split)}
+        split = {} if data.split is None else {"how the data are read": data.split.to_dict()}
         return {
             "dataset": data.name,
             "data": data.source or "ships with gr_tf, or was downloaded",

@@ -244,16 +244,12 @@ class TripleTask(Task[Query]):
         """
         self.check_parts(parts)
         triples = self.dataset
-        vocabularies = (triples.entities, triples.relations, triples.entities)
         asked = [place for place, part in enumerate(parts) if part == OPEN]
         if len(asked) > 1:
             raise InputError(
                 f"one of head, relation, and tail can be asked for, not several; got {short(','.join(parts))}."
             )
-        ids = [
-            0 if place in asked else names.id_of(name_in(part), triples.labels)
-            for place, (part, names) in enumerate(zip(parts, vocabularies, strict=True))
-        ]
+        ids = [0 if place in asked else triples.id_at(place, name_in(part)) for place, part in enumerate(parts)]
         return Query(*ids, *asked), bool(asked)
 
     def same_question(self, query: Query, other: Query) -> Query:

@@ -297,11 +297,14 @@ TABLE: list[tuple[str, str, list[str], str]] = [
         "explian",
         "",
         [],
-        ("unknown command 'explian': want one of explain, train, evaluate, suspects, export. Did you mean 'explain'?"),
+        (
+            "unknown command 'explian': want one of explain, train, evaluate, suspects, names, export. "
+            "Did you mean 'explain'?"
+        ),
     ),
-    ("", "", [], "unknown command '': want one of explain, train, evaluate, suspects, export."),
-    (LONG, "", [], "unknown command " + CUT + ": want one of explain, train, evaluate, suspects, export."),
-    ("--dim=3", "", [], "unknown command '--dim=3': want one of explain, train, evaluate, suspects, export."),
+    ("", "", [], "unknown command '': want one of explain, train, evaluate, suspects, names, export."),
+    (LONG, "", [], "unknown command " + CUT + ": want one of explain, train, evaluate, suspects, names, export."),
+    ("--dim=3", "", [], "unknown command '--dim=3': want one of explain, train, evaluate, suspects, names, export."),
 ]
 
 
