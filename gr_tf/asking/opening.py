@@ -142,13 +142,17 @@ def kind_of(
     return (serving or likely)[0]
 
 
-def could_be_choices(data_dir: str | pathlib.Path | None, dataset: str | None = None) -> bool:
+def could_be_choices(
+    data_dir: str | pathlib.Path | None,
+    dataset: str | None = None,
+    columns: str | Mapping[str, str] | None = None,
+) -> bool:
     """Whether some data are taken for sequences although they may as well be choices without order: without ratings.
 
     Args:
-        data_dir, dataset: see ask.
+        data_dir, dataset, columns: see ask.
     """
-    return kinds_of_data(data_dir, dataset) == (SEQUENCES, CHOICES)
+    return kinds_of_data(data_dir, dataset, named=named_columns(columns)) == (SEQUENCES, CHOICES)
 
 
 def settings_of(kind: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -196,7 +196,9 @@ def load_task(found: str, methods: Sequence[Method] = (), question: Sequence[str
     data, settings = _read_own(found), config_flags.asked(_TRAININGS[found])
     task = kinds.KINDS[found](data, kinds.own_config(found, data, settings))
     data_flags.tell_notes(data)
-    if KIND.value is None and opening.could_be_choices(data_flags.DATA_DIR.value, data_flags.DATASET.value):
+    if KIND.value is None and opening.could_be_choices(
+        data_flags.DATA_DIR.value, data_flags.DATASET.value, flags.FLAGS["columns"].value
+    ):
         print(
             f"{data.name}: there are no ratings: these are sequences, where the order of a user's choices counts; "
             "--kind=choices learns from them without order.",

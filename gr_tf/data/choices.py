@@ -8,13 +8,15 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from gr_tf.data.columns import ITEM_FIELDS, ColumnNames
+from gr_tf.data.dataset import names_frame
 from gr_tf.data.items import Titled, name_notes
 from gr_tf.data.named_tables import notes_of
 from gr_tf.data.ratings import held_out_of_users, left_by_least
 from gr_tf.data.triples import HEAD, TAIL, Query, TripleSet
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError, short
-from gr_tf.settings import SEED, Range, Settings
+from gr_tf.settings import SEED, Range
 from gr_tf.types import Ids
 
 # The one relation.
@@ -23,11 +25,12 @@ CHOSE = "chose"
 _LEAST_CHOICES = 2
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ChoiceSplit(Settings):
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class ChoiceSplit(ColumnNames):
     """What is taken for a choice, and what is held out.
 
     Attributes:
+        columns: what the columns of one's own files are called, such as user:customer_id,item:sku; see RatingSplit.
         min_interactions: users and items with fewer choices are left out, again until none is left.
         min_rating: of ratings, those of at least so many stars are choices; default: all are.
         seed: of what is held out: two choices of each user that has at least three, one for valid and one for test.
@@ -37,6 +40,7 @@ class ChoiceSplit(Settings):
     min_rating: float | None = None
     seed: int = 0
 
+    fields = ITEM_FIELDS
     flag_names = types.MappingProxyType({"seed": "split_seed"})
     ranges = types.MappingProxyType(
         {"min_interactions": Range(0), "min_rating": Range(-1_000_000, 1_000_000), "seed": SEED}
@@ -64,6 +68,11 @@ class ChoiceSet(TripleSet, Titled):
         items = np.asarray(self.items.names, object)[triples[:, TAIL]]
         users = np.asarray(self.users.names, object)[triples[:, HEAD] - len(self.items)]
         return pd.DataFrame({"user": users, "item": items, "title": [self.titles.get(item, item) for item in items]})
+
+    def names_frame(self) -> pd.DataFrame:
+        """See Dataset: users and items."""
+        users = names_frame(self.users, {}, self.train[:, HEAD] - len(self.items))
+        return pd.concat([users, names_frame(self.items, self.titles, self.train[:, TAIL])], ignore_index=True)
 
     def user_of(self, name: str) -> int:
         """The entity of a user.

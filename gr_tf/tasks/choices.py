@@ -14,6 +14,7 @@ from gr_tf.errors import InputError, short
 from gr_tf.models.parameters import Parameters
 from gr_tf.tasks.batch_triple_losses import BatchTripleLosses
 from gr_tf.tasks.drawing import Drawing
+from gr_tf.tasks.subjects import ChoiceSubjects
 from gr_tf.tasks.task import OPEN, name_in
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.choice_recipes import choice_recipe, choice_variants
@@ -107,6 +108,10 @@ class ChoiceTask(TripleTask):
     def answer_key(self, query: Query, answer: int) -> str:
         """The item's name."""
         return self.dataset.items.names[answer]
+
+    def subjects(self, query: Query) -> ChoiceSubjects:
+        """See Task."""
+        return ChoiceSubjects(self.dataset, query)
 
     def read_question(self, parts: Sequence[str]) -> tuple[Query, bool]:
         """See Task: user, and name or title of an item, or OPEN.

@@ -49,7 +49,7 @@ class TripleSubjects(Subjects):
     def __init__(self, triples: TripleSet, query: Query) -> None:
         self._triples, self._query = triples, query
         self._place = TAIL if query.place == HEAD else HEAD
-        self.what = "tail" if self._place == TAIL else "head"
+        self._field = self.what = "tail" if self._place == TAIL else "head"
         self._subject = query.triple[self._place]
         train = triples.train
         features = (train[:, [HEAD, TAIL]] == self._subject).any(axis=1)
@@ -67,7 +67,7 @@ class TripleSubjects(Subjects):
 
     def query_of(self, other: int) -> Query:
         """See Subjects."""
-        return dataclasses.replace(self._query, **{self.what: other})
+        return dataclasses.replace(self._query, **{self._field: other})
 
     def name_of(self, other: int) -> str:
         """See Subjects."""
@@ -85,6 +85,14 @@ class TripleSubjects(Subjects):
         """See Subjects."""
         train = np.concatenate([self._triples.train, np.array(examples, np.int32).reshape(-1, 3)])
         return dataclasses.replace(self._triples, train=train)
+
+
+class ChoiceSubjects(TripleSubjects):
+    """Of choices: the user, who is the head."""
+
+    def __init__(self, choices: TripleSet, query: Query) -> None:
+        super().__init__(choices, query)
+        self.what = "user"
 
 
 class RatingSubjects(Subjects):
