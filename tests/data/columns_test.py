@@ -91,11 +91,11 @@ def test_the_kind_is_found_from_named_columns(tmp_path: pathlib.Path) -> None:
     for header, columns, kinds_found in (
         ("a,b,c", "head:a,relation:b,tail:c", ("triples",)),
         ("a,b,score", "head:a,relation:b,tail:score", ("triples",)),
-        ("a,b,c", "user:a,item:b,rating:c", ("ratings", "sequences")),
-        ("a,b,stars", "user:a,item:b", ("ratings", "sequences")),
-        ("a,b,c", "user:a,item:b", ("sequences",)),
+        ("a,b,c", "user:a,item:b,rating:c", ("ratings", "sequences", "choices")),
+        ("a,b,stars", "user:a,item:b", ("ratings", "sequences", "choices")),
+        ("a,b,c", "user:a,item:b", ("sequences", "choices")),
         # Named for the items, it is no rating.
-        ("a,score,c", "user:a,item:score", ("sequences",)),
+        ("a,score,c", "user:a,item:score", ("sequences", "choices")),
     ):
         path.write_text(f"{header}\n1,2,3\n")
         assert kinds_of_data(path, named=named_columns(columns)) == kinds_found
