@@ -127,7 +127,7 @@ def main() -> None:
     """Explains."""
     report = None if _REPORT.value is None else pathlib.Path(_REPORT.value)
     verify = _VERIFY.value or bool(flags.FLAGS["verify_seeds"].present)
-    search = _MINIMAL.value or bool(flags.FLAGS["most_retrainings"].present)
+    search = _MINIMAL.value or (bool(flags.FLAGS["most_retrainings"].present) and not top_flags.SWAP.value)
     kind = given_flags.kind(overwrites=report is not None)
     given_flags.check(kind, searches=search, trainings=_TRAININGS.value, overwrites=report is not None)
     method = method_for(kind, _METHOD.value, given=given_flags.is_given())
