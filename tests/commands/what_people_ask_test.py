@@ -30,7 +30,7 @@ ANSWERED = [
     ("ratings", ["--query=u1,i2", "--rather_than=i3"], "rather than"),
     ("ratings", ["--group=user:u1"], "user u1"),
     ("ratings", ["--query=u1,i2", "--k=4", "--method=gr", "--transfer=2"], "given to others"),
-    ("choices", ["--query=u1,?"], "<h2>The most probable),
+    ("choices", ["--query=u1,?"], "The best answers that are not known already"),
     ("choices", ["--query=u1,?", "--top=2"], "u1"),
     ("choices", ["--query=u1,?", "--rather_than=i3"], "rather than"),
     ("sequences", ["--query=u1,?"], "What came before"),
