@@ -151,6 +151,7 @@ def test_a_row_that_an_example_has_twice(toy_sequences: SequenceSet) -> None:
     assert got == pytest.approx(checkpoints[0].learning_rate * dot(gradient, gradient, (0,)), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_chosen_layers(toy_sequences: SequenceSet) -> None:
     losses, checkpoints, test = sequence_case(toy_sequences)
     one = tuple(array[:1] for array in test)

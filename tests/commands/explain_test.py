@@ -137,6 +137,7 @@ def test_several_trainings(capsys: pytest.CaptureFixture[str], mine: pathlib.Pat
     assert set(told["proponents"][0]) >= {"influence", "standard error", "sign"}
 
 
+@pytest.mark.slow
 def test_ratings_by_default(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
     """Batches with shares, the epoch by validation; a check trains anew; Gradient Rollback is possible."""
     rows = [line.split("\t")[:3] for line in rating_lines(num_users=10, num_items=10, num_ratings=100)]
