@@ -5,11 +5,13 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from gr_tf.asking.answer import Answer, parse_question, shown
+from gr_tf.asking.answer import Answer, shown
 from gr_tf.asking.check import Check
 from gr_tf.asking.checker import Checker
 from gr_tf.asking.members import other_members
 from gr_tf.asking.quality import Quality
+from gr_tf.asking.question import Question, parts_of
+from gr_tf.asking.temporary_run import TemporaryRun
 from gr_tf.asking.told import doubts, examples_frame
 from gr_tf.attribution import methods as registry
 from gr_tf.attribution.base import Explainer, checked_k
@@ -33,6 +35,7 @@ class Asker:
         trained: the model.
         task: what was trained.
         checker: it trains the model again without examples.
+        temporary: the run's folder, if nobody named one; it is deleted with the asker.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Asker:
         self.trained, self.task = trained, trained.task
         self.checker = Checker(trained, retraining_length)
         self._settings = settings or {}
+        self.temporary: TemporaryRun | None = None
         self._members = [trained]
         self._qualities: dict[str, Quality] = {}
         # The explainers of the method that was used last, one for each training.
@@ -76,11 +80,12 @@ class Asker:
         """The methods that explain this model; the first is the default."""
         return registry.methods_of(self.task.kind)
 
-    def answer(self, question: str, method: str | None = None, k: int = 10, trainings: int = 1) -> Answer:
+    def answer(self, question: Question, method: str | None = None, k: int = 10, trainings: int = 1) -> Answer:
         """Predicts and explains.
 
         Args:
-            question: its parts, separated by commas; see Task.parts, and name_in for what is called ?.
+            question: its parts, separated by commas, or as a tuple or list, where nothing needs quotes; see Task.parts,
+                and name_in for what is called ?.
             method: a key of `methods`; None: the first.
             k: how many examples to show for the prediction, and how many against it.
             trainings: over how many trainings, of different seeds, influences are averaged; the first is the explained
@@ -94,7 +99,7 @@ class Asker:
         checked_k(k)
         if trainings < 1:
             raise InputError(f"trainings must be at least 1; got {trainings}.")
-        parts = parse_question(question)
+        parts = parts_of(question)
         chosen.check_query(task.read_question(parts)[0])
         query, alternatives = task.ask(self.trained.parameters, parts)
         explainer = self.explainer(chosen.name, trainings)

@@ -26,7 +26,8 @@ class Dataset(abc.ABC):
         query_class: what is asked about examples of this kind: a frozen dataclass of ids.
         name: what to call the dataset in tables.
         train: the training examples, a row each.
-        source: the folder or file it was read from; None if it ships with the package or was downloaded.
+        source: the folder or file it was read from; None if it ships with the package or was downloaded; IN_MEMORY (see
+            data.frames) if it was made from DataFrames that are in no file.
         split: what was held out, and how; None if the dataset came split.
         notes: what the reader passed over or found odd, a line each.
     """

@@ -1,6 +1,7 @@
 """Which kinds of data a folder or a file holds, by the names of its files and their columns."""
 
 import pathlib
+from collections.abc import Sequence
 
 from gr_tf.data.named_tables import column_names, places_of, table_named
 from gr_tf.data.rating_sources import RATING_DATASETS
@@ -47,10 +48,21 @@ def kinds_of_data(
 
 
 def _kinds_of_file(path: pathlib.Path) -> tuple[str, ...]:
-    names = () if path.suffix == ".rating" else column_names(path)
-    if path.suffix == ".rating" or "rating" in places_of(names, ("rating",)):
+    if path.suffix == ".rating":
         return RATINGS, SEQUENCES
-    if path.stem == "sequences" or len(places_of(names, ("user", "item"))) == 2:
+    return kinds_of_columns(column_names(path), is_sequences=path.stem == "sequences")
+
+
+def kinds_of_columns(names: Sequence[str], *, is_sequences: bool = False) -> tuple[str, ...]:
+    """The kinds that a table can be read as by its columns' names; what is none of them is read as triples.
+
+    Args:
+        names: of the columns.
+        is_sequences: whether the table is called so, for one without names.
+    """
+    if "rating" in places_of(names, ("rating",)):
+        return RATINGS, SEQUENCES
+    if is_sequences or len(places_of(names, ("user", "item"))) == 2:
         return (SEQUENCES,)
     # What looks like ratings is read as ratings, which tells the column that is missing.
     return (RATINGS, SEQUENCES) if places_of(names, ("user", "item")) else (TRIPLES,)

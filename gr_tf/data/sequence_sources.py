@@ -6,8 +6,17 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from gr_tf.data.frames import IN_MEMORY, FrameData, Names, refuse_without_frame
 from gr_tf.data.named_tables import column_names, header_notes, notes_of, places_of, read_named, table_named
-from gr_tf.data.rating_sources import own_name, read_interactions, read_own_folder, read_titles, with_numbers
+from gr_tf.data.rating_sources import (
+    RATING_DATASETS,
+    interactions_of,
+    own_name,
+    read_interactions,
+    read_own_folder,
+    read_titles,
+    with_numbers,
+)
 from gr_tf.data.sequences import SequenceSet, SequenceSplit, make_sequence_set
 from gr_tf.data.text_files import read_text
 from gr_tf.errors import InputError, short
@@ -16,23 +25,41 @@ COLUMNS = ("user", "item")
 
 
 def load_sequences(
-    dataset: str | None = None, data_dir: str | pathlib.Path | None = None, split: SequenceSplit | None = None
+    dataset: str | pd.DataFrame | None = None,
+    data_dir: str | pathlib.Path | None = None,
+    split: SequenceSplit | None = None,
+    *,
+    titles: Names | None = None,
+    name: str | None = None,
 ) -> SequenceSet:
     """Loads the sequences of what users chose or rated, whatever they thought of it.
 
     Args:
-        dataset: see data.rating_sources.load_ratings.
+        dataset: see data.rating_sources.load_ratings. Or a DataFrame of choices or ratings, in their order if there is
+            no time; see data.frames.
         data_dir: the folder with its files; default: through tensorflow-datasets. Of your own: see read_own_sequences.
         split: the order, what to leave out and to hold out.
+        titles: of a DataFrame: what people call items.
+        name: of a DataFrame: what to call the dataset.
 
     Raises:
         InputError: as load_ratings; also if the file's order is asked for without a file.
     """
+    if isinstance(dataset, pd.DataFrame):
+        return sequences_of_frames(FrameData.of("sequences", dataset, names=titles, data_dir=data_dir), name, split)
+    refuse_without_frame(titles=titles, name=name)
     split, dataset = split or SequenceSplit(), dataset or own_name(data_dir)
     if split.order == "file" and data_dir is None:
         raise InputError("tensorflow-datasets does not keep the file's order: name the folder with --data_dir.")
-    frame, titles, source = read_interactions(dataset, data_dir, read_own_sequences)
-    return make_sequence_set(dataset, frame, titles, split, source)
+    frame, found, source = read_interactions(dataset, data_dir, read_own_sequences)
+    return make_sequence_set(dataset, frame, found, split, source)
+
+
+def sequences_of_frames(given: FrameData, name: str | None = None, split: SequenceSplit | None = None) -> SequenceSet:
+    """The sequences of a DataFrame; see load_sequences."""
+    return make_sequence_set(
+        given.name(name, RATING_DATASETS), *interactions_of(given), split or SequenceSplit(), IN_MEMORY
+    )
 
 
 def read_own_sequences(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]:
