@@ -3,11 +3,11 @@
 import dataclasses
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gr_tf.asking.answer import Answer, shown
-from gr_tf.asking.check import Check
 from gr_tf.asking.checker import Checker
+from gr_tf.asking.checks import Checks
 from gr_tf.asking.members import other_members
 from gr_tf.asking.quality import Quality
 from gr_tf.asking.question import Question, parts_of
@@ -23,6 +23,9 @@ from gr_tf.runs.made_with import made_with
 from gr_tf.tasks.task import OPEN
 from gr_tf.tasks.trained import Trained
 from gr_tf.types import Ids
+
+if TYPE_CHECKING:
+    from gr_tf.asking.minimal import MinimalSets
 
 # If a method takes longer than this, it says so before it starts.
 _SHORT_SECONDS = 10
@@ -121,6 +124,7 @@ class Asker:
             alternatives=tuple(dataclasses.replace(one, probability=shown(one.probability)) for one in alternatives),
             warnings=(*told, *explainer.warnings, *doubts(explanation)),
             trainings=trainings,
+            asker=self,
         )
 
     def explainer(self, method: str, trainings: int = 1) -> Explainer[Any]:
@@ -152,7 +156,7 @@ class Asker:
             self._members += other_members(self.trained, known, trainings)
         return self._members[:trainings]
 
-    def check(self, answer: Answer, seeds: int = 1, jobs: int = 1, *, controls: bool = True) -> list[Check]:
+    def check(self, answer: Answer, seeds: int = 1, jobs: int = 1, *, controls: bool = True) -> Checks:
         """Trains again without the first supporting example, and without all k of them.
 
         Controls: without as many random related examples, which are drawn anew for each seed; and with all examples
@@ -185,7 +189,7 @@ class Asker:
                 return None
             return self.explainer(answer.method, answer.trainings).change_without(answer.explanation, removed)
 
-        return self.checker.check(
+        checks = self.checker.check(
             answer.explanation.query,
             answer.supporting_ids,
             predicted,
@@ -194,6 +198,20 @@ class Asker:
             trainings=answer.trainings,
             controls=controls,
         )
+        return Checks(checks, self.checker.how, self.task.unit)
+
+    def minimal(self, answer: Answer, *, most: int = 100, jobs: int = 1, seeds: int = 3) -> "MinimalSets":
+        """The fewest examples without which something else is predicted, and the fewest that alone suffice.
+
+        See asking.minimal.minimal_sets.
+        """
+        from gr_tf.asking.minimal import minimal_sets  # It asks an asker.
+
+        return minimal_sets(self, answer, most=most, jobs=jobs, seeds=seeds)
+
+    def __repr__(self) -> str:
+        where = f"; {self.temporary}" if self.temporary else f"; {self.trained.path}" if self.trained.path else ""
+        return f"Asker({self.trained!r}{where})"
 
     def facts(self) -> dict[str, Any]:
         """Facts for people about where the model comes from: data, checksums, settings, what made it."""

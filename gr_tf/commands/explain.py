@@ -12,7 +12,6 @@ columns user, item and perhaps time, or in sequences.txt: each line has a user a
 quotes around the question: to a shell, ? stands for any letter of a file's name.
 """
 
-import dataclasses
 import json
 import pathlib
 import sys
@@ -23,7 +22,8 @@ from absl import flags
 from gr_tf.asking.answer import Answer, parse_question, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
-from gr_tf.asking.minimal import found_sets, minimal_sets, refuse_unless_top, refuse_without_alternatives
+from gr_tf.asking.confirmed import LEAST_SEEDS
+from gr_tf.asking.minimal import minimal_sets, refuse_unless_top, refuse_without_alternatives
 from gr_tf.asking.page import page
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.methods import Method, method_for
@@ -57,7 +57,13 @@ _OUTPUT = flags.DEFINE_enum(
 _VERIFY = flags.DEFINE_bool(
     "verify", False, "Train again without the first example, and without all of the first k, and show what changed."
 )
-_VERIFY_SEEDS = flags.DEFINE_integer("verify_seeds", 1, "Seeds for --verify; several give an interval.", lower_bound=1)
+_VERIFY_SEEDS = flags.DEFINE_integer(
+    "verify_seeds",
+    1,
+    "Seeds for --verify; several give an interval. Also the trainings in which --minimal confirms a set: "
+    f"at least {LEAST_SEEDS}.",
+    lower_bound=1,
+)
 _CONTROLS = flags.DEFINE_bool(
     "controls",
     True,
@@ -88,8 +94,9 @@ def sections() -> list[help_text.Section]:
 def main() -> None:
     """Explains."""
     is_text, report = _OUTPUT.value == "text", None if _REPORT.value is None else pathlib.Path(_REPORT.value)
-    verify = _VERIFY.value or bool(flags.FLAGS["verify_seeds"].present)
     search = _MINIMAL.value or bool(flags.FLAGS["most_retrainings"].present)
+    # With --minimal, --verify_seeds is the number of trainings that confirm a set.
+    verify = _VERIFY.value or (bool(flags.FLAGS["verify_seeds"].present) and not search)
     kind = given_flags.kind(overwrites=report is not None)
     given_flags.check(kind, searches=search, trainings=_TRAININGS.value, overwrites=report is not None)
     method = method_for(kind, _METHOD.value, given=given_flags.is_given())
@@ -115,8 +122,9 @@ def main() -> None:
         print("Nothing supports the prediction, so there is nothing to remove and verify.", file=sys.stderr)
     minimal, found = None, []
     if search:
-        minimal = minimal_sets(asker, answer, most=_MOST.value, jobs=run_flags.JOBS.value)
-        found = found_sets(asker, answer, minimal)
+        seeds = max(_VERIFY_SEEDS.value, LEAST_SEEDS)
+        minimal = minimal_sets(asker, answer, most=_MOST.value, jobs=run_flags.JOBS.value, seeds=seeds)
+        found = list(minimal.found)
         if is_text:
             for part in found:
                 examples = f"\n{as_text(part.examples)}" if len(part.examples) else ""
@@ -136,7 +144,7 @@ def main() -> None:
             "model": asker.facts(),
         }
         if minimal is not None:
-            told["minimal"] = dataclasses.asdict(minimal)
+            told["minimal"] = minimal.to_dict()
         print(json.dumps(told, indent=1, ensure_ascii=False))
 
 

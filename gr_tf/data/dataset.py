@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.data.vocabulary import Vocabulary
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.types import Ids
 
 D = TypeVar("D", bound="Dataset")
@@ -38,6 +38,11 @@ class Dataset(abc.ABC):
     source: str | None
     split: Any
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        sizes = ((part, getattr(self, part, None)) for part in ("train", "valid", "test"))
+        told = ", ".join(f"{len(examples):,} {part}" for part, examples in sizes if examples is not None)
+        return f"{type(self).__name__}({short(self.name)}: {told})"
 
     @property
     def num_examples(self) -> int:

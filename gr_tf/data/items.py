@@ -18,6 +18,9 @@ _LEADING_ARTICLE = re.compile(r"(The|A|An) (.+?)( \(\d{4}\))?")
 class Records:
     """Base of dataclasses of arrays [n, ...], one row a record."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self):,} rows)"
+
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
         """The arrays, in the order of the fields."""
@@ -38,7 +41,7 @@ def name_notes(users: Vocabulary, items: Vocabulary, titles: Mapping[str, str]) 
     return [*users.lookalikes(), *items.lookalikes(), *unused]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ItemSet(Dataset, Generic[R]):
     """What users did with items; for the other attributes see Dataset.
 

@@ -28,7 +28,7 @@ class RatingQuery:
     item: int
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Ratings(Records):
     """Ratings as ids.
 
@@ -41,7 +41,7 @@ class Ratings(Records):
     values: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class RatingSet(ItemSet[Ratings]):
     """The ratings of one dataset; for its attributes see ItemSet.
 

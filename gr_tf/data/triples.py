@@ -67,7 +67,7 @@ class Query:
         return self.triple[self.place]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class TripleSet(Dataset):
     """The triples of one dataset as ids; for the other attributes see Dataset.
 

@@ -55,6 +55,10 @@ class Trainable(abc.ABC):
         self.dataset, self.config, self.initial = dataset, config, initial
         self.model = self.config.make_model(dataset)
 
+    def __repr__(self) -> str:
+        model = getattr(self.config, "model", type(self.model).__name__)
+        return f"{type(self).__name__}({model} on {self.dataset!r})"
+
     # Where it comes from.
 
     @classmethod
