@@ -1,6 +1,7 @@
 """Small pieces of HTML for notebooks: escaped, without scripts, and readable on light and dark grounds."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import markupsafe
 import pandas as pd
@@ -13,7 +14,8 @@ _CELL = "text-align:left;padding:.15em .6em;max-width:24em;overflow-wrap:anywher
 
 def block(parts: Iterable[str]) -> str:
     """Parts of HTML, one below the other, in one element with the colours that they name."""
-    return Markup(f'<div style="{_STYLE}">{{}}</div>').format(Markup("").join(parts))
+    # A plain text: what is put before or after it is the caller's.
+    return str(Markup(f'<div style="{_STYLE}">{{}}</div>').format(Markup("").join(parts)))
 
 
 def line(text: str, *, strong: bool = False) -> Markup:
@@ -23,12 +25,16 @@ def line(text: str, *, strong: bool = False) -> Markup:
 
 
 def table(frame: pd.DataFrame, most: int = 50) -> Markup:
-    """A table as it stands, without its index; of a longer one the first rows, and how many more there are."""
+    """A table without its index, numbers with four digits; of a longer one the first rows, and how many more."""
     head = _row("th", map(str, frame.columns))
-    body = Markup("").join(_row("td", map(str, row)) for row in frame.head(most).itertuples(index=False, name=None))
+    body = Markup("").join(_row("td", map(_cell, row)) for row in frame.head(most).itertuples(index=False, name=None))
     shown = Markup('<div style="overflow-x:auto"><table><thead>{}</thead><tbody>{}</tbody></table></div>')
     more = len(frame) - most
     return shown.format(head, body) + (line(f"and {more:,} more") if more > 0 else Markup(""))
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _row(tag: str, cells: Iterable[str]) -> Markup:
