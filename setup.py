@@ -16,7 +16,7 @@ setuptools.setup(
     python_requires=">=3.10",
     packages=setuptools.find_packages(include=["gr_tf", "gr_tf.*"]),
     package_data={
-        "gr_tf.asking": ["page.html"],
+        "gr_tf.asking": ["page.html", "top_page.html"],
         "gr_tf.data": ["nations/*.txt"],
         "gr_tf": ["py.typed", "__init__.pyi"],
     },

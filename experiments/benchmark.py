@@ -18,14 +18,16 @@ import pandas as pd
 from absl import flags
 
 from experiments.benchmark_cases import CASES
-from gr_tf.commands import common
+from gr_tf.commands import common, run_flags
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
 from gr_tf.runs.machine import peak_memory_bytes
 from gr_tf.runs.made_with import made_with
+from gr_tf.runs.outputs import check_output
 
 _CASE = flags.DEFINE_enum("case", None, list(CASES), "Measure this case only and print it as JSON.")
 _OUTPUT = flags.DEFINE_string("result_file", None, "Also write the result as JSON to this file.")
+flags.declare_key_flag(run_flags.OVERWRITE.name)
 
 
 class Comparison(NamedTuple):
@@ -109,6 +111,9 @@ def main() -> None:
     if _CASE.value is not None:
         print(json.dumps({"value": CASES[_CASE.value](), "peak_mb": peak_memory_bytes() / (1 << 20)}))
         return
+    output = None if _OUTPUT.value is None else pathlib.Path(_OUTPUT.value)
+    if output is not None:
+        check_output(output, overwrite=run_flags.OVERWRITE.value)
     rows = []
     for comparison in COMPARISONS:
         plainly, ours = measure(comparison.plain), measure(comparison.ours)
@@ -126,8 +131,8 @@ def main() -> None:
         )
         print(f"{comparison.what}: {rows[-1]['times faster']:.1f} times faster", file=sys.stderr)
     print(as_text(frame(rows)))
-    if _OUTPUT.value is not None:
-        files.write_json(pathlib.Path(_OUTPUT.value), {"made_with": made_with(), "rows": rows})
+    if output is not None:
+        files.write_json(output, {"made_with": made_with(), "rows": rows})
 
 
 if __name__ == "__main__":

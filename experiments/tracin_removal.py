@@ -6,7 +6,6 @@ For each seed it trains with everything, and without k sequences: the strongest 
 as controls k random ones and the k with the highest loss. Every training is kept as soon as it is done.
 """
 
-import dataclasses
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -66,7 +65,7 @@ def main() -> None:
         result = {
             "dataset": data.name,
             "config": config.to_dict(),
-            "split": dataclasses.asdict(data.split),
+            "split": data.split.to_dict(),
             "num_train": data.num_examples,
             "num_test": len(data.test),
             "rows": opponents.changes(trainings, METRICS),

@@ -1,6 +1,7 @@
 from .asking.asker import Asker
 from .asking.check import check_frame, conclusion
 from .asking.opening import ask, ask_given, open_run
+from .asking.top_answers import top_answers
 from .attribution.base import Explainer, Explanation, Influences
 from .attribution.complete_rollback import CompleteRollback
 from .attribution.criage import Criage
@@ -19,6 +20,8 @@ from .attribution.suspicion import suspicion
 from .attribution.tracin import TracIn, TracInExplainer
 from .attribution.tracin_ideal import tracin_ideal
 from .attribution.triple_influence import TripleInfluence
+from .data.choice_sources import load_choices
+from .data.choices import ChoiceSet, ChoiceSplit
 from .data.rating_sources import load_ratings
 from .data.ratings import RatingQuery, RatingSet, RatingSplit
 from .data.sequence_sources import load_sequences
@@ -31,10 +34,12 @@ from .evaluation.atlas import Atlas
 from .evaluation.leave_one_out import leave_one_out
 from .evaluation.retraining import Outcome, Retraining, retrain
 from .models.parameters import Parameters
+from .tasks.alternative import Alternative
+from .tasks.choices import ChoiceTask
 from .tasks.keras import Examples, KerasConfig, KerasTask
 from .tasks.ratings import RatingTask
 from .tasks.sequences import SequenceTask
-from .tasks.task import Alternative, Task
+from .tasks.task import Task
 from .tasks.trained import Checkpoint, Trained, train_in_memory
 from .tasks.triples import TripleTask
 from .training.rating_config import RatingConfig
@@ -47,6 +52,9 @@ __all__ = [
     "Asker",
     "Atlas",
     "Checkpoint",
+    "ChoiceSet",
+    "ChoiceSplit",
+    "ChoiceTask",
     "CompleteRollback",
     "Criage",
     "EmbeddingFia",
@@ -96,6 +104,7 @@ __all__ = [
     "conclusion",
     "explainer",
     "leave_one_out",
+    "load_choices",
     "load_explanation",
     "load_ratings",
     "load_sequences",
@@ -106,6 +115,7 @@ __all__ = [
     "retrain",
     "save_explanation",
     "suspicion",
+    "top_answers",
     "tracin_ideal",
     "train_in_memory",
 ]

@@ -13,6 +13,8 @@ from gr_tf.runs import engine
 
 engine.start_quietly()  # Settings that only an unused TensorFlow takes.
 
+from gr_tf.data.choice_sources import load_choices
+from gr_tf.data.choices import ChoiceSet, ChoiceSplit
 from gr_tf.data.rating_sources import load_ratings
 from gr_tf.data.ratings import RatingSet, RatingSplit
 from gr_tf.data.sequence_sources import load_sequences
@@ -88,6 +90,11 @@ def rating_folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def toy_ratings(rating_folder: pathlib.Path) -> RatingSet:
     return load_ratings("yelp", rating_folder, RatingSplit(min_interactions=4))
+
+
+@pytest.fixture(scope="session")
+def toy_choices(rating_folder: pathlib.Path) -> ChoiceSet:
+    return load_choices("yelp", rating_folder, ChoiceSplit(min_interactions=4))
 
 
 @pytest.fixture(scope="session", params=["mf", "ncf"])

@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from gr_tf.asking.about import About
 from gr_tf.attribution.base import Explanation
+<<<<<<< HEAD
 from gr_tf.errors import short
 from gr_tf.tasks.task import Alternative
+=======
+from gr_tf.tasks.alternative import Alternative
+>>>>>>> main
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,8 +30,8 @@ class Answer:
 
     Attributes:
         asked: the parts of the question with labels for people; "?" is what the model had to predict.
-        predicted: what is explained: a tail, a head, a relation, a next item, or a rated item.
-        value: the prediction of the explained model, in `unit`.
+        predicted: what is explained: a tail, a head, a relation, a next item, a rated item, or a group of questions.
+        value: the prediction of the explained model, in `unit`; a difference or a mean of several, see `about`.
         unit: "probability" or "stars".
         method: the method's name.
         k: how many examples to show for the prediction, and how many against it.
@@ -35,10 +40,14 @@ class Answer:
         frame: the examples to show to people: influence, the example's columns, its connection with the question,
             example_id; first the k strongest that support the prediction, then the k strongest that speak against it.
             Means over several trainings have columns "standard error" and "sign" too.
-        alternatives: the most probable answers, if the question was open.
+        alternatives: the best answers, if the question was open.
         warnings: reasons to doubt the influences, a line each.
         trainings: over how many trainings the influences are averaged.
+<<<<<<< HEAD
         asker: who answered.
+=======
+        about: what is explained, in words: one prediction, or a combination of several.
+>>>>>>> main
     """
 
     asked: tuple[str, ...]
@@ -53,6 +62,7 @@ class Answer:
     alternatives: tuple[Alternative, ...] = ()
     warnings: tuple[str, ...] = ()
     trainings: int = 1
+<<<<<<< HEAD
     asker: Any = None
 
     def __repr__(self) -> str:
@@ -89,6 +99,14 @@ class Answer:
         from gr_tf.asking.page import write_page
 
         return write_page(self, pathlib.Path(path), checks, overwrite=overwrite)
+=======
+    about: About = dataclasses.field(kw_only=True)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether one prediction is explained, and no combination of several."""
+        return type(self.about) is About
+>>>>>>> main
 
     @property
     def proponents(self) -> pd.DataFrame:
@@ -110,11 +128,11 @@ class Answer:
         return {
             "asked": list(self.asked),
             "predicted": self.predicted,
-            self.unit: self.value,
+            **self.about.to_dict(self.value),
             "method": self.method,
             "trainings": self.trainings,
             "warnings": list(self.warnings),
-            "alternatives": [dataclasses.asdict(alternative) for alternative in self.alternatives],
+            "alternatives": [alternative.to_dict() for alternative in self.alternatives],
             "proponents": self.proponents.to_dict("records"),
             "opponents": self.opponents.to_dict("records"),
         }

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+<<<<<<< HEAD
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,26 @@ from gr_tf.asking.members import other_members
 from gr_tf.asking.quality import Quality
 from gr_tf.asking.question import Question, parts_of
 from gr_tf.asking.temporary_run import TemporaryRun
+=======
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gr_tf.asking.about import About, RatherThan, Several
+from gr_tf.asking.answer import Answer, parse_question, shown
+from gr_tf.asking.check import Check
+from gr_tf.asking.checker import Checker
+from gr_tf.asking.groups import Question, group_of
+from gr_tf.asking.members import other_members
+from gr_tf.asking.quality import Quality
+from gr_tf.asking.rather_than import other_query
+>>>>>>> main
 from gr_tf.asking.told import doubts, examples_frame
 from gr_tf.attribution import methods as registry
 from gr_tf.attribution.base import Explainer, checked_k
+from gr_tf.attribution.combined import Combination, combining, queries_of
 from gr_tf.attribution.ensemble import Ensemble
 from gr_tf.attribution.methods import Method
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.evaluation.retraining import check_jobs
 from gr_tf.runs.made_with import made_with
 from gr_tf.tasks.task import OPEN
@@ -73,7 +88,7 @@ class Asker:
 
     def quality_at(self, query: Any) -> Quality:
         """The same of questions such as a query; None: of what is usually asked."""
-        asked = "" if query is None else self.task.unusual(query)
+        asked = "" if query is None else self.task.unusual(query := queries_of(query)[0])
         if asked not in self._qualities:
             self._qualities[asked] = Quality.of(self.trained, query)
         return self._qualities[asked]
@@ -83,7 +98,19 @@ class Asker:
         """The methods that explain this model; the first is the default."""
         return registry.methods_of(self.task.kind)
 
+<<<<<<< HEAD
     def answer(self, question: Question, method: str | None = None, k: int = 10, trainings: int = 1) -> Answer:
+=======
+    def answer(
+        self,
+        question: str,
+        method: str | None = None,
+        k: int = 10,
+        trainings: int = 1,
+        *,
+        rather_than: str | None = None,
+    ) -> Answer:
+>>>>>>> main
         """Predicts and explains.
 
         Args:
@@ -93,39 +120,119 @@ class Asker:
             k: how many examples to show for the prediction, and how many against it.
             trainings: over how many trainings, of different seeds, influences are averaged; the first is the explained
                 model. An influence on whose sign they disagree is marked as not certain.
+            rather_than: another answer to the question, as it would stand in the question: why not this one? What is
+                explained is the prediction less that of the other answer.
 
         Raises:
             InputError: if the question or method does not fit this model, a name is unknown, or k or trainings is
                 below 1.
         """
-        task, chosen = self.task, registry.method_for(self.task.kind, method, given=bool(self.trained.given))
+        task, chosen = self.task, self._checked(method, k, trainings)
+        parts = parse_question(question)
+        chosen.check_query(task.read_question(parts)[0])
+        if rather_than is not None:
+            chosen.check_query(other_query(task, parts, rather_than))
+        query, alternatives = task.ask(self.trained.parameters, parts)
+        names = task.names_of(query)
+        about, explained = About(names[task.answer_place(query)], task.unit), query
+        if rather_than is not None:
+            about, explained = self._rather_than(query, parts, rather_than)
+        told = list(task.notes_on(parts))
+        if alternatives and task.answer_may_be_open(query):
+            told.append(f"{OPEN} asks which; what is itself called {OPEN} is asked about as \\{OPEN}")
+        answer = self._answer(
+            explained, task.asked(query) if alternatives else names, about, chosen, k, trainings, told
+        )
+        chances = tuple(dataclasses.replace(one, value=shown(one.value)) for one in alternatives)
+        return dataclasses.replace(answer, alternatives=chances)
+
+    def group_answer(
+        self, group: str | Sequence[Question], method: str | None = None, k: int = 10, trainings: int = 1
+    ) -> Answer:
+        """Explains the mean prediction of a group of questions: which training examples help them, or hurt them?
+
+        Args:
+            group: "test" or "valid", such as "relation:exports3" or "user:alice", "best:alice,?", or the file of a
+                table of questions, see groups.help_of; or questions.
+            method, k, trainings: see answer.
+
+        Raises:
+            InputError: see answer; also if the group is empty.
+        """
+        task, chosen = self.task, self._checked(method, k, trainings)
+        found = group_of(task, group, self.trained.parameters)
+        for query in found.queries:
+            chosen.check_query(query)
+        told = [f"repeated questions, which count once: {found.repeated:,}"] if found.repeated else []
+        about = Several(found.name, task.unit, len(found.queries))
+        return self._answer(Combination.mean(found.queries), (found.name,), about, chosen, k, trainings, told)
+
+    def _checked(self, method: str | None, k: int, trainings: int) -> Method:
+        chosen = registry.method_for(self.task.kind, method, given=bool(self.trained.given))
         checked_k(k)
         if trainings < 1:
             raise InputError(f"trainings must be at least 1; got {trainings}.")
+<<<<<<< HEAD
         parts = parts_of(question)
         chosen.check_query(task.read_question(parts)[0])
         query, alternatives = task.ask(self.trained.parameters, parts)
         explainer = self.explainer(chosen.name, trainings)
+=======
+        return chosen
+
+    def _rather_than(self, query: Any, parts: Sequence[str], answer: str) -> tuple[RatherThan, Combination]:
+        """What one answer rather than another is called, and the difference of their predictions.
+
+        Raises:
+            InputError: if they are the same.
+        """
+        task = self.task
+        other = task.same_question(query, other_query(task, parts, answer))
+        mine, others = (task.names_of(one)[task.answer_place(one)] for one in (query, other))
+        if query == other:
+            raise InputError(
+                f"rather_than must name another answer than {mine}, which is explained; got {short(answer)}."
+            )
+        explained = Combination.difference(query, other)
+        return RatherThan(mine, task.unit, others, self.checker.look(explained).pair), explained
+
+    def _answer(
+        self,
+        query: Any,
+        asked: tuple[str, ...],
+        about: About,
+        method: Method,
+        k: int,
+        trainings: int,
+        told: Sequence[str],
+    ) -> Answer:
+        """The answer that explains a query, or a combination of several."""
+        explainer = self._explainer_of(query, method.name, trainings)
+>>>>>>> main
         explanation = explainer.rank(query)
-        names = task.names_of(query)
-        told = list(filter(None, [self.quality_at(query).warning]))
-        if alternatives and task.answer_may_be_open(query):
-            told.append(f"{OPEN} asks which; what is itself called {OPEN} is asked about as \\{OPEN}")
+        quality = filter(None, [self.quality_at(query).warning])
         return Answer(
-            asked=task.asked(query) if alternatives else names,
-            predicted=names[task.answer_place(query)],
-            value=self.checker.look(query)[0],
-            unit=task.unit,
-            method=chosen.name,
+            asked=asked,
+            predicted=about.predicted,
+            value=self.checker.look(query).value,
+            unit=about.unit,
+            method=method.name,
             k=k,
-            estimates=chosen.estimates,
+            estimates=method.estimates,
             explanation=explanation,
-            frame=examples_frame(task, explanation, k),
-            alternatives=tuple(dataclasses.replace(one, probability=shown(one.probability)) for one in alternatives),
-            warnings=(*told, *explainer.warnings, *doubts(explanation)),
+            frame=examples_frame(self.task, explanation, k),
+            warnings=(*quality, *told, *explainer.warnings, *doubts(explanation)),
             trainings=trainings,
+<<<<<<< HEAD
             asker=self,
+=======
+            about=about,
+>>>>>>> main
         )
+
+    def _explainer_of(self, query: Any, method: str, trainings: int) -> Explainer[Any]:
+        explainer = self.explainer(method, trainings)
+        return combining(explainer) if isinstance(query, Combination) else explainer
 
     def explainer(self, method: str, trainings: int = 1) -> Explainer[Any]:
         """The explainer of a method, or of its mean over several trainings.
@@ -187,10 +294,18 @@ class Asker:
         def predicted(removed: Ids) -> float | None:
             if not answer.estimates:
                 return None
-            return self.explainer(answer.method, answer.trainings).change_without(answer.explanation, removed)
+            return self._explainer_of(query, answer.method, answer.trainings).change_without(
+                answer.explanation, removed
+            )
 
+<<<<<<< HEAD
         checks = self.checker.check(
             answer.explanation.query,
+=======
+        query = answer.explanation.query
+        checks = self.checker.check(
+            query,
+>>>>>>> main
             answer.supporting_ids,
             predicted,
             seeds=seeds,
@@ -198,6 +313,7 @@ class Asker:
             trainings=answer.trainings,
             controls=controls,
         )
+<<<<<<< HEAD
         return Checks(checks, self.checker.how, self.task.unit)
 
     def minimal(self, answer: Answer, *, most: int = 100, jobs: int = 1, seeds: int = 3) -> "MinimalSets":
@@ -212,6 +328,10 @@ class Asker:
     def __repr__(self) -> str:
         where = f"; {self.temporary}" if self.temporary else f"; {self.trained.path}" if self.trained.path else ""
         return f"Asker({self.trained!r}{where})"
+=======
+        about = answer.about
+        return [dataclasses.replace(check, explained=about.explained, column=about.column) for check in checks]
+>>>>>>> main
 
     def facts(self) -> dict[str, Any]:
         """Facts for people about where the model comes from: data, checksums, settings, what made it."""

@@ -4,12 +4,13 @@ Controls show what chance does: as many random related examples are left out; no
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from gr_tf.asking.about import About
 from gr_tf.asking.answer import signed
 from gr_tf.evaluation.statistics import mean_interval
 
@@ -31,6 +32,9 @@ class Check:
             answer, or the explained one was not the best.
         what: EXPLAINED; RANDOM: a control, as many random related examples, others for each seed; NOTHING: a control,
             the training of the next seed instead of this one.
+        fallen: of a group of questions, for how many the prediction is lower without the examples, by seed.
+        questions: how many the group has.
+        explained, column: what is to fall, and what `top_changed` says, for people; see asking.about.
     """
 
     example_ids: tuple[int, ...]
@@ -39,6 +43,10 @@ class Check:
     after: tuple[float, ...]
     top_changed: tuple[bool, ...] | None
     what: str = EXPLAINED
+    fallen: tuple[int, ...] | None = None
+    questions: int = 1
+    explained: str = About.explained
+    column: str = About.column
 
     def __repr__(self) -> str:
         changed = f"by {self.spread:.4f}" if self.what == NOTHING else signed(self.interval[0])
@@ -85,9 +93,11 @@ class Check:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         mean, low, high = self.interval
+        told = dataclasses.asdict(self)
+        usual = {"fallen": None, "questions": 1, "explained": About.explained, "column": About.column}
         return {
             "removed": self.removed,
-            **dataclasses.asdict(self),
+            **{name: value for name, value in told.items() if name not in usual or value != usual[name]},
             "changes": list(self.changes),
             "change": {"mean": mean, "low": low, "high": high},
             "verdict": self.verdict,
@@ -114,7 +124,9 @@ def check_frame(checks: Sequence[Check]) -> pd.DataFrame:
         }
         if any(one.top_changed is not None for one in checks):
             changed = check.top_changed
-            row["top-1 changed"] = "-" if changed is None else f"{np.sum(changed)} of {len(changed)}"
+            row[check.column] = "-" if changed is None else f"{np.sum(changed)} of {len(changed)}"
+        if check.fallen is not None:
+            row["lower for"] = f"{np.mean(check.fallen):.0f} of {check.questions:,} questions"
         rows.append({**row, "explanation": check.verdict or "(chance)"})
     return pd.DataFrame(rows)
 
@@ -135,12 +147,22 @@ def conclusion(checks: Sequence[Check]) -> str:
     told = []
     for check in checks:
         if check.what == EXPLAINED:
-            told.append(_conclusion(check))
+            told += [_conclusion(check), *_also(check)]
             if len(check.example_ids) in random:
                 told.append(_beside_chance(check, random[len(check.example_ids)]))
             elif controlled:
                 told.append(f"Fewer than {len(check.example_ids)} examples are related: chance is not measured.")
     return " ".join(told)
+
+
+def _also(check: Check) -> Iterator[str]:
+    """Yields what else a check of a difference, or of a group, tells."""
+    trainings = len(check.changes)
+    if check.column != About.column and check.top_changed is not None:
+        yield f"{check.column} in {sum(check.top_changed)} of {trainings} trainings."
+    if check.fallen is not None:
+        mean = " in the mean" if trainings > 1 else ""
+        yield f"It is lower for {np.mean(check.fallen):.0f} of {check.questions:,} questions{mean}."
 
 
 def _beside_chance(check: Check, random: Check) -> str:
@@ -162,7 +184,7 @@ def _beside_chance(check: Check, random: Check) -> str:
 def _conclusion(check: Check) -> str:
     trainings = len(check.changes)
     fell = sum(change < 0 for change in check.changes)
-    without = f"without {check.removed} the prediction"
+    without = f"without {check.removed} {check.explained}"
     if trainings == 1:
         if check.verdict == HELD:
             return (

@@ -6,17 +6,15 @@ from typing import Any
 import numpy as np
 
 from gr_tf.asking.check import EXPLAINED, NOTHING, RANDOM, Check
-from gr_tf.data.dataset import numbers_of
+from gr_tf.asking.looks import Look, explained_answer, look_at, look_of, measure_of, num_fallen
+from gr_tf.attribution.combined import all_numbers_of, queries_of, related_to
 from gr_tf.errors import InputError
-from gr_tf.evaluation.retraining import MEASURES, Retraining, retrain
+from gr_tf.evaluation.retraining import Retraining, retrain
 from gr_tf.runs.progress import progress
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 from gr_tf.types import Ids
 
-# A query's value in a trained model, and the best answer (see the measure "answers").
-Look = tuple[float, int | None]
-_MEASURE = "answers"
 _NOTHING = np.zeros(0, np.int64)
 
 
@@ -59,14 +57,14 @@ class Checker:
         """Trains again without the first of some examples, and without all of them; see Asker.check.
 
         Args:
-            query: the explained one.
+            query: the explained one, or a combination of several.
             ids: the examples that support the prediction, the first first; at least one.
             predicted: the method's estimate of the change without some examples.
             seeds, jobs, controls: see Asker.check.
             trainings: over how many trainings the explanation is a mean.
         """
         removals = [ids[:1], ids] if len(ids) > 1 else [ids]
-        related = self.task.related(query) if controls else _NOTHING
+        related = related_to(self.task, query) if controls else _NOTHING
         drawn = [
             [_random_ids(related, len(removed), place, query) for place in range(seeds)]
             for removed in removals
@@ -80,17 +78,20 @@ class Checker:
         looks = self._looks(query, asked, trainings, jobs)
         whole = looks[0]
         # If the explained answer is not the best one, a change of the best answer says nothing.
-        compares = self.task.has_alternatives and whole[0][1] == self.task.answer_of(query)
+        explained = explained_answer(self.task, query)
+        compares = explained is not None and whole[0].best == explained
         checks = []
         for number, (removed, without) in enumerate(zip(asked[1:], looks[1:], strict=True)):
             is_control = number >= len(removals)
             estimate = None if is_control else predicted(removed[0])
             checks.append(
-                _check(removed[0], estimate, whole[:seeds], without, compares, RANDOM if is_control else EXPLAINED)
+                _check(
+                    query, removed[0], estimate, whole[:seeds], without, compares, RANDOM if is_control else EXPLAINED
+                )
             )
         if controls:
             others = [*whole[1:], whole[0]][:seeds]
-            checks.append(_check(_NOTHING, None, whole[:seeds], others, compares, NOTHING))
+            checks.append(_check(query, _NOTHING, None, whole[:seeds], others, compares, NOTHING))
         return checks
 
     @property
@@ -108,13 +109,14 @@ class Checker:
 
     def look(self, query: Any) -> Look:
         """The prediction of the explained model."""
-        return _look_of(MEASURES[_MEASURE](self.task, self.trained.parameters, [query]))
+        return look_at(self.task, self.trained.parameters, query)
 
     def _looks(self, query: Any, removals: Sequence[Sequence[Ids]], trainings: int, jobs: int) -> list[list[Look]]:
         """By removal, then by seed, the predictions without some examples: those of the removal and the seed."""
         found: dict[tuple[int, int], Look] = {}
         asked: dict[tuple[int, int], Retraining] = {}
         known: list[Task[Any] | Trained] = [self.trained]
+        measure, queries = measure_of(query)
         for place in range(max(map(len, removals))):
             task, other = self._training(place, trainings)
             known.append(task)
@@ -125,13 +127,13 @@ class Checker:
                 if task is self.task and not self.trained.goes_on and not len(removed):
                     found[number, place] = self.look(query)  # The explained model is trained already.
                 else:
-                    asked[number, place] = Retraining.of(self.trained, removed, _MEASURE, [query], **other)
+                    asked[number, place] = Retraining.of(self.trained, removed, measure, queries, **other)
         keys = list(asked)
         total = sum(len(self.task.steps.blocks(one.length)) for one in asked.values())
         with progress("retrainings", total) as bar:
             outcomes = retrain(list(asked.values()), jobs, known=known, on_found=bar.pass_over, on_block=bar.advance)
             for at, outcome in outcomes:
-                found[keys[at]] = _look_of(outcome.measured)
+                found[keys[at]] = look_of(query, outcome.measured)
         return [[found[number, place] for place in range(len(by_seed))] for number, by_seed in enumerate(removals)]
 
     def _training(self, place: int, trainings: int) -> tuple[Task[Any], dict[str, Any]]:
@@ -156,27 +158,37 @@ class Checker:
         return [[top for _, top in by_seed] for by_seed in self._looks(query, asked, 1, jobs)]
 
     def tops_without(self, query: Any, removals: Sequence[Ids], jobs: int = 1) -> list[int | None]:
-        """The best answers to a query after trainings like the explained one, each without one of some sets."""
-        asked = [Retraining.of(self.trained, removed, _MEASURE, [query], length=self._length) for removed in removals]
+        """`Look.best` of a query after trainings like the explained one, each without one of some sets."""
+        measure, queries = measure_of(query)
+        asked = [Retraining.of(self.trained, removed, measure, queries, length=self._length) for removed in removals]
         found = dict(retrain(asked, jobs, known=[self.trained]))
-        return [_look_of(found[place].measured)[1] for place in range(len(removals))]
+        return [look_of(query, found[place].measured).best for place in range(len(removals))]
 
 
 def _random_ids(related: Ids, count: int, place: int, query: Any) -> Ids:
     """Some related examples at random, ascending: others for each place of a seed."""
-    generator = np.random.default_rng([place, *map(abs, numbers_of(query))])
+    generator = np.random.default_rng([place, *map(abs, all_numbers_of(query))])
     return np.sort(generator.choice(related, count, replace=False))
 
 
 def _check(
-    removed: Ids, predicted: float | None, whole: Sequence[Look], without: Sequence[Look], compares: bool, what: str
+    query: Any,
+    removed: Ids,
+    predicted: float | None,
+    whole: Sequence[Look],
+    without: Sequence[Look],
+    compares: bool,
+    what: str,
 ) -> Check:
-    before, after = (tuple(value for value, _ in part) for part in (whole, without))
-    changed = tuple(now[1] != then[1] for then, now in zip(whole, without, strict=True))
-    return Check(tuple(removed.tolist()), predicted, before, after, changed if compares else None, what)
-
-
-def _look_of(measured: Any) -> Look:
-    """Reads what was measured on one query."""
-    ((value, top),) = measured
-    return value, top
+    pairs = list(zip(whole, without, strict=True))
+    fallen = [num_fallen(query, then, now) for then, now in pairs]
+    return Check(
+        example_ids=tuple(removed.tolist()),
+        predicted=predicted,
+        before=tuple(then.value for then, _ in pairs),
+        after=tuple(now.value for _, now in pairs),
+        top_changed=tuple(now.best != then.best for then, now in pairs) if compares else None,
+        what=what,
+        fallen=tuple(count for count in fallen if count is not None) or None,
+        questions=len(queries_of(query)) if None not in fallen else 1,
+    )

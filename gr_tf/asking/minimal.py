@@ -7,10 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from gr_tf.asking.about import RatherThan
 from gr_tf.asking.answer import Answer
 from gr_tf.asking.asker import Asker
+<<<<<<< HEAD
 from gr_tf.asking.confirmed import LEAST_SEEDS, Confirmation, check_seeds
+=======
+from gr_tf.asking.looks import explained_answer
+>>>>>>> main
 from gr_tf.asking.page import Found
+from gr_tf.asking.told import examples_of
+from gr_tf.attribution.combined import Combination, related_to
 from gr_tf.errors import InputError
 from gr_tf.evaluation.retraining import check_jobs
 from gr_tf.runs import html_text
@@ -143,13 +150,25 @@ class MinimalSets:
 
 
 def refuse_without_alternatives(has_alternatives: bool) -> None:
-    """Refuses kinds of data whose questions have one answer only.
+    """Refuses questions that have one answer only.
 
     Raises:
-        InputError: if a prediction of the kind has no other answer that it could change to.
+        InputError: if the prediction has no other answer that it could change to.
     """
     if not has_alternatives:
-        raise InputError("minimal sets are of predictions among several answers; a rating has no other to change to.")
+        raise InputError(
+            "minimal sets are of predictions among several answers; the rating of an item has no other to change to: "
+            "ask with ? in the item's place."
+        )
+
+
+def refuse_groups() -> None:
+    """Refuses groups of questions.
+
+    Raises:
+        InputError: saying why.
+    """
+    raise InputError("minimal sets are of one prediction, which another may replace; a group has none to change to.")
 
 
 def refuse_unless_top(asker: Asker, answer: Answer) -> None:
@@ -158,8 +177,14 @@ def refuse_unless_top(asker: Asker, answer: Answer) -> None:
     Raises:
         InputError: if the explained answer is not the most probable new one, so that there is nothing to change.
     """
-    refuse_without_alternatives(asker.task.has_alternatives)
     query = answer.explanation.query
+    if isinstance(query, Combination):
+        if not query.is_difference:
+            refuse_groups()
+        if answer.value > 0:
+            return
+        raise InputError(f"minimal sets are of an answer that is ahead of the other; {answer.predicted} is not.")
+    refuse_without_alternatives(asker.task.answer_of(query) is not None)
     if asker.task.top(asker.trained.parameters, query) != asker.task.answer_of(query):
         raise InputError(
             f"minimal sets are of the most probable new answer; {answer.predicted} is not: ask with ? in its place."
@@ -189,10 +214,15 @@ def minimal_sets(
     refuse_unless_top(asker, answer)
     task, explanation = asker.task, answer.explanation
     query = explanation.query
-    predicted = task.answer_of(query)
+    predicted = explained_answer(task, query)
     # The related examples in the method's order; those that it does not rank come last.
-    related, ranked = task.related(query), explanation.example_ids
+    related, ranked = related_to(task, query), explanation.example_ids
     candidates = [*ranked[np.isin(ranked, related)].tolist(), *np.setdiff1d(related, ranked).tolist()]
+    if asker.trained.goes_on and asker.checker.tops_without(query, [np.zeros(0, np.int64)], jobs) != [predicted]:
+        raise InputError(
+            f"minimal sets need a prediction that stays if the training goes on with all examples; {answer.predicted} "
+            "is then no longer the best."
+        )
     instead: dict[tuple[int, ...], int | None] = {}
     with progress("retrainings", 2 * most) as bar:
 
@@ -215,6 +245,7 @@ def minimal_sets(
         bar.pass_over(most - necessary.retrainings)
         sufficient = smallest_set(candidates, stays, most=most, smallest=0)
     other = None if necessary.example_ids is None else instead[necessary.example_ids]
+<<<<<<< HEAD
     found = MinimalSets(necessary, None if other is None else task.answer_name(query, other), sufficient)
     confirmed = _confirmed(asker, query, found, seeds, jobs)
     return dataclasses.replace(confirmed, found=tuple(found_sets(asker, answer, confirmed)))
@@ -236,13 +267,22 @@ def _confirmed(asker: Asker, query: Any, found: MinimalSets, seeds: int, jobs: i
         for name, after in zip(removals, afters, strict=True)
     }
     return dataclasses.replace(found, **confirmed)  # type: ignore[arg-type]
+=======
+    if isinstance(answer.about, RatherThan):
+        return MinimalSets(necessary, None if other is None else answer.about.other, sufficient)
+    return MinimalSets(necessary, None if other is None else task.answer_name(query, other), sufficient)
+>>>>>>> main
 
 
 def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found]:
     """Describes both sets for people."""
     without = f"Without these, {minimal.instead or 'nothing'} is predicted instead"
-    alone = "With these alone, of all examples that share something with the question, "
+    alone, stays = "With these alone, of all examples that share something with the question, ", "is still predicted"
+    if isinstance(answer.about, RatherThan):
+        without = f"Without these, {answer.about.other} is ahead of {answer.predicted}"
+        stays = f"is still ahead of {answer.about.other}"
     return [
+<<<<<<< HEAD
         _found(asker, answer, minimal.necessary, minimal.confirmed_necessary, "it needs", without),
         _found(
             asker,
@@ -252,6 +292,10 @@ def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found
             "that suffice",
             f"{alone}{answer.predicted} is still predicted",
         ),
+=======
+        _found(asker, answer, minimal.necessary, "it needs", without),
+        _found(asker, answer, minimal.sufficient, "that suffice", f"{alone}{answer.predicted} {stays}"),
+>>>>>>> main
     ]
 
 
@@ -262,6 +306,11 @@ def _found(
     if part.example_ids is None:
         return Found(f"The fewest {which}: none was found", f"Tried in {so_far}.")
     ids = np.array(part.example_ids, np.int64)
+<<<<<<< HEAD
     examples = asker.task.examples(ids, answer.explanation.query).assign(example_id=ids)
     told = f" {confirmed.text(answer.predicted)}" if confirmed else ""
     return Found(f"The fewest {which}, of those tried: {len(ids)}", f"{what} ({so_far}).{told}", examples.astype(str))
+=======
+    examples = examples_of(asker.task, ids, answer.explanation.query).assign(example_id=ids)
+    return Found(f"The fewest {which}, of those tried: {len(ids)}", f"{what} ({so_far}).", examples.astype(str))
+>>>>>>> main

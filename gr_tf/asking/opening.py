@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from gr_tf.asking.asker import Asker
+<<<<<<< HEAD
 from gr_tf.asking.temporary_run import TemporaryRun
 from gr_tf.data.frames import MAIN, FrameData, Names, is_numbered, names_for, refuse_other, refuse_without_frame
 from gr_tf.data.kind_of_files import kinds_of_columns, kinds_of_data
@@ -14,6 +15,13 @@ from gr_tf.errors import InputError, short
 from gr_tf.tasks import kinds, stage, tuning
 from gr_tf.tasks.frame_data import kept_in_run, read_frames
 from gr_tf.tasks.given import GIVEN, open_given
+=======
+from gr_tf.data.columns import named_columns
+from gr_tf.data.kind_of_files import CHOICES, SEQUENCES, kinds_of_data
+from gr_tf.errors import InputError, short
+from gr_tf.tasks import kinds, stage, tuning
+from gr_tf.tasks.given import given_of, open_given
+>>>>>>> main
 
 
 def ask(
@@ -52,9 +60,9 @@ def ask(
         checkpoint_seconds: how much of the training a kill may lose.
         tune_minutes: how long to try settings on the validation examples before the training; 0: not at all. Default: 2
             on small data if no setting of the training is named.
-        settings: settings of the training, such as epochs=20, and of how data are held out, such as split_seed=1. They
-            have the names of the configuration's class, or of the flags of `gr_tf explain`. Others are the dataset's
-            own, or depend on its size.
+        settings: settings of the training, such as epochs=20, and of how data are read and held out, such as
+            columns={"user": "customer_id"} or split_seed=1. They have the names of the configuration's class, or of the
+            flags of `gr_tf explain`. Others are the dataset's own, or depend on its size.
 
     Raises:
         InputError: if the data or a setting cannot be used, or the folder has another training.
@@ -68,6 +76,7 @@ def ask(
             what = "the model" if run_dir is None else str(run_dir)
             raise InputError(f"name the data that {what} is to be trained on, with train, data_dir or dataset.")
         return open_run(run_dir, retraining_length=retraining_length, method_settings=method_settings)
+<<<<<<< HEAD
     given = None
     if train is None:
         refuse_without_frame(valid=valid, test=test, labels=labels, titles=titles)
@@ -76,6 +85,9 @@ def ask(
         kind = kind_of_frame(train, kind, settings.get("model"))
         names = names_for(kind, labels=labels, titles=titles)
         given = FrameData.of(kind, train, valid=valid, test=test, names=names, data_dir=data_dir)
+=======
+    kind = kind_of(data_dir, dataset, kind, settings.get("model"), settings.get("columns"))
+>>>>>>> main
     of_training, of_split = settings_of(kind, settings)
     read = kinds.read_own(kind, dataset, data_dir, of_split) if given is None else read_frames(given, dataset, of_split)
     config = kinds.own_config(kind, read, of_training)
@@ -130,8 +142,8 @@ def ask_given(
     Raises:
         InputError: if the model, the data or a setting cannot be used.
     """
-    kind = kind_of(data_dir, dataset, kind, settings.get("model"))
-    task, given = kinds.KINDS[kind], GIVEN[kind]
+    kind = kind_of(data_dir, dataset, kind, settings.get("model"), settings.get("columns"))
+    task, given = kinds.KINDS[kind], given_of(kind)
     of_split = {task.split_class.flag_of(name): name for name in task.split_class.names()}
     split = {of_split[name]: settings.pop(name) for name in list(settings) if name in of_split}
     asked = {name: settings.pop(name) for name in list(settings) if name in given.settings.names()}
@@ -141,7 +153,11 @@ def ask_given(
 
 
 def kind_of(
-    data_dir: str | pathlib.Path | None, dataset: str | None = None, kind: str | None = None, model: str | None = None
+    data_dir: str | pathlib.Path | None,
+    dataset: str | None = None,
+    kind: str | None = None,
+    model: str | None = None,
+    columns: str | Mapping[str, str] | None = None,
 ) -> str:
     """Finds the kind of some data by the dataset's name, names of files, or their columns. Loads no TensorFlow.
 
@@ -151,10 +167,12 @@ def kind_of(
         data_dir, dataset: see ask.
         kind: the kind that the user names.
         model: the model that the user names.
+        columns: what the user says that columns are called; see data.columns.
 
     Raises:
         InputError: if a folder has files of several kinds, is not of the kind that the user names, or cannot be read.
     """
+<<<<<<< HEAD
     possible = kinds_of_data(data_dir, dataset, kind)
     return _chosen(possible, str(data_dir or dataset or "nations"), kind, model)
 
@@ -177,12 +195,30 @@ def kind_of_frame(train: pd.DataFrame, kind: str | None = None, model: str | Non
 
 def _chosen(possible: Sequence[str], told: str, kind: str | None, model: str | None) -> str:
     """The one kind of those that data can be read as; see kind_of."""
+=======
+    possible = kinds_of_data(data_dir, dataset, kind, named_columns(columns))
+>>>>>>> main
     if kind is not None:
         if kind not in possible:
             raise InputError(f"kind must be {' or '.join(possible)} for {told}; got {short(kind)}.")
         return kind
-    serving = [one for one in possible if model in (None, *kinds.KINDS[one].config_class.choices["model"])]
-    return (serving or possible)[0]
+    first, *others = possible
+    likely = [first, *(one for one in others if not kinds.KINDS[one].only_if_named)]
+    serving = [one for one in likely if model in (None, *kinds.KINDS[one].config_class.choices["model"])]
+    return (serving or likely)[0]
+
+
+def could_be_choices(
+    data_dir: str | pathlib.Path | None,
+    dataset: str | None = None,
+    columns: str | Mapping[str, str] | None = None,
+) -> bool:
+    """Whether some data are taken for sequences although they may as well be choices without order: without ratings.
+
+    Args:
+        data_dir, dataset, columns: see ask.
+    """
+    return kinds_of_data(data_dir, dataset, named=named_columns(columns)) == (SEQUENCES, CHOICES)
 
 
 def settings_of(kind: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.attribution.base import Explanation
+from gr_tf.attribution.combined import Combination, num_related, queries_of
 from gr_tf.tasks.task import Task
+from gr_tf.types import Ids
 
 # A sign that all trainings agree on is seldom certain among hundreds if there are fewer.
 _FEW_TRAININGS = 10
@@ -19,7 +21,7 @@ def examples_frame(task: Task[Any], explanation: Explanation[Any], k: int) -> pd
     influences = explanation.influences
     places = np.append(np.flatnonzero(influences > 0)[:k], np.flatnonzero(influences < 0)[::-1][:k])
     chosen = explanation.only(places)
-    frame = task.examples(chosen.example_ids, explanation.query)
+    frame = examples_of(task, chosen.example_ids, explanation.query)
     frame.insert(0, "influence", chosen.influences)
     certain = explanation.sign_is_certain
     if certain is not None:
@@ -28,6 +30,24 @@ def examples_frame(task: Task[Any], explanation: Explanation[Any], k: int) -> pd
     if chosen.agreeing is not None:
         frame.insert(3, "same sign in", [f"{count} of {chosen.num_trainings}" for count in chosen.agreeing])
     return frame.assign(example_id=chosen.example_ids)
+
+
+def examples_of(task: Task[Any], example_ids: Ids, query: Any) -> pd.DataFrame:
+    """See Task.examples; of a combination, too.
+
+    Of one answer rather than another, the connections with both are told; of a group, with how many of its questions an
+    example shares something.
+    """
+    first, *others = queries_of(query)
+    frame = task.examples(example_ids, first)
+    if not isinstance(query, Combination):
+        return frame
+    if query.is_difference:
+        other = task.examples(example_ids, others[0])["connection"]
+        frame.insert(list(frame).index("connection") + 1, "connection with the other", other)
+        return frame
+    counts = num_related(task, query)[example_ids]
+    return frame.assign(connection=[f"{count:,} of {1 + len(others):,} questions" for count in counts.tolist()])
 
 
 def doubts(explanation: Explanation[Any]) -> Iterator[str]:

@@ -4,7 +4,7 @@ The leave-one-out effects in one training are mostly chance. What can be explain
 over trainings (BUILD_NOTES, "Ground truth").
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,10 @@ class Ensemble(Explainer[Any]):
             raise InputError("an ensemble needs at least one explainer.")
         self._explainers = tuple(explainers)
         self.task = self._explainers[0].task
+
+    def of_each(self, change: Callable[[Explainer[Any]], Explainer[Any]]) -> "Ensemble":
+        """The ensemble of what is made of each explainer."""
+        return Ensemble(list(map(change, self._explainers)))
 
     def influences(self, queries: Sequence[Any]) -> list[Influences]:
         """See Explainer; with standard errors if there are two trainings or more."""

@@ -15,6 +15,7 @@ from gr_tf import attribution
 from gr_tf.attribution.base import Explainer
 from gr_tf.errors import InputError, short
 from gr_tf.settings import Settings
+from gr_tf.tasks.kinds import KINDS, served_as
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 
@@ -98,9 +99,14 @@ def register(name: str, **entry: Any) -> Callable[[Make], Make]:
 
 
 def methods_of(kind: str) -> Mapping[str, Method]:
-    """The methods for a kind of data by name: the default first, then in alphabetical order, and NH last."""
+    """The methods for a kind of data by name: the default first, then in alphabetical order, and NH last.
+
+    A kind may be served as another one is, see Task.served_as.
+    """
     _load_all()
-    found = METHODS.get(kind, {})
+    unmet = KINDS[kind].unmet if kind in KINDS else ()
+    kind = served_as(kind)
+    found = {name: entry for name, entry in METHODS.get(kind, {}).items() if entry.needs not in unmet}
     return {
         name: found[name]
         for name in sorted(found, key=lambda name: (kind not in found[name].default_for, name == "nh", name))

@@ -5,6 +5,7 @@ import pathlib
 from typing import Any
 
 from gr_tf.attribution.base import Explanation
+from gr_tf.attribution.combined import Combination, queries_of
 from gr_tf.attribution.hessian import Diagnostics
 from gr_tf.data.dataset import Dataset, fields_of
 from gr_tf.errors import InputError
@@ -29,20 +30,25 @@ def save_explanation(explanation: Explanation[Any], folder: pathlib.Path, *, ove
         raise InputError(f"{folder}: exists already. Say overwrite=True to replace an explanation.")
     if folder.exists() and not _has_only_an_explanation(folder):
         raise InputError(f"{folder}: has other files than an explanation's, and is not replaced.")
-    query = fields_of(explanation.query)
-    if any(not isinstance(part, int | list | tuple) for part in query.values()):
+    queries = list(map(fields_of, queries_of(explanation.query)))
+    if any(not isinstance(part, int | list | tuple) for query in queries for part in query.values()):
         raise InputError(
             f"an explanation of {explanation.dataset.name} cannot be saved: its query is no row of numbers."
         )
     arrays = {name: getattr(explanation, name) for name in _ARRAYS if getattr(explanation, name) is not None}
     meta = {
         "checksum": explanation.dataset.checksum,
-        "query": query,
+        **_stored(explanation.query, queries),
         "prediction": explanation.prediction,
         "systems": [dataclasses.asdict(system) for system in explanation.systems],
         "num_trainings": explanation.num_trainings,
     }
     files.write_arrays(folder, arrays, meta)
+
+
+def _stored(query: Any, fields: list[dict[str, Any]]) -> dict[str, Any]:
+    """A query, or the queries and weights of a combination, for JSON."""
+    return {"queries": fields, "weights": query.weights} if isinstance(query, Combination) else {"query": fields[0]}
 
 
 def _has_only_an_explanation(folder: pathlib.Path) -> bool:
@@ -64,6 +70,10 @@ def load_explanation(folder: pathlib.Path, dataset: Dataset) -> Explanation[Any]
     arrays: dict[str, Any] = dict(stored)
     if meta.pop("checksum") != dataset.checksum:
         raise InputError(f"{folder} explains a model of other data than {dataset.name}.")
-    query = dataset.query_class(**meta.pop("query"))
+    if "queries" in meta:
+        queries = tuple(dataset.query_class(**fields) for fields in meta.pop("queries"))
+        query = Combination(queries, tuple(meta.pop("weights")))
+    else:
+        query = dataset.query_class(**meta.pop("query"))
     systems = tuple(Diagnostics(**system) for system in meta.pop("systems"))
     return Explanation(query=query, dataset=dataset, systems=systems, **arrays, **meta)

@@ -11,14 +11,15 @@ from gr_tf.data.sources import DATASETS
 DATASET = flags.DEFINE_string(
     "dataset",
     None,
-    f"A dataset by name (triples: {', '.join(DATASETS)}; ratings and sequences: {', '.join(RATING_DATASETS)}), or your "
-    "name for your --data_dir.",
+    f"A dataset by name (triples: {', '.join(DATASETS)}; ratings, sequences, and choices: "
+    f"{', '.join(RATING_DATASETS)}), or your name for your --data_dir.",
 )
 DATA_DIR = flags.DEFINE_string(
     "data_dir",
     None,
-    "Folder or file of the data. Triples: train, valid, test (.txt, .tsv, .csv, .parquet). Ratings or sequences: "
-    "ratings or sequences (.csv, .tsv, .parquet), or sequences.txt. Or the files of a published dataset.",
+    "Folder or file of the data. Triples: train, valid, test (.txt, .tsv, .csv, .parquet). Ratings, sequences, or "
+    "choices: ratings, sequences, or choices (.csv, .tsv, .parquet), or sequences.txt. Or the files of a published "
+    "dataset.",
 )
 
 

@@ -29,7 +29,7 @@ def sections() -> list[help_text.Section]:
 
 def main() -> None:
     """Evaluates."""
-    kind = open_flags.kind(overwrites=True)
+    kind = open_flags.kind(overwrites=True, retrains=True)
     asked = removal_flags.METHODS.value
     names = [name.strip().lower() for name in (["nh", method_of(kind, None).name] if asked is None else asked)]
     if len(set(names)) < len(names) or not names:

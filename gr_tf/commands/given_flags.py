@@ -12,7 +12,7 @@ from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.errors import InputError
 from gr_tf.runs import engine
 from gr_tf.tasks import kinds
-from gr_tf.tasks.given import GIVEN, open_given
+from gr_tf.tasks.given import GIVEN, given_of, open_given
 from gr_tf.tasks.trained import Trained
 
 MODEL_DIR = flags.DEFINE_string(
@@ -39,8 +39,8 @@ def section() -> help_text.Section:
 def kind(*, overwrites: bool = False) -> str:
     """The kind of the data; the settings of given models are no mistakes if there is one. See open_flags.kind."""
     if not is_given():
-        return open_flags.kind(overwrites=overwrites)
-    return open_flags.kind(also={kind: (_SETTINGS[kind], _CONFIGS[kind]) for kind in GIVEN})
+        return open_flags.kind(overwrites=overwrites, retrains=True)
+    return open_flags.kind(retrains=True, also={kind: (_SETTINGS[kind], _CONFIGS[kind]) for kind in GIVEN})
 
 
 def is_given() -> bool:
@@ -64,6 +64,7 @@ def check(kind: str, *, searches: bool, trainings: int, overwrites: bool = False
         for config in _SETTINGS.values():
             config_flags.refuse_flags(config, "is for --model_dir.", unless=[kinds.KINDS[kind].config_class])
         return
+    given_of(kind)
     if (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None):
         raise InputError("name the data that the model was trained on, with --data_dir or --dataset.")
     overwrite = () if overwrites else (run_flags.OVERWRITE,)
@@ -82,11 +83,17 @@ def check(kind: str, *, searches: bool, trainings: int, overwrites: bool = False
         raise InputError("--trainings needs others like the model; the training of a given model is not known.")
 
 
-def open_model(kind: str, methods: Sequence[Method] = (), question: Sequence[str] = ()) -> tuple[Trained, pathlib.Path]:
+def open_model(
+    kind: str,
+    methods: Sequence[Method] = (),
+    question: Sequence[str] = (),
+    *,
+    also: open_flags.Asked = lambda task: (),
+) -> tuple[Trained, pathlib.Path]:
     """The given model that the flags name, and its path; prints what was assumed.
 
     Args:
-        kind, methods, question: see open_flags.open_trained.
+        kind, methods, question, also: see open_flags.open_trained.
 
     Raises:
         InputError: if the data, the model or a setting cannot be used.
@@ -103,5 +110,5 @@ def open_model(kind: str, methods: Sequence[Method] = (), question: Sequence[str
     trained = open_given(kind, dataset, path, asked, settings)
     for note in trained.given.notes if trained.given else ():
         print(f"{path.name}: {note}", file=sys.stderr)
-    open_flags.check_asked(trained.task, methods, question)
+    open_flags.check_asked(trained.task, methods, question, also)
     return trained, path

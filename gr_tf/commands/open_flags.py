@@ -5,7 +5,7 @@ import itertools
 import pathlib
 import sys
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -14,6 +14,7 @@ from gr_tf.asking import opening
 from gr_tf.attribution.methods import Method, check_task, methods_of
 from gr_tf.commands import config_flags, data_flags, help_text, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
+from gr_tf.data.dataset import Dataset
 from gr_tf.data.download import cache_folder
 from gr_tf.errors import InputError
 from gr_tf.runs import engine
@@ -23,12 +24,15 @@ from gr_tf.tasks import kinds, stage, tuning
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 
+# Gives the queries of a task that are to be checked before any work.
+Asked = Callable[[Task[Any]], Iterable[Any]]
 KIND = flags.DEFINE_enum(
     "kind",
     None,
     list(kinds.KINDS),
     "The kind of the data. Default: it is found from the names of the files and of their columns. Ratings are read as "
-    "sequences with --kind=sequences.",
+    "sequences with --kind=sequences. --kind=choices learns from what users chose or rated without order or stars "
+    "(implicit feedback).",
 )
 TUNE_MINUTES = flags.DEFINE_float(
     "tune_minutes",
@@ -53,6 +57,11 @@ for _module in (config_flags, data_flags, run_flags):
     flags.adopt_module_key_flags(_module)
 
 
+def split_sections() -> list[help_text.Section]:
+    """The flags of how data are read and held out, that --help lists."""
+    return [(f"Examples held out of {whose}", names) for whose, names in config_flags.by_kinds(_SPLITS)]
+
+
 def sections(*, explains: bool = False) -> list[help_text.Section]:
     """The flags that --help lists; with the settings of methods if the command explains."""
     published = "; defaults are the published ones, or depend on the size of the data"
@@ -60,7 +69,7 @@ def sections(*, explains: bool = False) -> list[help_text.Section]:
         ("Data", [data_flags.DATA_DIR.name, data_flags.DATASET.name, KIND.name]),
         ("The run", [flag.name for flag in run_flags.FLAGS]),
         ("Settings", [TUNE_MINUTES.name]),
-        *((f"Examples held out of {whose}", names) for whose, names in config_flags.by_kinds(_SPLITS)),
+        *split_sections(),
         *((f"Training on {whose}{published}", names) for whose, names in config_flags.by_kinds(_TRAININGS)),
         *(
             (f"Method {name} for {kind}", [settings.flag_of(one) for one in settings.names()])
@@ -80,11 +89,17 @@ def methods_table() -> str:
     return "\n\n".join(parts)
 
 
-def kind(*, overwrites: bool = False, also: Mapping[str, Sequence[type[Settings]]] = types.MappingProxyType({})) -> str:
+def kind(
+    *,
+    overwrites: bool = False,
+    retrains: bool = False,
+    also: Mapping[str, Sequence[type[Settings]]] = types.MappingProxyType({}),
+) -> str:
     """The kind of the data that the flags name.
 
     Args:
         overwrites: whether the command may replace something other than the training.
+        retrains: whether the command trains without some examples.
         also: classes of settings by the kind that the command takes them for.
 
     Raises:
@@ -100,13 +115,30 @@ def kind(*, overwrites: bool = False, also: Mapping[str, Sequence[type[Settings]
             if flag.present:
                 raise InputError(f"--{flag.name} {why}")
     else:
-        found = opening.kind_of(data_dir, dataset, KIND.value, flags.FLAGS["model"].value)
+        given = (flags.FLAGS[name].value for name in ("model", "columns"))
+        found = opening.kind_of(data_dir, dataset, KIND.value, *given)
     classes = {kind: (_TRAININGS[kind], _SPLITS[kind], *map(type, _SETTINGS[kind].values())) for kind in kinds.KINDS}
     for config in itertools.chain(*classes.values()):
         config_flags.refuse_flags(config, f"is not for {found}.", unless=[*classes[found], *also.get(found, ())])
-    if RETRAINING_STEPS.present and not kinds.KINDS[found].may_continue:
-        raise InputError(f"--retraining_steps is not for {found}.")
+    if RETRAINING_STEPS.present and not (retrains and kinds.KINDS[found].may_continue):
+        what = found if retrains else "a command that does not train again without examples"
+        raise InputError(f"--retraining_steps is not for {what}.")
     return found
+
+
+def refuse_training() -> None:
+    """Refuses the flags of trainings and methods, for a command that does neither.
+
+    Raises:
+        InputError: if such a flag was given; the message names it.
+    """
+    why = "is for a training, and nothing is trained here."
+    methods = itertools.chain(*(settings.values() for settings in _SETTINGS.values()))
+    for config in (*_TRAININGS.values(), *map(type, methods)):
+        config_flags.refuse_flags(config, why, unless=list(_SPLITS.values()))
+    for flag in (TUNE_MINUTES, run_flags.OVERWRITE, run_flags.CHECKPOINT_SECONDS):
+        if flag.present:
+            raise InputError(f"--{flag.name} {why}")
 
 
 def only_a_run() -> bool:
@@ -114,11 +146,16 @@ def only_a_run() -> bool:
     return (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None) and run_flags.RUN_DIR.value is not None
 
 
+def _finished() -> RunDir:
+    """The finished training of the run's folder that the flags name."""
+    return RunDir.finished(run_flags.run_dir("") / stage.STAGE, "gr_tf train")
+
+
 def sources() -> list[pathlib.Path | str]:
     """The folders or files of the data that the flags name, of the run's if they name none, and of kept downloads."""
     data_dir = data_flags.DATA_DIR.value
     if only_a_run():
-        data_dir = stage.reference_of(RunDir.finished(run_flags.run_dir("") / stage.STAGE, "gr_tf train")).source
+        data_dir = stage.reference_of(_finished()).source
     try:
         kept = list(cache_folder().glob("*"))
     except InputError:
@@ -126,31 +163,65 @@ def sources() -> list[pathlib.Path | str]:
     return [*([data_dir] if data_dir else []), *kept]
 
 
-def load_task(found: str) -> Task[Any]:
-    """The task of the data that the flags name; loads TensorFlow after reading them, and prints the reader's notes.
+def read_dataset(found: str) -> Dataset:
+    """The data that the flags name, or of the run's folder; loads no TensorFlow, and prints the reader's notes.
 
     Args:
         found: the kind of the data.
+
+    Raises:
+        InputError: if the data cannot be used.
+    """
+    data = kinds.read(stage.reference_of(_finished())) if only_a_run() else _read_own(found)
+    data_flags.tell_notes(data)
+    return data
+
+
+def _read_own(found: str) -> Dataset:
+    split = config_flags.asked(_SPLITS[found])
+    return kinds.read_own(found, data_flags.DATASET.value, data_flags.DATA_DIR.value, split)
+
+
+def load_task(found: str, methods: Sequence[Method] = (), question: Sequence[str] = ()) -> Task[Any]:
+    """The task of the data that the flags name; loads TensorFlow after reading them, and prints the reader's notes.
+
+    Args:
+        found, methods, question: see open_trained.
 
     Raises:
         InputError: if the flags name no data but a run's folder, or the data or a setting cannot be used.
     """
     if only_a_run():
         raise InputError("name the data too, with --data_dir or --dataset: this trains anew.")
-    split, settings = config_flags.asked(_SPLITS[found]), config_flags.asked(_TRAININGS[found])
-    dataset = kinds.read_own(found, data_flags.DATASET.value, data_flags.DATA_DIR.value, split)
-    config = kinds.own_config(found, dataset, settings)
-    data_flags.tell_notes(dataset)
+    data, settings = _read_own(found), config_flags.asked(_TRAININGS[found])
+    task = kinds.KINDS[found](data, kinds.own_config(found, data, settings))
+    data_flags.tell_notes(data)
+    if KIND.value is None and opening.could_be_choices(
+        data_flags.DATA_DIR.value, data_flags.DATASET.value, flags.FLAGS["columns"].value
+    ):
+        print(
+            f"{data.name}: there are no ratings: these are sequences, where the order of a user's choices counts; "
+            "--kind=choices learns from them without order.",
+            file=sys.stderr,
+        )
     if (data_flags.DATA_DIR.value, data_flags.DATASET.value) == (None, None):
         print(
             "No data are named: this is Nations, which ships with gr_tf. Name yours with --data_dir.", file=sys.stderr
         )
+    _check_question(task, methods, question)
     engine.start_quietly()
-    return kinds.KINDS[found](dataset, config)
+    if task.how_trained:
+        print(f"{data.name}: {task.how_trained}", file=sys.stderr)
+    return task
 
 
 def open_trained(
-    found: str, methods: Sequence[Method] = (), question: Sequence[str] = (), *, trains_anew: bool = True
+    found: str,
+    methods: Sequence[Method] = (),
+    question: Sequence[str] = (),
+    *,
+    also: Asked = lambda task: (),
+    trains_anew: bool = True,
 ) -> tuple[Trained, pathlib.Path]:
     """The trained model that the flags name, and its run's folder; trains first, unless the folder has the training.
 
@@ -159,22 +230,23 @@ def open_trained(
         methods: the methods that will be used; one that does not serve the data is refused before any training.
         question: the parts of what will be asked; an unknown name, or what a method does not explain, is refused before
             any training.
+        also: gives more queries of the task that will be asked, to be refused likewise.
         trains_anew: whether --overwrite is for the training; else it is for a file that the user names.
 
     Raises:
         InputError: if the data or a setting cannot be used, or the folder has another training (without --overwrite).
     """
-    data_dir, dataset = data_flags.DATA_DIR.value, data_flags.DATASET.value
-    name = dataset or ("nations" if data_dir is None else pathlib.Path(data_dir).resolve().stem)
-    run_dir = run_flags.run_dir(f"{name}-{found}")
+    run_dir = run_folder(found)
     if only_a_run():
+        data = read_dataset(found)
+        # What is asked is looked at before TensorFlow is loaded, which takes seconds.
+        _check_question(kinds.KINDS[found](data, stage.reference_of(_finished()).config), methods, question)
         engine.start_quietly()
-        trained = stage.load(run_dir)
-        data_flags.tell_notes(trained.task.dataset)
-        check_asked(trained.task, methods, question)
+        trained = stage.load(run_dir, data)
+        check_asked(trained.task, methods, question, also)
         return trained, run_dir
-    task = load_task(found)
-    check_asked(task, methods, question)
+    task = load_task(found, methods, question)
+    check_asked(task, methods, question, also)
     overwrite = run_flags.OVERWRITE.value and trains_anew
     asked = config_flags.asked(_TRAININGS[found])
     task = tuning.tuned(task, run_dir, asked, TUNE_MINUTES.value, overwrite=overwrite)
@@ -188,10 +260,27 @@ def open_trained(
     return stage.load(run_dir, task.dataset), run_dir
 
 
-def check_asked(task: Task[Any], methods: Sequence[Method], question: Sequence[str]) -> None:
+def run_folder(found: str) -> pathlib.Path:
+    """The run's folder that the flags name, or the default for data of a kind."""
+    data_dir, dataset = data_flags.DATA_DIR.value, data_flags.DATASET.value
+    name = dataset or ("nations" if data_dir is None else pathlib.Path(data_dir).resolve().stem)
+    return run_flags.run_dir(f"{name}-{found}")
+
+
+def check_asked(
+    task: Task[Any], methods: Sequence[Method], question: Sequence[str], also: Asked = lambda task: ()
+) -> None:
     """Refuses what does not suit a task, before any work is done."""
     for method in methods:
         check_task(method, task)
+    _check_question(task, methods, question)
+    for query in also(task):
+        for method in methods:
+            method.check_query(query)
+
+
+def _check_question(task: Task[Any], methods: Sequence[Method], question: Sequence[str]) -> None:
+    """The part of `check_asked` that needs no model."""
     if question:
         query, _ = task.read_question(question)
         for method in methods:

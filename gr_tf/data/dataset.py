@@ -6,7 +6,7 @@ import functools
 import hashlib
 import itertools
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -67,6 +67,14 @@ class Dataset(abc.ABC):
     def train_frame(self) -> pd.DataFrame:
         """The training examples by name; the index is the example_id."""
 
+    def names_frame(self) -> pd.DataFrame:
+        """All names: what each names, name, label (the name if it has none), and how many training examples have it.
+
+        Raises:
+            InputError: if the kind of data has no names.
+        """
+        raise InputError(f"{self.name}: data of this kind have no names.")
+
     @abc.abstractmethod
     def query_of(self, example_id: int) -> Any:
         """The query that a training example answers."""
@@ -108,6 +116,24 @@ class Dataset(abc.ABC):
         if len(outside):
             raise InputError(f"example ids are 0 to {self.num_examples - 1}; got {outside[0]}.")
         return ~np.isin(np.arange(self.num_examples), removed)
+
+
+def names_frame(names: Vocabulary, labels: Mapping[str, str], ids: np.ndarray) -> pd.DataFrame:
+    """A part of Dataset.names_frame.
+
+    Args:
+        names: of one kind.
+        labels: by name.
+        ids: those that training examples have, as often as they have them.
+    """
+    return pd.DataFrame(
+        {
+            "what": names.kind,
+            "name": names.names,
+            "label": [labels.get(name, name) for name in names.names],
+            "training examples": np.bincount(ids, minlength=len(names)),
+        }
+    )
 
 
 def fields_of(query: Any) -> dict[str, Any]:

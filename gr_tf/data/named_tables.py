@@ -4,10 +4,12 @@ import csv
 import io
 import pathlib
 import re
+import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
+from gr_tf.data.columns import how_to_name
 from gr_tf.data.parquet_files import as_text, read_parquet
 from gr_tf.data.text_files import read_text
 from gr_tf.errors import InputError, at, listed, short
@@ -26,6 +28,8 @@ _ALIASES = {
     "time": ("timestamp",),
     "title": ("name", "label"),
 }
+# No column is named by the user.
+_NOTHING: Mapping[str, str] = types.MappingProxyType({})
 
 
 def table_named(folder: pathlib.Path, stem: str) -> pathlib.Path | None:
@@ -52,13 +56,24 @@ def column_names(path: pathlib.Path) -> tuple[str, ...]:
     return tuple(next((row for row, _ in _rows(path) if row), []))
 
 
-def places_of(names: Sequence[str], columns: Sequence[str]) -> dict[str, int]:
-    """Where each of some columns stands, by its name or an alias; without those that stand nowhere."""
-    plain, places = _plain(names), {}
+def places_of(names: Sequence[str], columns: Sequence[str], named: Mapping[str, str] = _NOTHING) -> dict[str, int]:
+    """Where each of some columns stands; without those that stand nowhere.
+
+    Args:
+        names: of the table's columns.
+        columns: what is looked for: by the user's name for it, or else by its own name or an alias.
+        named: the user's names of columns by what is in them; they are taken for nothing else.
+    """
+    given = [name.strip() for name in names]
+    plain = ["" if name in named.values() else one for name, one in zip(given, _plain(names), strict=True)]
+    places = {}
     for column in columns:
-        found = [name for name in (column, *_ALIASES.get(column, ())) if name in plain]
+        if column in named:
+            found, among = [named[column]] if named[column] in given else [], given
+        else:
+            found, among = [name for name in (column, *_ALIASES.get(column, ())) if name in plain], plain
         if found:
-            places[column] = plain.index(found[0])
+            places[column] = among.index(found[0])
     return places
 
 
@@ -91,13 +106,19 @@ def notes_of(frame: pd.DataFrame) -> list[str]:
     return list(frame.attrs.get("notes", ()))
 
 
-def read_named(path: pathlib.Path, columns: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
+def read_named(
+    path: pathlib.Path,
+    columns: Sequence[str],
+    optional: Sequence[str] = (),
+    named: Mapping[str, str] = _NOTHING,
+) -> pd.DataFrame:
     """Some columns of a file, by the line where each row ends; blank lines are told in `notes_of`.
 
     Args:
         path: .csv (with quotes), .tsv or .txt (fields as they stand), or .parquet (see data.parquet_files).
         columns: that it must have, by these names or other common ones; others are passed over.
         optional: that it may have.
+        named: see places_of; it must have these of `columns` and `optional`.
 
     Raises:
         InputError: naming file, line and value, if a column is missing or there twice, a row has not as many fields
@@ -132,12 +153,16 @@ def chosen_columns(
         InputError: as read_named.
     """
     names = list(map(str, table.columns))
-    places = places_of(names, [*columns, *optional])
+    places = places_of(names, [*columns, *optional], named)
+    for column in [*columns, *optional]:
+        if column in named and column not in places:
+            told = f"has no column {short(named[column])}, which --columns names for the {column}"
+            raise InputError(f"{path}: {told}; its columns are {listed(names) or 'none'}.")
     missing = [column for column in columns if column not in places]
     if missing:
-        told = listed(names) or "none"
-        raise InputError(f"{path}: has no column {', '.join(missing)}; its columns are {told}.")
-    _refuse_twice(path, names, places)
+        raise InputError(f"{path}: has no column {', '.join(missing)}{how_to_name(names, missing)}")
+    _refuse_twice(path, names, places, named)
+    notes += _passed_over(path, names, places, named)
     if table.empty:
         raise InputError(f"{path}: empty: no row in it.")
     frame = table.iloc[:, list(places.values())].set_axis(list(places), axis=1)
@@ -148,7 +173,13 @@ def chosen_columns(
     return frame
 
 
+<<<<<<< HEAD
 def _refuse_twice(path: pathlib.Path | str, names: Sequence[str], places: Mapping[str, int]) -> None:
+=======
+def _refuse_twice(
+    path: pathlib.Path, names: Sequence[str], places: Mapping[str, int], named: Mapping[str, str]
+) -> None:
+>>>>>>> main
     """Refuses two columns that are each what one column is looked for under.
 
     Raises:
@@ -156,11 +187,32 @@ def _refuse_twice(path: pathlib.Path | str, names: Sequence[str], places: Mappin
     """
     plain = _plain(names)
     for column, place in places.items():
-        # One's own name of a column goes before its aliases.
-        meant = (column,) if plain[place] == column else _ALIASES[column]
-        same = [name for name, one in zip(names, plain, strict=True) if one in meant]
+        if column in named:
+            same = [name for name in names if name.strip() == named[column]]
+        else:
+            # One's own name of a column goes before its aliases.
+            meant = (column,) if plain[place] == column else _ALIASES[column]
+            free = [name for name in names if name.strip() not in named.values()]
+            same = [name for name, one in zip(free, _plain(free), strict=True) if one in meant]
         if len(same) > 1:
             raise InputError(f"{path}: several columns may be the {column}: {listed(same)}; keep one of them.")
+
+
+def _passed_over(
+    path: pathlib.Path, names: Sequence[str], places: Mapping[str, int], named: Mapping[str, str]
+) -> list[str]:
+    """Notes on columns with another common name of what is in a column that was read."""
+    notes = []
+    for column, place in places.items():
+        others = [
+            name
+            for i, (name, plain) in enumerate(zip(names, _plain(names), strict=True))
+            if plain in (column, *_ALIASES.get(column, ())) and i not in places.values()
+        ]
+        if others and column not in named:
+            told = f"column {short(names[place])} is the {column}"
+            notes.append(f"{path.name}: {told}; {listed(others)}, which may be too, was passed over.")
+    return notes
 
 
 def read_headless(

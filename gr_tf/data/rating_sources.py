@@ -1,16 +1,18 @@
 """Ratings by name: from tensorflow-datasets, or from a folder in the upstream layout."""
 
 import dataclasses
+import functools
 import pathlib
 import re
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from gr_tf.data.frames import IN_MEMORY, MAIN, FrameData, Names, refuse_without_frame
 from gr_tf.data.movielens_download import download_with_tfds
-from gr_tf.data.named_tables import labels_of, read_headless, read_named, refuse_empty, table_named
+from gr_tf.data.named_tables import column_names, labels_of, read_headless, read_named, refuse_empty, table_named
 from gr_tf.data.ratings import RatingSet, RatingSplit, make_rating_set
 from gr_tf.errors import InputError, at, short
 
@@ -60,12 +62,19 @@ _OWN = RatingLayout("*.rating", "\t", columns=(COLUMNS[:3], COLUMNS))
 
 
 def load_ratings(
+<<<<<<< HEAD
     dataset: str | pd.DataFrame | None = None,
     data_dir: str | pathlib.Path | None = None,
     split: RatingSplit | None = None,
     *,
     titles: Names | None = None,
     name: str | None = None,
+=======
+    dataset: str | None = None,
+    data_dir: str | pathlib.Path | None = None,
+    split: RatingSplit | None = None,
+    columns: str | Mapping[str, str] | None = None,
+>>>>>>> main
 ) -> RatingSet:
     """Loads ratings, from a folder, from the dataset's official address, or from a DataFrame.
 
@@ -75,12 +84,17 @@ def load_ratings(
         data_dir: the folder with its files; default: through tensorflow-datasets. Of your own: see
             read_own_folder.
         split: what to leave out and to hold out.
+<<<<<<< HEAD
         titles: of a DataFrame: what people call items.
         name: of a DataFrame: what to call the dataset.
+=======
+        columns: what the columns of your own files are called, such as {"user": "customer_id", "item": "sku"}.
+>>>>>>> main
 
     Raises:
         InputError: if the name is unknown, or the files or DataFrames cannot be used or downloaded.
     """
+<<<<<<< HEAD
     if isinstance(dataset, pd.DataFrame):
         return ratings_of_frames(FrameData.of("ratings", dataset, names=titles, data_dir=data_dir), name, split)
     refuse_without_frame(titles=titles, name=name)
@@ -100,6 +114,13 @@ def interactions_of(given: FrameData) -> tuple[pd.DataFrame, dict[str, str]]:
     """The rows of a DataFrame of ratings or choices, with numbers as such, and the titles by item."""
     titles = {} if given.names is None else labels_of("titles", given.names["item"], given.names["title"])
     return with_numbers(MAIN, given.main.copy()), titles
+=======
+    dataset, split = dataset or own_name(data_dir), (split or RatingSplit()).with_columns(columns)
+    if data_dir is None or dataset in RATING_DATASETS:
+        split.refuse_columns(dataset)
+    frame, titles, source = read_interactions(dataset, data_dir, functools.partial(read_own_folder, named=split.named))
+    return make_rating_set(dataset, frame, titles, split, source)
+>>>>>>> main
 
 
 def own_name(data_dir: str | pathlib.Path | None) -> str:
@@ -165,7 +186,9 @@ def read_release_titles(folder: pathlib.Path, layout: RatingLayout) -> dict[str,
     return labels_of(path, titles["item"], titles["title"])
 
 
-def read_own_folder(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]:
+def read_own_folder(
+    folder: pathlib.Path, named: Mapping[str, str] = types.MappingProxyType({})
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """One's own ratings in file order, columns COLUMNS or all but the time, and the titles by item.
 
     The ratings are in ratings.csv, .tsv or .parquet with columns user, item, rating and perhaps time (see
@@ -174,29 +197,46 @@ def read_own_folder(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]
 
     Args:
         folder: the folder, or the file of ratings.
+        named: the user's names of columns, see data.named_tables.places_of.
 
     Raises:
         InputError: naming file, line and value, if the ratings are absent, or a file is malformed.
     """
     path = folder if folder.is_file() else table_named(folder, "ratings")
+    if named and (path is None or path.suffix == ".rating"):
+        raise InputError(f"{path or folder}: has no table whose columns --columns could name; want ratings.csv.")
     if path is None:
         return read_rating_folder(folder, _OWN)
     if path.suffix == ".rating":
         return read_ratings(path, _OWN), {}
-    return with_numbers(path, read_named(path, COLUMNS[:3], COLUMNS[3:])), read_titles(folder)
+    return with_numbers(path, read_named(path, COLUMNS[:3], COLUMNS[3:], named)), read_titles(folder, path, named)
 
 
-def read_titles(folder: pathlib.Path) -> dict[str, str]:
+def read_titles(
+    folder: pathlib.Path, path: pathlib.Path | None = None, named: Mapping[str, str] = types.MappingProxyType({})
+) -> dict[str, str]:
     """The titles by item of a folder's items.csv, .tsv or .parquet; none if it has no such file, or is a file.
+
+    Args:
+        folder: the folder, or a file.
+        path: the table of what users did with items, which has the titles if a column of it is named for them and
+            there is no file of items.
+        named: the user's names of columns, see data.named_tables.places_of; in a file of items, the item's may be as
+            in `path`, or as usual.
 
     Raises:
         InputError: naming file, line and value, if it is malformed.
     """
-    path = table_named(folder, "items")
-    if path is None:
+    found = table_named(folder, "items")
+    if found is not None:
+        names = column_names(found) if named else ()
+        named = {field: name for field, name in named.items() if field == "title" or name in names}
+    elif path is not None and "title" in named:
+        found = path
+    else:
         return {}
-    items = read_named(path, ("item", "title"))
-    return labels_of(path, items["item"], items["title"])
+    items = read_named(found, ("item", "title"), named=named)
+    return labels_of(found, items["item"], items["title"])
 
 
 def read_ratings(path: pathlib.Path, layout: RatingLayout) -> pd.DataFrame:

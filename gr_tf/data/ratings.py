@@ -8,12 +8,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from gr_tf.data.columns import ITEM_FIELDS, ColumnNames
 from gr_tf.data.dataset import grouped
-from gr_tf.data.items import ItemSet, Records, name_notes
+from gr_tf.data.items import ItemSet, Records, name_notes, reasons
 from gr_tf.data.named_tables import notes_of
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
-from gr_tf.settings import SEED, Range, Settings
+from gr_tf.settings import SEED, Range
 from gr_tf.types import Ids
 
 # Of one rating nothing can be learnt, nor removed.
@@ -22,10 +23,24 @@ _LEAST_RATINGS = 2
 
 @dataclasses.dataclass(frozen=True)
 class RatingQuery:
-    """The prediction that is explained: what this user would rate this item; both ids."""
+    """The prediction that is explained: what this user would rate this item.
+
+    Attributes:
+        user, item: ids.
+        item_asked: whether the item is the answer: the question is which item the user would rate highest.
+    """
 
     user: int
     item: int
+    item_asked: int = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "item_asked", bool(self.item_asked))
+
+    def __repr__(self) -> str:
+        # The keys of retrainings are made of it: a question with both parts looks as it did when there was no other.
+        asked = ", item_asked=True" if self.item_asked else ""
+        return f"RatingQuery(user={self.user}, item={self.item}{asked})"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -68,6 +83,10 @@ class RatingSet(ItemSet[Ratings]):
             }
         )
 
+    def _ids_of_train(self) -> tuple[np.ndarray, np.ndarray]:
+        """See ItemSet."""
+        return self.train.pairs[:, 0], self.train.pairs[:, 1]
+
     def query_of(self, example_id: int) -> RatingQuery:
         """The query that a training rating answers."""
         user, item = map(int, self.train.pairs[example_id])
@@ -79,7 +98,7 @@ class RatingSet(ItemSet[Ratings]):
         Raises:
             InputError: if the user is unknown; of the item see item_of.
         """
-        return RatingQuery(self.users.id_of(user), self.item_of(item))
+        return RatingQuery(self.user_of(user), self.item_of(item))
 
     @functools.cached_property
     def _by_user(self) -> list[np.ndarray]:
@@ -119,11 +138,13 @@ class RatingSet(ItemSet[Ratings]):
         return dataclasses.replace(self, train=dataclasses.replace(self.train, values=values))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RatingSplit(Settings):
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class RatingSplit(ColumnNames):
     """How ratings become a RatingSet (Cheng et al. 2019, Section 5.1).
 
     Attributes:
+        columns: what the columns of one's own files are called, such as user:customer_id,item:sku,rating:stars,time:ts;
+            title:NAME is in the file of items, or beside the items. A part with a comma needs quotes, as in CSV.
         min_interactions: users and items with fewer ratings are left out, again until none is left.
         seed: of what is held out: two ratings of each user, one for valid and one for test.
     """
@@ -131,6 +152,7 @@ class RatingSplit(Settings):
     min_interactions: int = 10
     seed: int = 0
 
+    fields = ITEM_FIELDS
     flag_names = types.MappingProxyType({"seed": "split_seed"})
     ranges = types.MappingProxyType({"min_interactions": Range(0), "seed": SEED})
 
@@ -155,12 +177,24 @@ def make_rating_set(
     kept = in_time.drop_duplicates(["user", "item"], keep="last")
     if len(kept) < len(frame):
         notes.append(f"{len(frame) - len(kept)} ratings of a pair that is rated again later left out.")
-    core = _core(kept, split.min_interactions)
+    core = left_by_least(kept, split.min_interactions)
     if len(core) < len(kept):
         notes.append(
             f"{len(kept) - len(core)} ratings left out with {kept.user.nunique() - core.user.nunique()} users and "
             f"{kept.item.nunique() - core.item.nunique()} items of fewer than {split.min_interactions} ratings."
         )
+    left_out = {
+        column: reasons(
+            kept[column],
+            core[column],
+            split.min_interactions,
+            "ratings",
+            f"has fewer than {split.min_interactions} ratings with {others} that stay: --min_interactions",
+            {} if column == "user" else titles,
+        )
+        for column, others in (("user", "items"), ("item", "users"))
+        if len(core) < len(kept)
+    }
     if core.empty:
         raise InputError(
             f"{source or name}: no rating is left with at least {split.min_interactions} a user and item; a lower "
@@ -171,7 +205,7 @@ def make_rating_set(
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))
     ratings = Ratings(pairs[order], core.rating.to_numpy(np.float64)[order])
 
-    valid, test = _held_out(ratings.pairs[:, 0], len(users), split.seed)
+    valid, test = held_out_of_users(ratings.pairs[:, 0], len(users), split.seed)
     train = ratings.only(np.delete(np.arange(len(ratings)), np.concatenate([valid, test])))
     if len(train) < _LEAST_RATINGS:
         raise InputError(f"{source or name}: has {len(train)} ratings to train on; want at least {_LEAST_RATINGS}.")
@@ -195,10 +229,11 @@ def make_rating_set(
         source=source,
         split=split,
         notes=tuple(notes),
+        left_out=left_out,
     )
 
 
-def _core(frame: pd.DataFrame, least: int) -> pd.DataFrame:
+def left_by_least(frame: pd.DataFrame, least: int) -> pd.DataFrame:
     """The ratings left when users and items with fewer than `least` are dropped until there is none."""
     while True:
         enough = (frame.groupby("user").user.transform("size") >= least) & (
@@ -209,7 +244,7 @@ def _core(frame: pd.DataFrame, least: int) -> pd.DataFrame:
         frame = frame[enough]
 
 
-def _held_out(users: np.ndarray, num_users: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def held_out_of_users(users: np.ndarray, num_users: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Places of one random rating of each user for valid and one for test; of users with at least three."""
     generator = np.random.default_rng(seed)
     drawn = [generator.choice(places, 2, replace=False) for places in grouped(users, num_users) if len(places) >= 3]

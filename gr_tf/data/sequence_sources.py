@@ -1,8 +1,10 @@
 """Sequences by name or of one's own: from tensorflow-datasets, a folder in the upstream layout, or one's own files."""
 
+import functools
 import pathlib
 import re
-from collections.abc import Iterator
+import types
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -10,7 +12,10 @@ from gr_tf.data.frames import IN_MEMORY, FrameData, Names, refuse_without_frame
 from gr_tf.data.named_tables import column_names, header_notes, notes_of, places_of, read_named, table_named
 from gr_tf.data.rating_sources import (
     RATING_DATASETS,
+<<<<<<< HEAD
     interactions_of,
+=======
+>>>>>>> main
     own_name,
     read_interactions,
     read_own_folder,
@@ -25,12 +30,19 @@ COLUMNS = ("user", "item")
 
 
 def load_sequences(
+<<<<<<< HEAD
     dataset: str | pd.DataFrame | None = None,
     data_dir: str | pathlib.Path | None = None,
     split: SequenceSplit | None = None,
     *,
     titles: Names | None = None,
     name: str | None = None,
+=======
+    dataset: str | None = None,
+    data_dir: str | pathlib.Path | None = None,
+    split: SequenceSplit | None = None,
+    columns: str | Mapping[str, str] | None = None,
+>>>>>>> main
 ) -> SequenceSet:
     """Loads the sequences of what users chose or rated, whatever they thought of it.
 
@@ -39,12 +51,17 @@ def load_sequences(
             no time; see data.frames.
         data_dir: the folder with its files; default: through tensorflow-datasets. Of your own: see read_own_sequences.
         split: the order, what to leave out and to hold out.
+<<<<<<< HEAD
         titles: of a DataFrame: what people call items.
         name: of a DataFrame: what to call the dataset.
+=======
+        columns: what the columns of your own files are called, such as {"user": "customer_id", "item": "sku"}.
+>>>>>>> main
 
     Raises:
         InputError: as load_ratings; also if the file's order is asked for without a file.
     """
+<<<<<<< HEAD
     if isinstance(dataset, pd.DataFrame):
         return sequences_of_frames(FrameData.of("sequences", dataset, names=titles, data_dir=data_dir), name, split)
     refuse_without_frame(titles=titles, name=name)
@@ -60,9 +77,22 @@ def sequences_of_frames(given: FrameData, name: str | None = None, split: Sequen
     return make_sequence_set(
         given.name(name, RATING_DATASETS), *interactions_of(given), split or SequenceSplit(), IN_MEMORY
     )
+=======
+    split, dataset = (split or SequenceSplit()).with_columns(columns), dataset or own_name(data_dir)
+    if data_dir is None or dataset in RATING_DATASETS:
+        split.refuse_columns(dataset)
+    if split.order == "file" and data_dir is None:
+        raise InputError("tensorflow-datasets does not keep the file's order: name the folder with --data_dir.")
+    frame, titles, source = read_interactions(
+        dataset, data_dir, functools.partial(read_own_sequences, named=split.named)
+    )
+    return make_sequence_set(dataset, frame, titles, split, source)
+>>>>>>> main
 
 
-def read_own_sequences(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, str]]:
+def read_own_sequences(
+    folder: pathlib.Path, named: Mapping[str, str] = types.MappingProxyType({})
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """One's own choices in file order, columns user, item and perhaps more, and the titles by item.
 
     They are in sequences.csv, .tsv, .txt or .parquet with columns user, item and perhaps time (see data.named_tables);
@@ -71,19 +101,22 @@ def read_own_sequences(folder: pathlib.Path) -> tuple[pd.DataFrame, dict[str, st
 
     Args:
         folder: the folder, or the file of choices.
+        named: the user's names of columns, see data.named_tables.places_of.
 
     Raises:
         InputError: naming file, line and value, if there are none, or a file is malformed.
     """
     path = folder if folder.is_file() else table_named(folder, "sequences")
     if path is None or path.suffix == ".rating":
-        return read_own_folder(folder)
-    if path.suffix.lower() == ".txt" and len(places_of(column_names(path), COLUMNS)) < len(COLUMNS):
+        return read_own_folder(folder, named)
+    if path.suffix.lower() == ".txt" and not named and len(places_of(column_names(path), COLUMNS)) < len(COLUMNS):
         return pd.DataFrame(_choices(path), columns=list(COLUMNS), dtype=object), read_titles(folder)
-    frame = read_named(path, COLUMNS, ("time",))
-    if path.suffix.lower() == ".txt":
+    # What was rated was chosen; that it has a rating too is seen if its column is named.
+    frame = read_named(path, COLUMNS, ("time", *(("rating",) if "rating" in named else ())), named)
+    frame = frame.drop(columns="rating", errors="ignore")
+    if path.suffix.lower() == ".txt" and not named:
         frame.attrs["notes"] = [*notes_of(frame), *header_notes(path, COLUMNS, "a user with items")]
-    return with_numbers(path, frame), read_titles(folder)
+    return with_numbers(path, frame), read_titles(folder, path, named)
 
 
 def _choices(path: pathlib.Path) -> Iterator[tuple[str, str]]:

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gr_tf.data.items import ItemSet, Records, name_notes
+from gr_tf.data.columns import ITEM_FIELDS, ColumnNames
+from gr_tf.data.items import ItemSet, Records, name_notes, reasons
 from gr_tf.data.named_tables import notes_of
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError
-from gr_tf.settings import Range, Settings
+from gr_tf.settings import Range
 from gr_tf.types import Ids
 
 ORDERS = {
@@ -63,11 +64,13 @@ class Sequences(Records):
     users: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SequenceSplit(Settings):
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class SequenceSplit(ColumnNames):
     """How ratings become sequences; the defaults are the published code's.
 
     Attributes:
+        columns: what the columns of one's own files are called, such as user:customer_id,item:sku,rating:stars,time:ts;
+            title:NAME is in the file of items, or beside the items. A part with a comma needs quotes, as in CSV.
         min_interactions: users with fewer choices are left out.
         order: of a user's choices: time: by time, at one time by item name; file: as they come in the file; auto: by
             time if there are times.
@@ -82,6 +85,7 @@ class SequenceSplit(Settings):
     test_share: float = 0.1
     valid_share: float = 0.0
 
+    fields = ITEM_FIELDS
     choices = types.MappingProxyType({"order": ORDERS})
     ranges = types.MappingProxyType(
         {"min_interactions": Range(1), "window": Range(2), "test_share": Range(0, 1), "valid_share": Range(0, 1)}
@@ -99,6 +103,10 @@ class SequenceSet(ItemSet[Sequences]):
     """The sequences of one dataset, in the order of users, then of their choices; for its attributes see ItemSet."""
 
     query_class = SequenceQuery
+
+    def _ids_of_train(self) -> tuple[np.ndarray, np.ndarray]:
+        """See ItemSet; the choices, without what came before them."""
+        return self.train.users, self.train.targets - 1
 
     def query_of(self, example_id: int) -> SequenceQuery:
         """The query that a training sequence answers."""
@@ -132,7 +140,7 @@ class SequenceSet(ItemSet[Sequences]):
         Raises:
             InputError: if the user is unknown.
         """
-        user_id = self.users.id_of(user)
+        user_id = self.user_of(user)
         # The splits of a user follow each other in time.
         last = [part.only(part.users == user_id) for part in (self.train, self.valid, self.test)]
         choices = [target for part in last for target in part.targets.tolist()]
@@ -163,19 +171,26 @@ def make_sequence_set(
     Raises:
         InputError: if there is no time where it is asked for, or no user is left.
     """
-    notes = notes_of(frame)
+    notes, everybody = notes_of(frame), frame
     told = source or name
     if split.order == "time" or (split.order == "auto" and _has_times(frame)):
         frame = _in_time(frame, told, notes)
     enough = frame.groupby("user").user.transform("size") >= split.min_interactions
     if not enough.all():
-        left_out = frame[~enough].user.nunique()
-        notes.append(f"{left_out} users with fewer than {split.min_interactions} choices left out.")
+        notes.append(
+            f"{frame[~enough].user.nunique()} users with fewer than {split.min_interactions} choices left out."
+        )
         frame = frame[enough]
     if frame.empty:
         why = f"no user has at least {split.min_interactions} choices; a lower --min_interactions keeps more."
         raise InputError(" ".join([f"{told}: {why}", *notes]))
     users, items = Vocabulary.of("user", frame.user), Vocabulary.of("item", frame.item)
+    left_out: dict[str, dict[str, str]] = {}
+    if len(frame) < len(everybody):
+        unknown = "has a choice of unknown time, and is left out"
+        nobody = f"is of users only who are left out, as those with fewer than {split.min_interactions} choices are"
+        left_out["user"] = reasons(everybody.user, frame.user, split.min_interactions, "choices", unknown)
+        left_out["item"] = reasons(everybody.item, frame.item, 0, "choices", f"{nobody}: --min_interactions", titles)
     user_ids = frame.user.map(users.ids).to_numpy(np.int32)
     order = np.argsort(user_ids, kind="stable")
     user_ids, targets = user_ids[order], frame.item.map(items.ids).to_numpy(np.int32)[order] + 1
@@ -203,6 +218,7 @@ def make_sequence_set(
         source=source,
         split=split,
         notes=tuple(notes),
+        left_out=left_out,
     )
 
 

@@ -77,6 +77,7 @@ def _named(known: Mapping[str, str], checksums: Mapping[str, str]) -> str | None
 
 
 def load_triples(
+<<<<<<< HEAD
     dataset: str | pd.DataFrame | None = None,
     data_dir: str | pathlib.Path | None = None,
     split: TripleSplit | None = None,
@@ -85,6 +86,12 @@ def load_triples(
     test: pd.DataFrame | None = None,
     labels: Names | None = None,
     name: str | None = None,
+=======
+    dataset: str | None = None,
+    data_dir: str | pathlib.Path | None = None,
+    split: TripleSplit | None = None,
+    columns: str | Mapping[str, str] | None = None,
+>>>>>>> main
 ) -> TripleSet:
     """Loads a dataset: shipped, downloaded, from a folder, or from DataFrames.
 
@@ -93,18 +100,29 @@ def load_triples(
             or the folder's name. Or a DataFrame of training triples; see data.frames.
         data_dir: folder with train, valid and test (see data.triples.read_folder), or one file; for
             "movielens": with ua.base, ua.test and u.item.
+<<<<<<< HEAD
         split: what is held out where there is no valid or test.
         valid, test: of a DataFrame: more of them.
         labels: of a DataFrame: what people call entities.
         name: of a DataFrame: what to call the dataset.
+=======
+        split: what is held out where a folder has no valid or test.
+        columns: what the columns of your own files are called, such as {"head": "src", "tail": "dst"}.
+>>>>>>> main
 
     Raises:
         InputError: if the name is unknown or the files or DataFrames cannot be used or downloaded.
     """
+<<<<<<< HEAD
     if isinstance(dataset, pd.DataFrame):
         given = FrameData.of("triples", dataset, valid=valid, test=test, names=labels, data_dir=data_dir)
         return triples_of_frames(given, name, split)
     refuse_without_frame(valid=valid, test=test, labels=labels, name=name)
+=======
+    split = (split or TripleSplit()).with_columns(columns)
+    if data_dir is None or dataset in DATASETS:
+        split.refuse_columns(dataset or "nations")
+>>>>>>> main
     if dataset == "movielens":
         return read_movielens(pathlib.Path(data_dir) if data_dir else fetch(MOVIELENS_100K))
     if dataset == "fb15k237":

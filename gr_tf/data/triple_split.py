@@ -9,15 +9,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from gr_tf.data.columns import TRIPLE_FIELDS, ColumnNames
 from gr_tf.errors import InputError
-from gr_tf.settings import SEED, Range, Settings
+from gr_tf.settings import SEED, Range
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TripleSplit(Settings):
-    """What is held out where a file is missing.
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class TripleSplit(ColumnNames):
+    """What is held out where a file is missing, and what the columns are called.
 
     Attributes:
+        columns: what the columns of one's own files are called, such as head:src,relation:edge,tail:dst; a part with a
+            comma needs quotes, as in CSV.
         valid_share, test_share: share of all triples that is held out, at least one, where there is no such file.
         seed: of what is held out.
     """
@@ -26,6 +29,7 @@ class TripleSplit(Settings):
     test_share: float = 0.05
     seed: int = 0
 
+    fields = TRIPLE_FIELDS
     flag_names = types.MappingProxyType({"seed": "split_seed"})
     ranges = types.MappingProxyType(
         {"valid_share": Range(0, 0.5, above=True), "test_share": Range(0, 0.5, above=True), "seed": SEED}

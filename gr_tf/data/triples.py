@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+<<<<<<< HEAD
 from gr_tf.data.dataset import Dataset, grouped
 from gr_tf.data.named_tables import (
     SUFFIXES,
@@ -22,6 +23,12 @@ from gr_tf.data.named_tables import (
     table_named,
 )
 from gr_tf.data.triple_split import TripleSplit, with_held_out
+=======
+from gr_tf.data.dataset import Dataset, grouped, names_frame
+from gr_tf.data.named_tables import SUFFIXES, notes_of, table_named
+from gr_tf.data.triple_files import read_triples
+from gr_tf.data.triple_split import TripleSplit, hold_out
+>>>>>>> main
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError, short
 from gr_tf.runs import files
@@ -79,8 +86,9 @@ class TripleSet(Dataset):
         checksums: SHA-256 of each file that was read, by file name.
         candidates: the entities that may be predicted; None: all.
         labels: names for people, by name, where there are any; not unique.
-        split: what was held out because valid or test had no file; None: both had.
+        split: what was held out because valid or test had no file, and what the columns are called; None: neither.
         num_unknown: how many rows of valid and test were skipped for a name that train does not have, by split.
+        elsewhere: the part, valid or test, that has such a name: by "entity" and "relation", then by name.
     """
 
     query_class = Query
@@ -98,6 +106,7 @@ class TripleSet(Dataset):
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     split: TripleSplit | None = None
     num_unknown: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    elsewhere: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict, repr=False)
 
     def _contents(self) -> tuple[Vocabulary, Vocabulary, Iterable[bytes]]:
         parts = (np.ascontiguousarray(part, "<i4").tobytes() + b"|" for part in (self.train, self.valid, self.test))
@@ -116,9 +125,33 @@ class TripleSet(Dataset):
             {"head": entities[triples[:, 0]], "relation": relations[triples[:, 1]], "tail": entities[triples[:, 2]]}
         )
 
+    def names_frame(self) -> pd.DataFrame:
+        """See Dataset: entities and relations."""
+        heads, relations, tails = self.train.T
+        # A triple from an entity to itself is one example.
+        entities = np.concatenate([heads, tails[heads != tails]])
+        parts = ((self.entities, entities), (self.relations, relations))
+        return pd.concat([names_frame(names, self.labels, ids) for names, ids in parts], ignore_index=True)
+
     def names_of(self, query: Query) -> tuple[str, str, str]:
         """The names of a query's head, relation and tail."""
         return self.entities.names[query.head], self.relations.names[query.relation], self.entities.names[query.tail]
+
+    def id_at(self, place: int, name: str) -> int:
+        """The id of a name or label in a place of a triple.
+
+        Raises:
+            InputError: if it is unknown, with close ones suggested, or a label is of several names.
+        """
+        names, others = (self.relations, self.entities) if place == RELATION else (self.entities, self.relations)
+
+        def why_absent(name: str) -> str | None:
+            part = self.elsewhere.get(names.kind, {}).get(name)
+            if part is not None:
+                return f"is in the {part} triples, but not in the training triples: nothing was learnt of it"
+            return f"is the name of {others.what}" if name in others.ids else None
+
+        return names.id_of(name, self.labels, why_absent)
 
     def query_of(self, example_id: int) -> Query:
         """The query that a training triple answers."""
@@ -196,35 +229,8 @@ class TripleSet(Dataset):
         return self.labels.get(name, name)
 
 
-def read_triples(path: pathlib.Path) -> pd.DataFrame:
-    """Reads the triples of a file.
-
-    .csv and .parquet have columns head, relation, tail (or other common names, see data.named_tables; more
-    columns are passed over). So may .tsv and .txt, told by their first line; else each of their lines is
-    head<TAB>relation<TAB>tail, names as they stand. UTF-8, LF or CRLF.
-
-    Returns:
-        The names in columns head, relation, tail, by line; see also notes_of.
-
-    Raises:
-        InputError: naming file, line and value, if the file is absent, is not UTF-8, is empty, or
-            a line is not three names.
-    """
-    if path.suffix.lower() in (".csv", ".parquet"):
-        return read_named(path, COLUMNS)[list(COLUMNS)]
-    first = column_names(path)
-    notes = header_notes(path, COLUMNS, "a triple") if len(first) == len(COLUMNS) else []
-    if len(places_of(first, COLUMNS)) == len(COLUMNS):
-        frame = read_named(path, COLUMNS)[list(COLUMNS)]
-    else:
-        frame = read_headless(path, COLUMNS, blank_lines=True)
-        refuse_empty(path, frame, COLUMNS)
-    frame.attrs["notes"] = [*notes_of(frame), *notes]
-    return frame
-
-
 def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSplit | None = None) -> TripleSet:
-    """Reads train, valid and test of a folder: .txt, .tsv, .csv or .parquet each; see `read_triples`.
+    """Reads train, valid and test of a folder: .txt, .tsv, .csv or .parquet each; see triple_files.read_triples.
 
     The vocabulary is that of train. Rows of valid and test with another name cannot be
     scored: they are skipped, counted and told in `notes`. Training rows that repeat stay
@@ -233,26 +239,45 @@ def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSpli
     Args:
         folder: the folder, or the file of all triples.
         name: of the dataset; default: the folder's or file's.
-        split: what is held out of train where valid or test has no file.
+        split: what is held out of train where valid or test has no file, and what the columns are called.
 
     Raises:
         InputError: if train or a file is absent, empty, malformed, or has no usable row, or a split has two files.
     """
     if not folder.exists():
         raise InputError(f"{folder}: no such file or folder.")
+    split = split or TripleSplit()
     found = {"train": folder} if folder.is_file() else {part: table_named(folder, part) for part in SPLITS}
     paths = {part: path for part, path in found.items() if path is not None}
     if "train" not in paths:
         raise InputError(f"{folder}: has none of {', '.join(f'train{suffix}' for suffix in SUFFIXES)}.")
     named, notes = {}, list[str]()
     for part, path in paths.items():
-        named[part] = read_triples(path)
+        named[part] = read_triples(path, split.named)
         notes += notes_of(named[part])
+<<<<<<< HEAD
     checksums = {path.name: files.sha256(path) for path in paths.values()}
     name = name or (folder.stem if folder.is_file() else folder.resolve().name)
     named, held_out, used = with_held_out(named, folder, split)
     triples = make_triple_set(name, named, folder, checksums, [*notes, *held_out])
     return dataclasses.replace(triples, split=used)
+=======
+    missing = [part for part in SPLITS if part not in named]
+    if missing:
+        everything = named["train"]
+        try:
+            held = hold_out(list(everything.itertuples(index=False, name=None)), missing, split)
+        except InputError as error:
+            raise InputError(f"{folder}: {error}") from None
+        for part, places in held.items():
+            named[part] = everything.iloc[places]
+            notes.append(f"{part}: no file; {len(places)} of {len(everything)} triples held out (seed {split.seed}).")
+        named["train"] = everything.drop(everything.index[np.concatenate(list(held.values()))])
+    checksums = {path.name: files.sha256(path) for path in paths.values()}
+    name = name or (folder.stem if folder.is_file() else folder.resolve().name)
+    triples = make_triple_set(name, named, folder, checksums, notes)
+    return dataclasses.replace(triples, split=split if missing or split.columns else None)
+>>>>>>> main
 
 
 def make_triple_set(
@@ -282,6 +307,7 @@ def make_triple_set(
 
     vocabularies = {"head": entities, "relation": relations, "tail": entities}
     ids, kept, num_unknown = {}, {}, {}
+    elsewhere: dict[str, dict[str, str]] = {names.kind: {} for names in (entities, relations)}
     for split in SPLITS:
         found = pd.DataFrame({column: named[split][column].map(names.ids) for column, names in vocabularies.items()})
         known = found.notna().all(axis=1)
@@ -292,6 +318,9 @@ def make_triple_set(
                 f"{folder}: {split}: no usable row: all {skipped} have a name that the training triples do not have."
             )
         num_unknown[split] = skipped
+        for column, names in vocabularies.items() if skipped else ():
+            for unknown in named[split][column][found[column].isna()]:
+                elsewhere[names.kind].setdefault(unknown, split)
         if skipped:
             notes.append(f"{split}: {skipped} triples with a name unknown in training skipped.")
     notes += [*_repeated(ids, len(entities), len(relations)), *entities.lookalikes(), *relations.lookalikes()]
@@ -307,6 +336,7 @@ def make_triple_set(
         checksums=checksums,
         notes=tuple(notes),
         num_unknown=num_unknown,
+        elsewhere=elsewhere,
     )
 
 

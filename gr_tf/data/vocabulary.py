@@ -5,7 +5,7 @@ import difflib
 import functools
 import types
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from gr_tf.errors import InputError, listed, short
 
@@ -13,6 +13,13 @@ from gr_tf.errors import InputError, listed, short
 _UNSEEN = dict.fromkeys(map(ord, "\ufeff\u200b\u00ad"))
 # Names that are like longer ones are not looked for: it takes long.
 _LONGEST_COMPARED = 200
+_NOTHING: Mapping[str, str] = types.MappingProxyType({})
+
+
+def folded(text: str) -> str:
+    """A text as a search compares it: without case, accents, and blanks around it."""
+    plain = unicodedata.normalize("NFKD", text.translate(_UNSEEN).strip().casefold())
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +45,11 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def what(self) -> str:
+        """What one of the names names, with its article."""
+        return f"{'an' if self.kind[0] in 'aeio' else 'a'} {self.kind}"
+
     def lookalikes(self) -> list[str]:
         """A note if names differ only by what nobody sees: blanks around them, or how an accent is written."""
         seen: dict[str, str] = {}
@@ -58,12 +70,18 @@ class Vocabulary:
         """The ids by name."""
         return {name: i for i, name in enumerate(self.names)}
 
-    def id_of(self, name: str, labels: Mapping[str, str] = types.MappingProxyType({})) -> int:
+    def id_of(
+        self,
+        name: str,
+        labels: Mapping[str, str] = _NOTHING,
+        why_absent: Callable[[str], str | None] = lambda name: None,
+    ) -> int:
         """The id of a name, or of the one name with this label.
 
         Args:
             name: a name or a label.
             labels: what people call things, by name; not unique.
+            why_absent: why a name is not here that the files have, as the end of a sentence; None: they do not have it.
 
         Raises:
             InputError: if the name is unknown, with close ones suggested, or the label ambiguous.
@@ -75,7 +93,27 @@ class Vocabulary:
             raise InputError(f"{short(name)} is the label of {len(labeled)} names: {listed(labeled)}.")
         if labeled:
             return self.ids[labeled[0]]
-        known = [*self.names, *(labels[other] for other in self.names if other in labels)]
-        close = difflib.get_close_matches(name, known, n=3) if len(name) <= _LONGEST_COMPARED else []
-        hint = f" Did you mean {' or '.join(map(short, close))}?" if close else ""
+        why = why_absent(name)
+        if why is not None:
+            raise InputError(f"{self.kind} {short(name)} {why}.")
+        close = [_told(other, labels) for other in self.close_to(name, labels)]
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
         raise InputError(f"unknown {self.kind} {short(name)}: not in the training data.{hint}")
+
+    def close_to(self, text: str, labels: Mapping[str, str] = _NOTHING, count: int = 3) -> list[str]:
+        """The names that are like a text, or whose labels are: first those that differ by case or accents only."""
+        if len(text) > _LONGEST_COMPARED:
+            return []
+        known: dict[str, list[str]] = {}
+        for name in self.names:
+            for written in {name, labels.get(name, name)}:
+                known.setdefault(folded(written), []).append(name)
+        asked = folded(text)
+        close = difflib.get_close_matches(asked, known, n=count)
+        return list(dict.fromkeys(name for one in (asked, *close) for name in known.get(one, ())))[:count]
+
+
+def _told(name: str, labels: Mapping[str, str]) -> str:
+    """A name with its label, if it has another."""
+    label = labels.get(name, name)
+    return short(name) if label == name else f"{short(name)} ({short(label)})"

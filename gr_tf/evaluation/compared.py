@@ -19,6 +19,7 @@ from gr_tf.errors import DamagedError, InputError
 from gr_tf.evaluation.leave_one_out import Seeded
 from gr_tf.runs import files
 from gr_tf.runs.progress import progress
+from gr_tf.tasks.kinds import served_as
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.types import Ids
@@ -141,8 +142,9 @@ def compared(kind: str) -> dict[str, Ask]:
     """The methods compared on a kind of data, by name: the random baseline first, variants after their method."""
     registered = sorted(methods.methods_of(kind), key=lambda name: name != "nh")
     order = {name: place for place, name in enumerate(registered)}
-    asks = {name: _asked(name) for name in registered} | dict(_VARIANTS.get(kind, {}))
-    names = sorted(asks, key=lambda name: order[name.partition(",")[0].partition(" ")[0]])
+    asks = {name: _asked(name) for name in registered} | dict(_VARIANTS.get(served_as(kind), {}))
+    method_of = {name: name.partition(",")[0].partition(" ")[0] for name in asks}
+    names = sorted((name for name in asks if method_of[name] in order), key=lambda name: order[method_of[name]])
     return {name: asks[name] for name in names}
 
 

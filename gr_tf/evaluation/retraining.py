@@ -17,13 +17,15 @@ from typing import Any
 
 import numpy as np
 
+from gr_tf.attribution.base import in_parts
 from gr_tf.errors import InputError
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs.checkpoints import CheckpointFolder
 from gr_tf.runs.journal import Journal
 from gr_tf.runs.progress import progress
 from gr_tf.tasks import kinds
-from gr_tf.tasks.task import Task, TaskReference
+from gr_tf.tasks.reference import TaskReference
+from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 from gr_tf.training.driver import Prefix, record_prefix
 from gr_tf.training.steps import Block
@@ -35,11 +37,17 @@ Known = Sequence[Task[Any] | Trained]
 _FIELDS = ("retraining", "removed", "seed", "epoch", "epochs", "measured")
 # How many states of the common beginning are kept in memory, each three times the size of the parameters.
 _RECORDED_STATES = 16
+# How many queries are valued together where there may be any number.
+_QUERIES_AT_ONCE = 256
 
 # What can be measured on a trained model, by name; the values are JSON.
 MEASURES: dict[str, Callable[[Task[Any], Parameters, Sequence[Any]], Any]] = {
     # The value of each query, as it is explained.
     "value": lambda task, parameters, queries: task.value(parameters, queries).tolist(),
+    # The same of any number of queries, some at a time.
+    "values": lambda task, parameters, queries: [
+        value for part in in_parts(queries, _QUERIES_AT_ONCE) for value in task.value(parameters, part).tolist()
+    ],
     # The same, one query at a time, with the best answer to each: [value, id or None].
     "answers": lambda task, parameters, queries: [
         [float(task.value(parameters, [query])[0]), task.top(parameters, query)] for query in queries

@@ -181,7 +181,7 @@ def over_seeds(
     settings = {
         "dataset": task.dataset.name,
         "checksum": task.dataset.checksum,
-        "split": task.dataset.split and dataclasses.asdict(task.dataset.split),
+        "split": task.dataset.split and task.dataset.split.to_dict(),
         "config": task.config.to_dict(),
         "points": dataclasses.asdict(points),
         "methods": list(asks),

@@ -47,6 +47,19 @@ def check_output(path: pathlib.Path, *, overwrite: bool, data: Iterable[pathlib.
             raise InputError(f"{path}: is a file of the data or the model, and is not replaced.")
 
 
+def check_beside_run(path: pathlib.Path, run_dir: pathlib.Path) -> None:
+    """Refuses a file that would stand in the way of a run's folder, or of a stage in it; writes nothing.
+
+    Raises:
+        InputError: if the file is the run's folder, or would hold it, or is in a folder inside it.
+    """
+    whole, folder = path.resolve(), run_dir.resolve()
+    if folder.is_relative_to(whole):
+        raise InputError(f"{path}: is the run's folder, or holds it: name a file.")
+    if whole.is_relative_to(folder) and whole.parent != folder:
+        raise InputError(f"{path}: folders inside the run's folder are the run's own: write to {run_dir / path.name}.")
+
+
 def _is_written_by(stage: pathlib.Path, path: pathlib.Path) -> bool:
     """Whether a folder is a run's stage that a file is of."""
     if not (stage / RUN).is_file():

@@ -30,22 +30,28 @@ class BatchTripleLosses(TripleLosses):
 
     def __init__(self, model: FactorModel, triples: TripleSet, config: TripleConfig, dtype: str) -> None:
         super().__init__(model, triples, config, dtype)
-        all_compete = config.candidates != "drawn" and model.num_entities <= _MOST
-        self._num_candidates = model.num_entities if all_compete else min(config.num_negatives, model.num_entities)
+        self._possible = self._candidates()
+        count = len(self._possible)
+        all_compete = config.candidates != "drawn" and count <= _MOST
+        self._num_candidates = count if all_compete else min(config.num_negatives, count)
         self.lookups = (4 if config.reciprocal else 3) + self._num_candidates
+
+    def _candidates(self) -> np.ndarray:
+        """The entities that candidates are drawn from, ascending."""
+        return np.arange(self._model.num_entities, dtype=np.int32)
 
     def batch(self, examples: np.ndarray) -> tuple[np.ndarray, ...]:
         """See ExampleLosses; of triples [n, 3]."""
         rows = self._model.rows_of(examples)
         if self._config.reciprocal:
             rows = np.concatenate([rows, self._model.rows_of(self._model.inverse(examples))[:, 1:2]], axis=1)
-        num_entities = self._model.num_entities
-        if self._num_candidates == num_entities:
-            return rows, np.tile(np.arange(num_entities, dtype=np.int32), (len(examples), 1))
+        count = len(self._possible)
+        if self._num_candidates == count:
+            return rows, np.tile(self._possible, (len(examples), 1))
         numbers = _mixed(np.uint64(self._config.negatives_seed) + _mixed(examples[:, :1].astype(np.uint64)))
         for part in (examples[:, 1:2], examples[:, 2:], np.arange(self._num_candidates)[None]):
             numbers = _mixed(numbers + part.astype(np.uint64))
-        return rows, (numbers % np.uint64(num_entities)).astype(np.int32)
+        return rows, self._possible[(numbers % np.uint64(count)).astype(np.int32)]
 
     def rows(self, batch: Batch) -> Tensor:
         """See ExampleLosses."""

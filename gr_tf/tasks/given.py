@@ -35,6 +35,17 @@ GIVEN = {
 }
 
 
+def given_of(kind: str) -> Kind:
+    """How a model of a kind of data is given.
+
+    Raises:
+        InputError: if models of the kind cannot be given.
+    """
+    if kind not in GIVEN:
+        raise InputError(f"a model that was trained elsewhere can be of {', '.join(GIVEN)}; not of {kind}.")
+    return GIVEN[kind]
+
+
 def open_given(
     kind: str, dataset: Any, model_dir: str | pathlib.Path, asked: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> Trained:
@@ -50,7 +61,7 @@ def open_given(
     Raises:
         InputError: if it cannot be read, or does not suit the data.
     """
-    path = pathlib.Path(model_dir)
+    given, path = given_of(kind), pathlib.Path(model_dir)
     if not path.exists():
         raise InputError(f"{path}: does not exist.")
-    return GIVEN[kind].make(dataset, path, asked, settings)
+    return given.make(dataset, path, asked, settings)

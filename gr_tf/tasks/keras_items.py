@@ -201,6 +201,11 @@ class KerasSequenceTask(GivenKeras, SequenceTask):  # type: ignore[misc]
     dataset: SequenceSet
     model: KerasHistories  # type: ignore[assignment]
 
+    @property
+    def history_length(self) -> int:
+        """The given model's."""
+        return self.model.length
+
     def examples_of(self, records: Sequences) -> Examples:
         """See GivenKeras; targets are columns of the outputs."""
         return Examples(self.model.inputs(records.histories), self.model.columns[records.targets - 1])

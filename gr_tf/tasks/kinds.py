@@ -7,13 +7,20 @@ from typing import Any
 from gr_tf.data.dataset import Dataset
 from gr_tf.data.frames import IN_MEMORY
 from gr_tf.errors import InputError, short
+from gr_tf.tasks.choices import ChoiceTask
 from gr_tf.tasks.ratings import RatingTask
+from gr_tf.tasks.reference import TaskReference
 from gr_tf.tasks.sequences import SequenceTask
-from gr_tf.tasks.task import Task, TaskReference
+from gr_tf.tasks.task import Task
 from gr_tf.tasks.triples import TripleTask
 
 # A Keras model's task is made in Python only.
-KINDS: dict[str, type[Task[Any]]] = {task.kind: task for task in (TripleTask, RatingTask, SequenceTask)}
+KINDS: dict[str, type[Task[Any]]] = {task.kind: task for task in (TripleTask, RatingTask, SequenceTask, ChoiceTask)}
+
+
+def served_as(kind: str) -> str:
+    """The kind whose methods serve a kind of data: most often itself."""
+    return (KINDS[kind].served_as if kind in KINDS else "") or kind
 
 
 def read_own(kind: str, dataset: str | None, data_dir: str | pathlib.Path | None, split: Mapping[str, Any]) -> Dataset:

@@ -36,6 +36,7 @@ class PlaceRollback:
                 tf.TensorSpec([None, num_changed], tf.int32),
                 tf.TensorSpec([None, num_changed, model.width], table.dtype),
             ],
+            autograph=False,
         )
 
     def without(self, query: Query, changed: np.ndarray, deltas: np.ndarray) -> np.ndarray:

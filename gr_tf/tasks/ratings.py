@@ -1,7 +1,7 @@
 """The task of ratings: (user, item), and the stars that are predicted."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,16 @@ import pandas as pd
 from gr_tf.data.frames import FrameData
 from gr_tf.data.rating_sources import RATING_DATASETS, load_ratings, ratings_of_frames
 from gr_tf.data.ratings import RatingQuery, Ratings, RatingSet, RatingSplit
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import Batch, ExampleLosses
-from gr_tf.tasks.task import OPEN, RolledBack, Task, name_in
+from gr_tf.tasks.rating_rollback import RatingRollback, pairs_of
+from gr_tf.tasks.rolled_back import RolledBack
+from gr_tf.tasks.subjects import RatingSubjects
+from gr_tf.tasks.task import OPEN, Task, name_in
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.training.driver import Selection
 from gr_tf.training.rating_config import RETRAINING_STEPS, RatingConfig, own_settings, rating_preset, variants
@@ -35,11 +38,16 @@ class RatingTask(Task[RatingQuery]):
 
     kind = "ratings"
     unit = "stars"
-    parts = ("user", "item")
+    parts = ("user", "item or ?")
+    has_alternatives = True
+    open_title = "the most stars among the items that the user has not rated"
+    answer_field = "item"
     exact_dtype = "float64"
+    has_subjects = True
     config_class = RatingConfig
     split_class = RatingSplit
     query_class = RatingQuery
+    columns = ("user", "item")
     validated = ("rmse",)
     deciding = "rmse"
     baseline_name = "the user's mean and the item's, less that of all ratings"
@@ -146,7 +154,53 @@ class RatingTask(Task[RatingQuery]):
 
     def value(self, parameters: Parameters, queries: Sequence[RatingQuery]) -> np.ndarray:
         """The predicted ratings, in float64 whatever the model's precision."""
-        return self.model.predict_pairs(parameters, _pairs(queries)).astype(np.float64)
+        return self.model.predict_pairs(parameters, pairs_of(queries)).astype(np.float64)
+
+    def best(self, parameters: Parameters, query: RatingQuery, count: int) -> list[tuple[int, float]]:
+        """See Task: the items of the most stars, of those that the user rated neither in training nor in validation.
+
+        An item that nobody rated in training is out: of it the model knows nothing. There are none if the question
+        names its item.
+        """
+        if not query.item_asked:
+            return []
+        data = self.dataset
+        rated = [part.pairs[part.pairs[:, 0] == query.user, 1] for part in (data.train, data.valid)]
+        items = np.setdiff1d(data.train.pairs[:, 1], np.concatenate(rated))
+        if not len(items):
+            return []
+        values = self.value(parameters, [RatingQuery(query.user, item) for item in items.tolist()])
+        order = np.argsort(-values, kind="stable")[:count]
+        return list(zip(items[order].tolist(), values[order].tolist(), strict=True))
+
+    def answer_of(self, query: RatingQuery) -> int | None:
+        """See Task; None if the question names its item."""
+        return query.item if query.item_asked else None
+
+    def own_examples(self, query: RatingQuery) -> Ids:
+        """See Task."""
+        return self.dataset.of_user(query.user)
+
+    def have_answer(self, query: RatingQuery, example_ids: Ids) -> np.ndarray:
+        """See Task: whether they are of the query's item."""
+        same: np.ndarray = self.dataset.train.pairs[example_ids, 1] == query.item
+        return same
+
+    def answer_name(self, query: RatingQuery, answer: int) -> str:
+        """The item's title."""
+        return self.dataset.title(answer)
+
+    def answer_key(self, query: RatingQuery, answer: int) -> str:
+        """The item's name."""
+        return self.dataset.items.names[answer]
+
+    def all_known(self, query: RatingQuery) -> str:
+        """See Task."""
+        return "the user has rated every item"
+
+    def answer_may_be_open(self, query: RatingQuery) -> bool:
+        """See Task."""
+        return OPEN in self.dataset.items.ids
 
     def test_predictions(self, parameters: Parameters) -> list[ExplainedPrediction]:
         """Of the test ratings, in their order; right if within half a star."""
@@ -160,11 +214,29 @@ class RatingTask(Task[RatingQuery]):
         ]
 
     def read_question(self, parts: Sequence[str]) -> tuple[RatingQuery, bool]:
-        """See Task: user, and name or title of an item."""
+        """See Task: user, and name or title of an item, or OPEN."""
         self.check_parts(parts)
-        if OPEN in parts:
-            raise InputError("a question about a rating names its user and its item: user,item.")
-        return self.dataset.query(*map(name_in, parts)), False
+        user, item = parts
+        if user == OPEN:
+            raise InputError(f"only the item can be asked for: user,item or user,?; got {short(','.join(parts))}.")
+        if item == OPEN:
+            return RatingQuery(self.dataset.users.id_of(name_in(user)), 0, item_asked=True), True
+        return self.dataset.query(name_in(user), name_in(item)), False
+
+    @classmethod
+    def leaves_open(cls, parts: Sequence[str]) -> bool:
+        """See Task; a question that names its item asks for its stars only."""
+        return parts[-1] == OPEN
+
+    def asked_by(self, split: str) -> Iterator[tuple[RatingQuery, tuple[Collection[str], ...]]]:
+        """See Task; names and titles."""
+        data = self.dataset
+        for user, item in getattr(data, split).pairs.tolist():
+            yield RatingQuery(user, item), ((data.users.names[user],), (data.items.names[item], data.title(item)))
+
+    def subjects(self, query: RatingQuery) -> RatingSubjects:
+        """See Task."""
+        return RatingSubjects(self.dataset, query)
 
     def losses(self, dtype: str | None = None) -> "RatingLosses":
         """See Task."""
@@ -236,7 +308,7 @@ class RatingLosses(ExampleLosses):
 
     def query(self, query: RatingQuery) -> tuple[np.ndarray, ...]:
         """See ExampleLosses; its rating is no part of the question."""
-        return _pairs([query]), np.zeros(1, self.dtype)
+        return pairs_of([query]), np.zeros(1, self.dtype)
 
     def rows(self, batch: Batch) -> Tensor:
         """See ExampleLosses."""
@@ -254,61 +326,6 @@ class RatingLosses(ExampleLosses):
         return -self._model.predict(rows[:, 0], rows[:, 1], shared)
 
 
-class RatingRollback(RolledBack):
-    """The predicted rating without what training ratings did, each to its user's and its item's row.
-
-    What all predictions share is left as it is. Of Adam, what its momentum moves between two steps of a row is not
-    recorded; of SGD and Adagrad nothing else moves a row. The differences rank: the trainings without a rating would
-    make up for a part of them (BUILD_NOTES, "What is rolled back of a rating").
-    """
-
-    def __init__(self, model: RatingModel, parameters: Parameters, deltas: np.ndarray, ratings: RatingSet) -> None:
-        """In the model's precision: float64 keeps the digits of small differences."""
-        self._model, self._ratings, self._deltas = model, ratings, deltas
-        parameters = parameters.astype(model.dtype)
-        self._table = tf.constant(parameters.table)
-        self._network = [tf.constant(array) for array in parameters.shared]
-
-    def without(self, query: RatingQuery, example_ids: Ids) -> tuple[float, np.ndarray]:
-        """See RolledBack."""
-        pair = _pairs([query])
-        before = float(self._predicted(pair, None)[0])
-        return before, self._predicted(np.repeat(pair, len(example_ids), axis=0), example_ids)
-
-    def own(self, example_ids: Ids) -> tuple[np.ndarray, np.ndarray]:
-        """See RolledBack."""
-        pairs = self._ratings.train.pairs[example_ids]
-        return self._predicted(pairs, None), self._predicted(pairs, example_ids)
-
-    def together(self, query: RatingQuery, example_ids: Ids) -> float:
-        """See RolledBack."""
-        pair = _pairs([query])
-        changes = self._changes(np.repeat(pair, len(example_ids), axis=0), example_ids).sum(axis=0, keepdims=True)
-        return float(self._predict(tf.gather(self._table, self._model.rows_of(pair)) - changes)[0])
-
-    def _predicted(self, pairs: np.ndarray, example_ids: Ids | None) -> np.ndarray:
-        """Predictions [n] of pairs [n, 2], each without what one example did; None: with everything."""
-        values = tf.gather(self._table, self._model.rows_of(pairs))
-        if example_ids is not None:
-            values -= self._changes(pairs, example_ids)
-        return self._predict(values)
-
-    def _changes(self, pairs: np.ndarray, example_ids: Ids) -> np.ndarray:
-        """What each of n examples did to the rows of its pair, [n, 2, width]."""
-        own = self._model.rows_of(self._ratings.train.pairs[example_ids])
-        deltas = np.asarray(self._deltas[example_ids], self._model.dtype)
-        return np.where((self._model.rows_of(pairs) == own)[..., None], deltas, 0)
-
-    def _predict(self, values: Rows) -> np.ndarray:
-        """Predictions [n] of users' and items' rows [n, 2, width]."""
-        return self._model.predict(values[:, 0], values[:, 1], self._network).numpy().astype(np.float64)
-
-
 def _error_metrics(predicted: np.ndarray, values: np.ndarray) -> dict[str, float]:
     errors = predicted.astype(np.float64) - values
     return {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}
-
-
-def _pairs(queries: Sequence[RatingQuery]) -> np.ndarray:
-    """[n, 2] int32."""
-    return np.array([(query.user, query.item) for query in queries], np.int32).reshape(-1, 2)

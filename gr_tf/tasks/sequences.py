@@ -3,7 +3,7 @@
 import itertools
 import pathlib
 import types
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ class SequenceTask(Task[SequenceQuery]):
     split_class = SequenceSplit
     own_split = types.MappingProxyType({"order": "auto", "valid_share": 0.1})
     query_class = SequenceQuery
+    columns = ("user", "item")
     validated = ("mrr", "recall_at_10", "cross_entropy")
     baseline_name = "the most frequent items"
     dataset: SequenceSet
@@ -168,7 +169,7 @@ class SequenceTask(Task[SequenceQuery]):
         target = 1 if is_open else data.target_of(names[-1])
         if len(parts) > len(self.parts):
             query = SequenceQuery(tuple(map(data.target_of, names[:-1])), target)
-            history_of(self.model, query)  # A history that is too long is refused before any training.
+            check_history(query, self.history_length)  # before any training
             return query, is_open
         if names[0] in data.users.ids:
             return data.query_of_user(names[0], target), is_open
@@ -176,9 +177,30 @@ class SequenceTask(Task[SequenceQuery]):
             item = data.target_of(names[0])
         except InputError:
             # One name is a user, most often.
-            data.users.id_of(names[0])
+            data.user_of(names[0])
             raise
         return SequenceQuery((item,), target), is_open
+
+    def asked_by(self, split: str) -> Iterator[tuple[SequenceQuery, tuple[Collection[str], ...]]]:
+        """See Task; the user's name, and the name and title of the item."""
+        data, part = self.dataset, getattr(self.dataset, split)
+        for history, target, user in zip(part.histories.tolist(), part.targets.tolist(), part.users, strict=True):
+            query = SequenceQuery(tuple(item for item in history if item), target)
+            yield query, ((data.users.names[user],), (data.items.names[target - 1], data.title(target)))
+
+    @property
+    def history_length(self) -> int:
+        """How many items a history may have."""
+        return int(self.dataset.train.histories.shape[1])
+
+    def notes_on(self, parts: Sequence[str]) -> list[str]:
+        """See Task: a name that is a user's and an item's."""
+        data, name = self.dataset, name_in(parts[0])
+        if len(parts) > len(self.parts) or name not in data.users.ids or name not in data.items.ids:
+            return []
+        title = data.titles.get(name, name)
+        how = f"; the item is asked about as {short(title)}" if title not in data.users.ids else ""
+        return [f"{short(name)} is a user and an item: the user's history was taken{how}"]
 
     def answer_may_be_open(self, query: SequenceQuery) -> bool:
         """See Task."""
@@ -206,7 +228,7 @@ class SequenceTask(Task[SequenceQuery]):
             {
                 "same item": target == query.target,
                 "its item is in the history": target in query.history,
-                f"{count} items of the history before it": count,
+                f"{count} item{'s' if count > 1 else ''} of the history before it": count,
             }
             for target, count in zip(chosen.targets.tolist(), common.tolist(), strict=True)
         ]
@@ -222,6 +244,11 @@ class SequenceTask(Task[SequenceQuery]):
 
     def _title(self, target: int) -> str:
         return self.dataset.title(target) if target else _NOTHING_BEFORE
+
+    def timeline(self, query: SequenceQuery, example_ids: Ids) -> Sequence[tuple[str, int]]:
+        """See Task; the items of the history, and how many examples have them in theirs."""
+        histories = self.dataset.train.only(example_ids).histories
+        return [(self._title(item), int((histories == item).any(axis=1).sum())) for item in query.history]
 
     def drawing(self, query: SequenceQuery, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:
         """See Task; nodes are items, an edge goes from the item before to the choice."""
@@ -293,6 +320,14 @@ def history_of(model: SequenceRecommender, query: SequenceQuery) -> np.ndarray:
     Raises:
         InputError: if it is longer than the model's.
     """
-    if len(query.history) > model.length:
-        raise InputError(f"a history has at most {model.length} items; got {len(query.history)}: leave out the oldest.")
+    check_history(query, model.length)
     return np.array([0] * (model.length - len(query.history)) + list(query.history), np.int32)
+
+
+def check_history(query: SequenceQuery, length: int) -> None:
+    """
+    Raises:
+        InputError: if the query's history is longer than a model's.
+    """
+    if len(query.history) > length:
+        raise InputError(f"a history has at most {length} items; got {len(query.history)}: leave out the oldest.")

@@ -19,7 +19,8 @@ from gr_tf.runs.made_with import difference, made_with
 from gr_tf.runs.progress import Progress, progress
 from gr_tf.runs.run_dir import CHECKPOINTS, RunDir
 from gr_tf.tasks import kinds
-from gr_tf.tasks.task import Task, TaskReference
+from gr_tf.tasks.reference import TaskReference
+from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 from gr_tf.training.driver import Epoch, Training
 from gr_tf.training.rollback_store import RollbackStore, load_deltas
@@ -148,7 +149,7 @@ def reference_of(stage: RunDir) -> TaskReference:
 def _settings(task: Task[Any]) -> dict[str, Any]:
     """The settings that a training's run directory is known by; see `reference_of`."""
     reference = task.reference
-    split = reference.split and dataclasses.asdict(reference.split)
+    split = reference.split and reference.split.to_dict()
     told = {"kind": reference.kind, "dataset": reference.dataset, "data_dir": reference.source, "split": split}
     given = {"initial": reference.initial} if reference.initial else {}
     return {**told, "checksum": reference.checksum, "config": task.config.to_dict(), **given}

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -12,9 +12,12 @@ import pandas as pd
 
 from gr_tf.errors import InputError, short
 from gr_tf.models.parameters import Parameters
-from gr_tf.settings import Settings
+from gr_tf.tasks.alternative import Alternative
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.example_losses import ExampleLosses
+from gr_tf.tasks.reference import TaskReference
+from gr_tf.tasks.rolled_back import RolledBack
+from gr_tf.tasks.subjects import Subjects
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.tasks.trainable import Trainable
 from gr_tf.types import Ids
@@ -34,56 +37,6 @@ def name_in(part: str) -> str:
     return part[1:] if _ESCAPED.fullmatch(part) else part
 
 
-@dataclasses.dataclass(frozen=True)
-class Alternative:
-    """One of the answers to an open question.
-
-    Attributes:
-        name: what people call it.
-        probability: of it.
-    """
-
-    name: str
-    probability: float
-
-
-@dataclasses.dataclass(frozen=True)
-class TaskReference:
-    """What a task can be made from again, anywhere; pickles in kilobytes.
-
-    Attributes:
-        kind: of the data.
-        config: of the training.
-        dataset, source, split: how the dataset is read: its name, folder or file, and what is held out.
-        checksum: of the dataset's contents.
-        initial: SHA-256 of initial values that were given; empty if they are drawn from the configuration's seed.
-    """
-
-    kind: str
-    config: Settings
-    dataset: str
-    source: str | None
-    split: Any
-    checksum: str
-    initial: str = ""
-
-
-class RolledBack(abc.ABC):
-    """Predictions of one trained model without what training examples did (Lawrence et al. 2021, Equation 4)."""
-
-    @abc.abstractmethod
-    def without(self, query: Any, example_ids: Ids) -> tuple[float, np.ndarray]:
-        """The value of a query, and [n] the same with each of n examples rolled back."""
-
-    @abc.abstractmethod
-    def own(self, example_ids: Ids) -> tuple[np.ndarray, np.ndarray]:
-        """The values [n] of the examples' own queries, and [n] the same with each example itself rolled back."""
-
-    @abc.abstractmethod
-    def together(self, query: Any, example_ids: Ids) -> float:
-        """The value of a query with all that some examples did rolled back at once."""
-
-
 class Task(Trainable, Generic[Q]):
     """A dataset with a model: how it is trained, asked, valued and explained.
 
@@ -93,24 +46,37 @@ class Task(Trainable, Generic[Q]):
     Attributes:
         unit: of a prediction's value.
         parts: of a question, for people.
-        has_alternatives: whether a question may leave its answer open, and a removal change the best answer.
+        has_alternatives: whether a question may leave its answer open, and a removal change the best answer; see
+            `leaves_open` too.
+        open_title: what `ask` tells of an open question, for people.
+        has_subjects: whether examples are somebody's own, see `subjects`.
         answer_field: of a query: its answer, where there are alternatives and it is always the same field.
         exact_dtype: the precision that small influences are computed in; None: the training's.
         query_class: of what is asked.
+        columns: of a table of questions; a question about a held-out example has these parts, see `asked_by`.
         measured: the splits that `quality` is of.
         deciding: the metric that tells a good model from its baseline.
         baseline_name: what `baseline` predicts, for people; empty: there is no baseline.
+        served_as: the kind whose methods serve this one; empty: its own.
+        unmet: what methods may need of a training, and none of this kind gives; see attribution.methods.Method.
+        only_if_named: whether data are never taken for this kind unless the user names it.
     """
 
     unit: ClassVar[str]
     parts: ClassVar[tuple[str, ...]]
     has_alternatives: ClassVar[bool] = False
+    open_title: ClassVar[str] = "the most probable that are not known already, of all candidates, known ones included"
+    has_subjects: ClassVar[bool] = False
     answer_field: ClassVar[str]
     query_class: ClassVar[type]
+    columns: ClassVar[tuple[str, ...]] = ()
     exact_dtype: ClassVar[str | None] = None
     measured: ClassVar[tuple[str, ...]] = ("valid", "test")
     deciding: ClassVar[str] = "mrr"
     baseline_name: str = ""
+    served_as: ClassVar[str] = ""
+    unmet: ClassVar[tuple[str, ...]] = ()
+    only_if_named: ClassVar[bool] = False
 
     @functools.cached_property
     def reference(self) -> TaskReference:
@@ -155,7 +121,7 @@ class Task(Trainable, Generic[Q]):
         return task.value(parameters, queries)
 
     def best(self, parameters: Parameters, query: Q, count: int) -> list[tuple[int, float]]:
-        """The best answers to the query with its answer left open: ids with their probabilities, the best first.
+        """The best answers to the query with its answer left open: ids with their values, the best first.
 
         They are `count`, or as many as there are; the smaller id is first of equals. Answers that are known already
         are out. Kinds without alternatives have none.
@@ -165,6 +131,11 @@ class Task(Trainable, Generic[Q]):
     def top(self, parameters: Parameters, query: Q) -> int | None:
         """The best answer to the query with its answer left open, an id; None: there is none."""
         return next((answer for answer, _ in self.best(parameters, query, 1)), None)
+
+    @property
+    def how_trained(self) -> str:
+        """What people should know of the training before they read its result; empty: nothing."""
+        return ""
 
     def with_answer(self, query: Any, answer: int) -> Q:
         """The same question with another answer."""
@@ -179,7 +150,7 @@ class Task(Trainable, Generic[Q]):
         return list(dict.fromkeys(told.query for told in self.test_predictions(parameters[0])))
 
     def answer_of(self, query: Q) -> int | None:
-        """The query's answer, an id as of `top`; None of kinds without alternatives."""
+        """The query's answer, an id as of `top`; None if it has no alternatives."""
         return getattr(query, self.answer_field) if self.has_alternatives else None
 
     def have_answer(self, query: Q, example_ids: Ids) -> np.ndarray:
@@ -222,8 +193,11 @@ class Task(Trainable, Generic[Q]):
         best = self.best(parameters, query, _NUM_ALTERNATIVES)
         if not best:
             raise InputError(f"({', '.join(parts)}) has nothing left to answer: {self.all_known(query)}.")
-        alternatives = tuple(Alternative(self.answer_name(query, answer), chance) for answer, chance in best)
-        return self.with_answer(query, best[0][0]), alternatives
+        return self.with_answer(query, best[0][0]), self.alternatives(query, best)
+
+    def alternatives(self, query: Q, best: Sequence[tuple[int, float]]) -> tuple[Alternative, ...]:
+        """Some of the `best` answers to a query, for people."""
+        return tuple(Alternative(self.answer_name(query, answer), value, self.unit) for answer, value in best)
 
     @abc.abstractmethod
     def read_question(self, parts: Sequence[str]) -> tuple[Q, bool]:
@@ -233,9 +207,29 @@ class Task(Trainable, Generic[Q]):
             InputError: if a part is unknown.
         """
 
+    def same_question(self, query: Q, other: Q) -> Q:
+        """Another query as one that asks for what a query asks for, if the two differ in nothing but the answer."""
+        return other
+
+    def asked_by(self, split: str) -> Iterator[tuple[Q, tuple[Collection[str], ...]]]:
+        """Yields the query of each example of a split, and for each of `columns` what its part may be called."""
+        raise InputError(f"the {split} examples of {self.kind} are not asked about.")
+
     def answer_may_be_open(self, query: Q) -> bool:
         """Whether one of the possible answers is itself called OPEN."""
         return False
+
+    def notes_on(self, parts: Sequence[str]) -> list[str]:
+        """How a question's parts were understood where they have several meanings, for people."""
+        return []
+
+    @classmethod
+    def leaves_open(cls, parts: Sequence[str]) -> bool:
+        """Whether what a question's parts ask for has alternatives: a removal of examples may change the best answer.
+
+        Default: every question of a kind that has any.
+        """
+        return cls.has_alternatives
 
     @classmethod
     def check_parts(cls, parts: Sequence[str]) -> None:
@@ -254,6 +248,14 @@ class Task(Trainable, Generic[Q]):
     def related(self, query: Q) -> Ids:
         """The training examples that share something with a query, ascending."""
         return self.dataset.related(query)
+
+    def subjects(self, query: Q) -> Subjects:
+        """Who a query is about, and who else could be."""
+        raise NotImplementedError
+
+    def own_examples(self, query: Q) -> Ids | None:
+        """The training examples of the user who asks, ascending; None of kinds whose queries have no user."""
+        return None
 
     def query_of(self, example_id: int) -> Q:
         """The query that a training example answers."""
@@ -306,6 +308,10 @@ class Task(Trainable, Generic[Q]):
     def examples(self, example_ids: Ids, query: Q) -> pd.DataFrame:
         """Training examples for people: what each is, and its connection with the query."""
 
+    def timeline(self, query: Q, example_ids: Ids) -> Sequence[tuple[str, int]]:
+        """What came before the answer, the oldest first: what people call it, and how many of the examples share it."""
+        return ()
+
     @abc.abstractmethod
     def drawing(self, query: Q, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:
         """A query and examples as a graph."""
@@ -313,7 +319,7 @@ class Task(Trainable, Generic[Q]):
     def facts(self) -> dict[str, Any]:
         """Where the model comes from: data, checksums, settings; by name, for people."""
         data = self.dataset
-        split = {} if data.split is None else {"held out": dataclasses.asdict(data.split)}
+        split = {} if data.split is None else {"how the data are read": data.split.to_dict()}
         return {
             "dataset": data.name,
             "data": data.source or "ships with gr_tf, or was downloaded",

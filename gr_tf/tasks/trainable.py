@@ -35,7 +35,7 @@ class Trainable(abc.ABC):
         validated: those metrics that are told after each epoch of a training that validates.
         may_continue: whether there are settings under which a check goes on from the trained model.
         continues: whether it does so under these, instead of training anew.
-        dataset, config, model: as named.
+        dataset, config: as named.
         initial: initial values that were given; None: drawn from the configuration's seed.
     """
 
@@ -49,11 +49,14 @@ class Trainable(abc.ABC):
     continues: bool = False
     dataset: Any
     config: Any
-    model: Any
 
     def __init__(self, dataset: Dataset, config: Settings, initial: Parameters | None = None) -> None:
         self.dataset, self.config, self.initial = dataset, config, initial
-        self.model = self.config.make_model(dataset)
+
+    @functools.cached_property
+    def model(self) -> Any:
+        """What is trained; made when it is first needed, because some models load Keras."""
+        return self.config.make_model(self.dataset)
 
     def __repr__(self) -> str:
         model = getattr(self.config, "model", type(self.model).__name__)

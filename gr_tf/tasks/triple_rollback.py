@@ -10,7 +10,7 @@ from gr_tf.models.places import changed_rows
 from gr_tf.models.prediction import answer_probabilities
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.place_rollback import PlaceRollback
-from gr_tf.tasks.task import RolledBack
+from gr_tf.tasks.rolled_back import RolledBack
 from gr_tf.types import Ids, Rows, Tensor
 
 # Numbers of the rolled-back scores that are computed at once; four times as many take five times as long, because
@@ -40,8 +40,11 @@ class TripleRollback(RolledBack):
         self._places: dict[int, PlaceRollback] = {}
         changes = tf.TensorSpec([None, self._num_changed, model.width], self._table.dtype)
         triple, many = tf.TensorSpec([3], tf.int32), tf.TensorSpec([None, 3], tf.int32)
-        self._rolled_back = tf.function(self._before_and_without, input_signature=[triple, many, changes])
-        self._own = tf.function(self._before_and_after, input_signature=[many, changes])
+        # No Python of it depends on tensors; to look for that takes seconds (autograph).
+        self._rolled_back = tf.function(
+            self._before_and_without, input_signature=[triple, many, changes], autograph=False
+        )
+        self._own = tf.function(self._before_and_after, input_signature=[many, changes], autograph=False)
 
     def without(self, query: Query, example_ids: Ids) -> tuple[float, np.ndarray]:
         """See RolledBack.

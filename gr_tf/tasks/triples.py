@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,18 @@ from gr_tf.data.triple_split import TripleSplit
 from gr_tf.data.triples import COLUMNS, HEAD, RELATION, TAIL, Query, TripleSet
 from gr_tf.errors import InputError, short
 from gr_tf.models.factor_model import FactorModel
+from gr_tf.models.frequencies import tail_frequencies
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.places import score_answers
 from gr_tf.models.prediction import NO_TAIL, answer_probabilities, predict_top
 from gr_tf.models.ranking import filtered_ranks, ranking_metrics, ranks_by
-from gr_tf.runs.engine import scipy, tf
+from gr_tf.runs.engine import tf
 from gr_tf.tasks.batch_triple_losses import BatchTripleLosses
 from gr_tf.tasks.drawing import Drawing
 from gr_tf.tasks.place_quality import PlaceQuality, both_by_split
-from gr_tf.tasks.task import OPEN, RolledBack, Task, name_in
+from gr_tf.tasks.rolled_back import RolledBack
+from gr_tf.tasks.subjects import TripleSubjects
+from gr_tf.tasks.task import OPEN, Task, name_in
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.tasks.triple_losses import TripleLosses
 from gr_tf.tasks.triple_rollback import TripleRollback
@@ -43,9 +46,11 @@ class TripleTask(Task[Query]):
     unit = "probability"
     parts = ("head", "relation", "tail (one of the three may be ?)")
     has_alternatives = True
+    has_subjects = True
     config_class = TripleConfig
     split_class = TripleSplit
     query_class = Query
+    columns = COLUMNS
     seeds = ("seed", "negatives_seed")
     validated = ("mrr",)
     baseline_name = "the most frequent tails of the relation"
@@ -145,21 +150,11 @@ class TripleTask(Task[Query]):
         """See Task; asked and filtered as the model is."""
         if self.config.reciprocal:
             examples = np.concatenate([examples, self.model.inverse(examples)])
-        known = self._known_in_both if self.config.reciprocal else self.known
-        return ranking_metrics(ranks_by(self._frequencies, examples, known))
-
-    def _frequencies(self, heads: Ids, relations: Ids) -> np.ndarray:
-        """How often [n, num_entities] each entity is a relation's tail in training; -1 if it cannot be predicted."""
-        train = self.dataset.train
+        known, train = self.known, self.dataset.train
         if self.config.reciprocal:
-            train = np.concatenate([train, self.model.inverse(train)])
-        _, of_relation, tails = train.T
-        shape = self.model.num_rows - self.model.num_entities, self.model.num_entities
-        counts = scipy.sparse.csr_array((np.ones(len(tails)), (of_relation, tails)), shape)
-        found: np.ndarray = counts[relations].toarray()
-        impossible = np.setdiff1d(np.arange(shape[1]), self.model.columns)
-        found[np.ix_(relations < self.model.num_relations, impossible)] = -1
-        return found
+            known, train = self._known_in_both, np.concatenate([train, self.model.inverse(train)])
+        counts = functools.partial(tail_frequencies, self.model, train)
+        return ranking_metrics(ranks_by(counts, examples, known))
 
     def unusual(self, query: Query) -> str:
         """See Task; `quality` is of tails."""
@@ -255,22 +250,32 @@ class TripleTask(Task[Query]):
         """
         self.check_parts(parts)
         triples = self.dataset
-        vocabularies = (triples.entities, triples.relations, triples.entities)
         asked = [place for place, part in enumerate(parts) if part == OPEN]
         if len(asked) > 1:
             raise InputError(
                 f"one of head, relation, and tail can be asked for, not several; got {short(','.join(parts))}."
             )
-        ids = [
-            0 if place in asked else names.id_of(name_in(part), triples.labels)
-            for place, (part, names) in enumerate(zip(parts, vocabularies, strict=True))
-        ]
+        ids = [0 if place in asked else triples.id_at(place, name_in(part)) for place, part in enumerate(parts)]
         return Query(*ids, *asked), bool(asked)
+
+    def same_question(self, query: Query, other: Query) -> Query:
+        """See Task."""
+        return dataclasses.replace(other, place=query.place)
+
+    def asked_by(self, split: str) -> Iterator[tuple[Query, tuple[Collection[str], ...]]]:
+        """See Task; names and labels."""
+        for triple in getattr(self.dataset, split).tolist():
+            query = Query(*triple)
+            yield query, tuple((name, self.dataset.label(name)) for name in self.dataset.names_of(query))
 
     def answer_may_be_open(self, query: Query) -> bool:
         """See Task."""
         names = self.dataset.relations if query.place == RELATION else self.dataset.entities
         return OPEN in names.ids
+
+    def subjects(self, query: Query) -> TripleSubjects:
+        """See Task."""
+        return TripleSubjects(self.dataset, query)
 
     def losses(self, dtype: str | None = None) -> TripleLosses:
         """See Task."""

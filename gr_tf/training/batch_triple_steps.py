@@ -154,12 +154,17 @@ class BatchTripleSteps(Steps):
 
     def _candidates(self, seed: int, epoch: int, batch: int) -> np.ndarray:
         """The entities that the answers of a batch compete with: their rows, none twice, ascending."""
-        count = self._model.num_entities
-        if self._config.candidates != "drawn" or self._config.num_negatives >= count:
-            return np.arange(count, dtype=np.int32)
+        possible = self._possible
+        if self._config.candidates != "drawn" or self._config.num_negatives >= len(possible):
+            return possible
         generator = np.random.default_rng((self._config.negatives_seed, epoch, batch))
-        drawn = generator.choice(count, self._config.num_negatives, replace=False, shuffle=False)
-        return np.sort(drawn).astype(np.int32)
+        drawn = generator.choice(len(possible), self._config.num_negatives, replace=False, shuffle=False)
+        return possible[np.sort(drawn)]
+
+    @functools.cached_property
+    def _possible(self) -> np.ndarray:
+        """The entities that candidates are drawn from: their rows, ascending."""
+        return np.arange(self._model.num_entities, dtype=np.int32)
 
     def _distinct(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The distinct ones of rows [batches, n], filled up to [batches, slots]; and the slot [batches, n] of each."""

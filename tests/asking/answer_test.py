@@ -294,7 +294,7 @@ def test_a_check_is_by_training_anew(request: pytest.FixtureRequest, name: str) 
         assert [first.before[seed], first.after[seed], all_of_them.after[seed]] == values
         tops = [task.top(parameters, query) for parameters in parts]
         for check, top in zip(checks[:2], tops[1:], strict=True):
-            assert (check.top_changed is not None) == task.has_alternatives
+            assert (check.top_changed is not None) == (task.answer_of(query) is not None)
             assert check.top_changed is None or check.top_changed[seed] == (top != tops[0])
     assert first.before[0] == answer.value
     if answer.estimates:

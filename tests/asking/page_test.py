@@ -173,3 +173,10 @@ def test_what_a_page_of_sequences_shows(sequence_asker: Asker, tmp_path: pathlib
         assert (data["nodes"][edge["start"]], data["nodes"][edge["end"]]) == (row["after"], row["item"])
     for part in ("top-1 changed", f"The model gives <bdi>{answer.predicted}</bdi> a probability", "its item is in the"):
         assert part in text
+    # The history as a timeline, with how many of the shown examples share each item.
+    (line,) = re.findall(r'<ol class="timeline">(.*?)</ol>', text, re.DOTALL)
+    assert re.findall(r"<bdi>(.*?)</bdi>", line) == ["i1", "i2", "i3", answer.predicted]
+    histories = sequence_asker.task.dataset.train.only(answer.frame.example_id.to_numpy()).histories
+    counts = [int((histories == item).any(axis=1).sum()) for item in answer.explanation.query.history]
+    assert re.findall(r"also before (\d+) of", line) == [str(count) for count in counts if count]
+    assert any(counts)

@@ -15,15 +15,19 @@ import pytest
 from gr_tf import attribution
 from gr_tf.attribution import methods
 from gr_tf.attribution.base import Explainer, Influences
+from gr_tf.attribution.combined import Combination, combining
 from gr_tf.attribution.criage import Criage
 from gr_tf.attribution.ensemble import Ensemble
 from gr_tf.attribution.methods import METHODS, explainer, method_of, methods_of, register
 from gr_tf.attribution.saved import load_explanation, save_explanation
+from gr_tf.data.choices import ChoiceSet
 from gr_tf.data.ratings import RatingSet
 from gr_tf.data.sequences import SequenceSet
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
+from gr_tf.tasks.choices import ChoiceTask
 from gr_tf.tasks.keras import Examples, KerasTask
+from gr_tf.tasks.kinds import served_as
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.sequences import SequenceTask
 from gr_tf.tasks.task import Task
@@ -34,13 +38,14 @@ from gr_tf.training.sequence_config import SequenceConfig
 from gr_tf.training.triple_config import TripleConfig
 from gr_tf.types import Tensor
 
-KINDS = ("triples", "ratings", "sequences", "keras")
+KINDS = ("triples", "ratings", "sequences", "keras", "choices")
 ENTRIES = [(kind, name) for kind in KINDS for name in methods_of(kind)]
 # Ensembles of a few: of a method that considers the related examples, and of one that considers all.
 ENSEMBLES = [("triples", "gr"), ("triples", "tracin"), ("ratings", "fia"), ("sequences", "tracin"), ("keras", "fia")]
 NAMES = [*ENTRIES, *((kind, f"ensemble of {name}") for kind, name in ENSEMBLES)]
 # What methods need of a small model that their defaults do not give it.
 SETTINGS: dict[tuple[str, str], dict[str, Any]] = {("triples", "influence"): {"damping": 1.0}}
+SETTINGS["choices", "influence"] = SETTINGS["triples", "influence"]
 # Many queries at once are computed in another order than one by one; of all others they are equal to the bit.
 ROUNDED = {"fia of ratings", "ensemble of fia of ratings", "replay of triples", "rollback-all of triples"}
 
@@ -92,7 +97,7 @@ def of_keras(ratings: RatingSet) -> tuple[Trained, list[Trained]]:
 
 
 @pytest.fixture(scope="module")
-def models(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet) -> Models:
+def models(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet, toy_choices: ChoiceSet) -> Models:
     of_ratings = RatingConfig(dim=2, steps=400, batch_size=40, learning_rate=0.01, dtype="float64")
     tasks: dict[str, Task[Any]] = {
         # CRIAGE needs the sigmoid loss.
@@ -100,6 +105,18 @@ def models(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet) -
             toy, TripleConfig(dim=3, num_negatives=5, epochs=4, learning_rate=0.05, loss="sigmoid", seed=0)
         ),
         "ratings": RatingTask(toy_ratings, of_ratings),
+        "choices": ChoiceTask(
+            toy_choices,
+            TripleConfig(
+                dim=2,
+                num_negatives=5,
+                epochs=20,
+                optimizer="adagrad",
+                learning_rate=0.3,
+                batch_size=16,
+                loss="sigmoid",
+            ),
+        ),
         "sequences": SequenceTask(
             toy_sequences, SequenceConfig(dim=3, hidden=4, epochs=2, batch_size=16, kept_epochs=(1, 2))
         ),
@@ -202,6 +219,28 @@ def test_many_queries_are_each_query(case: Case) -> None:
         else:
             np.testing.assert_array_equal(found.values, alone.values)
             assert found.prediction == alone.prediction
+
+
+def test_a_combination_is_a_weighted_sum(case: Case) -> None:
+    """Of influences, predictions, and estimates."""
+    explainer = case.explainer
+    queries, weights = [explainer.query_of(example_id) for example_id in (0, 33)], np.array([1.0, -0.5])
+    each, explanation = explainer.influences(queries), combining(explainer).rank(Combination((*queries,), (*weights,)))
+    expected = np.zeros(case.dataset.num_examples)
+    for weight, one in zip(weights, each, strict=True):
+        expected[one.example_ids] += weight * one.values
+    ids = np.unique(np.concatenate([one.example_ids for one in each]))
+    np.testing.assert_array_equal(np.sort(explanation.example_ids), ids)
+    np.testing.assert_allclose(explanation.influences, expected[explanation.example_ids], rtol=1e-6, atol=1e-12)
+    assert explanation.prediction == pytest.approx(weights @ [one.prediction for one in each], abs=1e-12)
+    told = np.isfinite(explanation.without)
+    assert told.all() == all(one.without is not None and np.isfinite(one.without).all() for one in each)
+    falls = explanation.prediction - explanation.without
+    np.testing.assert_allclose(explanation.influences[told], falls[told], rtol=1e-6, atol=1e-7)
+    for removed in (explanation.example_ids[:1], explanation.example_ids[-1:]):
+        (own,) = explanation.influences[explanation.example_ids == removed[0]]
+        change = combining(explainer).change_without(explanation, removed)
+        assert change == pytest.approx(-own, rel=1e-5, abs=1e-8)
 
 
 def test_top_k(case: Case) -> None:
@@ -340,7 +379,7 @@ def test_entries(models: Models, kind: str, name: str, monkeypatch: pytest.Monke
     """An entry says all that it should; what is too large is refused with the limit, the estimate and what would do."""
     entry, task = method_of(kind, name), models.of_kind[kind].task
     assert entry.name == name
-    assert kind in entry.kinds
+    assert served_as(kind) in entry.kinds
     assert set(entry.kinds) <= set(KINDS)
     assert entry.needs in ("deltas", "checkpoints", "gradients", "hessian", "steps", "nothing")
     assert entry.unit
@@ -403,7 +442,7 @@ def test_a_method_is_its_file(models: Models, tmp_path: pathlib.Path, monkeypatc
     importlib.invalidate_caches()
     monkeypatch.setattr(attribution, "__path__", [*attribution.__path__, str(tmp_path)])
     try:
-        for kind, served in zip(KINDS, (True, False, True, False), strict=True):
+        for kind, served in zip(KINDS, (True, False, True, False, True), strict=True):
             assert set(methods_of(kind)) - set(before[kind]) == ({"latest"} if served else set())
             # The default stays, and the random baseline is last.
             assert next(iter(methods_of(kind))) == before[kind][0]

@@ -13,6 +13,7 @@ from tests.conftest import rating_lines, write_graph
 FLAGS = {
     "triples": ("--epochs=2", "--dim=4"),
     "ratings": ("--training_steps=60", "--min_interactions=5", "--dim=4"),
+    "choices": ("--epochs=2", "--dim=4", "--min_interactions=4"),
     "sequences": ("--epochs=2", "--dim=4", "--min_interactions=5", "--window=6"),
 }
 

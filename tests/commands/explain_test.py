@@ -28,7 +28,7 @@ def test_from_a_folder_to_a_page(
     capsys: pytest.CaptureFixture[str], mine: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     where = (f"--data_dir={mine / 'data'}", f"--run_dir={mine / 'run'}", *QUICK)
-    asked = ("--query=e1,r1,?", "--k=3", "--verify", "--verify_seeds=2", "--minimal", "--most_retrainings=20")
+    asked = ("--query=e1,r1,?", "--k=3", "--verify", "--verify_seeds=3", "--minimal", "--most_retrainings=20")
     assert gr_tf("explain", *where, *asked, f"--report={tmp_path / 'why.html'}") == 0
     printed = capsys.readouterr()
     assert "valid: no file; 3 of 60 triples held out (seed 0)." in printed.err
@@ -181,7 +181,7 @@ def test_ratings(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> 
             "Gradient Rollback needs a training that keeps what each example changes; of ratings,",
         ),
         (("--query=u1,i2,?",), "a question is user,item"),
-        (("--kind=triples",), "kind must be ratings or sequences for"),
+        (("--kind=triples",), "kind must be ratings or sequences or choices for"),
         (("--retraining_steps=0",), "--retraining_steps=0"),
         (("--query=u99,i2",), "unknown user 'u99'"),
         (("--damping=-1",), "damping must be a number of at least 0; got -1"),
@@ -211,7 +211,7 @@ def test_sequences(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -
         (("--retraining_steps=9",), "--retraining_steps is not for sequences."),
         (("--query=u1",), "a question is user"),
         (("--query=u1,i99",), "unknown item 'i99'"),
-        (("--kind=ratings",), "kind must be sequences for"),
+        (("--kind=ratings",), "kind must be sequences or choices for"),
         (("--order=file",), "was begun with split.order = 'auto'"),
     ):
         assert gr_tf("explain", *where, "--query=u1,?", *flags) == 1
@@ -253,7 +253,7 @@ def test_criage(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> N
         (("--query=e1,r1,?", "--dim=5"), "was begun with config.dim = 4"),
         (("--query=e1,r1,?", "--min_interactions=3"), "--min_interactions is not for triples"),
         (("--query=e1,r1,?", "--output=csv", "--verify"), "--output=csv has no place for what --verify"),
-        (("--query=e1,r1,?", "--report=/tmp"), "/tmp: is no regular file"),
+        (("--query=e1,r1,?", "--report=/tmp"), "/tmp: is the run's folder, or holds it: name a file."),
         (('--query=e1,"r1,?',), "a question is head,relation,tail (one of the three may be ?)"),
         (("--query=e1,r1,?", "--split_seed=7"), "was begun with split.seed = 0"),
         (("--query=e1,r1,?", "--weight_decay=0.1"), "--weight_decay is not for triples"),

@@ -44,8 +44,8 @@ def refused(
     out, err = capsys.readouterr()
     assert not out
     *notes, last = err.splitlines()
-    # What the reader of the toy graph notices.
-    assert all(note.startswith("graph: ") for note in notes), notes
+    # What is noticed of the toy graph, choices, and sequences.
+    assert all(note.startswith(("graph: ", "choices: ", "sequences: there are no ratings: ")) for note in notes), notes
     start = f"gr_tf {command}: error: " if command in main.COMMANDS else "gr_tf: error: "
     assert last.startswith(start + message.replace(_DATA, str(folder))), last
     assert len(last) < 1100

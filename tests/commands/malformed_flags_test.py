@@ -75,7 +75,12 @@ TABLE: list[tuple[str, str, list[str], str]] = [
         "flag --checkpoint_seconds=x: could not convert string to float: 'x'",
     ),
     ("train", "graph", ["--kind=ratings"], "kind must be triples for DATA/graph; got 'ratings'."),
-    ("train", "graph", ["--kind=graphs"], "flag --kind=graphs: value should be one of <triples|ratings|sequences>"),
+    (
+        "train",
+        "graph",
+        ["--kind=graphs"],
+        "flag --kind=graphs: value should be one of <triples|ratings|sequences|choices>",
+    ),
     ("train", "graph", ["--jobs=0"], "flag --jobs=0: 0 is not a positive integer"),
     ("train", "graph", ["--no_such=1"], "Unknown command line flag 'no_such'"),
     ("train", "graph", ["stray"], "unexpected argument 'stray'."),
@@ -83,7 +88,7 @@ TABLE: list[tuple[str, str, list[str], str]] = [
     ("train", "graph", ["--solver=cg"], "--solver is not for triples."),
     ("train", "graph", ["--decay=trained"], "--decay is not for triples."),
     ("train", "graph", ["--nopenalty_in_gradient"], "--penalty_in_gradient is not for triples."),
-    ("train", "graph", ["--retraining_steps=5"], "--retraining_steps is not for triples."),
+    ("train", "graph", ["--retraining_steps=5"], "--retraining_steps is not for a command that does not train"),
     ("train", "graph", ["--training_steps=5"], "--training_steps is not for triples."),
     ("train", "graph", ["--weight_decay=1"], "--weight_decay is not for triples."),
     ("train", "graph", ["--" + LONG], "unknown flag " + CUT + "."),
@@ -176,7 +181,7 @@ TABLE: list[tuple[str, str, list[str], str]] = [
         "train",
         "ratings",
         ["--min_interactions=2", "--kind=triples"],
-        "kind must be ratings or sequences for DATA/ratings; got 'triples'.",
+        "kind must be ratings or sequences or choices for DATA/ratings; got 'triples'.",
     ),
     (
         "train",
@@ -228,7 +233,7 @@ TABLE: list[tuple[str, str, list[str], str]] = [
         "DATA/sequences: has no times to put choices in order by; --order=file takes them as they come.",
     ),
     ("train", "sequences", ["--model=mf"], "model must be one of lstm for sequences; got 'mf'."),
-    ("train", "sequences", ["--kind=ratings"], "kind must be sequences for DATA/sequences; got 'ratings'."),
+    ("train", "sequences", ["--kind=ratings"], "kind must be sequences or choices for DATA/sequences; got 'ratings'."),
     ("evaluate", "graph", ["--ks=0"], "k must be a whole number from 1, or ALL; got '0'."),
     ("evaluate", "graph", ["--ks=x"], "k must be a whole number from 1, or ALL; got 'x'."),
     ("evaluate", "graph", ["--ks="], "want each k once; got ''."),
@@ -292,11 +297,14 @@ TABLE: list[tuple[str, str, list[str], str]] = [
         "explian",
         "",
         [],
-        ("unknown command 'explian': want one of explain, train, evaluate, suspects, export. Did you mean 'explain'?"),
+        (
+            "unknown command 'explian': want one of explain, train, evaluate, suspects, names, export. "
+            "Did you mean 'explain'?"
+        ),
     ),
-    ("", "", [], "unknown command '': want one of explain, train, evaluate, suspects, export."),
-    (LONG, "", [], "unknown command " + CUT + ": want one of explain, train, evaluate, suspects, export."),
-    ("--dim=3", "", [], "unknown command '--dim=3': want one of explain, train, evaluate, suspects, export."),
+    ("", "", [], "unknown command '': want one of explain, train, evaluate, suspects, names, export."),
+    (LONG, "", [], "unknown command " + CUT + ": want one of explain, train, evaluate, suspects, names, export."),
+    ("--dim=3", "", [], "unknown command '--dim=3': want one of explain, train, evaluate, suspects, names, export."),
 ]
 
 

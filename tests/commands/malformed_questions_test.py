@@ -57,12 +57,12 @@ TABLE: list[tuple[str, list[str], str]] = [
     (
         "graph",
         ["--query=e1,r1,?", "--output=csv", "--verify"],
-        "--output=csv has no place for what --verify and --minimal find: ask for text, json or --report.",
+        "--output=csv has no place for what --verify, --minimal, and --transfer find: ask for text, json or --report.",
     ),
     (
         "graph",
         ["--query=e1,r1,?", "--output=csv", "--minimal"],
-        "--output=csv has no place for what --verify and --minimal find: ask for text, json or --report.",
+        "--output=csv has no place for what --verify, --minimal, and --transfer find: ask for text, json or --report.",
     ),
     ("graph", ["--query=e1,r1,?", "--spreadsheet_safe"], "--spreadsheet_safe is for --output=csv; got --output=text."),
     (
@@ -95,12 +95,12 @@ TABLE: list[tuple[str, list[str], str]] = [
     (
         "ratings",
         ["--min_interactions=2", "--query=u1"],
-        "a question is user,item, with quotes around a part that has a comma; got 'u1'.",
+        "a question is user,item or ?, with quotes around a part that has a comma; got 'u1'.",
     ),
     (
         "ratings",
         ["--min_interactions=2", "--query=u1,i1,i2"],
-        "a question is user,item, with quotes around a part that has a comma; got 'u1,i1,i2'.",
+        "a question is user,item or ?, with quotes around a part that has a comma; got 'u1,i1,i2'.",
     ),
     (
         "ratings",
@@ -114,13 +114,18 @@ TABLE: list[tuple[str, list[str], str]] = [
     ),
     (
         "ratings",
-        ["--min_interactions=2", "--query=u1,?"],
-        "a question about a rating names its user and its item: user,item.",
+        ["--min_interactions=2", "--query=?,?"],
+        "only the item can be asked for: user,item or user,?; got '?,?'.",
     ),
     (
         "ratings",
         ["--min_interactions=2", "--query=?,i1"],
-        "a question about a rating names its user and its item: user,item.",
+        "only the item can be asked for: user,item or user,?; got '?,i1'.",
+    ),
+    (
+        "ratings",
+        ["--min_interactions=2", "--query=u99,?"],
+        "unknown user 'u99': not in the training data. Did you mean 'u9'?",
     ),
     ("ratings", ["--min_interactions=2", "--query=\\?,i1"], "unknown user '?': not in the training data."),
     ("ratings", ["--min_interactions=2", "--query=u1,\\?"], "unknown item '?': not in the training data."),
@@ -152,7 +157,8 @@ TABLE: list[tuple[str, list[str], str]] = [
     (
         "ratings",
         ["--min_interactions=2", "--query=u1,i1", "--minimal"],
-        "minimal sets are of predictions among several answers; a rating has no other to change to.",
+        "minimal sets are of predictions among several answers; the rating of an item has no other to change to: ask "
+        "with ? in the item's place.",
     ),
     (
         "ratings",
@@ -184,6 +190,47 @@ TABLE: list[tuple[str, list[str], str]] = [
     ),
     ("sequences", ["--query=u1,?", "--retraining_steps=3"], "--retraining_steps is not for sequences."),
     ("sequences", ["--query=" + "i1," * 200 + "?"], "a history has at most 12 items; got 200: leave out the oldest."),
+    (
+        "graph",
+        ["--query=e1,r1,e2", "--top=3"],
+        "the best answers are of a question with ? for its answer; got 'e1,r1,e2'.",
+    ),
+    ("graph", ["--query=e1,r1,?", "--top=0"], "flag --top=0: 0 is not a positive integer"),
+    (
+        "graph",
+        ["--query=e1,r1,?", "--top=2", "--minimal"],
+        "--minimal is of the best answer only: leave out --top.",
+    ),
+    (
+        "graph",
+        ["--query=e1,r1,?", "--top=2", "--swap"],
+        "--swap is of users' own examples; triples have none.",
+    ),
+    (
+        "choices",
+        ["--query=u1,?", "--swap"],
+        "--swap is of the best item and a runner-up: ask for both with --top=2, or more.",
+    ),
+    (
+        "choices",
+        ["--query=u1,?", "--swap", "--top=1"],
+        "--swap is of the best item and a runner-up: ask for both with --top=2; got 1.",
+    ),
+    ("choices", ["--query=u1"], "a question is user,item or ?, with quotes around a part that has a comma; got 'u1'."),
+    ("choices", ["--query=?,i1"], "only the item can be asked for: user,item or user,?; got '?,i1'."),
+    ("choices", ["--query=u1,i99"], "unknown item 'i99': not in the training data."),
+    ("choices", ["--query=u1,?", "--min_rating=4"], "DATA/choices: has no ratings, of which --min_rating could take"),
+    ("choices", ["--query=u1,?", "--min_rating=many"], "flag --min_rating=many: could not convert string to float"),
+    ("choices", ["--query=u1,?", "--reciprocal"], "reciprocal relations are for predicting users; of choices only"),
+    ("choices", ["--query=u1,?", "--method=replay"], "method must be one of gr, cosine, criage, dot, gr-o, influence,"),
+    ("choices", ["--query=u1,?", "--kind=ratings"], "kind must be choices for DATA/choices; got 'ratings'."),
+    ("choices", ["--query=u1,?", "--window=3"], "--window is not for choices."),
+    (
+        "choices",
+        ["--query=u1,?", "--model_dir=/no/such"],
+        "a model that was trained elsewhere can be of triples, ratings, sequences; not of choices.",
+    ),
+    ("ratings", ["--query=u1,?", "--min_rating=4"], "--min_rating is not for ratings."),
     (
         "",
         ["--run_dir=/no/such/run"],

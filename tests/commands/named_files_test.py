@@ -28,6 +28,8 @@ def test_a_report_replaces_nothing(
         (data, (), "train.txt: exists already."),
         (data, ("--overwrite",), "train.txt: is a file of the data or the model, and is not replaced."),
         ("/dev/full", ("--overwrite",), "/dev/full: is no regular file, and is not replaced."),
+        (run, (), "run: is the run's folder, or holds it: name a file."),
+        (run / "train" / "why.html", (), "are the run's own: write to "),
     ):
         assert gr_tf("explain", *where, QUERY, f"--report={report}", *flags) == 1
         error = capsys.readouterr().err
@@ -43,7 +45,8 @@ def test_a_report_replaces_nothing(
     for asked in (where, where[1:2]):
         assert gr_tf("explain", *asked, QUERY, f"--report={page}", "--overwrite") == 0
     assert (run / "train" / "result.json").stat().st_ino == trained
-    assert gr_tf("explain", *where, QUERY, f"--report={run / 'train' / 'result.json'}", "--overwrite") == 1
+    another = (where[0], f"--run_dir={tmp_path / 'another'}", *where[2:])
+    assert gr_tf("explain", *another, QUERY, f"--report={run / 'train' / 'result.json'}", "--overwrite") == 1
     assert "is a file of a run, and is not replaced" in capsys.readouterr().err
     assert gr_tf("train", *where, "--overwrite") == 0
     assert (run / "train" / "result.json").stat().st_ino != trained

@@ -11,7 +11,7 @@ from tests.conftest import rating_lines, write_graph
 from tests.experiments.binaries import run_here
 
 
-@pytest.fixture(params=["triples", "ratings", "sequences"])
+@pytest.fixture(params=["triples", "ratings", "sequences", "choices"])
 def own(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> list[str]:
     data = tmp_path / "mine"
     if request.param == "triples":
@@ -23,6 +23,8 @@ def own(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> list[str]:
     (data / "ratings.csv").write_text(text)
     if request.param == "ratings":
         return [f"--data_dir={data}", "--training_steps=60", "--min_interactions=5"]
+    if request.param == "choices":
+        return [f"--data_dir={data}", "--kind=choices", "--epochs=2", "--dim=4"]
     return [f"--data_dir={data}", "--kind=sequences", "--epochs=2", "--dim=4", "--min_interactions=5", "--window=6"]
 
 

@@ -40,7 +40,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 def test_what_is_in_it(wheel: pathlib.Path) -> None:
     names = {str(path.relative_to(wheel)) for path in wheel.rglob("*") if path.is_file()}
-    assert {"gr_tf/asking/page.html", "gr_tf/data/nations/train.txt", "gr_tf/py.typed", "gr_tf/__init__.pyi"} <= names
+    assert {"gr_tf/data/nations/train.txt", "gr_tf/py.typed", "gr_tf/__init__.pyi"} <= names
+    assert {"gr_tf/asking/page.html", "gr_tf/asking/top_page.html"} <= names
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "gr_tf").rglob("*.py")}
     assert code <= names
     assert not [name for name in names if name.startswith(("experiments", "tests"))]

@@ -12,7 +12,7 @@ from gr_tf.data.rating_sources import load_ratings, read_own_folder
 from gr_tf.data.ratings import RatingSplit
 from gr_tf.data.sequence_sources import load_sequences
 from gr_tf.data.sequences import SequenceSplit
-from gr_tf.data.triples import read_triples
+from gr_tf.data.triple_files import read_triples
 
 RATED = {"item": ["i", "j"], "rating": [3, 4.5]}
 

@@ -12,8 +12,9 @@ from gr_tf.data.named_tables import notes_of, read_named
 from gr_tf.data.rating_sources import read_own_folder
 from gr_tf.data.sequence_sources import load_sequences, read_own_sequences
 from gr_tf.data.sequences import SequenceSplit
+from gr_tf.data.triple_files import read_triples
 from gr_tf.data.triple_split import TripleSplit, hold_out
-from gr_tf.data.triples import read_folder, read_triples
+from gr_tf.data.triples import read_folder
 from gr_tf.errors import InputError
 
 TRIPLES = [("a, b", "r", 'say "x"'), ("007", "r", "a, b"), ("NA", "q", "007")]

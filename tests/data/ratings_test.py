@@ -150,7 +150,9 @@ def test_movielens_and_its_titles(dataset: str) -> None:
     assert (len(ratings.users), len(ratings.items), total) == counts[dataset]
     query = ratings.query("1", "The Lion King (1994)")
     assert ratings.title(query.item) == "Lion King, The (1994)"
-    with pytest.raises(InputError, match=r"unknown item 'Toy Stori \(1995\)'.*Did you mean 'Toy Story \(1995\)'"):
+    with pytest.raises(
+        InputError, match=r"unknown item 'Toy Stori \(1995\)'.*Did you mean '1' \('Toy Story \(1995\)'\)"
+    ):
         ratings.query("1", "Toy Stori (1995)")
     with pytest.raises(InputError, match="unknown user '99999'"):
         ratings.query("99999", "Toy Story (1995)")

@@ -7,7 +7,8 @@ import pytest
 
 from gr_tf.data.named_tables import notes_of
 from gr_tf.data.sources import load_triples, published_name
-from gr_tf.data.triples import read_folder, read_triples
+from gr_tf.data.triple_files import read_triples
+from gr_tf.data.triples import read_folder
 from gr_tf.errors import InputError
 
 GOOD = "a\tr\tb\nb\tr\ta\n"

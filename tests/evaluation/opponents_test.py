@@ -44,6 +44,14 @@ def test_choices() -> None:
             choices(influences, losses, [k], 0)
 
 
+def test_equals_are_removed_by_example_id() -> None:
+    generator = np.random.default_rng(0)
+    influences, losses = generator.integers(3, size=(2, 400)).astype(float)
+    chosen = choices(influences, losses, [50], 0)
+    assert chosen["opponents", 50].tolist() == np.flatnonzero(influences == 0)[:50].tolist()
+    assert chosen["highest loss", 50].tolist() == np.flatnonzero(losses == 2)[:50].tolist()
+
+
 def test_scores_are_of_the_published_batches(recommender: Trained, tmp_path: pathlib.Path) -> None:
     losses = recommender.task.losses()
     chosen = losses.validation()

@@ -258,7 +258,7 @@ def test_every_kind_is_explained_removed_and_retrained(
     assert [(row["method"], row["k"], row["n"]) for row in result["table"]] == [
         (method, k, 4) for method in expected for k in ("1", "ALL")
     ]
-    assert all((row["tc"] is None) != task.has_alternatives for row in result["table"])
+    assert all((row["tc"] is None) == (task.kind == "ratings") for row in result["table"])
     trained = stage.load(tmp_path)
     removals = json.loads((done.path / "removals.json").read_text())["removals"]
     told = json.loads((tmp_path / "explain" / "result.json").read_text())["predictions"]
@@ -270,7 +270,7 @@ def test_every_kind_is_explained_removed_and_retrained(
         assert row["p_before"] == task.value(whole, [query])[0]
         assert row["p_after"] == task.value(without, [query])[0]
         assert row["pd"] == (round(row["p_after"], 5) < round(row["p_before"], 5))
-        if task.has_alternatives:
+        if task.answer_of(query) is not None:
             assert row["top1_after"] == task.answer_key(query, task.top(without, query) or 0)
     with pytest.raises(InputError, match="is already finished"):
         removal.evaluate(tmp_path, methods=methods_asked, ks=("1", "ALL"), jobs=2)

@@ -7,6 +7,7 @@ import numpy as np
 
 from experiments import graph_quality
 from gr_tf.data.triples import TripleSet, read_folder
+from gr_tf.models.frequencies import tail_frequencies
 from gr_tf.models.ranking import ranking_metrics
 from gr_tf.tasks.kinds import own_config
 from gr_tf.tasks.triples import TripleTask
@@ -44,6 +45,12 @@ def test_counts(graph_folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
     assert counts["both, all triples"] == ranking_metrics(np.array([*both, *[(n + 1) / 2] * 4]))
 
 
+def frequencies(task: TripleTask, examples: np.ndarray) -> np.ndarray:
+    train = task.dataset.train
+    both = np.concatenate([train, task.model.inverse(train)])
+    return tail_frequencies(task.model, both, examples[:, 0], examples[:, 1])
+
+
 def test_candidates_are_of_tails_only(toy: TripleSet) -> None:
     """Any entity may be a head, in the model's ranks and in its baseline's."""
     candidates = (0, 1, 2)
@@ -57,9 +64,9 @@ def test_candidates_are_of_tails_only(toy: TripleSet) -> None:
     np.testing.assert_array_equal(heads, everything.ranks_in_both(table, examples)[1])
     assert tails.max() <= 3
     inverse = everything.model.inverse(examples)
-    heads_first = [task._frequencies(inverse[:, 0], inverse[:, 1]) for task in (of_candidates, everything)]
+    heads_first = [frequencies(task, inverse) for task in (of_candidates, everything)]
     np.testing.assert_array_equal(heads_first[0], heads_first[1])
-    own = of_candidates._frequencies(examples[:, 0], examples[:, 1])
+    own = frequencies(of_candidates, examples)
     assert (own[:, 3:] == -1).all()
     assert (own[:, :3] >= 0).all()
 

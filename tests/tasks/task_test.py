@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gr_tf.data.choices import ChoiceSet
 from gr_tf.data.ratings import RatingSet
 from gr_tf.data.sequences import SequenceSet
 from gr_tf.data.triples import TripleSet
@@ -16,6 +17,7 @@ from gr_tf.errors import InputError
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs import files
 from gr_tf.tasks import kinds, stage
+from gr_tf.tasks.choices import ChoiceTask
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.sequences import SequenceTask
 from gr_tf.tasks.task import OPEN, Task
@@ -25,18 +27,25 @@ from gr_tf.training.rating_config import RatingConfig
 from gr_tf.training.sequence_config import SequenceConfig
 from gr_tf.training.triple_config import TripleConfig
 
-KINDS = ("triples", "ratings", "single ratings", "sequences")
+KINDS = ("triples", "ratings", "single ratings", "sequences", "choices")
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def task(
-    request: pytest.FixtureRequest, toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet
+    request: pytest.FixtureRequest,
+    toy: TripleSet,
+    toy_ratings: RatingSet,
+    toy_sequences: SequenceSet,
+    toy_choices: ChoiceSet,
 ) -> Task[Any]:
+    if request.param == "choices":
+        config = TripleConfig(dim=4, num_negatives=5, epochs=3, optimizer="adagrad", batch_size=16)
+        return ChoiceTask(toy_choices, config)
     if request.param == "triples":
         return TripleTask(toy, TripleConfig(dim=6, num_negatives=5, epochs=2, learning_rate=0.03))
     if request.param == "sequences":
-        config = SequenceConfig(dim=5, hidden=4, epochs=3, batch_size=32, kept_epochs=(1, 3), learning_rate=0.01)
-        return SequenceTask(toy_sequences, config)
+        of_sequences = SequenceConfig(dim=5, hidden=4, epochs=3, batch_size=32, kept_epochs=(1, 3), learning_rate=0.01)
+        return SequenceTask(toy_sequences, of_sequences)
     batch_size, steps = (1, 100) if request.param == "single ratings" else (40, 100)
     return RatingTask(toy_ratings, RatingConfig(dim=4, steps=steps, batch_size=batch_size, learning_rate=0.02))
 
@@ -144,19 +153,24 @@ def test_predictions_agree(task: Task[Any], trained: Trained) -> None:
 
 def test_an_open_question_gets_the_best_answers(task: Task[Any], trained: Trained) -> None:
     query = task.test_predictions(trained.parameters)[0].query
-    parts = [*task.names_of(query)[:-1], OPEN] if task.has_alternatives else list(task.row_of(query).values())
+    parts = [*task.names_of(query)[:-1], OPEN]
+    assert task.leaves_open(parts)
     asked, alternatives = task.ask(trained.parameters, parts)
-    if not task.has_alternatives:
-        assert (asked, alternatives) == (query, ())
-        return
     if task.kind == "triples":
         assert asked == query
-    chances = [one.probability for one in alternatives]
-    assert chances == sorted(chances, reverse=True)
-    assert chances[0] == pytest.approx(task.value(trained.parameters, [asked])[0], rel=1e-6)
+    values = [one.value for one in alternatives]
+    assert values == sorted(values, reverse=True)
+    assert {one.unit for one in alternatives} == {task.unit}
+    assert values[0] == pytest.approx(task.value(trained.parameters, [asked])[0], rel=1e-6)
     assert alternatives[0].name == task.answer_name(asked, task.answer_of(asked) or 0)
     again, nothing = task.ask(trained.parameters, [*parts[:-1], alternatives[0].name])
-    assert (again, nothing) == (asked, ())
+    assert nothing == ()
+    if task.leaves_open([*parts[:-1], alternatives[0].name]):
+        assert again == asked
+    else:
+        # A question that names its item has no other answer that it could change to.
+        assert (again.user, again.item) == (asked.user, asked.item)
+        assert task.answer_of(again) is task.top(trained.parameters, again) is None
 
 
 def test_questions_that_are_none(task: Task[Any], trained: Trained) -> None:
