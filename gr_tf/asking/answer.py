@@ -13,12 +13,8 @@ import pandas as pd
 
 from gr_tf.asking.about import About
 from gr_tf.attribution.base import Explanation
-<<<<<<< HEAD
 from gr_tf.errors import short
-from gr_tf.tasks.task import Alternative
-=======
 from gr_tf.tasks.alternative import Alternative
->>>>>>> main
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,11 +39,8 @@ class Answer:
         alternatives: the best answers, if the question was open.
         warnings: reasons to doubt the influences, a line each.
         trainings: over how many trainings the influences are averaged.
-<<<<<<< HEAD
-        asker: who answered.
-=======
         about: what is explained, in words: one prediction, or a combination of several.
->>>>>>> main
+        asker: who answered.
     """
 
     asked: tuple[str, ...]
@@ -62,8 +55,13 @@ class Answer:
     alternatives: tuple[Alternative, ...] = ()
     warnings: tuple[str, ...] = ()
     trainings: int = 1
-<<<<<<< HEAD
+    about: About = dataclasses.field(kw_only=True)
     asker: Any = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether one prediction is explained, and no combination of several."""
+        return type(self.about) is About
 
     def __repr__(self) -> str:
         question = ", ".join(map(short, self.asked))
@@ -99,14 +97,6 @@ class Answer:
         from gr_tf.asking.page import write_page
 
         return write_page(self, pathlib.Path(path), checks, overwrite=overwrite)
-=======
-    about: About = dataclasses.field(kw_only=True)
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether one prediction is explained, and no combination of several."""
-        return type(self.about) is About
->>>>>>> main
 
     @property
     def proponents(self) -> pd.DataFrame:

@@ -2,30 +2,20 @@
 
 import dataclasses
 import sys
-<<<<<<< HEAD
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gr_tf.asking.about import About, RatherThan, Several
 from gr_tf.asking.answer import Answer, shown
 from gr_tf.asking.checker import Checker
 from gr_tf.asking.checks import Checks
+from gr_tf.asking.groups import Question as GroupQuestion
+from gr_tf.asking.groups import group_of
 from gr_tf.asking.members import other_members
 from gr_tf.asking.quality import Quality
 from gr_tf.asking.question import Question, parts_of
-from gr_tf.asking.temporary_run import TemporaryRun
-=======
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from gr_tf.asking.about import About, RatherThan, Several
-from gr_tf.asking.answer import Answer, parse_question, shown
-from gr_tf.asking.check import Check
-from gr_tf.asking.checker import Checker
-from gr_tf.asking.groups import Question, group_of
-from gr_tf.asking.members import other_members
-from gr_tf.asking.quality import Quality
 from gr_tf.asking.rather_than import other_query
->>>>>>> main
+from gr_tf.asking.temporary_run import TemporaryRun
 from gr_tf.asking.told import doubts, examples_frame
 from gr_tf.attribution import methods as registry
 from gr_tf.attribution.base import Explainer, checked_k
@@ -98,19 +88,15 @@ class Asker:
         """The methods that explain this model; the first is the default."""
         return registry.methods_of(self.task.kind)
 
-<<<<<<< HEAD
-    def answer(self, question: Question, method: str | None = None, k: int = 10, trainings: int = 1) -> Answer:
-=======
     def answer(
         self,
-        question: str,
+        question: Question,
         method: str | None = None,
         k: int = 10,
         trainings: int = 1,
         *,
         rather_than: str | None = None,
     ) -> Answer:
->>>>>>> main
         """Predicts and explains.
 
         Args:
@@ -128,7 +114,7 @@ class Asker:
                 below 1.
         """
         task, chosen = self.task, self._checked(method, k, trainings)
-        parts = parse_question(question)
+        parts = parts_of(question)
         chosen.check_query(task.read_question(parts)[0])
         if rather_than is not None:
             chosen.check_query(other_query(task, parts, rather_than))
@@ -147,7 +133,7 @@ class Asker:
         return dataclasses.replace(answer, alternatives=chances)
 
     def group_answer(
-        self, group: str | Sequence[Question], method: str | None = None, k: int = 10, trainings: int = 1
+        self, group: str | Sequence[GroupQuestion], method: str | None = None, k: int = 10, trainings: int = 1
     ) -> Answer:
         """Explains the mean prediction of a group of questions: which training examples help them, or hurt them?
 
@@ -172,12 +158,6 @@ class Asker:
         checked_k(k)
         if trainings < 1:
             raise InputError(f"trainings must be at least 1; got {trainings}.")
-<<<<<<< HEAD
-        parts = parts_of(question)
-        chosen.check_query(task.read_question(parts)[0])
-        query, alternatives = task.ask(self.trained.parameters, parts)
-        explainer = self.explainer(chosen.name, trainings)
-=======
         return chosen
 
     def _rather_than(self, query: Any, parts: Sequence[str], answer: str) -> tuple[RatherThan, Combination]:
@@ -208,7 +188,6 @@ class Asker:
     ) -> Answer:
         """The answer that explains a query, or a combination of several."""
         explainer = self._explainer_of(query, method.name, trainings)
->>>>>>> main
         explanation = explainer.rank(query)
         quality = filter(None, [self.quality_at(query).warning])
         return Answer(
@@ -223,11 +202,8 @@ class Asker:
             frame=examples_frame(self.task, explanation, k),
             warnings=(*quality, *told, *explainer.warnings, *doubts(explanation)),
             trainings=trainings,
-<<<<<<< HEAD
-            asker=self,
-=======
             about=about,
->>>>>>> main
+            asker=self,
         )
 
     def _explainer_of(self, query: Any, method: str, trainings: int) -> Explainer[Any]:
@@ -298,14 +274,9 @@ class Asker:
                 answer.explanation, removed
             )
 
-<<<<<<< HEAD
-        checks = self.checker.check(
-            answer.explanation.query,
-=======
         query = answer.explanation.query
         checks = self.checker.check(
             query,
->>>>>>> main
             answer.supporting_ids,
             predicted,
             seeds=seeds,
@@ -313,8 +284,9 @@ class Asker:
             trainings=answer.trainings,
             controls=controls,
         )
-<<<<<<< HEAD
-        return Checks(checks, self.checker.how, self.task.unit)
+        about = answer.about
+        told = [dataclasses.replace(check, explained=about.explained, column=about.column) for check in checks]
+        return Checks(told, self.checker.how, about.quantity)
 
     def minimal(self, answer: Answer, *, most: int = 100, jobs: int = 1, seeds: int = 3) -> "MinimalSets":
         """The fewest examples without which something else is predicted, and the fewest that alone suffice.
@@ -328,10 +300,6 @@ class Asker:
     def __repr__(self) -> str:
         where = f"; {self.temporary}" if self.temporary else f"; {self.trained.path}" if self.trained.path else ""
         return f"Asker({self.trained!r}{where})"
-=======
-        about = answer.about
-        return [dataclasses.replace(check, explained=about.explained, column=about.column) for check in checks]
->>>>>>> main
 
     def facts(self) -> dict[str, Any]:
         """Facts for people about where the model comes from: data, checksums, settings, what made it."""

@@ -7,8 +7,8 @@ import markupsafe
 from gr_tf.asking.check import EXPLAINED, NOTHING, Check
 
 
-def check_plot(checks: Sequence[Check], unit: str) -> markupsafe.Markup:
-    """Draws predicted and measured changes on one axis, as SVG."""
+def check_plot(checks: Sequence[Check], quantity: str) -> markupsafe.Markup:
+    """Draws predicted and measured changes on one axis, as SVG; see About.quantity."""
     numbers = (number for check in checks for number in (check.predicted, *check.interval, *check.changes))
     values = [0.0, *(number for number in numbers if number is not None)]
     low, high = min(values), max(values)
@@ -36,10 +36,9 @@ def check_plot(checks: Sequence[Check], unit: str) -> markupsafe.Markup:
     marks = [(0.0, "0"), *((value, f"{value:+.3g}") for value in (low, high) if value)]
     parts.append(f'<path d="M{x(0)},8 V{bottom - 8}" stroke="var(--soft)" stroke-dasharray="2 3"/>')
     parts += [f'<text x="{x(value)}" y="{bottom + 8}" text-anchor="middle">{text}</text>' for value, text in marks]
-    legend = (
-        f"change of the {unit}; dots: trainings, bar: their mean and 95% interval, triangle: predicted; grey: chance"
-    )
-    parts.append(f'<text x="0" y="{bottom + 32}">{legend}</text>')
+    told = f"change of {quantity[0].lower()}{quantity[1:]}"
+    legend = f"{told}; dots: trainings, bar: their mean and 95% interval, triangle: predicted; grey: chance"
+    parts.append(f'<text x="0" y="{bottom + 32}">{markupsafe.escape(legend)}</text>')
     return markupsafe.Markup(
         f'<svg viewBox="0 0 720 {bottom + 44}" style="min-width: 36rem; max-width: 46rem; width: 100%" role="img" '
         'aria-label="Predicted and measured changes, the numbers of the table above" font-size="12" '

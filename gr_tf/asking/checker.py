@@ -155,7 +155,7 @@ class Checker:
         The first seed is the explained model's.
         """
         asked = [[removed] * seeds for removed in (_NOTHING, *removals)]
-        return [[top for _, top in by_seed] for by_seed in self._looks(query, asked, 1, jobs)]
+        return [[look.best for look in by_seed] for by_seed in self._looks(query, asked, 1, jobs)]
 
     def tops_without(self, query: Any, removals: Sequence[Ids], jobs: int = 1) -> list[int | None]:
         """`Look.best` of a query after trainings like the explained one, each without one of some sets."""

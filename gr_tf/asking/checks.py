@@ -14,12 +14,12 @@ class Checks(list[Check]):
 
     Attributes:
         how: how they measured, for people.
-        unit: of the prediction.
+        quantity: what the explained number is, for people.
     """
 
-    def __init__(self, checks: Iterable[Check], how: str = "", unit: str = "") -> None:
+    def __init__(self, checks: Iterable[Check], how: str = "", quantity: str = "the prediction") -> None:
         super().__init__(checks)
-        self.how, self.unit = how, unit
+        self.how, self.quantity = how, quantity
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -43,4 +43,4 @@ class Checks(list[Check]):
     def _repr_html_(self) -> str:
         """For notebooks: the conclusion, the table, and its drawing."""
         parts = [html_text.line("Is it true?", strong=True), html_text.line(f"{self.how}. {self.conclusion}")]
-        return html_text.block([*parts, html_text.table(self.frame), check_plot(self, self.unit)])
+        return html_text.block([*parts, html_text.table(self.frame), check_plot(self, self.quantity)])

@@ -46,8 +46,10 @@ def influence_plot(answer: "Answer") -> ShownFigure:
         axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.locator_params(axis="x", nbins=6)
-    axes.set_xlabel(f"influence on the {answer.unit} by {answer.method}: positive supports it", fontsize=9)
+    axes.set_xlabel(f"influence by {answer.method}; positive: {answer.about.supports}", fontsize=9)
     title = f"({', '.join(answer.asked)}) \u2192 {answer.predicted}: {answer.value:.4f}"
+    if not answer.is_plain:
+        title = answer.about.told(answer.value)
     axes.set_title(_cut(title, _LONGEST_TITLE), fontsize=10)
     for text in (*axes.get_yticklabels(), axes.title):
         text.set_parse_math(False)  # A name may have dollars.

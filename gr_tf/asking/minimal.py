@@ -10,11 +10,8 @@ import numpy as np
 from gr_tf.asking.about import RatherThan
 from gr_tf.asking.answer import Answer
 from gr_tf.asking.asker import Asker
-<<<<<<< HEAD
 from gr_tf.asking.confirmed import LEAST_SEEDS, Confirmation, check_seeds
-=======
 from gr_tf.asking.looks import explained_answer
->>>>>>> main
 from gr_tf.asking.page import Found
 from gr_tf.asking.told import examples_of
 from gr_tf.attribution.combined import Combination, related_to
@@ -245,15 +242,16 @@ def minimal_sets(
         bar.pass_over(most - necessary.retrainings)
         sufficient = smallest_set(candidates, stays, most=most, smallest=0)
     other = None if necessary.example_ids is None else instead[necessary.example_ids]
-<<<<<<< HEAD
-    found = MinimalSets(necessary, None if other is None else task.answer_name(query, other), sufficient)
-    confirmed = _confirmed(asker, query, found, seeds, jobs)
+    name = None
+    if other is not None:
+        name = answer.about.other if isinstance(answer.about, RatherThan) else task.answer_name(query, other)
+    confirmed = _confirmed(asker, query, MinimalSets(necessary, name, sufficient), seeds, jobs)
     return dataclasses.replace(confirmed, found=tuple(found_sets(asker, answer, confirmed)))
 
 
 def _confirmed(asker: Asker, query: Any, found: MinimalSets, seeds: int, jobs: int) -> MinimalSets:
     """The same, confirmed by trainings of other seeds."""
-    predicted, related = asker.task.answer_of(query), asker.task.related(query)
+    predicted, related = explained_answer(asker.task, query), related_to(asker.task, query)
     removals = {}
     if found.necessary.example_ids is not None:
         removals["confirmed_necessary"] = np.array(sorted(found.necessary.example_ids), np.int64)
@@ -267,11 +265,6 @@ def _confirmed(asker: Asker, query: Any, found: MinimalSets, seeds: int, jobs: i
         for name, after in zip(removals, afters, strict=True)
     }
     return dataclasses.replace(found, **confirmed)  # type: ignore[arg-type]
-=======
-    if isinstance(answer.about, RatherThan):
-        return MinimalSets(necessary, None if other is None else answer.about.other, sufficient)
-    return MinimalSets(necessary, None if other is None else task.answer_name(query, other), sufficient)
->>>>>>> main
 
 
 def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found]:
@@ -282,7 +275,6 @@ def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found
         without = f"Without these, {answer.about.other} is ahead of {answer.predicted}"
         stays = f"is still ahead of {answer.about.other}"
     return [
-<<<<<<< HEAD
         _found(asker, answer, minimal.necessary, minimal.confirmed_necessary, "it needs", without),
         _found(
             asker,
@@ -290,12 +282,8 @@ def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found
             minimal.sufficient,
             minimal.confirmed_sufficient,
             "that suffice",
-            f"{alone}{answer.predicted} is still predicted",
+            f"{alone}{answer.predicted} {stays}",
         ),
-=======
-        _found(asker, answer, minimal.necessary, "it needs", without),
-        _found(asker, answer, minimal.sufficient, "that suffice", f"{alone}{answer.predicted} {stays}"),
->>>>>>> main
     ]
 
 
@@ -306,11 +294,6 @@ def _found(
     if part.example_ids is None:
         return Found(f"The fewest {which}: none was found", f"Tried in {so_far}.")
     ids = np.array(part.example_ids, np.int64)
-<<<<<<< HEAD
-    examples = asker.task.examples(ids, answer.explanation.query).assign(example_id=ids)
+    examples = examples_of(asker.task, ids, answer.explanation.query).assign(example_id=ids)
     told = f" {confirmed.text(answer.predicted)}" if confirmed else ""
     return Found(f"The fewest {which}, of those tried: {len(ids)}", f"{what} ({so_far}).{told}", examples.astype(str))
-=======
-    examples = examples_of(asker.task, ids, answer.explanation.query).assign(example_id=ids)
-    return Found(f"The fewest {which}, of those tried: {len(ids)}", f"{what} ({so_far}).", examples.astype(str))
->>>>>>> main

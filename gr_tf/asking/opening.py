@@ -7,21 +7,14 @@ from typing import Any
 import pandas as pd
 
 from gr_tf.asking.asker import Asker
-<<<<<<< HEAD
 from gr_tf.asking.temporary_run import TemporaryRun
+from gr_tf.data.columns import named_columns
 from gr_tf.data.frames import MAIN, FrameData, Names, is_numbered, names_for, refuse_other, refuse_without_frame
-from gr_tf.data.kind_of_files import kinds_of_columns, kinds_of_data
+from gr_tf.data.kind_of_files import CHOICES, SEQUENCES, kinds_of_columns, kinds_of_data
 from gr_tf.errors import InputError, short
 from gr_tf.tasks import kinds, stage, tuning
 from gr_tf.tasks.frame_data import kept_in_run, read_frames
-from gr_tf.tasks.given import GIVEN, open_given
-=======
-from gr_tf.data.columns import named_columns
-from gr_tf.data.kind_of_files import CHOICES, SEQUENCES, kinds_of_data
-from gr_tf.errors import InputError, short
-from gr_tf.tasks import kinds, stage, tuning
 from gr_tf.tasks.given import given_of, open_given
->>>>>>> main
 
 
 def ask(
@@ -76,18 +69,16 @@ def ask(
             what = "the model" if run_dir is None else str(run_dir)
             raise InputError(f"name the data that {what} is to be trained on, with train, data_dir or dataset.")
         return open_run(run_dir, retraining_length=retraining_length, method_settings=method_settings)
-<<<<<<< HEAD
     given = None
     if train is None:
         refuse_without_frame(valid=valid, test=test, labels=labels, titles=titles)
-        kind = kind_of(data_dir, dataset, kind, settings.get("model"))
+        kind = kind_of(data_dir, dataset, kind, settings.get("model"), settings.get("columns"))
     else:
         kind = kind_of_frame(train, kind, settings.get("model"))
         names = names_for(kind, labels=labels, titles=titles)
-        given = FrameData.of(kind, train, valid=valid, test=test, names=names, data_dir=data_dir)
-=======
-    kind = kind_of(data_dir, dataset, kind, settings.get("model"), settings.get("columns"))
->>>>>>> main
+        given = FrameData.of(
+            kind, train, valid=valid, test=test, names=names, data_dir=data_dir, columns=settings.get("columns")
+        )
     of_training, of_split = settings_of(kind, settings)
     read = kinds.read_own(kind, dataset, data_dir, of_split) if given is None else read_frames(given, dataset, of_split)
     config = kinds.own_config(kind, read, of_training)
@@ -172,8 +163,7 @@ def kind_of(
     Raises:
         InputError: if a folder has files of several kinds, is not of the kind that the user names, or cannot be read.
     """
-<<<<<<< HEAD
-    possible = kinds_of_data(data_dir, dataset, kind)
+    possible = kinds_of_data(data_dir, dataset, kind, named_columns(columns))
     return _chosen(possible, str(data_dir or dataset or "nations"), kind, model)
 
 
@@ -195,9 +185,6 @@ def kind_of_frame(train: pd.DataFrame, kind: str | None = None, model: str | Non
 
 def _chosen(possible: Sequence[str], told: str, kind: str | None, model: str | None) -> str:
     """The one kind of those that data can be read as; see kind_of."""
-=======
-    possible = kinds_of_data(data_dir, dataset, kind, named_columns(columns))
->>>>>>> main
     if kind is not None:
         if kind not in possible:
             raise InputError(f"kind must be {' or '.join(possible)} for {told}; got {short(kind)}.")

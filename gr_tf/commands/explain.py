@@ -25,15 +25,10 @@ from absl import flags
 from gr_tf.asking.answer import Answer, parse_question, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
-<<<<<<< HEAD
 from gr_tf.asking.confirmed import LEAST_SEEDS
-from gr_tf.asking.minimal import minimal_sets, refuse_unless_top, refuse_without_alternatives
-from gr_tf.asking.page import page
-=======
 from gr_tf.asking.groups import NUM_BEST, group_of
 from gr_tf.asking.item_swap import found_swap, item_swap
 from gr_tf.asking.minimal import (
-    found_sets,
     minimal_sets,
     refuse_groups,
     refuse_unless_top,
@@ -44,7 +39,6 @@ from gr_tf.asking.rather_than import other_query
 from gr_tf.asking.top_answers import check_answers, top_answers
 from gr_tf.asking.top_page import top_page
 from gr_tf.asking.transfer import found_transfer, refuse_without_subjects, transfer
->>>>>>> main
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.methods import Method, method_for
 from gr_tf.commands import given_flags, help_text, k_flag, open_flags, run_flags, top_flags
@@ -136,12 +130,7 @@ def sections() -> list[help_text.Section]:
 
 def main() -> None:
     """Explains."""
-<<<<<<< HEAD
-    is_text, report = _OUTPUT.value == "text", None if _REPORT.value is None else pathlib.Path(_REPORT.value)
-=======
     report = None if _REPORT.value is None else pathlib.Path(_REPORT.value)
-    verify = _VERIFY.value or bool(flags.FLAGS["verify_seeds"].present)
->>>>>>> main
     search = _MINIMAL.value or bool(flags.FLAGS["most_retrainings"].present)
     # With --minimal, --verify_seeds is the number of trainings that confirm a set.
     verify = _VERIFY.value or (bool(flags.FLAGS["verify_seeds"].present) and not search)
@@ -179,23 +168,11 @@ def _tell_one(
             print(f"\n{answer.about.quantity} of each training:\n{as_text(seeds_frame(checks))}")
     elif verify:
         print("Nothing supports the prediction, so there is nothing to remove and verify.", file=sys.stderr)
-<<<<<<< HEAD
-    minimal, found = None, []
-    if search:
-        seeds = max(_VERIFY_SEEDS.value, LEAST_SEEDS)
-        minimal = minimal_sets(asker, answer, most=_MOST.value, jobs=run_flags.JOBS.value, seeds=seeds)
-        found = list(minimal.found)
-        if is_text:
-            for part in found:
-                examples = f"\n{as_text(part.examples)}" if len(part.examples) else ""
-                print(f"\n{part.title}. {part.text}{examples}")
-=======
     found, told_found = _found(asker, answer, search)
     if is_text:
         for part in found:
             examples = f"\n{as_text(part.examples)}" if len(part.examples) else ""
             print(f"\n{part.title}. {part.text}{examples}")
->>>>>>> main
     if report is not None:
         _check_report(report)  # Another process may have written it meanwhile.
         files.write_text(report, page(asker, answer, checks, found))
@@ -211,11 +188,6 @@ def _tell_one(
             "model": asker.facts(),
             **told_found,
         }
-<<<<<<< HEAD
-        if minimal is not None:
-            told["minimal"] = minimal.to_dict()
-=======
->>>>>>> main
         print(json.dumps(told, indent=1, ensure_ascii=False))
 
 
@@ -223,9 +195,10 @@ def _found(asker: Asker, answer: Answer, searches: bool) -> tuple[list[Found], d
     """What --minimal and --transfer find, for people and for JSON."""
     found, told = list[Found](), dict[str, Any]()
     if searches:
-        minimal = minimal_sets(asker, answer, most=_MOST.value, jobs=run_flags.JOBS.value)
-        found += found_sets(asker, answer, minimal)
-        told["minimal"] = dataclasses.asdict(minimal)
+        seeds = max(_VERIFY_SEEDS.value, LEAST_SEEDS)
+        minimal = minimal_sets(asker, answer, most=_MOST.value, jobs=run_flags.JOBS.value, seeds=seeds)
+        found += minimal.found
+        told["minimal"] = minimal.to_dict()
     if _TRANSFER.value:
         moved = transfer(asker, answer, count=_TRANSFER.value, seeds=_VERIFY_SEEDS.value, jobs=run_flags.JOBS.value)
         found.append(found_transfer(moved))

@@ -27,10 +27,12 @@ _COLUMNS = {
     "triples": (("head", "relation", "tail"), ()),
     "ratings": (("user", "item", "rating"), ("time",)),
     "sequences": (("user", "item"), ("time",)),
+    "choices": (("user", "item"), ("rating",)),
 }
-_FILES = {"triples": (MAIN, "entity_labels"), "ratings": ("ratings", "items"), "sequences": ("sequences", "items")}
+_FILES = {"triples": (MAIN, "entity_labels")}
+_FILES |= {kind: (kind, "items") for kind in ("ratings", "sequences", "choices")}
 _NAMES = {"triples": ("labels", ("entity", "label")), "ratings": ("titles", ("item", "title"))}
-_NAMES["sequences"] = _NAMES["ratings"]
+_NAMES |= dict.fromkeys(("sequences", "choices"), _NAMES["ratings"])
 
 # Where files have what is an argument beside a DataFrame.
 _ELSEWHERE = {
@@ -64,6 +66,7 @@ class FrameData:
         test: pd.DataFrame | None = None,
         names: Names | None = None,
         data_dir: str | pathlib.Path | None = None,
+        columns: str | Mapping[str, str] | None = None,
     ) -> "FrameData":
         """Checks DataFrames.
 
@@ -72,7 +75,7 @@ class FrameData:
             train: the examples; of ratings and sequences, all of them.
             valid, test: of triples: more of them.
             names: what people call entities or items.
-            data_dir: a folder that is named too, which is a mistake.
+            data_dir, columns: a folder, or names of a file's columns, which are named too by mistake.
 
         Raises:
             InputError: naming the frame, its row and the value, if a column is missing or there twice, a field is
@@ -80,19 +83,20 @@ class FrameData:
         """
         if data_dir is not None:
             raise InputError(f"the data are {MAIN}, a DataFrame, or in data_dir, not both; got {short(str(data_dir))}.")
+        refuse_named_columns(columns)
         main, named = _FILES[kind]
-        columns, optional = _COLUMNS[kind]
-        tables = {main: _table(MAIN, train, columns, optional)}
+        wanted, optional = _COLUMNS[kind]
+        tables = {main: _table(MAIN, train, wanted, optional)}
         for part, frame in (("valid", valid), ("test", test)):
             if frame is not None and kind != "triples":
                 raise InputError(f"{part} is for triples; of {kind}, some of each user's are held out of {MAIN}.")
             if frame is not None:
-                tables[part] = _table(part, frame, columns, optional)
+                tables[part] = _table(part, frame, wanted, optional)
         if names is not None:
-            what, columns = _NAMES[kind]
+            what, of_names = _NAMES[kind]
             if isinstance(names, Mapping | pd.Series):
-                names = pd.DataFrame(list(names.items()), columns=list(columns))
-            tables[named] = _table(what, names, columns)
+                names = pd.DataFrame(list(names.items()), columns=list(of_names))
+            tables[named] = _table(what, names, of_names)
         return cls(kind, tables)
 
     @property
@@ -126,6 +130,16 @@ class FrameData:
             for column in table:
                 digest.update("\0".join(table[column]).encode() + b"\0\0")
         return digest.hexdigest()
+
+
+def refuse_named_columns(columns: object) -> None:
+    """Refuses names of columns beside a DataFrame.
+
+    Raises:
+        InputError: if there are any; the message says how a DataFrame's columns get other names.
+    """
+    if columns:
+        raise InputError(f"columns are named of files; of a DataFrame, rename them: {MAIN}.rename(columns=...).")
 
 
 def refuse_without_frame(**given: Any) -> None:

@@ -46,14 +46,8 @@ def name_notes(users: Vocabulary, items: Vocabulary, titles: Mapping[str, str]) 
     return [*users.lookalikes(), *items.lookalikes(), *unused]
 
 
-<<<<<<< HEAD
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class ItemSet(Dataset, Generic[R]):
-    """What users did with items; for the other attributes see Dataset.
-=======
 class Titled:
     """What has items that people may call by their titles.
->>>>>>> main
 
     Attributes:
         items: their names.
@@ -113,7 +107,7 @@ def reasons(
     return found
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ItemSet(Titled, Dataset, Generic[R]):
     """What users did with items; for the other attributes see Dataset.
 

@@ -1,12 +1,8 @@
 """Which kinds of data a folder or a file holds, by the names of its files and their columns."""
 
 import pathlib
-<<<<<<< HEAD
-from collections.abc import Sequence
-=======
 import types
-from collections.abc import Mapping
->>>>>>> main
+from collections.abc import Mapping, Sequence
 
 from gr_tf.data.columns import ITEM_FIELDS, TRIPLE_FIELDS, how_to_name
 from gr_tf.data.named_tables import column_names, places_of, table_named
@@ -63,25 +59,16 @@ def kinds_of_data(
     return {RATINGS: _OF_RATINGS, SEQUENCES: _OF_SEQUENCES}.get(only, (only,))
 
 
-<<<<<<< HEAD
-def _kinds_of_file(path: pathlib.Path) -> tuple[str, ...]:
-    if path.suffix == ".rating":
-        return RATINGS, SEQUENCES
-    return kinds_of_columns(column_names(path), is_sequences=path.stem == "sequences")
+def kinds_of_columns(names: Sequence[str]) -> tuple[str, ...]:
+    """The kinds that a table can be read as by its columns' names alone; what is none of them is read as triples."""
+    if places_of(names, ("rating",)):
+        return _OF_RATINGS
+    if len(places_of(names, ("user", "item"))) == 2:
+        return _OF_SEQUENCES
+    # What looks like ratings is read as ratings, which tells the column that is missing.
+    return _OF_RATINGS if places_of(names, ("user", "item")) else (TRIPLES,)
 
 
-def kinds_of_columns(names: Sequence[str], *, is_sequences: bool = False) -> tuple[str, ...]:
-    """The kinds that a table can be read as by its columns' names; what is none of them is read as triples.
-
-    Args:
-        names: of the columns.
-        is_sequences: whether the table is called so, for one without names.
-    """
-    if "rating" in places_of(names, ("rating",)):
-        return RATINGS, SEQUENCES
-    if is_sequences or len(places_of(names, ("user", "item"))) == 2:
-        return (SEQUENCES,)
-=======
 def _kinds_of_file(path: pathlib.Path, kind: str | None, named: Mapping[str, str]) -> tuple[str, ...]:
     if not named.keys().isdisjoint(TRIPLE_FIELDS):
         return (TRIPLES,)
@@ -93,7 +80,6 @@ def _kinds_of_file(path: pathlib.Path, kind: str | None, named: Mapping[str, str
         return _OF_RATINGS
     if path.stem == "sequences" or len(places_of(names, ("user", "item"), named)) == 2:
         return _OF_SEQUENCES
->>>>>>> main
     # What looks like ratings is read as ratings, which tells the column that is missing.
     if named or places_of(names, ("user", "item")):
         return _OF_RATINGS

@@ -126,10 +126,10 @@ def read_named(
     """
     if path.suffix.lower() == ".parquet":
         table = read_parquet(path)
-        return chosen_columns(path, table.set_axis(range(1, len(table) + 1)), columns, optional, is_text=False)
+        return chosen_columns(path, table.set_axis(range(1, len(table) + 1)), columns, optional, named, is_text=False)
     table, notes = _read_rows(path)
-    frame = chosen_columns(path, table, columns, optional)
-    frame.attrs["notes"] = notes
+    frame = chosen_columns(path, table, columns, optional, named)
+    frame.attrs["notes"] = [*notes, *notes_of(frame)]
     return frame
 
 
@@ -138,6 +138,7 @@ def chosen_columns(
     table: pd.DataFrame,
     columns: Sequence[str],
     optional: Sequence[str] = (),
+    named: Mapping[str, str] = _NOTHING,
     *,
     is_text: bool = True,
 ) -> pd.DataFrame:
@@ -146,7 +147,7 @@ def chosen_columns(
     Args:
         path: the file, or the name of a DataFrame; for messages.
         table: by line or row.
-        columns, optional: see read_named.
+        columns, optional, named: see read_named.
         is_text: whether all cells are text already; else see as_text.
 
     Raises:
@@ -162,7 +163,7 @@ def chosen_columns(
     if missing:
         raise InputError(f"{path}: has no column {', '.join(missing)}{how_to_name(names, missing)}")
     _refuse_twice(path, names, places, named)
-    notes += _passed_over(path, names, places, named)
+    notes = _passed_over(path, names, places, named)
     if table.empty:
         raise InputError(f"{path}: empty: no row in it.")
     frame = table.iloc[:, list(places.values())].set_axis(list(places), axis=1)
@@ -170,16 +171,13 @@ def chosen_columns(
         text = {name: as_text(path, name, frame[name], is_number=name in _NUMBERS) for name in places}
         frame = pd.DataFrame(text, dtype=object)
     refuse_empty(path, frame, places)
+    frame.attrs["notes"] = notes
     return frame
 
 
-<<<<<<< HEAD
-def _refuse_twice(path: pathlib.Path | str, names: Sequence[str], places: Mapping[str, int]) -> None:
-=======
 def _refuse_twice(
-    path: pathlib.Path, names: Sequence[str], places: Mapping[str, int], named: Mapping[str, str]
+    path: pathlib.Path | str, names: Sequence[str], places: Mapping[str, int], named: Mapping[str, str]
 ) -> None:
->>>>>>> main
     """Refuses two columns that are each what one column is looked for under.
 
     Raises:
@@ -199,7 +197,7 @@ def _refuse_twice(
 
 
 def _passed_over(
-    path: pathlib.Path, names: Sequence[str], places: Mapping[str, int], named: Mapping[str, str]
+    path: pathlib.Path | str, names: Sequence[str], places: Mapping[str, int], named: Mapping[str, str]
 ) -> list[str]:
     """Notes on columns with another common name of what is in a column that was read."""
     notes = []
@@ -211,7 +209,8 @@ def _passed_over(
         ]
         if others and column not in named:
             told = f"column {short(names[place])} is the {column}"
-            notes.append(f"{path.name}: {told}; {listed(others)}, which may be too, was passed over.")
+            source = path.name if isinstance(path, pathlib.Path) else path
+            notes.append(f"{source}: {told}; {listed(others)}, which may be too, was passed over.")
     return notes
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from gr_tf.data.frames import IN_MEMORY, MAIN, FrameData, Names, refuse_without_frame
+from gr_tf.data.frames import IN_MEMORY, MAIN, FrameData, Names, refuse_named_columns, refuse_without_frame
 from gr_tf.data.movielens_download import download_with_tfds
 from gr_tf.data.named_tables import column_names, labels_of, read_headless, read_named, refuse_empty, table_named
 from gr_tf.data.ratings import RatingSet, RatingSplit, make_rating_set
@@ -62,19 +62,13 @@ _OWN = RatingLayout("*.rating", "\t", columns=(COLUMNS[:3], COLUMNS))
 
 
 def load_ratings(
-<<<<<<< HEAD
     dataset: str | pd.DataFrame | None = None,
     data_dir: str | pathlib.Path | None = None,
     split: RatingSplit | None = None,
+    columns: str | Mapping[str, str] | None = None,
     *,
     titles: Names | None = None,
     name: str | None = None,
-=======
-    dataset: str | None = None,
-    data_dir: str | pathlib.Path | None = None,
-    split: RatingSplit | None = None,
-    columns: str | Mapping[str, str] | None = None,
->>>>>>> main
 ) -> RatingSet:
     """Loads ratings, from a folder, from the dataset's official address, or from a DataFrame.
 
@@ -84,43 +78,35 @@ def load_ratings(
         data_dir: the folder with its files; default: through tensorflow-datasets. Of your own: see
             read_own_folder.
         split: what to leave out and to hold out.
-<<<<<<< HEAD
+        columns: what the columns of your own files are called, such as {"user": "customer_id", "item": "sku"}.
         titles: of a DataFrame: what people call items.
         name: of a DataFrame: what to call the dataset.
-=======
-        columns: what the columns of your own files are called, such as {"user": "customer_id", "item": "sku"}.
->>>>>>> main
 
     Raises:
         InputError: if the name is unknown, or the files or DataFrames cannot be used or downloaded.
     """
-<<<<<<< HEAD
     if isinstance(dataset, pd.DataFrame):
-        return ratings_of_frames(FrameData.of("ratings", dataset, names=titles, data_dir=data_dir), name, split)
+        given = FrameData.of("ratings", dataset, names=titles, data_dir=data_dir, columns=columns)
+        return ratings_of_frames(given, name, split)
     refuse_without_frame(titles=titles, name=name)
-    dataset = dataset or own_name(data_dir)
-    frame, found, source = read_interactions(dataset, data_dir, read_own_folder)
-    return make_rating_set(dataset, frame, found, split or RatingSplit(), source)
+    dataset, split = dataset or own_name(data_dir), (split or RatingSplit()).with_columns(columns)
+    if data_dir is None or dataset in RATING_DATASETS:
+        split.refuse_columns(dataset)
+    frame, found, source = read_interactions(dataset, data_dir, functools.partial(read_own_folder, named=split.named))
+    return make_rating_set(dataset, frame, found, split, source)
 
 
 def ratings_of_frames(given: FrameData, name: str | None = None, split: RatingSplit | None = None) -> RatingSet:
     """The ratings of a DataFrame; see load_ratings."""
-    return make_rating_set(
-        given.name(name, RATING_DATASETS), *interactions_of(given), split or RatingSplit(), IN_MEMORY
-    )
+    split = split or RatingSplit()
+    refuse_named_columns(split.columns)
+    return make_rating_set(given.name(name, RATING_DATASETS), *interactions_of(given), split, IN_MEMORY)
 
 
 def interactions_of(given: FrameData) -> tuple[pd.DataFrame, dict[str, str]]:
     """The rows of a DataFrame of ratings or choices, with numbers as such, and the titles by item."""
     titles = {} if given.names is None else labels_of("titles", given.names["item"], given.names["title"])
     return with_numbers(MAIN, given.main.copy()), titles
-=======
-    dataset, split = dataset or own_name(data_dir), (split or RatingSplit()).with_columns(columns)
-    if data_dir is None or dataset in RATING_DATASETS:
-        split.refuse_columns(dataset)
-    frame, titles, source = read_interactions(dataset, data_dir, functools.partial(read_own_folder, named=split.named))
-    return make_rating_set(dataset, frame, titles, split, source)
->>>>>>> main
 
 
 def own_name(data_dir: str | pathlib.Path | None) -> str:

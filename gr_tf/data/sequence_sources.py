@@ -8,14 +8,11 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from gr_tf.data.frames import IN_MEMORY, FrameData, Names, refuse_without_frame
+from gr_tf.data.frames import IN_MEMORY, FrameData, Names, refuse_named_columns, refuse_without_frame
 from gr_tf.data.named_tables import column_names, header_notes, notes_of, places_of, read_named, table_named
 from gr_tf.data.rating_sources import (
     RATING_DATASETS,
-<<<<<<< HEAD
     interactions_of,
-=======
->>>>>>> main
     own_name,
     read_interactions,
     read_own_folder,
@@ -30,19 +27,13 @@ COLUMNS = ("user", "item")
 
 
 def load_sequences(
-<<<<<<< HEAD
     dataset: str | pd.DataFrame | None = None,
     data_dir: str | pathlib.Path | None = None,
     split: SequenceSplit | None = None,
+    columns: str | Mapping[str, str] | None = None,
     *,
     titles: Names | None = None,
     name: str | None = None,
-=======
-    dataset: str | None = None,
-    data_dir: str | pathlib.Path | None = None,
-    split: SequenceSplit | None = None,
-    columns: str | Mapping[str, str] | None = None,
->>>>>>> main
 ) -> SequenceSet:
     """Loads the sequences of what users chose or rated, whatever they thought of it.
 
@@ -51,43 +42,33 @@ def load_sequences(
             no time; see data.frames.
         data_dir: the folder with its files; default: through tensorflow-datasets. Of your own: see read_own_sequences.
         split: the order, what to leave out and to hold out.
-<<<<<<< HEAD
+        columns: what the columns of your own files are called, such as {"user": "customer_id", "item": "sku"}.
         titles: of a DataFrame: what people call items.
         name: of a DataFrame: what to call the dataset.
-=======
-        columns: what the columns of your own files are called, such as {"user": "customer_id", "item": "sku"}.
->>>>>>> main
 
     Raises:
         InputError: as load_ratings; also if the file's order is asked for without a file.
     """
-<<<<<<< HEAD
     if isinstance(dataset, pd.DataFrame):
-        return sequences_of_frames(FrameData.of("sequences", dataset, names=titles, data_dir=data_dir), name, split)
+        given = FrameData.of("sequences", dataset, names=titles, data_dir=data_dir, columns=columns)
+        return sequences_of_frames(given, name, split)
     refuse_without_frame(titles=titles, name=name)
-    split, dataset = split or SequenceSplit(), dataset or own_name(data_dir)
-    if split.order == "file" and data_dir is None:
-        raise InputError("tensorflow-datasets does not keep the file's order: name the folder with --data_dir.")
-    frame, found, source = read_interactions(dataset, data_dir, read_own_sequences)
-    return make_sequence_set(dataset, frame, found, split, source)
-
-
-def sequences_of_frames(given: FrameData, name: str | None = None, split: SequenceSplit | None = None) -> SequenceSet:
-    """The sequences of a DataFrame; see load_sequences."""
-    return make_sequence_set(
-        given.name(name, RATING_DATASETS), *interactions_of(given), split or SequenceSplit(), IN_MEMORY
-    )
-=======
     split, dataset = (split or SequenceSplit()).with_columns(columns), dataset or own_name(data_dir)
     if data_dir is None or dataset in RATING_DATASETS:
         split.refuse_columns(dataset)
     if split.order == "file" and data_dir is None:
         raise InputError("tensorflow-datasets does not keep the file's order: name the folder with --data_dir.")
-    frame, titles, source = read_interactions(
+    frame, found, source = read_interactions(
         dataset, data_dir, functools.partial(read_own_sequences, named=split.named)
     )
-    return make_sequence_set(dataset, frame, titles, split, source)
->>>>>>> main
+    return make_sequence_set(dataset, frame, found, split, source)
+
+
+def sequences_of_frames(given: FrameData, name: str | None = None, split: SequenceSplit | None = None) -> SequenceSet:
+    """The sequences of a DataFrame; see load_sequences."""
+    split = split or SequenceSplit()
+    refuse_named_columns(split.columns)
+    return make_sequence_set(given.name(name, RATING_DATASETS), *interactions_of(given), split, IN_MEMORY)
 
 
 def read_own_sequences(

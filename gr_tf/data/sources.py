@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from gr_tf.data.download import Archive, fetch
-from gr_tf.data.frames import IN_MEMORY, FrameData, Names, refuse_without_frame
+from gr_tf.data.frames import IN_MEMORY, FrameData, Names, refuse_named_columns, refuse_without_frame
 from gr_tf.data.named_tables import labels_of, notes_of, read_headless, read_named, refuse_empty
 from gr_tf.data.rating_sources import COLUMNS, RATING_DATASETS, read_release_titles
 from gr_tf.data.triple_split import TripleSplit, with_held_out
@@ -77,21 +77,15 @@ def _named(known: Mapping[str, str], checksums: Mapping[str, str]) -> str | None
 
 
 def load_triples(
-<<<<<<< HEAD
     dataset: str | pd.DataFrame | None = None,
     data_dir: str | pathlib.Path | None = None,
     split: TripleSplit | None = None,
+    columns: str | Mapping[str, str] | None = None,
     *,
     valid: pd.DataFrame | None = None,
     test: pd.DataFrame | None = None,
     labels: Names | None = None,
     name: str | None = None,
-=======
-    dataset: str | None = None,
-    data_dir: str | pathlib.Path | None = None,
-    split: TripleSplit | None = None,
-    columns: str | Mapping[str, str] | None = None,
->>>>>>> main
 ) -> TripleSet:
     """Loads a dataset: shipped, downloaded, from a folder, or from DataFrames.
 
@@ -100,29 +94,24 @@ def load_triples(
             or the folder's name. Or a DataFrame of training triples; see data.frames.
         data_dir: folder with train, valid and test (see data.triples.read_folder), or one file; for
             "movielens": with ua.base, ua.test and u.item.
-<<<<<<< HEAD
         split: what is held out where there is no valid or test.
+        columns: what the columns of your own files are called, such as {"head": "src", "tail": "dst"}.
         valid, test: of a DataFrame: more of them.
         labels: of a DataFrame: what people call entities.
         name: of a DataFrame: what to call the dataset.
-=======
-        split: what is held out where a folder has no valid or test.
-        columns: what the columns of your own files are called, such as {"head": "src", "tail": "dst"}.
->>>>>>> main
 
     Raises:
         InputError: if the name is unknown or the files or DataFrames cannot be used or downloaded.
     """
-<<<<<<< HEAD
     if isinstance(dataset, pd.DataFrame):
-        given = FrameData.of("triples", dataset, valid=valid, test=test, names=labels, data_dir=data_dir)
+        given = FrameData.of(
+            "triples", dataset, valid=valid, test=test, names=labels, data_dir=data_dir, columns=columns
+        )
         return triples_of_frames(given, name, split)
     refuse_without_frame(valid=valid, test=test, labels=labels, name=name)
-=======
     split = (split or TripleSplit()).with_columns(columns)
     if data_dir is None or dataset in DATASETS:
         split.refuse_columns(dataset or "nations")
->>>>>>> main
     if dataset == "movielens":
         return read_movielens(pathlib.Path(data_dir) if data_dir else fetch(MOVIELENS_100K))
     if dataset == "fb15k237":
@@ -143,6 +132,7 @@ def load_triples(
 
 def triples_of_frames(given: FrameData, name: str | None = None, split: TripleSplit | None = None) -> TripleSet:
     """The triples of DataFrames; see load_triples."""
+    refuse_named_columns(split.columns if split else None)
     named, notes, used = with_held_out(
         {part: given.tables[part] for part in SPLITS if part in given.tables}, IN_MEMORY, split
     )

@@ -9,26 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-<<<<<<< HEAD
-from gr_tf.data.dataset import Dataset, grouped
-from gr_tf.data.named_tables import (
-    SUFFIXES,
-    column_names,
-    header_notes,
-    notes_of,
-    places_of,
-    read_headless,
-    read_named,
-    refuse_empty,
-    table_named,
-)
-from gr_tf.data.triple_split import TripleSplit, with_held_out
-=======
 from gr_tf.data.dataset import Dataset, grouped, names_frame
 from gr_tf.data.named_tables import SUFFIXES, notes_of, table_named
 from gr_tf.data.triple_files import read_triples
-from gr_tf.data.triple_split import TripleSplit, hold_out
->>>>>>> main
+from gr_tf.data.triple_split import TripleSplit, with_held_out
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError, short
 from gr_tf.runs import files
@@ -255,29 +239,11 @@ def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSpli
     for part, path in paths.items():
         named[part] = read_triples(path, split.named)
         notes += notes_of(named[part])
-<<<<<<< HEAD
     checksums = {path.name: files.sha256(path) for path in paths.values()}
     name = name or (folder.stem if folder.is_file() else folder.resolve().name)
     named, held_out, used = with_held_out(named, folder, split)
     triples = make_triple_set(name, named, folder, checksums, [*notes, *held_out])
-    return dataclasses.replace(triples, split=used)
-=======
-    missing = [part for part in SPLITS if part not in named]
-    if missing:
-        everything = named["train"]
-        try:
-            held = hold_out(list(everything.itertuples(index=False, name=None)), missing, split)
-        except InputError as error:
-            raise InputError(f"{folder}: {error}") from None
-        for part, places in held.items():
-            named[part] = everything.iloc[places]
-            notes.append(f"{part}: no file; {len(places)} of {len(everything)} triples held out (seed {split.seed}).")
-        named["train"] = everything.drop(everything.index[np.concatenate(list(held.values()))])
-    checksums = {path.name: files.sha256(path) for path in paths.values()}
-    name = name or (folder.stem if folder.is_file() else folder.resolve().name)
-    triples = make_triple_set(name, named, folder, checksums, notes)
-    return dataclasses.replace(triples, split=split if missing or split.columns else None)
->>>>>>> main
+    return dataclasses.replace(triples, split=split if used or split.columns else None)
 
 
 def make_triple_set(

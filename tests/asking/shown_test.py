@@ -151,7 +151,7 @@ def test_confirmation(whole: list[int], after: list[int], stays: bool, expected:
 def test_fewer_than_three_trainings_confirm_nothing(asker: Asker) -> None:
     assert check_seeds(3) == 3
     answer = asker.answer("e1,r1,?")
-    with pytest.raises(InputError, match="seeds must be at least 3 for minimal sets: .*; got 2"):
+    with pytest.raises(InputError, match=r"seeds must be at least 3 for minimal sets: .*; got 2\."):
         asker.minimal(answer, seeds=2)
 
 

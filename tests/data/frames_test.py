@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gr_tf.data.choice_sources import load_choices
+from gr_tf.data.choices import ChoiceSplit
 from gr_tf.data.dataset import Dataset
 from gr_tf.data.frames import IN_MEMORY, FrameData
 from gr_tf.data.rating_sources import load_ratings
@@ -17,6 +19,7 @@ from gr_tf.data.ratings import RatingSplit
 from gr_tf.data.sequence_sources import load_sequences
 from gr_tf.data.sequences import SequenceSplit
 from gr_tf.data.sources import load_triples
+from gr_tf.data.triple_split import TripleSplit
 from gr_tf.errors import InputError
 
 # Names that files make trouble of: quotes, commas, tabs, line ends, blanks, other scripts, "NA", "?".
@@ -39,6 +42,7 @@ def ratings() -> pd.DataFrame:
 LOADED: dict[str, tuple[Callable[[], pd.DataFrame], Callable[..., Dataset], str, Any, str]] = {
     "triples": (triples, load_triples, "train", None, "labels"),
     "ratings": (ratings, load_ratings, "ratings", RatingSplit(min_interactions=2), "titles"),
+    "choices": (ratings, load_choices, "choices", ChoiceSplit(min_interactions=2), "titles"),
     "sequences": (ratings, load_sequences, "sequences", SequenceSplit(min_interactions=2, order="time"), "titles"),
 }
 
@@ -63,8 +67,8 @@ def test_a_frame_is_read_as_a_file_of_it(kind: str, tmp_path: pathlib.Path) -> N
 def test_numbered_columns_are_in_order(kind: str) -> None:
     made, load, _, split, _ = LOADED[kind]
     frame = made().drop(columns="more", errors="ignore")
-    if kind == "sequences":
-        frame = frame.drop(columns="rating")
+    if kind in ("sequences", "choices"):
+        frame = frame.drop(columns="rating" if kind == "sequences" else "time")
     assert (
         load(frame.set_axis(range(frame.shape[1]), axis=1), split=split).checksum == load(frame, split=split).checksum
     )
@@ -158,6 +162,11 @@ REFUSED = [
     ),
     (lambda: load_ratings(ratings()), "a DataFrame: no rating is left with at least 10 a user and item"),
     (lambda: load_sequences(ratings().drop(columns="item")), "train: has no column item"),
+    (lambda: load_ratings(ratings(), columns={"user": "x"}), "columns are named of files; of a DataFrame, rename them"),
+    (
+        lambda: load_triples(triples(), split=TripleSplit(columns="head:x")),
+        "columns are named of files; of a DataFrame",
+    ),
     (lambda: load_sequences(ratings(), name="yelp"), "'yelp' is the name of a published dataset"),
     (
         lambda: load_ratings("movielens-100k", titles={}),
