@@ -161,7 +161,10 @@ def chosen_columns(
             raise InputError(f"{path}: {told}; its columns are {listed(names) or 'none'}.")
     missing = [column for column in columns if column not in places]
     if missing:
-        raise InputError(f"{path}: has no column {', '.join(missing)}{how_to_name(names, missing)}")
+        told = how_to_name(names, missing)
+        if not isinstance(path, pathlib.Path):
+            told = f"; its columns are {listed(names) or 'none'}. Rename them with {path}.rename(columns=...)."
+        raise InputError(f"{path}: has no column {', '.join(missing)}{told}")
     _refuse_twice(path, names, places, named)
     notes = _passed_over(path, names, places, named)
     if table.empty:
