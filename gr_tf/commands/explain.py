@@ -131,7 +131,7 @@ def sections() -> list[help_text.Section]:
 def main() -> None:
     """Explains."""
     report = None if _REPORT.value is None else pathlib.Path(_REPORT.value)
-    search = _MINIMAL.value or bool(flags.FLAGS["most_retrainings"].present)
+    search = _MINIMAL.value or (bool(flags.FLAGS["most_retrainings"].present) and not top_flags.SWAP.value)
     # With --minimal, --verify_seeds is the number of trainings that confirm a set.
     verify = _VERIFY.value or (bool(flags.FLAGS["verify_seeds"].present) and not search)
     kind = given_flags.kind(overwrites=report is not None)

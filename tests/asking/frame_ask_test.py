@@ -101,7 +101,7 @@ def test_a_task_of_a_frame_is_retrained_in_threads(frame: pd.DataFrame) -> None:
         ),
         (
             {"train": pd.DataFrame([("a", "b")]), "kind": "graph"},
-            "kind must be triples or ratings or sequences for train;",
+            "kind must be triples or ratings or sequences or choices for train;",
         ),
         ({"train": pd.DataFrame({"head": ["a"]})}, "train: has no column relation, tail; its columns are 'head'."),
         ({"train": pd.DataFrame({"user": ["a"]})}, "train: has no column item, rating; its columns are 'user'."),

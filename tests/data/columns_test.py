@@ -106,7 +106,7 @@ def test_the_kind_is_found_from_named_columns(tmp_path: pathlib.Path) -> None:
     with pytest.raises(InputError, match=r"train\.csv and ratings\.csv"):
         kinds_of_data(tmp_path)
     assert kinds_of_data(tmp_path, named={"tail": "c"}) == ("triples",)
-    assert kinds_of_data(tmp_path, named={"item": "c"}) == ("ratings", "sequences")
+    assert kinds_of_data(tmp_path, named={"item": "c"}) == ("ratings", "sequences", "choices")
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,10 @@ REFUSED = [
         "train.iloc[3]: the tail is a date",
     ),
     (lambda: load_triples(triples().iloc[:0]), "train: empty: no row in it."),
-    (lambda: load_triples(pd.DataFrame()), "train: has no column head, relation, tail; its columns are none."),
+    (
+        lambda: load_triples(pd.DataFrame()),
+        "train: has no column head, relation, tail; its columns are none. Rename them w",
+    ),
     (lambda: load_triples(triples().drop(columns="tail")), "train: has no column tail; its columns are 'head', 'rel"),
     (lambda: load_triples(triples().assign(Tail="x")), "train: several columns may be the tail: 'tail', 'Tail'; keep"),
     (
