@@ -1,5 +1,6 @@
 """Errors that a user can correct, and how they show what was wrong."""
 
+import pathlib
 from collections.abc import Iterable
 
 # A message shows so many characters of a value, and so many values.
@@ -16,6 +17,11 @@ class DamagedError(InputError):
 
 class TrainingError(RuntimeError):
     """Training cannot go on; the message names the step and the example."""
+
+
+def at(source: pathlib.Path | str, row: object) -> str:
+    """Where a row is: FILE:LINE, or the row of a DataFrame as Python finds it, by the name of the argument."""
+    return f"{source}:{row}" if isinstance(source, pathlib.Path) else f"{source}.iloc[{row}]"
 
 
 def short(value: object) -> str:

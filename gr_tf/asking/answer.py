@@ -4,14 +4,20 @@ import csv
 import dataclasses
 import io
 import math
-from typing import Any
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from gr_tf.asking.about import About
 from gr_tf.attribution.base import Explanation
+from gr_tf.errors import short
 from gr_tf.tasks.alternative import Alternative
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,6 +40,7 @@ class Answer:
         warnings: reasons to doubt the influences, a line each.
         trainings: over how many trainings the influences are averaged.
         about: what is explained, in words: one prediction, or a combination of several.
+        asker: who answered.
     """
 
     asked: tuple[str, ...]
@@ -49,11 +56,47 @@ class Answer:
     warnings: tuple[str, ...] = ()
     trainings: int = 1
     about: About = dataclasses.field(kw_only=True)
+    asker: Any = None
 
     @property
     def is_plain(self) -> bool:
         """Whether one prediction is explained, and no combination of several."""
         return type(self.about) is About
+
+    def __repr__(self) -> str:
+        question = ", ".join(map(short, self.asked))
+        told = f"{self.unit} {self.value:.4f}; {self.method}: {len(self.proponents)} for, {len(self.opponents)} against"
+        return f"Answer(({question}) -> {short(self.predicted)}, {told})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the answer, its alternatives, examples, and drawing."""
+        from gr_tf.asking.notebook import answer_html  # It needs the asker, which needs this module.
+
+        return answer_html(self)
+
+    def plot(self) -> "Figure":
+        """Draws the influences of the shown examples as bars with their names."""
+        from gr_tf.asking.influence_plot import influence_plot
+
+        return influence_plot(self)
+
+    def page(self, path: str | pathlib.Path, checks: Sequence[Any] = (), *, overwrite: bool = False) -> pathlib.Path:
+        """Writes the answer as one HTML page.
+
+        Args:
+            path: of the file.
+            checks: of the answer, if they are to be shown; see Asker.check.
+            overwrite: replace a file that is there.
+
+        Returns:
+            The path.
+
+        Raises:
+            InputError: if the file is there (without `overwrite`), is of the data or of a run, or cannot be written.
+        """
+        from gr_tf.asking.page import write_page
+
+        return write_page(self, pathlib.Path(path), checks, overwrite=overwrite)
 
     @property
     def proponents(self) -> pd.DataFrame:

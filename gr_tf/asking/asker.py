@@ -3,16 +3,19 @@
 import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gr_tf.asking.about import About, RatherThan, Several
-from gr_tf.asking.answer import Answer, parse_question, shown
-from gr_tf.asking.check import Check
+from gr_tf.asking.answer import Answer, shown
 from gr_tf.asking.checker import Checker
-from gr_tf.asking.groups import Question, group_of
+from gr_tf.asking.checks import Checks
+from gr_tf.asking.groups import Question as GroupQuestion
+from gr_tf.asking.groups import group_of
 from gr_tf.asking.members import other_members
 from gr_tf.asking.quality import Quality
+from gr_tf.asking.question import Question, parts_of
 from gr_tf.asking.rather_than import other_query
+from gr_tf.asking.temporary_run import TemporaryRun
 from gr_tf.asking.told import doubts, examples_frame
 from gr_tf.attribution import methods as registry
 from gr_tf.attribution.base import Explainer, checked_k
@@ -26,6 +29,9 @@ from gr_tf.tasks.task import OPEN
 from gr_tf.tasks.trained import Trained
 from gr_tf.types import Ids
 
+if TYPE_CHECKING:
+    from gr_tf.asking.minimal import MinimalSets
+
 # If a method takes longer than this, it says so before it starts.
 _SHORT_SECONDS = 10
 
@@ -37,6 +43,7 @@ class Asker:
         trained: the model.
         task: what was trained.
         checker: it trains the model again without examples.
+        temporary: the run's folder, if nobody named one; it is deleted with the asker.
     """
 
     def __init__(
@@ -58,6 +65,7 @@ class Asker:
         self.trained, self.task = trained, trained.task
         self.checker = Checker(trained, retraining_length)
         self._settings = settings or {}
+        self.temporary: TemporaryRun | None = None
         self._members = [trained]
         self._qualities: dict[str, Quality] = {}
         # The explainers of the method that was used last, one for each training.
@@ -82,7 +90,7 @@ class Asker:
 
     def answer(
         self,
-        question: str,
+        question: Question,
         method: str | None = None,
         k: int = 10,
         trainings: int = 1,
@@ -92,7 +100,8 @@ class Asker:
         """Predicts and explains.
 
         Args:
-            question: its parts, separated by commas; see Task.parts, and name_in for what is called ?.
+            question: its parts, separated by commas, or as a tuple or list, where nothing needs quotes; see Task.parts,
+                and name_in for what is called ?.
             method: a key of `methods`; None: the first.
             k: how many examples to show for the prediction, and how many against it.
             trainings: over how many trainings, of different seeds, influences are averaged; the first is the explained
@@ -105,7 +114,7 @@ class Asker:
                 below 1.
         """
         task, chosen = self.task, self._checked(method, k, trainings)
-        parts = parse_question(question)
+        parts = parts_of(question)
         chosen.check_query(task.read_question(parts)[0])
         if rather_than is not None:
             chosen.check_query(other_query(task, parts, rather_than))
@@ -124,7 +133,7 @@ class Asker:
         return dataclasses.replace(answer, alternatives=chances)
 
     def group_answer(
-        self, group: str | Sequence[Question], method: str | None = None, k: int = 10, trainings: int = 1
+        self, group: str | Sequence[GroupQuestion], method: str | None = None, k: int = 10, trainings: int = 1
     ) -> Answer:
         """Explains the mean prediction of a group of questions: which training examples help them, or hurt them?
 
@@ -194,6 +203,7 @@ class Asker:
             warnings=(*quality, *told, *explainer.warnings, *doubts(explanation)),
             trainings=trainings,
             about=about,
+            asker=self,
         )
 
     def _explainer_of(self, query: Any, method: str, trainings: int) -> Explainer[Any]:
@@ -229,7 +239,7 @@ class Asker:
             self._members += other_members(self.trained, known, trainings)
         return self._members[:trainings]
 
-    def check(self, answer: Answer, seeds: int = 1, jobs: int = 1, *, controls: bool = True) -> list[Check]:
+    def check(self, answer: Answer, seeds: int = 1, jobs: int = 1, *, controls: bool = True) -> Checks:
         """Trains again without the first supporting example, and without all k of them.
 
         Controls: without as many random related examples, which are drawn anew for each seed; and with all examples
@@ -275,7 +285,21 @@ class Asker:
             controls=controls,
         )
         about = answer.about
-        return [dataclasses.replace(check, explained=about.explained, column=about.column) for check in checks]
+        told = [dataclasses.replace(check, explained=about.explained, column=about.column) for check in checks]
+        return Checks(told, self.checker.how, about.quantity)
+
+    def minimal(self, answer: Answer, *, most: int = 100, jobs: int = 1, seeds: int = 3) -> "MinimalSets":
+        """The fewest examples without which something else is predicted, and the fewest that alone suffice.
+
+        See asking.minimal.minimal_sets.
+        """
+        from gr_tf.asking.minimal import minimal_sets  # It asks an asker.
+
+        return minimal_sets(self, answer, most=most, jobs=jobs, seeds=seeds)
+
+    def __repr__(self) -> str:
+        where = f"; {self.temporary}" if self.temporary else f"; {self.trained.path}" if self.trained.path else ""
+        return f"Asker({self.trained!r}{where})"
 
     def facts(self) -> dict[str, Any]:
         """Facts for people about where the model comes from: data, checksums, settings, what made it."""

@@ -48,6 +48,11 @@ class Check:
     explained: str = About.explained
     column: str = About.column
 
+    def __repr__(self) -> str:
+        changed = f"by {self.spread:.4f}" if self.what == NOTHING else signed(self.interval[0])
+        verdict = f"; {self.verdict}" if self.verdict else ""
+        return f"Check({self.removed}: the prediction changed {changed} in {len(self.before)} trainings{verdict})"
+
     @property
     def removed(self) -> str:
         """Says for people what was removed."""

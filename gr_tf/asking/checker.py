@@ -149,6 +149,14 @@ class Checker:
         task = task.member(trainings + place) if trainings > 1 else task.member(place, ["seed"])
         return task, {"task": task.reference, "seed": task.config.seed}
 
+    def tops(self, query: Any, removals: Sequence[Ids], seeds: int, jobs: int = 1) -> list[list[int | None]]:
+        """The best answers to a query, by seed: with all examples, then without each of some sets.
+
+        The first seed is the explained model's.
+        """
+        asked = [[removed] * seeds for removed in (_NOTHING, *removals)]
+        return [[look.best for look in by_seed] for by_seed in self._looks(query, asked, 1, jobs)]
+
     def tops_without(self, query: Any, removals: Sequence[Ids], jobs: int = 1) -> list[int | None]:
         """`Look.best` of a query after trainings like the explained one, each without one of some sets."""
         measure, queries = measure_of(query)

@@ -3,17 +3,21 @@
 import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from gr_tf.asking.about import RatherThan
 from gr_tf.asking.answer import Answer
 from gr_tf.asking.asker import Asker
+from gr_tf.asking.confirmed import LEAST_SEEDS, Confirmation, check_seeds
 from gr_tf.asking.looks import explained_answer
 from gr_tf.asking.page import Found
 from gr_tf.asking.told import examples_of
 from gr_tf.attribution.combined import Combination, related_to
 from gr_tf.errors import InputError
+from gr_tf.evaluation.retraining import check_jobs
+from gr_tf.runs import html_text
 from gr_tf.runs.progress import progress
 from gr_tf.types import Ids
 
@@ -104,11 +108,42 @@ class MinimalSets:
         necessary: without these another answer is the most probable.
         instead: that answer, for people; None if no set was found.
         sufficient: with these alone, of all examples that share something with the question, the prediction stays.
+        confirmed_necessary, confirmed_sufficient: in how many trainings of other seeds the set does the same; None: no
+            set was found.
+        found: both sets, for people.
     """
 
     necessary: SmallestSet
     instead: str | None
     sufficient: SmallestSet
+    confirmed_necessary: Confirmation | None = None
+    confirmed_sufficient: Confirmation | None = None
+    found: tuple[Found, ...] = dataclasses.field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        both = (
+            ("needed", self.necessary, self.confirmed_necessary),
+            ("enough", self.sufficient, self.confirmed_sufficient),
+        )
+        parts = []
+        for name, part, confirmed in both:
+            size = "none found" if part.example_ids is None else f"{len(part.example_ids)} examples"
+            parts.append(f"{name}: {size}" + (f", {confirmed.held} of {confirmed.trainings}" if confirmed else ""))
+        return f"MinimalSets({'; '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what was found, with the examples by name."""
+        told = []
+        for part in self.found:
+            told += [html_text.line(part.title, strong=True), html_text.line(part.text)]
+            told += [html_text.table(part.examples)] if len(part.examples) else []
+        return html_text.block(told)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        told = dataclasses.asdict(dataclasses.replace(self, found=()))
+        del told["found"]
+        return told
 
 
 def refuse_without_alternatives(has_alternatives: bool) -> None:
@@ -153,18 +188,26 @@ def refuse_unless_top(asker: Asker, answer: Answer) -> None:
         )
 
 
-def minimal_sets(asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1) -> MinimalSets:
-    """Searches for both sets along an answer's explanation.
+def minimal_sets(
+    asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1, seeds: int = LEAST_SEEDS
+) -> MinimalSets:
+    """Searches for both sets along an answer's explanation, and confirms them in trainings of other seeds.
 
     Args:
         asker: the asker of the explained model.
         answer: an answer of this asker.
         most: how many retrainings each of the two searches may take.
         jobs: trainings at a time; they change no result.
+        seeds: in how many trainings a set is confirmed: the explained one, and others of other seeds.
 
     Raises:
-        InputError: if the explained answer is not the most probable new one, so that there is nothing to change.
+        InputError: if the explained answer is not the most probable new one, so that there is nothing to change; or
+            most, jobs, or seeds is too small.
     """
+    check_seeds(seeds)
+    check_jobs(jobs)
+    if most < 1:
+        raise InputError(f"most must be at least 1; got {most}.")
     refuse_unless_top(asker, answer)
     task, explanation = asker.task, answer.explanation
     query = explanation.query
@@ -199,9 +242,29 @@ def minimal_sets(asker: Asker, answer: Answer, *, most: int = 100, jobs: int = 1
         bar.pass_over(most - necessary.retrainings)
         sufficient = smallest_set(candidates, stays, most=most, smallest=0)
     other = None if necessary.example_ids is None else instead[necessary.example_ids]
-    if isinstance(answer.about, RatherThan):
-        return MinimalSets(necessary, None if other is None else answer.about.other, sufficient)
-    return MinimalSets(necessary, None if other is None else task.answer_name(query, other), sufficient)
+    name = None
+    if other is not None:
+        name = answer.about.other if isinstance(answer.about, RatherThan) else task.answer_name(query, other)
+    confirmed = _confirmed(asker, query, MinimalSets(necessary, name, sufficient), seeds, jobs)
+    return dataclasses.replace(confirmed, found=tuple(found_sets(asker, answer, confirmed)))
+
+
+def _confirmed(asker: Asker, query: Any, found: MinimalSets, seeds: int, jobs: int) -> MinimalSets:
+    """The same, confirmed by trainings of other seeds."""
+    predicted, related = explained_answer(asker.task, query), related_to(asker.task, query)
+    removals = {}
+    if found.necessary.example_ids is not None:
+        removals["confirmed_necessary"] = np.array(sorted(found.necessary.example_ids), np.int64)
+    if found.sufficient.example_ids is not None:
+        removals["confirmed_sufficient"] = np.setdiff1d(related, found.sufficient.example_ids)
+    if not removals:
+        return found
+    whole, *afters = asker.checker.tops(query, list(removals.values()), seeds, jobs)
+    confirmed = {
+        name: Confirmation.of(predicted, whole, after, stays=name == "confirmed_sufficient")
+        for name, after in zip(removals, afters, strict=True)
+    }
+    return dataclasses.replace(found, **confirmed)  # type: ignore[arg-type]
 
 
 def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found]:
@@ -212,15 +275,25 @@ def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found
         without = f"Without these, {answer.about.other} is ahead of {answer.predicted}"
         stays = f"is still ahead of {answer.about.other}"
     return [
-        _found(asker, answer, minimal.necessary, "it needs", without),
-        _found(asker, answer, minimal.sufficient, "that suffice", f"{alone}{answer.predicted} {stays}"),
+        _found(asker, answer, minimal.necessary, minimal.confirmed_necessary, "it needs", without),
+        _found(
+            asker,
+            answer,
+            minimal.sufficient,
+            minimal.confirmed_sufficient,
+            "that suffice",
+            f"{alone}{answer.predicted} {stays}",
+        ),
     ]
 
 
-def _found(asker: Asker, answer: Answer, part: SmallestSet, which: str, what: str) -> Found:
+def _found(
+    asker: Asker, answer: Answer, part: SmallestSet, confirmed: Confirmation | None, which: str, what: str
+) -> Found:
     so_far = f"{part.retrainings} retrainings" + (", no more were allowed" if part.exhausted else "")
     if part.example_ids is None:
         return Found(f"The fewest {which}: none was found", f"Tried in {so_far}.")
     ids = np.array(part.example_ids, np.int64)
     examples = examples_of(asker.task, ids, answer.explanation.query).assign(example_id=ids)
-    return Found(f"The fewest {which}, of those tried: {len(ids)}", f"{what} ({so_far}).", examples.astype(str))
+    told = f" {confirmed.text(answer.predicted)}" if confirmed else ""
+    return Found(f"The fewest {which}, of those tried: {len(ids)}", f"{what} ({so_far}).{told}", examples.astype(str))

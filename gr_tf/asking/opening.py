@@ -1,21 +1,31 @@
 """Opens files or a run's folder for questions."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from gr_tf.asking.asker import Asker
+from gr_tf.asking.temporary_run import TemporaryRun
 from gr_tf.data.columns import named_columns
-from gr_tf.data.kind_of_files import CHOICES, SEQUENCES, kinds_of_data
+from gr_tf.data.frames import MAIN, FrameData, Names, is_numbered, names_for, refuse_other, refuse_without_frame
+from gr_tf.data.kind_of_files import CHOICES, SEQUENCES, kinds_of_columns, kinds_of_data
 from gr_tf.errors import InputError, short
 from gr_tf.tasks import kinds, stage, tuning
+from gr_tf.tasks.frame_data import kept_in_run, read_frames
 from gr_tf.tasks.given import given_of, open_given
 
 
 def ask(
-    data_dir: str | pathlib.Path | None = None,
+    data_dir: str | pathlib.Path | pd.DataFrame | None = None,
     *,
-    run_dir: str | pathlib.Path,
+    train: pd.DataFrame | None = None,
+    valid: pd.DataFrame | None = None,
+    test: pd.DataFrame | None = None,
+    labels: Names | None = None,
+    titles: Names | None = None,
+    run_dir: str | pathlib.Path | None = None,
     dataset: str | None = None,
     kind: str | None = None,
     retraining_length: int | None = None,
@@ -29,10 +39,15 @@ def ask(
 
     Args:
         data_dir: a folder or file of triples, ratings or sequences (see load_triples, load_ratings, load_sequences);
-            default: a dataset by name, or what the run's folder was trained on.
-        run_dir: the run's folder.
+            default: a dataset by name, or what the run's folder was trained on. Or a DataFrame, see `train`.
+        train: the data as a DataFrame: columns head, relation, tail; user, item, rating, and perhaps time; or user,
+            item, and perhaps time. See data.frames. The run's folder keeps them.
+        valid, test: of triples in a DataFrame: more of them; default: a few of `train` are held out.
+        labels, titles: with a DataFrame, what people call entities, or items: a dictionary by name, or a DataFrame with
+            columns entity, label, or item, title.
+        run_dir: the run's folder; default: a temporary one, which is deleted with the Asker.
         dataset: a dataset by name, or a name for one's own.
-        kind: the kind of the data; default: see kind_of.
+        kind: the kind of the data; default: see kind_of, or by a DataFrame's columns.
         retraining_length, method_settings: see Asker.
         overwrite: drop a training that is there.
         checkpoint_seconds: how much of the training a kill may lose.
@@ -45,18 +60,37 @@ def ask(
     Raises:
         InputError: if the data or a setting cannot be used, or the folder has another training.
     """
-    run_dir = pathlib.Path(run_dir)
-    if data_dir is None and dataset is None:
-        if overwrite or settings:
-            raise InputError(f"name the data that {run_dir} is to be trained on, with data_dir or dataset.")
+    if isinstance(data_dir, pd.DataFrame):
+        if train is not None:
+            raise InputError("two DataFrames may be the training data, the first argument and train: give one.")
+        data_dir, train = None, data_dir
+    if data_dir is None and dataset is None and train is None:
+        if overwrite or settings or run_dir is None:
+            what = "the model" if run_dir is None else str(run_dir)
+            raise InputError(f"name the data that {what} is to be trained on, with train, data_dir or dataset.")
         return open_run(run_dir, retraining_length=retraining_length, method_settings=method_settings)
-    kind = kind_of(data_dir, dataset, kind, settings.get("model"), settings.get("columns"))
+    given = None
+    if train is None:
+        refuse_without_frame(valid=valid, test=test, labels=labels, titles=titles)
+        kind = kind_of(data_dir, dataset, kind, settings.get("model"), settings.get("columns"))
+    else:
+        kind = kind_of_frame(train, kind, settings.get("model"))
+        names = names_for(kind, labels=labels, titles=titles)
+        given = FrameData.of(
+            kind, train, valid=valid, test=test, names=names, data_dir=data_dir, columns=settings.get("columns")
+        )
     of_training, of_split = settings_of(kind, settings)
-    read = kinds.read_own(kind, dataset, data_dir, of_split)
-    task = kinds.KINDS[kind](read, kinds.own_config(kind, read, of_training))
-    task = tuning.tuned(task, run_dir, of_training, tune_minutes, overwrite=overwrite)
+    read = kinds.read_own(kind, dataset, data_dir, of_split) if given is None else read_frames(given, dataset, of_split)
+    config = kinds.own_config(kind, read, of_training)
+    temporary = TemporaryRun() if run_dir is None else None
+    run_dir = pathlib.Path(temporary.path if temporary is not None else str(run_dir))
+    if given is not None:
+        read = kept_in_run(read, given, run_dir, overwrite=overwrite)
+    task = tuning.tuned(kinds.KINDS[kind](read, config), run_dir, of_training, tune_minutes, overwrite=overwrite)
     stage.train(task, run_dir, overwrite=overwrite, reuse=True, checkpoint_seconds=checkpoint_seconds)
-    return Asker(stage.load(run_dir, read), retraining_length=retraining_length, settings=method_settings)
+    asker = Asker(stage.load(run_dir, read), retraining_length=retraining_length, settings=method_settings)
+    asker.temporary = temporary
+    return asker
 
 
 def open_run(
@@ -130,11 +164,30 @@ def kind_of(
         InputError: if a folder has files of several kinds, is not of the kind that the user names, or cannot be read.
     """
     possible = kinds_of_data(data_dir, dataset, kind, named_columns(columns))
+    return _chosen(possible, str(data_dir or dataset or "nations"), kind, model)
+
+
+def kind_of_frame(train: pd.DataFrame, kind: str | None = None, model: str | None = None) -> str:
+    """Finds the kind of a DataFrame by its columns; see kind_of.
+
+    Raises:
+        InputError: if it is no DataFrame, its columns have no names and no kind is named, or it is of another kind.
+    """
+    refuse_other(MAIN, train)
+    if is_numbered(train):
+        if kind is None:
+            raise InputError(
+                f"{MAIN}: its columns have no names, only numbers: name them, or the kind of the data with kind."
+            )
+        return _chosen(tuple(kinds.KINDS), MAIN, kind, model)
+    return _chosen(kinds_of_columns(list(map(str, train.columns))), MAIN, kind, model)
+
+
+def _chosen(possible: Sequence[str], told: str, kind: str | None, model: str | None) -> str:
+    """The one kind of those that data can be read as; see kind_of."""
     if kind is not None:
         if kind not in possible:
-            raise InputError(
-                f"kind must be {' or '.join(possible)} for {data_dir or dataset or 'nations'}; got {short(kind)}."
-            )
+            raise InputError(f"kind must be {' or '.join(possible)} for {told}; got {short(kind)}.")
         return kind
     first, *others = possible
     likely = [first, *(one for one in others if not kinds.KINDS[one].only_if_named)]

@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
-import markupsafe
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from gr_tf.asking.about import RatherThan, Several
 from gr_tf.asking.answer import Answer, signed
 from gr_tf.asking.asker import Asker
-from gr_tf.asking.check import EXPLAINED, NOTHING, Check, check_frame, conclusion, seeds_frame
+from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
+from gr_tf.asking.check_plot import check_plot
 from gr_tf.attribution.combined import queries_of
+from gr_tf.runs import files
+from gr_tf.runs.outputs import check_output
 from gr_tf.tasks.drawing import Drawing, Edge
 
 # How many of a group's questions are listed.
@@ -80,6 +82,16 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
     )
 
 
+def write_page(
+    answer: Answer, path: pathlib.Path, checks: Sequence[Check] = (), *, overwrite: bool = False
+) -> pathlib.Path:
+    """Writes an answer's page; see Answer.page."""
+    asker = answer.asker
+    check_output(path, overwrite=overwrite, data=[asker.task.dataset.source])
+    files.write_text(path, page(asker, answer, checks))
+    return path
+
+
 def _questions(asker: Asker, answer: Answer) -> list[tuple[str, float]]:
     """The first questions of a group, with the values of their answers; none of another answer."""
     if not isinstance(answer.about, Several):
@@ -117,42 +129,3 @@ def _edge(edge: Edge, nodes: Mapping[str, str], value: str) -> dict[str, Any]:
     text = f"{nodes[edge.start]}, {edge.label}, {nodes[edge.end]}: {value}"
     told: dict[str, Any] = {"start": edge.start, "end": edge.end, "label": edge.label, "text": text}
     return told if edge.example is None else told | {"influence": edge.influence, "example": str(edge.example)}
-
-
-def check_plot(checks: Sequence[Check], quantity: str) -> Any:
-    """Draws predicted and measured changes on one axis, as SVG; see About.quantity."""
-    numbers = (number for check in checks for number in (check.predicted, *check.interval, *check.changes))
-    values = [0.0, *(number for number in numbers if number is not None)]
-    low, high = min(values), max(values)
-    span = (high - low) or 1.0
-
-    def x(value: float) -> str:
-        return f"{180 + 440 * (value - low) / span:.1f}"
-
-    parts = []
-    for place, check in enumerate(checks):
-        y = 30 + 46 * place
-        mean, least, most = check.interval
-        colour = "var(--for)" if check.what == EXPLAINED else "var(--soft)"
-        parts.append(f'<text x="0" y="{y + 4}">{markupsafe.escape(check.removed)}</text>')
-        for change in check.changes:
-            parts.append(f'<circle cx="{x(change)}" cy="{y}" r="4" fill="{colour}" fill-opacity=".45"/>')
-        if check.what == NOTHING:  # The mean of these changes says nothing: each seed is before and after once.
-            continue
-        if least is not None and most is not None:
-            parts.append(f'<path d="M{x(least)},{y} H{x(most)}" stroke="{colour}" stroke-width="2"/>')
-        parts.append(f'<path d="M{x(mean)},{y - 9} v18" stroke="{colour}" stroke-width="3"/>')
-        if check.predicted is not None:
-            parts.append(f'<path d="M{x(check.predicted)},{y + 10} l-6,10 h12 z" fill="var(--against)"/>')
-    bottom = 30 + 46 * len(checks)
-    marks = [(0.0, "0"), *((value, f"{value:+.3g}") for value in (low, high) if value)]
-    parts.append(f'<path d="M{x(0)},8 V{bottom - 8}" stroke="var(--soft)" stroke-dasharray="2 3"/>')
-    parts += [f'<text x="{x(value)}" y="{bottom + 8}" text-anchor="middle">{text}</text>' for value, text in marks]
-    told = f"change of {quantity[0].lower()}{quantity[1:]}"
-    legend = f"{told}; dots: trainings, bar: their mean and 95% interval, triangle: predicted; grey: chance"
-    parts.append(f'<text x="0" y="{bottom + 32}">{markupsafe.escape(legend)}</text>')
-    return markupsafe.Markup(
-        f'<svg viewBox="0 0 720 {bottom + 44}" style="min-width: 36rem; max-width: 46rem; width: 100%" role="img" '
-        'aria-label="Predicted and measured changes, the numbers of the table above" font-size="12" '
-        f'fill="var(--text)">{"".join(parts)}</svg>'
-    )

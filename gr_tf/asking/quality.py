@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from gr_tf.runs import html_text
 from gr_tf.tasks import stage
 from gr_tf.tasks.task import ERRORS
 from gr_tf.tasks.trained import Trained
@@ -39,6 +40,20 @@ class Quality:
         if asked:
             return cls(*task.unusual_quality(trained.parameters, query), task.deciding, asked)
         return cls(*stage.quality_of(trained), task.baseline_name, task.deciding)
+
+    def __repr__(self) -> str:
+        split = self.held_out
+        if split is None:
+            return "Quality(nothing was held out)"
+        ours, trivial = ((of[split] or {})[self.deciding] for of in (self.model, self.baseline))
+        asked = f" of {self.asked}" if self.asked else ""
+        return f"Quality({split} {self.deciding}{asked} {ours:.4f}; {self.baseline_name}: {trivial:.4f})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        warned = [html_text.line(f"Warning: {self.warning}.")] if self.warning else []
+        parts = [html_text.line(self.question, strong=True), html_text.table(self.frame().fillna("")), *warned]
+        return html_text.block(parts)
 
     @property
     def question(self) -> str:

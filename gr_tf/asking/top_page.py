@@ -9,7 +9,8 @@ from pandas.api.types import is_numeric_dtype
 from gr_tf.asking.answer import Answer, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
-from gr_tf.asking.page import Found, check_plot, told_fact
+from gr_tf.asking.check_plot import check_plot
+from gr_tf.asking.page import Found, told_fact
 
 
 def top_page(

@@ -10,7 +10,8 @@ import pandas as pd
 
 from gr_tf.attribution.hessian import Diagnostics
 from gr_tf.data.dataset import Dataset
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
+from gr_tf.runs import html_text
 from gr_tf.runs.engine import scipy
 from gr_tf.tasks.task import Task
 from gr_tf.types import Ids
@@ -18,6 +19,8 @@ from gr_tf.types import Ids
 Q = TypeVar("Q")
 # Examples whose self-influences are computed together.
 _EXAMPLES_AT_ONCE = 512
+# A notebook shows so many.
+_EXAMPLES_SHOWN = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,6 +46,9 @@ class Influences:
     standard_errors: np.ndarray | None = None
     agreeing: np.ndarray | None = None
     num_trainings: int = 1
+
+    def __repr__(self) -> str:
+        return f"Influences({len(self.values):,} examples, prediction {self.prediction:.4g}{_range(self.values)})"
 
     def __post_init__(self) -> None:
         bad = self.example_ids[~np.isfinite(self.values)]
@@ -77,6 +83,17 @@ class Explanation(Generic[Q]):
     standard_errors: np.ndarray | None = None
     agreeing: np.ndarray | None = None
     num_trainings: int = 1
+
+    def __repr__(self) -> str:
+        told = f"{len(self.influences):,} examples of {short(self.dataset.name)}, prediction {self.prediction:.4g}"
+        return f"Explanation({short(self.query)}; {told}{_range(self.influences)})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the first examples by name."""
+        first = self.only(slice(_EXAMPLES_SHOWN)).frame
+        more = len(self.influences) - len(first)
+        told = [html_text.line(f"and {more:,} more")] if more > 0 else []
+        return html_text.block([html_text.line(repr(self), strong=True), html_text.table(first), *told])
 
     @classmethod
     def ranked(cls, query: Q, found: Influences, dataset: Dataset) -> "Explanation[Q]":
@@ -152,6 +169,11 @@ class Explanation(Generic[Q]):
         return certain
 
 
+def _range(influences: np.ndarray) -> str:
+    """The largest and the smallest influence, for people."""
+    return f", influences from {influences.max():+.4g} to {influences.min():+.4g}" if len(influences) else ""
+
+
 def checked_k(k: int) -> int:
     """k, if it is a number of examples that can be asked for.
 
@@ -173,6 +195,9 @@ class Explainer(abc.ABC, Generic[Q]):
     """
 
     task: Task[Any]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(of {self.task!r})"
 
     @abc.abstractmethod
     def influences(self, queries: Sequence[Q]) -> list[Influences]:

@@ -14,7 +14,6 @@ columns user, item and perhaps time, or in sequences.txt: each line has a user a
 quotes around the question: to a shell, ? stands for any letter of a file's name.
 """
 
-import dataclasses
 import json
 import pathlib
 import sys
@@ -26,10 +25,10 @@ from absl import flags
 from gr_tf.asking.answer import Answer, parse_question, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
+from gr_tf.asking.confirmed import LEAST_SEEDS
 from gr_tf.asking.groups import NUM_BEST, group_of
 from gr_tf.asking.item_swap import found_swap, item_swap
 from gr_tf.asking.minimal import (
-    found_sets,
     minimal_sets,
     refuse_groups,
     refuse_unless_top,
@@ -82,7 +81,13 @@ _TRAININGS = flags.DEFINE_integer(
 _VERIFY = flags.DEFINE_bool(
     "verify", False, "Train again without the first example, and without all of the first k, and show what changed."
 )
-_VERIFY_SEEDS = flags.DEFINE_integer("verify_seeds", 1, "Seeds for --verify; several give an interval.", lower_bound=1)
+_VERIFY_SEEDS = flags.DEFINE_integer(
+    "verify_seeds",
+    1,
+    "Seeds for --verify; several give an interval. Also the trainings in which --minimal confirms a set: "
+    f"at least {LEAST_SEEDS}.",
+    lower_bound=1,
+)
 _CONTROLS = flags.DEFINE_bool(
     "controls",
     True,
@@ -126,8 +131,9 @@ def sections() -> list[help_text.Section]:
 def main() -> None:
     """Explains."""
     report = None if _REPORT.value is None else pathlib.Path(_REPORT.value)
-    verify = _VERIFY.value or bool(flags.FLAGS["verify_seeds"].present)
     search = _MINIMAL.value or (bool(flags.FLAGS["most_retrainings"].present) and not top_flags.SWAP.value)
+    # With --minimal, --verify_seeds is the number of trainings that confirm a set.
+    verify = _VERIFY.value or (bool(flags.FLAGS["verify_seeds"].present) and not search)
     kind = given_flags.kind(overwrites=report is not None)
     given_flags.check(kind, searches=search, trainings=_TRAININGS.value, overwrites=report is not None)
     method = method_for(kind, _METHOD.value, given=given_flags.is_given())
@@ -189,9 +195,10 @@ def _found(asker: Asker, answer: Answer, searches: bool) -> tuple[list[Found], d
     """What --minimal and --transfer find, for people and for JSON."""
     found, told = list[Found](), dict[str, Any]()
     if searches:
-        minimal = minimal_sets(asker, answer, most=_MOST.value, jobs=run_flags.JOBS.value)
-        found += found_sets(asker, answer, minimal)
-        told["minimal"] = dataclasses.asdict(minimal)
+        seeds = max(_VERIFY_SEEDS.value, LEAST_SEEDS)
+        minimal = minimal_sets(asker, answer, most=_MOST.value, jobs=run_flags.JOBS.value, seeds=seeds)
+        found += minimal.found
+        told["minimal"] = minimal.to_dict()
     if _TRANSFER.value:
         moved = transfer(asker, answer, count=_TRANSFER.value, seeds=_VERIFY_SEEDS.value, jobs=run_flags.JOBS.value)
         found.append(found_transfer(moved))

@@ -47,7 +47,7 @@ class ChoiceSplit(ColumnNames):
     )
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ChoiceSet(TripleSet, Titled):
     """The choices of one dataset, as triples (user, CHOSE, item); for the other attributes see TripleSet.
 

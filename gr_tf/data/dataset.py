@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.data.vocabulary import Vocabulary
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.types import Ids
 
 D = TypeVar("D", bound="Dataset")
@@ -26,7 +26,8 @@ class Dataset(abc.ABC):
         query_class: what is asked about examples of this kind: a frozen dataclass of ids.
         name: what to call the dataset in tables.
         train: the training examples, a row each.
-        source: the folder or file it was read from; None if it ships with the package or was downloaded.
+        source: the folder or file it was read from; None if it ships with the package or was downloaded; IN_MEMORY (see
+            data.frames) if it was made from DataFrames that are in no file.
         split: what was held out, and how; None if the dataset came split.
         notes: what the reader passed over or found odd, a line each.
     """
@@ -37,6 +38,11 @@ class Dataset(abc.ABC):
     source: str | None
     split: Any
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        sizes = ((part, getattr(self, part, None)) for part in ("train", "valid", "test"))
+        told = ", ".join(f"{len(examples):,} {part}" for part, examples in sizes if examples is not None)
+        return f"{type(self).__name__}({short(self.name)}: {told})"
 
     @property
     def num_examples(self) -> int:

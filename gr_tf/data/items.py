@@ -23,6 +23,9 @@ _LEADING_ARTICLE = re.compile(r"(The|A|An) (.+?)( \(\d{4}\))?")
 class Records:
     """Base of dataclasses of arrays [n, ...], one row a record."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self):,} rows)"
+
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
         """The arrays, in the order of the fields."""
@@ -104,7 +107,7 @@ def reasons(
     return found
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ItemSet(Titled, Dataset, Generic[R]):
     """What users did with items; for the other attributes see Dataset.
 

@@ -2,7 +2,7 @@
 
 import pathlib
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gr_tf.data.columns import ITEM_FIELDS, TRIPLE_FIELDS, how_to_name
 from gr_tf.data.named_tables import column_names, places_of, table_named
@@ -57,6 +57,16 @@ def kinds_of_data(
         raise InputError(f"{path}: has {both}: name the file that you mean, or the kind with --kind.")
     only = next(iter(found), TRIPLES)
     return {RATINGS: _OF_RATINGS, SEQUENCES: _OF_SEQUENCES}.get(only, (only,))
+
+
+def kinds_of_columns(names: Sequence[str]) -> tuple[str, ...]:
+    """The kinds that a table can be read as by its columns' names alone; what is none of them is read as triples."""
+    if places_of(names, ("rating",)):
+        return _OF_RATINGS
+    if len(places_of(names, ("user", "item"))) == 2:
+        return _OF_SEQUENCES
+    # What looks like ratings is read as ratings, which tells the column that is missing.
+    return _OF_RATINGS if places_of(names, ("user", "item")) else (TRIPLES,)
 
 
 def _kinds_of_file(path: pathlib.Path, kind: str | None, named: Mapping[str, str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import pandas as pd
 from gr_tf.data.columns import how_to_name
 from gr_tf.data.parquet_files import as_text, read_parquet
 from gr_tf.data.text_files import read_text
-from gr_tf.errors import InputError, listed, short
+from gr_tf.errors import InputError, at, listed, short
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 # The columns of numbers or dates; all others are of names.
@@ -124,8 +124,35 @@ def read_named(
         InputError: naming file, line and value, if a column is missing or there twice, a row has not as many fields
             as the first, or a field is empty.
     """
-    is_parquet = path.suffix.lower() == ".parquet"
-    table, notes = (read_parquet(path), []) if is_parquet else _read_rows(path)
+    if path.suffix.lower() == ".parquet":
+        table = read_parquet(path)
+        return chosen_columns(path, table.set_axis(range(1, len(table) + 1)), columns, optional, named, is_text=False)
+    table, notes = _read_rows(path)
+    frame = chosen_columns(path, table, columns, optional, named)
+    frame.attrs["notes"] = [*notes, *notes_of(frame)]
+    return frame
+
+
+def chosen_columns(
+    path: pathlib.Path | str,
+    table: pd.DataFrame,
+    columns: Sequence[str],
+    optional: Sequence[str] = (),
+    named: Mapping[str, str] = _NOTHING,
+    *,
+    is_text: bool = True,
+) -> pd.DataFrame:
+    """Some columns of a table as text.
+
+    Args:
+        path: the file, or the name of a DataFrame; for messages.
+        table: by line or row.
+        columns, optional, named: see read_named.
+        is_text: whether all cells are text already; else see as_text.
+
+    Raises:
+        InputError: as read_named.
+    """
     names = list(map(str, table.columns))
     places = places_of(names, [*columns, *optional], named)
     for column in [*columns, *optional]:
@@ -134,14 +161,16 @@ def read_named(
             raise InputError(f"{path}: {told}; its columns are {listed(names) or 'none'}.")
     missing = [column for column in columns if column not in places]
     if missing:
-        raise InputError(f"{path}: has no column {', '.join(missing)}{how_to_name(names, missing)}")
+        told = how_to_name(names, missing)
+        if not isinstance(path, pathlib.Path):
+            told = f"; its columns are {listed(names) or 'none'}. Rename them with {path}.rename(columns=...)."
+        raise InputError(f"{path}: has no column {', '.join(missing)}{told}")
     _refuse_twice(path, names, places, named)
-    notes += _passed_over(path, names, places, named)
+    notes = _passed_over(path, names, places, named)
     if table.empty:
         raise InputError(f"{path}: empty: no row in it.")
     frame = table.iloc[:, list(places.values())].set_axis(list(places), axis=1)
-    if is_parquet:
-        frame = frame.set_axis(range(1, len(frame) + 1))
+    if not is_text:
         text = {name: as_text(path, name, frame[name], is_number=name in _NUMBERS) for name in places}
         frame = pd.DataFrame(text, dtype=object)
     refuse_empty(path, frame, places)
@@ -150,7 +179,7 @@ def read_named(
 
 
 def _refuse_twice(
-    path: pathlib.Path, names: Sequence[str], places: Mapping[str, int], named: Mapping[str, str]
+    path: pathlib.Path | str, names: Sequence[str], places: Mapping[str, int], named: Mapping[str, str]
 ) -> None:
     """Refuses two columns that are each what one column is looked for under.
 
@@ -171,7 +200,7 @@ def _refuse_twice(
 
 
 def _passed_over(
-    path: pathlib.Path, names: Sequence[str], places: Mapping[str, int], named: Mapping[str, str]
+    path: pathlib.Path | str, names: Sequence[str], places: Mapping[str, int], named: Mapping[str, str]
 ) -> list[str]:
     """Notes on columns with another common name of what is in a column that was read."""
     notes = []
@@ -183,7 +212,8 @@ def _passed_over(
         ]
         if others and column not in named:
             told = f"column {short(names[place])} is the {column}"
-            notes.append(f"{path.name}: {told}; {listed(others)}, which may be too, was passed over.")
+            source = path.name if isinstance(path, pathlib.Path) else path
+            notes.append(f"{source}: {told}; {listed(others)}, which may be too, was passed over.")
     return notes
 
 
@@ -246,7 +276,7 @@ def _blank_notes(path: pathlib.Path, blank: int) -> list[str]:
     return [f"{path.name}: {blank} blank lines passed over."] if blank else []
 
 
-def refuse_empty(path: pathlib.Path, frame: pd.DataFrame, columns: Iterable[str]) -> None:
+def refuse_empty(path: pathlib.Path | str, frame: pd.DataFrame, columns: Iterable[str]) -> None:
     """
     Raises:
         InputError: naming the file, line and value, if a field of some columns is empty or blank.
@@ -254,19 +284,20 @@ def refuse_empty(path: pathlib.Path, frame: pd.DataFrame, columns: Iterable[str]
     for column in columns:
         empty = frame.index[frame[column].str.strip() == ""]
         if len(empty):
-            raise InputError(f"{path}:{empty[0]}: empty {column}: [{listed(frame.loc[empty[0]])}].")
+            raise InputError(f"{at(path, empty[0])}: empty {column}: [{listed(frame.loc[empty[0]])}].")
 
 
-def labels_of(path: pathlib.Path, names: pd.Series, labels: pd.Series) -> dict[str, str]:
+def labels_of(path: pathlib.Path | str, names: pd.Series, labels: pd.Series) -> dict[str, str]:
     """The labels by name of two columns by line.
 
     Raises:
         InputError: naming file, line and value, if a name has two labels.
     """
     first = labels.groupby(names).transform("first")
+    before = "in a line before" if isinstance(path, pathlib.Path) else "in a row before"
     for line in labels.index[labels != first]:
         told = f"{short(labels[line])} is the label of {short(names[line])}"
-        raise InputError(f"{path}:{line}: {told}, which is {short(first[line])} in a line before.")
+        raise InputError(f"{at(path, line)}: {told}, which is {short(first[line])} {before}.")
     return dict(zip(names, labels, strict=True))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, at, short
 from gr_tf.runs import files
 
 # From here on neighbouring whole numbers are the same float.
@@ -33,14 +33,14 @@ def read_parquet(path: pathlib.Path) -> pd.DataFrame:
         raise InputError(f"{path}: not a Parquet file: {' '.join(str(error).split())}") from None
 
 
-def as_text(path: pathlib.Path, column: str, cells: pd.Series, *, is_number: bool) -> pd.Series:
+def as_text(path: pathlib.Path | str, column: str, cells: pd.Series, *, is_number: bool) -> pd.Series:
     """A column as text; a missing cell is an empty text.
 
     Whole numbers that are held as floats (as pandas holds a column with gaps) are written as whole numbers. Dates
     become nanoseconds since 1970 (UTC, if they have no time zone).
 
     Args:
-        path: the file, for messages.
+        path: the file, or the name of a DataFrame; for messages.
         column: the column's name.
         cells: by row.
         is_number: whether the column is of numbers or dates, not of names.
@@ -61,11 +61,11 @@ def as_text(path: pathlib.Path, column: str, cells: pd.Series, *, is_number: boo
         )
     nul = text.index[text.str.contains("\0", regex=False)]
     if len(nul):
-        raise InputError(f"{path}:{nul[0]}: the {column} has a NUL character: {short(text[nul[0]])}.")
+        raise InputError(f"{at(path, nul[0])}: the {column} has a NUL character: {short(text[nul[0]])}.")
     return text
 
 
-def _text(path: pathlib.Path, column: str, row: object, cell: Any, is_number: bool) -> str:
+def _text(path: pathlib.Path | str, column: str, row: object, cell: Any, is_number: bool) -> str:
     if isinstance(cell, str):
         return cell
     if np.ndim(cell) == 0 and not isinstance(cell, dict) and pd.isna(cell):
@@ -88,4 +88,4 @@ def _text(path: pathlib.Path, column: str, row: object, cell: Any, is_number: bo
             return str((time.tz_localize("UTC") if time.tz is None else time).value)
         why = "a date"
     want = "a number" if is_number else "text or whole numbers"
-    raise InputError(f"{path}:{row}: the {column} is {why}: {short(cell)}; want {want}.")
+    raise InputError(f"{at(path, row)}: the {column} is {why}: {short(cell)}; want {want}.")

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from gr_tf.data.frames import IN_MEMORY, MAIN, FrameData, Names, refuse_named_columns, refuse_without_frame
 from gr_tf.data.movielens_download import download_with_tfds
 from gr_tf.data.named_tables import column_names, labels_of, read_headless, read_named, refuse_empty, table_named
 from gr_tf.data.ratings import RatingSet, RatingSplit, make_rating_set
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, at, short
 
 COLUMNS = ("user", "item", "rating", "time")
 # The squares of larger ones are not exact in float32, and no training comes near them.
@@ -61,28 +62,51 @@ _OWN = RatingLayout("*.rating", "\t", columns=(COLUMNS[:3], COLUMNS))
 
 
 def load_ratings(
-    dataset: str | None = None,
+    dataset: str | pd.DataFrame | None = None,
     data_dir: str | pathlib.Path | None = None,
     split: RatingSplit | None = None,
     columns: str | Mapping[str, str] | None = None,
+    *,
+    titles: Names | None = None,
+    name: str | None = None,
 ) -> RatingSet:
-    """Loads ratings, from a folder or from the dataset's official address.
+    """Loads ratings, from a folder, from the dataset's official address, or from a DataFrame.
 
     Args:
-        dataset: a key of RATING_DATASETS, or a name for what is in your data_dir; default: see own_name.
+        dataset: a key of RATING_DATASETS, or a name for what is in your data_dir; default: see own_name. Or a DataFrame
+            of ratings; see data.frames.
         data_dir: the folder with its files; default: through tensorflow-datasets. Of your own: see
             read_own_folder.
         split: what to leave out and to hold out.
         columns: what the columns of your own files are called, such as {"user": "customer_id", "item": "sku"}.
+        titles: of a DataFrame: what people call items.
+        name: of a DataFrame: what to call the dataset.
 
     Raises:
-        InputError: if the name is unknown, or the files cannot be used or downloaded.
+        InputError: if the name is unknown, or the files or DataFrames cannot be used or downloaded.
     """
+    if isinstance(dataset, pd.DataFrame):
+        given = FrameData.of("ratings", dataset, names=titles, data_dir=data_dir, columns=columns)
+        return ratings_of_frames(given, name, split)
+    refuse_without_frame(titles=titles, name=name)
     dataset, split = dataset or own_name(data_dir), (split or RatingSplit()).with_columns(columns)
     if data_dir is None or dataset in RATING_DATASETS:
         split.refuse_columns(dataset)
-    frame, titles, source = read_interactions(dataset, data_dir, functools.partial(read_own_folder, named=split.named))
-    return make_rating_set(dataset, frame, titles, split, source)
+    frame, found, source = read_interactions(dataset, data_dir, functools.partial(read_own_folder, named=split.named))
+    return make_rating_set(dataset, frame, found, split, source)
+
+
+def ratings_of_frames(given: FrameData, name: str | None = None, split: RatingSplit | None = None) -> RatingSet:
+    """The ratings of a DataFrame; see load_ratings."""
+    split = split or RatingSplit()
+    refuse_named_columns(split.columns)
+    return make_rating_set(given.name(name, RATING_DATASETS), *interactions_of(given), split, IN_MEMORY)
+
+
+def interactions_of(given: FrameData) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The rows of a DataFrame of ratings or choices, with numbers as such, and the titles by item."""
+    titles = {} if given.names is None else labels_of("titles", given.names["item"], given.names["title"])
+    return with_numbers(MAIN, given.main.copy()), titles
 
 
 def own_name(data_dir: str | pathlib.Path | None) -> str:
@@ -212,7 +236,7 @@ def read_ratings(path: pathlib.Path, layout: RatingLayout) -> pd.DataFrame:
     return with_numbers(path, frame)
 
 
-def with_numbers(path: pathlib.Path, frame: pd.DataFrame) -> pd.DataFrame:
+def with_numbers(path: pathlib.Path | str, frame: pd.DataFrame) -> pd.DataFrame:
     """A table of text by line with its ratings as float64 and its times as int64, where it has them.
 
     Raises:
@@ -225,14 +249,14 @@ def with_numbers(path: pathlib.Path, frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _ratings(path: pathlib.Path, texts: pd.Series) -> pd.Series:
+def _ratings(path: pathlib.Path | str, texts: pd.Series) -> pd.Series:
     numbers = pd.to_numeric(texts, errors="coerce").astype(np.float64)
     _refuse(path, "rating", texts, ~np.isfinite(numbers), "is not a finite number")
     _refuse(path, "rating", texts, numbers.abs() > _LARGEST_RATING, "is not from -1,000,000 to 1,000,000")
     return numbers
 
 
-def _times(path: pathlib.Path, texts: pd.Series) -> pd.Series:
+def _times(path: pathlib.Path | str, texts: pd.Series) -> pd.Series:
     numbers = pd.to_numeric(texts, errors="coerce")
     _refuse(path, "time", texts, ~np.isfinite(numbers), "is not a finite number")
     _refuse(path, "time", texts, numbers % 1 != 0, "is not a whole number")
@@ -248,7 +272,7 @@ def _times(path: pathlib.Path, texts: pd.Series) -> pd.Series:
     return whole
 
 
-def _refuse(path: pathlib.Path, column: str, texts: pd.Series, bad: pd.Series | np.ndarray, why: str) -> None:
+def _refuse(path: pathlib.Path | str, column: str, texts: pd.Series, bad: pd.Series | np.ndarray, why: str) -> None:
     if bad.any():
         refused = texts[bad]
-        raise InputError(f"{path}:{refused.index[0]}: the {column} {why}: {short(refused.iloc[0])}.")
+        raise InputError(f"{at(path, refused.index[0])}: the {column} {why}: {short(refused.iloc[0])}.")

@@ -43,7 +43,7 @@ class RatingQuery:
         return f"RatingQuery(user={self.user}, item={self.item}{asked})"
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Ratings(Records):
     """Ratings as ids.
 
@@ -56,7 +56,7 @@ class Ratings(Records):
     values: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class RatingSet(ItemSet[Ratings]):
     """The ratings of one dataset; for its attributes see ItemSet.
 

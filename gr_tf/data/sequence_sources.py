@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from gr_tf.data.frames import IN_MEMORY, FrameData, Names, refuse_named_columns, refuse_without_frame
 from gr_tf.data.named_tables import column_names, header_notes, notes_of, places_of, read_named, table_named
 from gr_tf.data.rating_sources import (
     RATING_DATASETS,
+    interactions_of,
     own_name,
     read_interactions,
     read_own_folder,
@@ -25,31 +27,48 @@ COLUMNS = ("user", "item")
 
 
 def load_sequences(
-    dataset: str | None = None,
+    dataset: str | pd.DataFrame | None = None,
     data_dir: str | pathlib.Path | None = None,
     split: SequenceSplit | None = None,
     columns: str | Mapping[str, str] | None = None,
+    *,
+    titles: Names | None = None,
+    name: str | None = None,
 ) -> SequenceSet:
     """Loads the sequences of what users chose or rated, whatever they thought of it.
 
     Args:
-        dataset: see data.rating_sources.load_ratings.
+        dataset: see data.rating_sources.load_ratings. Or a DataFrame of choices or ratings, in their order if there is
+            no time; see data.frames.
         data_dir: the folder with its files; default: through tensorflow-datasets. Of your own: see read_own_sequences.
         split: the order, what to leave out and to hold out.
         columns: what the columns of your own files are called, such as {"user": "customer_id", "item": "sku"}.
+        titles: of a DataFrame: what people call items.
+        name: of a DataFrame: what to call the dataset.
 
     Raises:
         InputError: as load_ratings; also if the file's order is asked for without a file.
     """
+    if isinstance(dataset, pd.DataFrame):
+        given = FrameData.of("sequences", dataset, names=titles, data_dir=data_dir, columns=columns)
+        return sequences_of_frames(given, name, split)
+    refuse_without_frame(titles=titles, name=name)
     split, dataset = (split or SequenceSplit()).with_columns(columns), dataset or own_name(data_dir)
     if data_dir is None or dataset in RATING_DATASETS:
         split.refuse_columns(dataset)
     if split.order == "file" and data_dir is None:
         raise InputError("tensorflow-datasets does not keep the file's order: name the folder with --data_dir.")
-    frame, titles, source = read_interactions(
+    frame, found, source = read_interactions(
         dataset, data_dir, functools.partial(read_own_sequences, named=split.named)
     )
-    return make_sequence_set(dataset, frame, titles, split, source)
+    return make_sequence_set(dataset, frame, found, split, source)
+
+
+def sequences_of_frames(given: FrameData, name: str | None = None, split: SequenceSplit | None = None) -> SequenceSet:
+    """The sequences of a DataFrame; see load_sequences."""
+    split = split or SequenceSplit()
+    refuse_named_columns(split.columns)
+    return make_sequence_set(given.name(name, RATING_DATASETS), *interactions_of(given), split, IN_MEMORY)
 
 
 def read_own_sequences(

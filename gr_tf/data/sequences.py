@@ -48,7 +48,7 @@ class SequenceQuery:
         object.__setattr__(self, "history", tuple(self.history))
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Sequences(Records):
     """Choices and what came before them.
 
@@ -98,7 +98,7 @@ class SequenceSplit(ColumnNames):
             raise InputError(f"test_share and valid_share must leave something to train on; got {shares}.")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class SequenceSet(ItemSet[Sequences]):
     """The sequences of one dataset, in the order of users, then of their choices; for its attributes see ItemSet."""
 

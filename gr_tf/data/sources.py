@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import pandas as pd
 
 from gr_tf.data.download import Archive, fetch
-from gr_tf.data.named_tables import labels_of, notes_of, read_headless, refuse_empty
+from gr_tf.data.frames import IN_MEMORY, FrameData, Names, refuse_named_columns, refuse_without_frame
+from gr_tf.data.named_tables import labels_of, notes_of, read_headless, read_named, refuse_empty
 from gr_tf.data.rating_sources import COLUMNS, RATING_DATASETS, read_release_titles
-from gr_tf.data.triple_split import TripleSplit
-from gr_tf.data.triples import TripleSet, make_triple_set, read_folder
+from gr_tf.data.triple_split import TripleSplit, with_held_out
+from gr_tf.data.triples import SPLITS, TripleSet, make_triple_set, read_folder
 from gr_tf.errors import InputError, listed, short
 from gr_tf.runs import files
 
@@ -51,6 +52,7 @@ _TRAIN_CHECKSUMS = {
 }
 # The same of the datasets that have settings of their own.
 _PUBLIC_CHECKSUMS = {**_TRAIN_CHECKSUMS, "wn18rr": WN18RR.checksums["train.txt"]}
+LABEL_COLUMNS = ("entity", "label")
 _NATIONS = pathlib.Path(__file__).parent / "nations"
 # Rows of ua.test that are the validation set (spec of Lawrence et al. 2021).
 _MOVIELENS_VALID = 5_000
@@ -75,24 +77,38 @@ def _named(known: Mapping[str, str], checksums: Mapping[str, str]) -> str | None
 
 
 def load_triples(
-    dataset: str | None = None,
+    dataset: str | pd.DataFrame | None = None,
     data_dir: str | pathlib.Path | None = None,
     split: TripleSplit | None = None,
     columns: str | Mapping[str, str] | None = None,
+    *,
+    valid: pd.DataFrame | None = None,
+    test: pd.DataFrame | None = None,
+    labels: Names | None = None,
+    name: str | None = None,
 ) -> TripleSet:
-    """Loads a dataset: shipped, downloaded, or from a folder.
+    """Loads a dataset: shipped, downloaded, from a folder, or from DataFrames.
 
     Args:
         dataset: one of DATASETS, or a name of your own for the folder's data; default: "nations",
-            or the folder's name.
+            or the folder's name. Or a DataFrame of training triples; see data.frames.
         data_dir: folder with train, valid and test (see data.triples.read_folder), or one file; for
             "movielens": with ua.base, ua.test and u.item.
-        split: what is held out where a folder has no valid or test.
+        split: what is held out where there is no valid or test.
         columns: what the columns of your own files are called, such as {"head": "src", "tail": "dst"}.
+        valid, test: of a DataFrame: more of them.
+        labels: of a DataFrame: what people call entities.
+        name: of a DataFrame: what to call the dataset.
 
     Raises:
-        InputError: if the name is unknown or the files cannot be used or downloaded.
+        InputError: if the name is unknown or the files or DataFrames cannot be used or downloaded.
     """
+    if isinstance(dataset, pd.DataFrame):
+        given = FrameData.of(
+            "triples", dataset, valid=valid, test=test, names=labels, data_dir=data_dir, columns=columns
+        )
+        return triples_of_frames(given, name, split)
+    refuse_without_frame(valid=valid, test=test, labels=labels, name=name)
     split = (split or TripleSplit()).with_columns(columns)
     if data_dir is None or dataset in DATASETS:
         split.refuse_columns(dataset or "nations")
@@ -112,6 +128,17 @@ def load_triples(
     raise InputError(
         f"unknown dataset {short(dataset)}: want one of {', '.join(DATASETS)}, or data_dir with your own files."
     )
+
+
+def triples_of_frames(given: FrameData, name: str | None = None, split: TripleSplit | None = None) -> TripleSet:
+    """The triples of DataFrames; see load_triples."""
+    refuse_named_columns(split.columns if split else None)
+    named, notes, used = with_held_out(
+        {part: given.tables[part] for part in SPLITS if part in given.tables}, IN_MEMORY, split
+    )
+    triples = make_triple_set(given.name(name, DATASETS), named, IN_MEMORY, {}, notes)
+    triples = dataclasses.replace(triples, split=used)
+    return labelled(triples, "labels", given.names) if given.names is not None else triples
 
 
 def read_movielens(folder: pathlib.Path) -> TripleSet:
@@ -148,17 +175,36 @@ def _read_ratings(path: pathlib.Path) -> pd.DataFrame:
 
 def _with_labels(triples: TripleSet) -> TripleSet:
     """The triples with the names in the folder's entity_labels.tsv, if it has one."""
-    path = pathlib.Path(triples.source or "") / "entity_labels.tsv"
-    if not path.exists():
+    folder = pathlib.Path(triples.source or "")
+    path = folder / "entity_labels.tsv"
+    if path.exists():
+        table = read_headless(path, LABEL_COLUMNS, blank_lines=True)
+    elif (path := folder / "entity_labels.parquet").exists():
+        table = read_named(path, LABEL_COLUMNS)
+    else:
         return triples
-    table = read_headless(path, ("entity", "label"), blank_lines=True)
+    return labelled(triples, path, table)
+
+
+def labelled(triples: TripleSet, path: pathlib.Path | str, table: pd.DataFrame) -> TripleSet:
+    """The triples with labels.
+
+    Args:
+        triples: without labels.
+        path: the file, or the name of a DataFrame; for messages.
+        table: columns entity, label; by line or row.
+
+    Raises:
+        InputError: naming file, line and value, if an entity is empty, or has two labels.
+    """
     refuse_empty(path, table, ("entity",))
+    name = path.name if isinstance(path, pathlib.Path) else path
     notes = notes_of(table)
-    empty = table["label"].str.strip() == ""
+    empty, row = table["label"].str.strip() == "", "line" if isinstance(path, pathlib.Path) else "row"
     if empty.any():
-        notes.append(f"{path.name}: {empty.sum()} empty labels passed over, the first in line {table.index[empty][0]}.")
+        notes.append(f"{name}: {empty.sum()} empty labels passed over, the first in {row} {table.index[empty][0]}.")
     table = table[~empty]
     labels = labels_of(path, table["entity"], table["label"])
     if labels.keys().isdisjoint((*triples.entities.names, *triples.relations.names)):
-        notes.append(f"{path.name}: no label in it is of a name in the training triples.")
+        notes.append(f"{name}: no label in it is of a name in the training triples.")
     return dataclasses.replace(triples, labels=labels, notes=(*triples.notes, *notes))

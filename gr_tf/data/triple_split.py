@@ -2,10 +2,12 @@
 
 import collections
 import dataclasses
+import pathlib
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from gr_tf.data.columns import TRIPLE_FIELDS, ColumnNames
 from gr_tf.errors import InputError
@@ -71,3 +73,36 @@ def hold_out(
                 f"Give a {part} file."
             )
     return {part: np.sort(np.array(places)) for part, places in held.items()}
+
+
+def with_held_out(
+    named: Mapping[str, pd.DataFrame], source: pathlib.Path | str, split: TripleSplit | None = None
+) -> tuple[dict[str, pd.DataFrame], list[str], TripleSplit | None]:
+    """Fills the splits that are missing with triples of train.
+
+    Args:
+        named: triples by split, columns head, relation, tail; at least those of train.
+        source: their folder or file, or what they are in; for messages.
+        split: how much is held out; None: the default.
+
+    Returns:
+        The triples of all splits, a note for each that was filled, and how; None: none was missing.
+
+    Raises:
+        InputError: if nothing can be held out.
+    """
+    missing = [part for part in ("valid", "test") if part not in named]
+    if not missing:
+        return dict(named), [], None
+    split, everything = split or TripleSplit(), named["train"]
+    try:
+        held = hold_out(list(everything.itertuples(index=False, name=None)), missing, split)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+    absent = "no file" if isinstance(source, pathlib.Path) else "not given"
+    notes = [
+        f"{part}: {absent}; {len(places)} of {len(everything)} triples held out (seed {split.seed})."
+        for part, places in held.items()
+    ]
+    rest = everything.drop(everything.index[np.concatenate(list(held.values()))])
+    return {**named, "train": rest, **{part: everything.iloc[places] for part, places in held.items()}}, notes, split

@@ -12,7 +12,7 @@ import pandas as pd
 from gr_tf.data.dataset import Dataset, grouped, names_frame
 from gr_tf.data.named_tables import SUFFIXES, notes_of, table_named
 from gr_tf.data.triple_files import read_triples
-from gr_tf.data.triple_split import TripleSplit, hold_out
+from gr_tf.data.triple_split import TripleSplit, with_held_out
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError, short
 from gr_tf.runs import files
@@ -58,7 +58,7 @@ class Query:
         return self.triple[self.place]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class TripleSet(Dataset):
     """The triples of one dataset as ids; for the other attributes see Dataset.
 
@@ -239,27 +239,17 @@ def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSpli
     for part, path in paths.items():
         named[part] = read_triples(path, split.named)
         notes += notes_of(named[part])
-    missing = [part for part in SPLITS if part not in named]
-    if missing:
-        everything = named["train"]
-        try:
-            held = hold_out(list(everything.itertuples(index=False, name=None)), missing, split)
-        except InputError as error:
-            raise InputError(f"{folder}: {error}") from None
-        for part, places in held.items():
-            named[part] = everything.iloc[places]
-            notes.append(f"{part}: no file; {len(places)} of {len(everything)} triples held out (seed {split.seed}).")
-        named["train"] = everything.drop(everything.index[np.concatenate(list(held.values()))])
     checksums = {path.name: files.sha256(path) for path in paths.values()}
     name = name or (folder.stem if folder.is_file() else folder.resolve().name)
-    triples = make_triple_set(name, named, folder, checksums, notes)
-    return dataclasses.replace(triples, split=split if missing or split.columns else None)
+    named, held_out, used = with_held_out(named, folder, split)
+    triples = make_triple_set(name, named, folder, checksums, [*notes, *held_out])
+    return dataclasses.replace(triples, split=split if used or split.columns else None)
 
 
 def make_triple_set(
     name: str,
     named: Mapping[str, pd.DataFrame],
-    folder: pathlib.Path,
+    folder: pathlib.Path | str,
     checksums: Mapping[str, str],
     notes: Sequence[str] = (),
 ) -> TripleSet:
@@ -268,7 +258,7 @@ def make_triple_set(
     Args:
         name, checksums, notes: see TripleSet.
         named: triples by split, columns head, relation, tail.
-        folder: where they come from.
+        folder: where they come from: a folder, or a text that says what they are in.
 
     Raises:
         InputError: if a split of valid and test has no usable row.
@@ -308,7 +298,7 @@ def make_triple_set(
         valid=ids["valid"],
         test=ids["test"],
         test_lines=kept["test"],
-        source=str(folder.resolve()),
+        source=str(folder.resolve()) if isinstance(folder, pathlib.Path) else folder,
         checksums=checksums,
         notes=tuple(notes),
         num_unknown=num_unknown,

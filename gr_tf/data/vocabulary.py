@@ -34,6 +34,9 @@ class Vocabulary:
     kind: str
     names: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"Vocabulary({self.kind!r}, {len(self.names):,} names)"
+
     @classmethod
     def of(cls, kind: str, names: Iterable[str]) -> "Vocabulary":
         """The vocabulary of all `names`, which may repeat."""

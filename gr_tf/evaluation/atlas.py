@@ -53,6 +53,10 @@ class Atlas:
     seeds: np.ndarray
     kind: str = "triples"
 
+    def __repr__(self) -> str:
+        count, examples = self.standard_errors.shape
+        return f"Atlas({count:,} queries of {self.kind}, {examples:,} examples, {len(self.seeds)} seeds)"
+
     @classmethod
     def of(cls, queries: Sequence[Any], effects: np.ndarray, seeds: Sequence[int], kind: str = "triples") -> "Atlas":
         """Makes an atlas from the effects [num_seeds, num_queries, num_examples] of each seed's leave-one-out.

@@ -21,6 +21,10 @@ class Parameters:
     table: np.ndarray
     shared: tuple[np.ndarray, ...] = ()
 
+    def __repr__(self) -> str:
+        shared = f", shared {[array.shape for array in self.shared]}" if self.shared else ""
+        return f"Parameters(table {self.table.shape} {self.table.dtype}{shared})"
+
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
         """The table, then the shared arrays."""

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gr_tf.data.choice_sources import load_choices
+from gr_tf.data.choice_sources import choices_of_frames, load_choices
 from gr_tf.data.choices import CHOSE, ChoiceSet, ChoiceSplit
+from gr_tf.data.frames import FrameData
 from gr_tf.data.triples import HEAD, TAIL, Query, TripleSet
 from gr_tf.errors import InputError, short
 from gr_tf.models.parameters import Parameters
@@ -60,6 +61,13 @@ class ChoiceTask(TripleTask):
     ) -> ChoiceSet:
         """See Task."""
         return load_choices(dataset, data_dir, split)
+
+    @classmethod
+    def of_frames(  # type: ignore[override]
+        cls, given: FrameData, name: str | None, split: ChoiceSplit
+    ) -> ChoiceSet:
+        """See Task."""
+        return choices_of_frames(given, name, split)
 
     @classmethod
     def own_settings(cls, dataset: TripleSet, asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from gr_tf.types import Ids, Rows, Tensor
 Loss = Callable[[Any, Any], Any]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Examples(Dataset):
     """Inputs of a Keras model and their targets; as a query, one or several examples.
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gr_tf.data.dataset import Dataset
+from gr_tf.data.frames import IN_MEMORY
 from gr_tf.errors import InputError, short
 from gr_tf.tasks.choices import ChoiceTask
 from gr_tf.tasks.ratings import RatingTask
@@ -62,6 +63,11 @@ def read(reference: TaskReference) -> Dataset:
     Raises:
         InputError: if it cannot be read, or is no longer the same.
     """
+    if reference.source == IN_MEMORY:
+        raise InputError(
+            "the data that were trained on were a DataFrame in the memory of the process that trained: give them again "
+            "(train=, with the same run_dir), or train with ask(train=..., run_dir=...), which keeps them in the run."
+        )
     dataset = KINDS[reference.kind].read(reference.dataset, reference.source, reference.split)
     if dataset.checksum != reference.checksum:
         raise InputError(f"{reference.source or reference.dataset}: is not the data that was trained on any more.")

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gr_tf.data.rating_sources import RATING_DATASETS, load_ratings
+from gr_tf.data.frames import FrameData
+from gr_tf.data.rating_sources import RATING_DATASETS, load_ratings, ratings_of_frames
 from gr_tf.data.ratings import RatingQuery, Ratings, RatingSet, RatingSplit
 from gr_tf.errors import InputError, short
 from gr_tf.models.parameters import Parameters
@@ -60,6 +61,11 @@ class RatingTask(Task[RatingQuery]):
     def read(cls, dataset: str | None, data_dir: str | pathlib.Path | None, split: RatingSplit) -> RatingSet:
         """See Task."""
         return load_ratings(dataset, data_dir, split)
+
+    @classmethod
+    def of_frames(cls, given: FrameData, name: str | None, split: RatingSplit) -> RatingSet:
+        """See Task."""
+        return ratings_of_frames(given, name, split)
 
     @classmethod
     def own_settings(cls, dataset: RatingSet, asked: Mapping[str, Any]) -> dict[str, Any]:

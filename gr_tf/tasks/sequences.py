@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gr_tf.data.frames import FrameData
 from gr_tf.data.rating_sources import RATING_DATASETS
-from gr_tf.data.sequence_sources import load_sequences
+from gr_tf.data.sequence_sources import load_sequences, sequences_of_frames
 from gr_tf.data.sequences import SequenceQuery, Sequences, SequenceSet, SequenceSplit
 from gr_tf.errors import InputError, short
 from gr_tf.models.parameters import Parameters
@@ -52,6 +53,11 @@ class SequenceTask(Task[SequenceQuery]):
     def read(cls, dataset: str | None, data_dir: str | pathlib.Path | None, split: SequenceSplit) -> SequenceSet:
         """See Task."""
         return load_sequences(dataset, data_dir, split)
+
+    @classmethod
+    def of_frames(cls, given: FrameData, name: str | None, split: SequenceSplit) -> SequenceSet:
+        """See Task."""
+        return sequences_of_frames(given, name, split)
 
     @classmethod
     def own_settings(cls, dataset: SequenceSet, asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from gr_tf.data.dataset import Dataset
+from gr_tf.data.frames import FrameData
 from gr_tf.errors import InputError
 from gr_tf.models.parameters import Parameters
 from gr_tf.settings import Settings
@@ -57,6 +58,10 @@ class Trainable(abc.ABC):
         """What is trained; made when it is first needed, because some models load Keras."""
         return self.config.make_model(self.dataset)
 
+    def __repr__(self) -> str:
+        model = getattr(self.config, "model", type(self.model).__name__)
+        return f"{type(self).__name__}({model} on {self.dataset!r})"
+
     # Where it comes from.
 
     @classmethod
@@ -72,6 +77,11 @@ class Trainable(abc.ABC):
             InputError: if the name is unknown, or the data cannot be read or downloaded.
         """
         raise InputError(f"data of the kind {cls.kind} are not read from files.")
+
+    @classmethod
+    def of_frames(cls, given: FrameData, name: str | None, split: Any) -> Dataset:
+        """The same of DataFrames; `name` is what to call the dataset."""
+        raise InputError(f"data of the kind {cls.kind} are not read from DataFrames.")
 
     @classmethod
     def own_settings(cls, dataset: Any, asked: Mapping[str, Any]) -> dict[str, Any]:

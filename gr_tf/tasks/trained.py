@@ -24,6 +24,9 @@ class Checkpoint:
     parameters: Parameters
     learning_rate: float
 
+    def __repr__(self) -> str:
+        return f"Checkpoint({self.parameters!r}, learning_rate={self.learning_rate:g})"
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Given:
@@ -69,6 +72,10 @@ class Trained:
     fingerprint: str = ""
     path: pathlib.Path | None = None
     given: Given | None = None
+
+    def __repr__(self) -> str:
+        how = "given" if self.given else f"epoch {self.epoch}"
+        return f"Trained({self.task!r}, {how})"
 
     def __post_init__(self) -> None:
         if not self.fingerprint:

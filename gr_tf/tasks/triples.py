@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gr_tf.data.frames import FrameData
 from gr_tf.data.known_tails import KnownTails, known_at, turned
-from gr_tf.data.sources import load_triples, public_name
+from gr_tf.data.sources import load_triples, public_name, triples_of_frames
 from gr_tf.data.triple_split import TripleSplit
 from gr_tf.data.triples import COLUMNS, HEAD, RELATION, TAIL, Query, TripleSet
 from gr_tf.errors import InputError, short
@@ -67,6 +68,11 @@ class TripleTask(Task[Query]):
     def read(cls, dataset: str | None, data_dir: str | pathlib.Path | None, split: TripleSplit) -> TripleSet:
         """See Task."""
         return load_triples(dataset, data_dir, split)
+
+    @classmethod
+    def of_frames(cls, given: FrameData, name: str | None, split: TripleSplit) -> TripleSet:
+        """See Task."""
+        return triples_of_frames(given, name, split)
 
     @classmethod
     def own_settings(cls, dataset: TripleSet, asked: Mapping[str, Any]) -> dict[str, Any]:
