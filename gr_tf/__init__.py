@@ -1,4 +1,31 @@
-"""Training-data attribution for embedding models in TensorFlow 2."""
+"""Training-data attribution for embedding models in TensorFlow 2: which examples made it predict this, and is it true?
+
+A first verified answer, on a DataFrame or a folder of your own:
+
+    import gr_tf
+
+    why = gr_tf.ask(train=frame)  # columns head, relation, tail; or user, item, rating; or gr_tf.ask("my/folder")
+    print(why.quality)  # is the model any good?
+    answer = why.answer(("china", "exports3", "?"), k=3)  # or "user,?", "user,item", "item,item,?"
+    answer.frame, answer.plot(), answer.page("why.html")  # the examples for and against it
+    why.check(answer, seeds=3)  # trains again without them, and without random ones
+    why.minimal(answer)  # the fewest that it needs, and the fewest that suffice
+
+Names by purpose:
+
+    ask, ask_given, open_run            -> Asker: answer(..., rather_than=), group_answer, check, minimal, quality
+    top_answers, check_answers, transfer
+                                        the best few answers, with reasons; do the reasons carry over to others?
+    load_triples, load_ratings, load_sequences, load_choices
+                                        -> data: files, DataFrames, or a public dataset by name
+    TripleTask, RatingTask, SequenceTask, ChoiceTask, KerasTask
+                                        data with a model: train, ask, value, quality
+    train_in_memory, Trained            a training, and what it kept
+    explainer, Ensemble, Explanation    any method by its name: rank, explain, self_influence
+    Retraining, retrain                 many trainings without some examples, on all cores
+
+README.md has the commands; `gr_tf --help` lists them.
+"""
 
 import lazy_loader
 

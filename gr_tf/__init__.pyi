@@ -1,7 +1,8 @@
 from .asking.asker import Asker
 from .asking.check import check_frame, conclusion
 from .asking.opening import ask, ask_given, open_run
-from .asking.top_answers import top_answers
+from .asking.top_answers import check_answers, top_answers
+from .asking.transfer import transfer
 from .attribution.base import Explainer, Explanation, Influences
 from .attribution.complete_rollback import CompleteRollback
 from .attribution.criage import Criage
@@ -100,6 +101,7 @@ __all__ = [
     "TripleTask",
     "ask",
     "ask_given",
+    "check_answers",
     "check_frame",
     "conclusion",
     "explainer",
@@ -118,6 +120,7 @@ __all__ = [
     "top_answers",
     "tracin_ideal",
     "train_in_memory",
+    "transfer",
 ]
 
 __version__: str

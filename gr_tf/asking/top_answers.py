@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from gr_tf.asking.about import About
-from gr_tf.asking.answer import Answer, parse_question, shown
+from gr_tf.asking.answer import Answer, shown
 from gr_tf.asking.check import Check
+from gr_tf.asking.question import Question, parts_of
 from gr_tf.asking.told import doubts, examples_frame
 from gr_tf.errors import InputError, short
 from gr_tf.tasks.task import OPEN
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def top_answers(
-    asker: "Asker", question: str, n: int = 5, method: str | None = None, k: int = 10, trainings: int = 1
+    asker: "Asker", question: Question, n: int = 5, method: str | None = None, k: int = 10, trainings: int = 1
 ) -> list[Answer]:
     """The n best answers to a question, each explained; all are explained together.
 
     Args:
         asker: of the model.
-        question: an open one, such as "alice,?".
+        question: an open one, such as "alice,?", or its parts.
         n: how many answers; there are fewer where fewer are left to answer.
         method, k, trainings: see Asker.answer.
 
@@ -34,7 +35,7 @@ def top_answers(
     Raises:
         InputError: if n is below 1, or the question leaves nothing open; see also Asker.answer.
     """
-    check_top(parse_question(question), n)
+    check_top(parts_of(question), n)
     first = asker.answer(question, method, k, trainings)
     task, query = asker.task, first.explanation.query
     best = task.best(asker.trained.parameters, query, n)

@@ -40,7 +40,7 @@ def test_from_a_folder_to_a_page(
         "What supports it most:",
         "What speaks against it most:",
         "Is it true? Trained again without them:",
-        " of 2 trainings",
+        " of 3 trainings",
         "The fewest it needs",
         "The fewest that suffice",
     ):
@@ -106,7 +106,7 @@ def test_for_machines(capsys: pytest.CaptureFixture[str], mine: pathlib.Path) ->
     check = told["checks"][0]
     assert check["example_ids"] == [told["proponents"][0]["example_id"]]
     assert check["change"]["mean"] == check["after"][0] - check["before"][0]
-    assert set(told["minimal"]) == {"necessary", "instead", "sufficient"}
+    assert set(told["minimal"]) == {"necessary", "instead", "sufficient", "confirmed_necessary", "confirmed_sufficient"}
     assert gr_tf("explain", *where, "--output=csv", "--method=tracin") == 0
     frame = pd.read_csv(io.StringIO(capsys.readouterr().out))
     assert list(frame.columns) == ["influence", "head", "relation", "tail", "connection", "example_id"]

@@ -141,19 +141,10 @@ def test_python_for_ratings_runs() -> None:
     assert printed.count("ratings: ") == 3
 
 
-@REAL
-def test_python_for_sequences_runs() -> None:
-    """Shorter: short histories, one epoch, a small model."""
-    printed = run_example(
-        "README.md",
-        2,
-        {
-            'order="time"': 'order="time", window=5',
-            "split=split": f"data_dir={ml_100k()}, split=split",
-            "epochs=20, kept_epochs=(5, 10, 15, 20)": "epochs=1, kept_epochs=(1,), dim=8, hidden=8",
-        },
-    )
-    assert printed.count("example_id") == 2
+def test_python_for_frames_runs() -> None:
+    printed = run_example("README.md", 2, {})
+    assert printed.startswith("Quality(")
+    assert "-> 'usa'" in printed or "Answer(" in printed
 
 
 @pytest.mark.slow

@@ -107,4 +107,4 @@ def test_settings_out_of_range(toy_ratings: RatingSet) -> None:
     with pytest.raises(InputError, match="batch_size must be at most the 92 training ratings; got 3020"):
         RatingTask(toy_ratings, RatingConfig()).train()
     with pytest.raises(InputError, match="dim must be even; got 5"):
-        RatingTask(toy_ratings, dataclasses.replace(CONFIG, model="ncf", dim=5)).model
+        _ = RatingTask(toy_ratings, dataclasses.replace(CONFIG, model="ncf", dim=5)).model
