@@ -26,6 +26,8 @@ from gr_tf.types import Rows, Tensor
 
 # Adam's bias correction by beta1 is below rounding from here on.
 _BIAS_GONE = 400
+# A square that changes no result, and whose root has a derivative.
+_ALMOST_0 = 1e-30
 
 
 class RowOptimizer(abc.ABC):
@@ -38,6 +40,10 @@ class RowOptimizer(abc.ABC):
     @abc.abstractmethod
     def weights(self, memory: Rows, width: int, step: Tensor, rate: Tensor) -> Rows:
         """The weights [n, width] of rows of the memory after `step` batches."""
+
+    def differentiable(self, memory: Rows) -> Rows:
+        """The memory [n, columns] with nothing in it that has no derivative: a sum of squares of 0 is almost 0."""
+        return memory
 
     @abc.abstractmethod
     def apply(self, memory: Rows, gradient: Rows, step: Tensor, rate: Tensor) -> tuple[Rows, Rows]:
@@ -81,6 +87,11 @@ class RowAdagrad(RowOptimizer):
         """See RowOptimizer; A stands beside the weights, 0 at first."""
         return np.concatenate([table, np.zeros_like(table)], axis=1)
 
+    def differentiable(self, memory: Rows) -> Rows:
+        """See RowOptimizer."""
+        weights, squares = tf.split(memory, 2, axis=1)
+        return tf.concat([weights, tf.maximum(squares, _ALMOST_0)], axis=1)
+
     def weights(self, memory: Rows, width: int, step: Tensor, rate: Tensor) -> Rows:
         """See RowOptimizer."""
         return memory[:, :width]
@@ -118,6 +129,11 @@ class RowAdamShares(RowOptimizer):
     def memory(self, table: np.ndarray) -> np.ndarray:
         """See RowOptimizer; means, squares, and the last touch stand beside the weights, all 0 at first."""
         return np.pad(table, ((0, 0), (0, 2 * table.shape[1] + 1)))
+
+    def differentiable(self, memory: Rows) -> Rows:
+        """See RowOptimizer."""
+        rows, mean, square, touched = split_memory(memory, (memory.shape[1] - 1) // 3)
+        return tf.concat([rows, mean, tf.maximum(square, _ALMOST_0), touched[:, None]], axis=1)
 
     def weights(self, memory: Rows, width: int, step: Tensor, rate: Tensor) -> Rows:
         """See RowOptimizer; caught up."""
