@@ -20,7 +20,7 @@ from gr_tf.tasks.rolled_back import RolledBack
 from gr_tf.tasks.subjects import Subjects
 from gr_tf.tasks.test_predictions import ExplainedPrediction
 from gr_tf.tasks.trainable import Trainable
-from gr_tf.types import Ids
+from gr_tf.types import Ids, Tensor
 
 Q = TypeVar("Q")
 # In a question: the part that the model is to answer.
@@ -114,6 +114,10 @@ class Task(Trainable, Generic[Q]):
     @abc.abstractmethod
     def value(self, parameters: Parameters, queries: Sequence[Q]) -> np.ndarray:
         """The predictions [n] that are explained, in `unit`; the higher, the surer of the query's answer."""
+
+    def value_gradients(self, parameters: Parameters, queries: Sequence[Q]) -> list[Tensor]:
+        """The derivatives of the values of n queries by each array of the parameters, [n, *shape] each."""
+        raise NotImplementedError
 
     def exact_value(self, parameters: Parameters, queries: Sequence[Q]) -> np.ndarray:
         """The same in the precision of small influences."""

@@ -20,6 +20,7 @@ from gr_tf.models.frequencies import tail_frequencies
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.places import score_answers
 from gr_tf.models.prediction import NO_TAIL, answer_probabilities, predict_top
+from gr_tf.models.probability_gradients import probability_gradients
 from gr_tf.models.ranking import filtered_ranks, ranking_metrics, ranks_by
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.batch_triple_losses import BatchTripleLosses
@@ -36,7 +37,7 @@ from gr_tf.training.driver import Selection
 from gr_tf.training.triple_config import PRESETS, TripleConfig
 from gr_tf.training.triple_recipes import own_recipe, public_recipe, variants, wants_batches
 from gr_tf.training.triple_steps import TripleSteps
-from gr_tf.types import Ids
+from gr_tf.types import Ids, Tensor
 
 
 class TripleTask(Task[Query]):
@@ -170,6 +171,11 @@ class TripleTask(Task[Query]):
     def value(self, parameters: Parameters, queries: Sequence[Query]) -> np.ndarray:
         """p(answer | the two other parts), over all answers that may be predicted, known ones included."""
         return answer_probabilities(self.model, parameters.table, queries)
+
+    def value_gradients(self, parameters: Parameters, queries: Sequence[Query]) -> list[Tensor]:
+        """See Task."""
+        found = probability_gradients(self.model, tf.constant(parameters.table), queries)
+        return [tf.transpose(found, [1, 0, 2])]
 
     def best(self, parameters: Parameters, query: Query, count: int) -> list[tuple[int, float]]:
         """See Task; answers that training and validation know are out, their probability is not."""

@@ -1,85 +1,73 @@
 """Takes the derivatives of predictions back over mini-batches of triples.
 
-A batch turns its rows' memory m into apply(m, sum_i w_i g_i(m)), where w_i = 1 is the weight of triple i's loss. If a is
-the derivative of a prediction with respect to the memory after the batch, then the derivatives with respect to the
+A batch turns its rows' memory m into apply(m, sum_i w_i g_i(m)), where w_i = 1 is the weight of triple i's loss. If a
+is the derivative of a prediction with respect to the memory after the batch, then the derivatives with respect to the
 memory before, and to each w_i, are products of a with derivatives of this function: of the optimizer, and of the
 gradients, which are Hessian-vector products. TensorFlow's tape gives both at once, by differentiating the batch as it
 is trained (batch_kernel), so that whatever the model, the loss, and the optimizer are, nothing is written twice.
 """
 
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from gr_tf.runs.engine import tf
 from gr_tf.training.batch_kernel import BatchPlan, Objective, batches, gradients
-from gr_tf.training.batch_triple_steps import BatchTripleSteps
 from gr_tf.training.row_optimizers import RowOptimizer
-from gr_tf.training.steps import Block
-from gr_tf.types import Ids, Rows, Tensor
+from gr_tf.training.steps import Backward, Block
+from gr_tf.types import Ids, Tensor
 
+# See BatchBackward.
+Plan = Callable[[Block, int, np.ndarray], tuple[Ids, BatchPlan]]
 # Predictions that one compiled graph goes back with.
 _AT_ONCE = 4
 
 
-class BatchBackward:
+class BatchBackward(Backward):
     """Goes back over the batches of a training of triples.
 
     An adjoint is a variable [num_predictions, num_rows + 1, columns]: derivatives with respect to the memory.
     """
 
-    def __init__(self, steps: BatchTripleSteps) -> None:
-        self._steps = steps
-
-    def start(self, memory: np.ndarray, step: float, of_table: Rows) -> Tensor:
-        """The adjoint after the last batch.
-
-        Args:
-            memory: [num_rows + 1, columns], after the last batch.
-            step: batches done.
-            of_table: [num_predictions, num_rows, width], derivatives with respect to the trained parameters.
+    def __init__(self, objective: Objective, optimizer: RowOptimizer, rate: Tensor, plan: Plan) -> None:
         """
-        optimizer = self._steps.optimizer
-        state = optimizer.differentiable(tf.constant(memory[:-1]))
-        dtype, width = self._steps.dtype, of_table.shape[2]
+        Args:
+            objective, optimizer: of the batches.
+            rate: scalar, the learning rate.
+            plan: gives the triples of a block in their order, and its BatchPlan, from the block, the seed, and which
+                triples are kept.
+        """
+        self._objective, self._optimizer, self._rate, self._plan = objective, optimizer, rate, plan
+
+    def start(self, arrays: dict[str, np.ndarray], gradients: Sequence[Tensor]) -> Tensor:
+        """See Backward."""
+        (of_table,) = gradients
+        optimizer, dtype, width = self._optimizer, self._objective.dtype, self._objective.model.width
+        memory = optimizer.differentiable(tf.constant(arrays["memory"][:-1]))
         with tf.GradientTape(persistent=True) as tape:
-            tape.watch(state)
-            weights = optimizer.weights(state, width, tf.constant(step, dtype), self._steps.rate)
-        found = tf.stack([tape.gradient(weights, state, output_gradients=one) for one in of_table])
+            tape.watch(memory)
+            table = optimizer.weights(memory, width, tf.constant(arrays["step"], dtype), self._rate)
+        found = tf.stack([tape.gradient(table, memory, output_gradients=one) for one in of_table])
         return tf.Variable(tf.pad(found, [[0, 0], [0, 1], [0, 0]]))
 
     def back(
-        self, memory: np.ndarray, step: float, block: Block, seed: int, kept: np.ndarray, adjoint: Tensor
-    ) -> tuple[Ids, np.ndarray]:
-        """Goes back over a block, and changes the adjoint.
-
-        Args:
-            memory, step: before the block.
-            block, kept: see Steps.run.
-            seed: of the order.
-            adjoint: from `start`, or of the block after this one.
-
-        Returns:
-            The training examples [n] of the block, each once; and the derivatives [num_predictions, n] of the
-            predictions with respect to the weights of their losses in the block.
-        """
-        steps = self._steps
-        examples, plan = steps.plan(block, seed, kept)
-        first = tf.constant(step, steps.dtype)
-        memories = _recorded(steps.objective, steps.optimizer)(tf.Variable(memory).handle, first, steps.rate, *plan)
-        effects = np.zeros((adjoint.shape[0], plan.weights.shape[0] * plan.weights.shape[1]))
-        count = adjoint.shape[0]
-        for place in range(0, count, _AT_ONCE):
-            end = min(place + _AT_ONCE, count)
-            run = _backward(steps.objective, steps.optimizer, end - place)
-            part = run(adjoint.handle, tf.constant(place), memories, first, steps.rate, *plan)
-            effects[place:end] = part.numpy().reshape(end - place, -1)
+        self, arrays: dict[str, np.ndarray], block: Block, seed: int, kept: np.ndarray, adjoint: Tensor
+    ) -> tuple[Tensor, Ids, np.ndarray]:
+        """See Backward; changes the adjoint in place."""
+        of_batches = self._objective, self._optimizer
+        examples, plan = self._plan(block, seed, kept)
+        step = tf.constant(arrays["step"], self._objective.dtype)
+        memory = tf.Variable(arrays["memory"])
+        memories = _recorded(*of_batches)(memory.handle, step, self._rate, *plan)
+        count, parts = adjoint.shape[0], []
+        for first in range(0, count, _AT_ONCE):
+            run = _backward(*of_batches, min(_AT_ONCE, count - first))
+            parts.append(run(adjoint.handle, tf.constant(first), memories, step, self._rate, *plan).numpy())
         # [predictions, batches, directions, batch]: an example's directions together.
-        directions = steps.objective.directions
-        shape = count, block.count, directions, -1
-        summed = effects.reshape(shape).sum(axis=2).reshape(count, -1)[:, : len(examples)]
-        return examples, summed
+        effects = np.concatenate(parts).astype(np.float64).reshape(count, block.count, self._objective.directions, -1)
+        return adjoint, examples, effects.sum(axis=2).reshape(count, -1)[:, : len(examples)]
 
 
 @functools.cache

@@ -12,8 +12,8 @@ from gr_tf.data.triples import TripleSet
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs.engine import tf
-from gr_tf.training.batch_kernel import BatchPlan, Objective, batches
-from gr_tf.training.row_optimizers import RowOptimizer
+from gr_tf.training.batch_backward import BatchBackward
+from gr_tf.training.batch_kernel import BatchPlan, batches
 from gr_tf.training.steps import Block, Steps, Trace, check_length
 from gr_tf.training.triple_config import TripleConfig
 from gr_tf.types import Ids, Tensor
@@ -41,31 +41,22 @@ class BatchTripleSteps(Steps):
 
     The order, the candidates, and the dropout are drawn for an epoch and a batch, whichever triples are removed. A
     removed triple keeps its place in its batch, where its loss counts for nothing.
-
-    Attributes:
-        objective: what a batch minimises.
-        optimizer: of its rows.
-        dtype: precision.
     """
 
     how = "batches"
-    objective: Objective
-    optimizer: RowOptimizer
-    dtype: str
 
     def __init__(self, triples: TripleSet, model: FactorModel, config: TripleConfig) -> None:
         self._triples, self._model, self._config = triples, model, config
-        self.dtype = config.dtype
         has_loops = bool((triples.train[:, 0] == triples.train[:, 2]).any())
-        self.objective = dataclasses.replace(config.make_objective(model), has_loops=has_loops)
-        self.rows_per_example = self.objective.rows_per_example
+        self._objective = dataclasses.replace(config.make_objective(model), has_loops=has_loops)
+        self.rows_per_example = self._objective.rows_per_example
         self._size = min(config.batch_size, triples.num_examples)
         self._per_epoch = -(-triples.num_examples // self._size)
-        self.optimizer = config.make_row_optimizer(self._per_epoch * config.epochs)
+        self._optimizer = config.make_row_optimizer(self._per_epoch * config.epochs)
         self._run, self._run_untracked = (
-            batches(self.objective, self.optimizer, tracked) for tracked in (True, False)
+            batches(self._objective, self._optimizer, tracked) for tracked in (True, False)
         )
-        asked = [triples.train, model.inverse(triples.train)][: self.objective.directions]
+        asked = [triples.train, model.inverse(triples.train)][: self._objective.directions]
         self._rows = np.stack([model.rows_of(part) for part in asked]).astype(np.int32)
         self._weights = np.ones((len(asked), triples.num_examples), config.dtype)
         if config.candidates == "kvsall":
@@ -88,13 +79,13 @@ class BatchTripleSteps(Steps):
 
     def start(self, parameters: Parameters, removed: Ids, seed: int) -> BatchState:
         """See Steps."""
-        memory = np.pad(self.optimizer.memory(parameters.table), ((0, 1), (0, 0)))
+        memory = np.pad(self._optimizer.memory(parameters.table), ((0, 1), (0, 0)))
         return BatchState(tf.Variable(memory), tf.constant(0, self._config.dtype), seed)
 
     def run(self, state: BatchState, block: Block, kept: np.ndarray) -> tuple[BatchState, Trace]:
         """See Steps."""
-        examples, plan = self.plan(block, state.seed, kept)
-        step, (losses, shares) = self._run(state.memory.handle, state.step, self.rate, *plan)
+        examples, plan = self._plan(block, state.seed, kept)
+        step, (losses, shares) = self._run(state.memory.handle, state.step, self._rate, *plan)
         shares = tf.reshape(shares, [-1, self.rows_per_example, self._model.width])
         if shares.shape[0] > len(examples):
             shares = shares[: len(examples)]
@@ -103,18 +94,17 @@ class BatchTripleSteps(Steps):
 
     def run_untracked(self, state: BatchState, block: Block, kept: np.ndarray) -> tuple[BatchState, Trace]:
         """See Steps."""
-        examples, plan = self.plan(block, state.seed, kept)
-        step, (losses,) = self._run_untracked(state.memory.handle, state.step, self.rate, *plan)
+        examples, plan = self._plan(block, state.seed, kept)
+        step, (losses,) = self._run_untracked(state.memory.handle, state.step, self._rate, *plan)
         return state._replace(step=step), Trace(losses.numpy(), None, int(kept[examples].sum()))
 
     @property
-    def rate(self) -> Tensor:
-        """The learning rate."""
+    def _rate(self) -> Tensor:
         return tf.constant(self._config.learning_rate, self._config.dtype)
 
     def parameters(self, state: BatchState) -> Parameters:
         """See Steps."""
-        weights = self.optimizer.weights(state.memory.value()[:-1], self._model.width, state.step, self.rate)
+        weights = self._optimizer.weights(state.memory.value()[:-1], self._model.width, state.step, self._rate)
         return Parameters(weights.numpy())
 
     def to_arrays(self, state: BatchState) -> dict[str, np.ndarray]:
@@ -125,12 +115,16 @@ class BatchTripleSteps(Steps):
         """See Steps."""
         return BatchState(tf.Variable(arrays["memory"]), tf.constant(arrays["step"]), seed)
 
+    def backward(self) -> BatchBackward:
+        """See Steps."""
+        return BatchBackward(self._objective, self._optimizer, self._rate, self._plan)
+
     def name_of(self, state: BatchState, block: Block, place: int) -> str:
         """See Steps."""
         epoch, batch = divmod(block.first + place, self._per_epoch)
         return f"batch {batch} of epoch {epoch + 1}"
 
-    def plan(self, block: Block, seed: int, kept: np.ndarray) -> tuple[np.ndarray, BatchPlan]:
+    def _plan(self, block: Block, seed: int, kept: np.ndarray) -> tuple[np.ndarray, BatchPlan]:
         """The triples of a block's batches in their order, and what the compiled graph needs to know of them."""
         epoch, first = divmod(block.first, self._per_epoch)
         order = self._order(seed, epoch)

@@ -3,14 +3,14 @@
 import abc
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gr_tf.errors import InputError
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs.engine import tf
-from gr_tf.types import Ids, State
+from gr_tf.types import Ids, State, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +47,39 @@ class Trace(NamedTuple):
     lipschitz: float = 0.0
 
 
+class Backward(abc.ABC):
+    """Takes derivatives of predictions back over the steps of a training, last block first.
+
+    An adjoint has the derivatives with respect to a state; only the newest is valid, as of states.
+    """
+
+    @abc.abstractmethod
+    def start(self, arrays: dict[str, np.ndarray], gradients: Sequence[Tensor]) -> Any:
+        """The adjoint after the last step.
+
+        Args:
+            arrays: the last state, from Steps.to_arrays.
+            gradients: of n predictions by each array of the parameters, [n, *shape] each.
+        """
+
+    @abc.abstractmethod
+    def back(
+        self, arrays: dict[str, np.ndarray], block: Block, seed: int, kept: np.ndarray, adjoint: Any
+    ) -> tuple[Any, Ids, np.ndarray]:
+        """Goes back over a block.
+
+        Args:
+            arrays: the state before the block.
+            block, kept: see Steps.run.
+            seed: of the order.
+            adjoint: after the block.
+
+        Returns:
+            The adjoint before the block; the training examples [m] of the block, each once; and the derivatives [n, m]
+            of the predictions with respect to the weights of their losses in the block.
+        """
+
+
 class Steps(abc.ABC):
     """The compiled steps of one task: its model, its data, its optimizer.
 
@@ -60,6 +93,10 @@ class Steps(abc.ABC):
 
     rows_per_example: int = 0
     can_go_on: bool = True
+
+    def backward(self) -> Backward | None:
+        """What takes derivatives back over the steps; None: nothing does."""
+        return None
 
     @abc.abstractmethod
     def blocks(self, length: int) -> Sequence[Block]:

@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 
 from gr_tf.attribution.methods import explainer, method_of, methods_of
-from gr_tf.attribution.replay import _probability_gradients
 from gr_tf.attribution.triple_influence import TripleInfluence
 from gr_tf.data.triples import HEAD, RELATION, TAIL, Query, TripleSet
 from gr_tf.errors import InputError
 from gr_tf.models.parameters import Parameters
+from gr_tf.models.probability_gradients import probability_gradients
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.triple_config import TripleConfig
@@ -69,7 +69,7 @@ def test_criage_refuses_before_any_work(toy: TripleSet) -> None:
 def test_replay_starts_from_the_derivatives_of_the_probabilities(model: Trained) -> None:
     """By finite differences along a direction; mixed places keep their order."""
     table = tf.constant(model.parameters.table)
-    gradients = _probability_gradients(model.task.model, table, QUERIES).numpy()
+    gradients = probability_gradients(model.task.model, table, QUERIES).numpy()
     assert gradients.shape == (table.shape[0], len(QUERIES), table.shape[1])
     direction = np.random.default_rng(0).normal(size=table.shape)
     up, down = (model.task.value(Parameters(table.numpy() + step * direction), QUERIES) for step in (1e-6, -1e-6))

@@ -1,0 +1,165 @@
+"""Replay of trainings in mini-batches: the exact derivative of a prediction with respect to an example's weight.
+
+Weigh the loss of example i with w_i in every batch: w_i = 1 is the training that was done, w_i = 0 the one without the
+example, as removal masks it. The influence of i is dp / dw_i at 1: what the prediction would lose, to first order,
+without the example, through everything that came after. It is computed for all examples at once by reverse
+differentiation through the whole training (see attribution.replay, of single steps).
+
+The training is done again, once, and its state kept at the start of each epoch; an epoch's states at the start of each
+block are made again when derivatives go back over it, and the rows before each batch within its block.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gr_tf.attribution.base import Explainer, Influences, in_parts
+from gr_tf.attribution.methods import Cost, register
+from gr_tf.attribution.replay import Replay
+from gr_tf.attribution.trajectory import check_replayable, replay_cost
+from gr_tf.errors import InputError
+from gr_tf.runs.progress import progress
+from gr_tf.tasks.task import Task
+from gr_tf.tasks.trained import Trained
+from gr_tf.training.steps import Block
+
+# Bytes of the adjoints of the queries that go back together.
+_ADJOINT_BYTES = 1 << 30
+
+
+def _check(task: Task[Any]) -> None:
+    """
+    Raises:
+        InputError: if nothing takes derivatives back over the task's steps.
+    """
+    if task.steps.backward() is None:
+        check_replayable(task)
+
+
+def _cost(task: Task[Any]) -> Cost:
+    return replay_cost(task) if task.steps.backward() is None else _block_cost(task)
+
+
+@register(
+    "replay",
+    kinds=("triples",),
+    needs="steps",
+    unit="probability",
+    title="the derivative of the probability by the triple's part in the training after the first epoch, through the "
+    "rest of the training",
+    cost=_cost,
+    check=_check,
+    instead="gr",
+)
+def replay(trained: Trained, **settings: Any) -> Explainer[Any]:
+    """Replay of single steps, or of batches, whichever the model was trained by."""
+    return Replay(trained, **settings) if trained.task.steps.backward() is None else BlockReplay(trained, **settings)
+
+
+class BlockReplay(Explainer[Any]):
+    """Ranks all training examples of a training in batches."""
+
+    def __init__(self, trained: Trained, *, first_epoch: int | None = None) -> None:
+        """
+        Args:
+            trained: the model.
+            first_epoch: counted from 1; the batches of earlier ones count for nothing. Default: 2, if there is one.
+
+        Raises:
+            InputError: if there is no such epoch, or nothing takes derivatives back over the steps.
+        """
+        task = self.task = trained.task
+        backward = task.steps.backward()
+        if backward is None:
+            raise InputError("these steps cannot be replayed: train in batches with --optimizer=sgd, adagrad, or adam.")
+        self._backward = backward
+        self._first_epoch = min(2, trained.epoch) if first_epoch is None else first_epoch
+        if not 1 <= self._first_epoch <= trained.epoch:
+            raise InputError(f"first_epoch must be from 1 to {trained.epoch}; got {first_epoch}.")
+        self._kept, self._seed = np.ones(task.num_examples, bool), task.config.seed
+        self._epochs = _by_epoch(task.steps.blocks(trained.length))
+        self._states, self._end = self._trained_again()
+        self.parameters = task.steps.parameters(task.steps.restore(self._end, _NOBODY, self._seed))
+
+    def _trained_again(self) -> tuple[list[dict[str, np.ndarray]], dict[str, np.ndarray]]:
+        """The states at the start of each epoch, and the last."""
+        steps, states = self.task.steps, []
+        state = steps.start(self.task.initial_parameters, _NOBODY, self._seed)
+        with progress("training again", sum(map(len, self._epochs))) as bar:
+            for blocks in self._epochs:
+                states.append(_copied(steps.to_arrays(state)))
+                for block in blocks:
+                    state, _ = steps.run_untracked(state, block, self._kept)
+                    bar.advance()
+        return states, _copied(steps.to_arrays(state))
+
+    def influences(self, queries: Sequence[Any]) -> list[Influences]:
+        """See Explainer."""
+        values = self._of_all(queries, in_epochs=False)[0]
+        everyone = np.arange(self.task.num_examples)
+        return [
+            Influences(everyone, row, float(self.task.value(self.parameters, [query])[0]))
+            for query, row in zip(queries, values, strict=True)
+        ]
+
+    def by_epoch(self, queries: Sequence[Any]) -> np.ndarray:
+        """The parts [epochs, num_queries, num_examples] of `influences` that are due to each epoch's batches.
+
+        Raises:
+            InputError: if a query cannot be asked.
+        """
+        return self._of_all(queries, in_epochs=True)
+
+    def _of_all(self, queries: Sequence[Any], in_epochs: bool) -> np.ndarray:
+        together = max(1, _ADJOINT_BYTES // sum(array.nbytes for array in self._end.values()))
+        parts = [self._go_back(part, in_epochs) for part in in_parts(queries, together)]
+        empty = np.zeros((len(self._epochs) if in_epochs else 1, 0, self.task.num_examples))
+        return np.concatenate([empty, *parts], axis=1)
+
+    def _go_back(self, queries: Sequence[Any], in_epochs: bool) -> np.ndarray:
+        """The influences, [epochs or 1, num_queries, num_examples]."""
+        task, steps = self.task, self.task.steps
+        found = np.zeros((len(self._epochs) if in_epochs else 1, len(queries), task.num_examples))
+        adjoint = self._backward.start(self._end, task.value_gradients(self.parameters, queries))
+        counted = range(self._first_epoch - 1, len(self._epochs))
+        with progress("going back", sum(len(self._epochs[epoch]) for epoch in counted)) as bar:
+            for epoch in reversed(counted):
+                blocks = self._epochs[epoch]
+                states, state = [self._states[epoch]], steps.restore(self._states[epoch], _NOBODY, self._seed)
+                for block in blocks[:-1]:
+                    state, _ = steps.run_untracked(state, block, self._kept)
+                    states.append(_copied(steps.to_arrays(state)))
+                for block in reversed(blocks):
+                    adjoint, ids, effects = self._backward.back(states.pop(), block, self._seed, self._kept, adjoint)
+                    found[epoch if in_epochs else 0][:, ids] += effects
+                    bar.advance()
+        return found
+
+
+_NOBODY = np.zeros(0, np.int64)
+
+
+def _copied(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Arrays that later steps do not change."""
+    return {name: np.array(array) for name, array in arrays.items()}
+
+
+def _by_epoch(blocks: Sequence[Block]) -> list[list[Block]]:
+    """The blocks of each epoch."""
+    epochs: list[list[Block]] = [[]]
+    for block in blocks:
+        epochs[-1].append(block)
+        if block.ends is not None:
+            epochs.append([])
+    return [epoch for epoch in epochs if epoch]
+
+
+def _block_cost(task: Task[Any]) -> Cost:
+    """What it costs to keep the states of a training, and to go back for a query."""
+    blocks = _by_epoch(task.steps.blocks(task.length))
+    numbers = sum(array.size for array in task.initial_parameters.arrays)
+    # Two numbers of each parameter: the optimizer's squares too.
+    state = 2 * numbers * np.dtype(task.config.dtype).itemsize
+    memory = 2**27 + state * (len(blocks) + len(blocks[0]) + 8.0) + 8.0 * len(blocks) * task.num_examples
+    return Cost(memory, None)
