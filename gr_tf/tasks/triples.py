@@ -13,7 +13,7 @@ from gr_tf.data.frames import FrameData
 from gr_tf.data.known_tails import KnownTails, known_at, turned
 from gr_tf.data.sources import load_triples, public_name, triples_of_frames
 from gr_tf.data.triple_split import TripleSplit
-from gr_tf.data.triples import COLUMNS, HEAD, RELATION, TAIL, Query, TripleSet
+from gr_tf.data.triples import COLUMNS, RELATION, TAIL, Query, TripleSet
 from gr_tf.errors import InputError, short
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.frequencies import tail_frequencies
@@ -165,8 +165,8 @@ class TripleTask(Task[Query]):
         """See Task; of heads or relations."""
         quality = PlaceQuality(self.model, self.dataset, self._known_at(query.place), query.place)
         parts = {name: getattr(self.dataset, name) for name in self.measured}
-        names = {HEAD: "the most frequent heads of the relation", RELATION: "the most frequent relations"}
-        return *both_by_split(quality, parameters.table, parts), names[query.place]
+        name = "the most frequent relations" if query.place == RELATION else "the most frequent heads of the relation"
+        return *both_by_split(quality, parameters.table, parts), name
 
     def value(self, parameters: Parameters, queries: Sequence[Query]) -> np.ndarray:
         """p(answer | the two other parts), over all answers that may be predicted, known ones included."""
@@ -174,8 +174,7 @@ class TripleTask(Task[Query]):
 
     def value_gradients(self, parameters: Parameters, queries: Sequence[Query]) -> list[Tensor]:
         """See Task."""
-        found = probability_gradients(self.model, tf.constant(parameters.table), queries)
-        return [tf.transpose(found, [1, 0, 2])]
+        return [tf.transpose(probability_gradients(self.model, tf.constant(parameters.table), queries), [1, 0, 2])]
 
     def best(self, parameters: Parameters, query: Query, count: int) -> list[tuple[int, float]]:
         """See Task; answers that training and validation know are out, their probability is not."""
@@ -227,8 +226,7 @@ class TripleTask(Task[Query]):
 
     def have_answer(self, query: Query, example_ids: Ids) -> np.ndarray:
         """See Task: the same head, relation, or tail, whichever is asked for."""
-        same: np.ndarray = self.dataset.train[example_ids, query.place] == query.answer
-        return same
+        return np.equal(self.dataset.train[example_ids, query.place], query.answer)
 
     def answer_place(self, query: Query) -> int:
         """See Task."""
@@ -236,8 +234,7 @@ class TripleTask(Task[Query]):
 
     def all_known(self, query: Query) -> str:
         """See Task."""
-        kind = "relation" if query.place == RELATION else "entity"
-        return f"every {kind} is a known {COLUMNS[query.place]}"
+        return f"every {'relation' if query.place == RELATION else 'entity'} is a known {COLUMNS[query.place]}"
 
     def answer_name(self, query: Query, answer: int) -> str:
         """See Task."""
@@ -308,18 +305,14 @@ class TripleTask(Task[Query]):
         return frame.assign(connection=[self._connection(query, triple) for triple in triples])
 
     def _connection(self, query: Query, triple: Sequence[int]) -> str:
-        """Says what a training triple shares with a query.
-
-        "same head" and so on speak of the same place; an entity in another place is named with its place.
-        """
+        """Says what a training triple shares with a query; an entity in another place is named with its place."""
         head, _, tail = triple
         same = [place for place, own in zip(COLUMNS, triple, strict=True) if own == getattr(query, place)]
         parts = [f"same {' and '.join(same)}"] if same else []
-        names = self.dataset.entities.names
         if tail == query.head != query.tail:
-            parts.append(f"{self.dataset.label(names[tail])} as its tail")
+            parts.append(f"{self.dataset.label(self.dataset.entities.names[tail])} as its tail")
         if head == query.tail != query.head:
-            parts.append(f"{self.dataset.label(names[head])} as its head")
+            parts.append(f"{self.dataset.label(self.dataset.entities.names[head])} as its head")
         return "; ".join(parts) or "none"
 
     def drawing(self, query: Query, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:
