@@ -78,6 +78,7 @@ def replayed(toy: TripleSet) -> Trained:
     return trained_with(toy, SETTINGS[0])
 
 
+@pytest.mark.slow
 def test_parts_change_nothing(replayed: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer queries at a time, fewer predictions in a graph, or smaller blocks, but for rounding."""
     found = BlockReplay(replayed).matrix(QUERIES)
@@ -89,6 +90,7 @@ def test_parts_change_nothing(replayed: Trained, monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(BlockReplay(again).matrix(QUERIES), found, rtol=1e-9, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_parts_by_epoch(replayed: Trained) -> None:
     parts = BlockReplay(replayed, first_epoch=1).by_epoch(QUERIES)
     assert parts.shape == (3, len(QUERIES), replayed.task.num_examples)
