@@ -109,6 +109,7 @@ def test_checks(choice_asker: Asker) -> None:
     assert top_page(choice_asker, answers).count("Is it true?") == 0
 
 
+@pytest.mark.slow
 def test_by_command(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
     data = pathlib.Path(__file__).parents[1] / "testdata" / "choices.csv"
     run = (f"--data_dir={data}", "--min_interactions=2", "--epochs=3", "--dim=3", f"--run_dir={tmp_path / 'run'}")

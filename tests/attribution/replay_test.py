@@ -95,6 +95,7 @@ def test_parts_by_epoch(replayed: Trained) -> None:
         Replay(replayed, first_epoch=3)
 
 
+@pytest.mark.slow
 def test_fewer_epochs(replayed: Trained) -> None:
     """Of a training whose first epoch was selected, all that there is counts."""
     shorter = train_in_memory(replayed.task, length=1, tracking=False)

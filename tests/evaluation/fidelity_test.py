@@ -47,6 +47,7 @@ def tasks(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet) ->
     ]
 
 
+@pytest.mark.slow
 def test_leave_one_out(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet) -> None:
     """Of every kind, the value after a training without the example; small ones in the precision that they need."""
     for task in tasks(toy, toy_ratings, toy_sequences):
@@ -89,6 +90,7 @@ def test_compared_methods_are_those_of_the_registry(toy: TripleSet) -> None:
     assert np.abs(found["criage"]).max() > 0
 
 
+@pytest.mark.slow
 def test_methods_that_do_not_serve_say_why(toy_ratings: RatingSet) -> None:
     task = RatingTask(toy_ratings, RatingConfig(dim=2, steps=20, batch_size=20))
     one = OneTraining(train_in_memory(task), [RatingQuery(1, 2)])
