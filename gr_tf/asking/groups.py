@@ -120,7 +120,7 @@ def _of_file(task: Task[Any], path: pathlib.Path, parameters: Parameters | None)
         try:
             yield _query(task, parts, parameters)
         except InputError as error:
-            raise InputError(f"{path}:{line}: {error}") from None
+            raise InputError(f"{path}:{line}: {error.marked}") from None
 
 
 def _listed(task: Task[Any], asked: Sequence[Question], parameters: Parameters | None) -> Iterator[Any]:

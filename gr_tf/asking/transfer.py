@@ -14,7 +14,7 @@ from gr_tf.asking.answer import Answer, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.page import Found
 from gr_tf.data.dataset import Dataset
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.evaluation.retraining import Retraining, check_jobs, retrain
 from gr_tf.evaluation.statistics import mean_interval
 from gr_tf.runs.progress import progress
@@ -157,7 +157,7 @@ def transfer(asker: Asker, answer: Answer, *, count: int = 10, seeds: int = 1, j
     if not len(example_ids):
         raise InputError(
             f"none of the shown examples that support {answer.predicted} is one of the {subjects.what}'s own: there is "
-            "nothing to give to others (a larger k shows more)."
+            f"nothing to give to others (a larger {argument('k')} shows more)."
         )
     others, added = _others(asker, answer, subjects, example_ids, count)
     values, top = _measured(asker, answer, subjects.with_added(added), others, seeds, jobs)

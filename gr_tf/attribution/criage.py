@@ -19,7 +19,7 @@ import numpy as np
 from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.methods import register
 from gr_tf.data.triples import COLUMNS, TAIL, Query
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.models.factor_model import BilinearModel
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
@@ -32,7 +32,9 @@ def _check(task: Task[Any], any_loss: bool = False) -> None:
         InputError: if the loss is not the sigmoid's, or the model is no product of vectors.
     """
     if task.config.loss != "sigmoid" and not any_loss:
-        raise InputError(f"criage explains models trained with --loss=sigmoid; this one's loss is {task.config.loss}.")
+        raise InputError(
+            f"criage explains models trained with {argument('loss', 'sigmoid')}; this one's loss is {task.config.loss}."
+        )
     if not isinstance(task.model, BilinearModel):
         raise InputError(f"criage explains models that multiply vectors, such as distmult; not {task.config.model}.")
 
@@ -45,7 +47,7 @@ def _check_query(query: Query) -> None:
     if query.place != TAIL:
         raise InputError(
             f"criage explains tails only: its Newton step is of the tail's row. For a {COLUMNS[query.place]}, use "
-            "--method=gr."
+            f"{argument('method', 'gr')}."
         )
 
 

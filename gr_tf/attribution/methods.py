@@ -13,7 +13,7 @@ from typing import Any
 
 from gr_tf import attribution
 from gr_tf.attribution.base import Explainer
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 from gr_tf.settings import Settings
 from gr_tf.tasks.kinds import KINDS, served_as
 from gr_tf.tasks.task import Task
@@ -125,7 +125,7 @@ def method_of(kind: str, name: str | None) -> Method:
     if name is None:
         return next(iter(methods.values()))
     if name not in methods:
-        raise InputError(f"method must be one of {', '.join(methods)} for {kind}; got {short(name)}.")
+        raise InputError(f"{argument('method')} must be one of {', '.join(methods)} for {kind}; got {short(name)}.")
     return methods[name]
 
 
@@ -144,7 +144,7 @@ def method_for(kind: str, name: str | None, *, given: bool) -> Method:
     if given and method.needs in _OF_TRAININGS:
         raise InputError(
             f"method {method.name!r} needs a training by gr_tf; the training of a given model is not known: use "
-            f"--method={OF_GIVEN}."
+            f"{argument('method', OF_GIVEN)}."
         )
     return method
 
@@ -167,7 +167,7 @@ def check_size(method: Method, task: Task[Any]) -> None:
     """
     if method.cost is None:
         return
-    advice = f": use --method={method.instead}" if method.instead in methods_of(task.kind) else ""
+    advice = f": use {argument('method', method.instead)}" if method.instead in methods_of(task.kind) else ""
     cost, free = method.cost(task), available_memory()
     told = f"method {method.name!r} would need about {_bytes(cost.memory)}"
     if cost.seconds is not None:

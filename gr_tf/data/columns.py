@@ -6,7 +6,7 @@ import io
 from collections.abc import Collection, Mapping
 from typing import ClassVar, TypeVar
 
-from gr_tf.errors import InputError, listed, short
+from gr_tf.errors import InputError, argument, listed, short
 from gr_tf.settings import Settings
 
 S = TypeVar("S", bound="ColumnNames")
@@ -54,7 +54,9 @@ class ColumnNames(Settings):
             InputError: if columns are named of a dataset whose columns are known.
         """
         if self.named:
-            raise InputError(f"columns are named of one's own files, in data_dir; those of {dataset} are known.")
+            raise InputError(
+                f"columns are named of one's own files, in {argument('data_dir')}; those of {dataset} are known."
+            )
 
 
 def named_columns(told: str | Mapping[str, str] | None, fields: Collection[str] = ()) -> dict[str, str]:
@@ -107,5 +109,5 @@ def how_to_name(names: Collection[str], *choices: Collection[str]) -> str:
     """How to say which columns are meant: for the end of a message about a table with these column names."""
     if not names:
         return "; its columns are none."
-    told = " or ".join(f"--columns={','.join(f'{field}:NAME' for field in fields)}" for fields in choices)
+    told = argument("columns", *(",".join(f"{field}:NAME" for field in fields) for fields in choices))
     return f"; its columns are {listed(names)}. Say which are meant with {told}."

@@ -13,6 +13,7 @@ import pandas as pd
 
 from gr_tf.data.dataset import Dataset, names_frame
 from gr_tf.data.vocabulary import Vocabulary
+from gr_tf.errors import argument
 
 R = TypeVar("R", bound="Records")
 _NOTHING: Mapping[str, str] = types.MappingProxyType({})
@@ -94,7 +95,7 @@ def reasons(
     counts = before.value_counts()
     counts = counts[~counts.index.isin(after)]
     # Names with one count share one text.
-    needed = f"at least {least} are needed: --min_interactions"
+    needed = f"at least {least} are needed: {argument('min_interactions')}"
     texts = {
         count: f"has {count} {what if count > 1 else what[:-1]}; {needed}" if count < least else otherwise
         for count in counts.unique()

@@ -98,7 +98,7 @@ def with_held_out(
     try:
         held = hold_out(list(everything.itertuples(index=False, name=None)), missing, split)
     except InputError as error:
-        raise InputError(f"{source}: {error}") from None
+        raise InputError(f"{source}: {error.marked}") from None
     absent = "no file" if isinstance(source, pathlib.Path) else "not given"
     notes = [
         f"{part}: {absent}; {len(places)} of {len(everything)} triples held out (seed {split.seed})."

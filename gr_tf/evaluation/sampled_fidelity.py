@@ -13,7 +13,7 @@ import numpy as np
 
 from gr_tf.attribution.base import Explanation
 from gr_tf.data.dataset import numbers_of
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.compared import OneTraining, Scored, compared, told
 from gr_tf.evaluation.leave_one_out import effects_by_seed, paired_effects
@@ -101,7 +101,7 @@ def of_one_model(
         InputError: if the checks of the task train anew; see also Points.choose.
     """
     if not task.continues:
-        raise InputError("this trains on from a trained model: it needs batches, --batch_size above 1.")
+        raise InputError(f"this trains on from a trained model: it needs batches, {argument('batch_size')} above 1.")
     queries, chosen = points.choose(task)
     training.train(task, run_dir, overwrite=overwrite, reuse=True)
     trained = training.load(run_dir, task.dataset)
@@ -173,7 +173,9 @@ def over_seeds(
     seeds = range(task.config.seed, task.config.seed + num_seeds)
     explained = range(FIRST_SEED, FIRST_SEED + num_seeds)
     if set(seeds) & set(explained):
-        raise InputError(f"seeds {FIRST_SEED} and up are those of the explained trainings: take another --seed.")
+        raise InputError(
+            f"seeds {FIRST_SEED} and up are those of the explained trainings: take another {argument('seed')}."
+        )
     queries, chosen = points.choose(task)
     task.steps  # noqa: B018  (refuses what cannot be trained, before a folder is there)
     asks = compared(task.kind)

@@ -6,7 +6,7 @@ from typing import Any
 
 from gr_tf.data.dataset import Dataset
 from gr_tf.data.frames import IN_MEMORY
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 from gr_tf.tasks.choices import ChoiceTask
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.reference import TaskReference
@@ -53,7 +53,9 @@ def own_config(kind: str, dataset: Dataset, settings: Mapping[str, Any]) -> Any:
     models = task.config_class.choices["model"]
     # What the dataset's own settings are depends on the model.
     if settings.get("model") not in (None, *models):
-        raise InputError(f"model must be one of {', '.join(models)} for {kind}; got {short(settings['model'])}.")
+        raise InputError(
+            f"{argument('model')} must be one of {', '.join(models)} for {kind}; got {short(settings['model'])}."
+        )
     return task.config_class.of_dict({**task.own_settings(dataset, settings), **settings})
 
 
