@@ -36,11 +36,8 @@ class Checker:
             InputError: if the length is below 1, or the checks of this model do not use a length.
         """
         self.trained, self.task = trained, trained.task
-        if length is not None and not trained.goes_on:
-            told = argument("retraining_length", flag="retraining_steps")
-            raise InputError(
-                f"a check of this model trains anew, as long as the model was trained; it takes no {told}."
-            )
+        if length is not None:
+            refuse_own_length(trained.goes_on)
         if length is not None and length < 1:
             raise InputError(
                 f"{argument('retraining_length', flag='retraining_steps')} must be at least 1; got {length}."
@@ -168,6 +165,17 @@ class Checker:
         asked = [Retraining.of(self.trained, removed, measure, queries, length=self._length) for removed in removals]
         found = dict(retrain(asked, jobs, known=[self.trained]))
         return [look_of(query, found[place].measured).best for place in range(len(removals))]
+
+
+def refuse_own_length(goes_on: bool) -> None:
+    """Refuses a length of retrainings that do not go on from a trained model.
+
+    Raises:
+        InputError: if they do not.
+    """
+    if not goes_on:
+        told = argument("retraining_length", flag="retraining_steps")
+        raise InputError(f"a check of this model trains anew, as long as the model was trained; it takes no {told}.")
 
 
 def _random_ids(related: Ids, count: int, place: int, query: Any) -> Ids:

@@ -105,10 +105,7 @@ def _best(task: Task[Any], question: str, parameters: Parameters | None) -> Iter
     query, is_open = task.read_question(parts)
     if not is_open:
         raise InputError(f"{_BEST}:QUESTION leaves a part of the question open with ?; got {short(question)}.")
-    if parameters is None:
-        yield query
-        return
-    answers = task.best(parameters, query, NUM_BEST)
+    answers = task.best(parameters or task.initial_parameters, query, NUM_BEST)
     if not answers:
         raise InputError(f"({question}) has nothing left to answer: {task.all_known(query)}.")
     yield from (task.with_answer(query, answer) for answer, _ in answers)

@@ -7,6 +7,24 @@ from gr_tf.errors import InputError, argument, short
 from gr_tf.tasks.task import OPEN, Task
 
 
+def refuse_same(task: Task[Any], query: Any, other: Any, answer: str) -> None:
+    """Refuses another answer that is the explained one.
+
+    Args:
+        task: that is asked.
+        query, other: with the explained answer, and with the other.
+        answer: the other, as the user named it.
+
+    Raises:
+        InputError: if they are the same.
+    """
+    if query == other:
+        mine = task.names_of(query)[task.answer_place(query)]
+        raise InputError(
+            f"{argument('rather_than')} must name another answer than {mine}, which is explained; got {short(answer)}."
+        )
+
+
 def other_query(task: Task[Any], parts: Sequence[str], answer: str) -> Any:
     """The query of a question with another answer.
 

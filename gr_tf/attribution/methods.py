@@ -15,7 +15,7 @@ from gr_tf import attribution
 from gr_tf.attribution.base import Explainer
 from gr_tf.errors import InputError, argument, short
 from gr_tf.settings import Settings
-from gr_tf.tasks.kinds import KINDS, served_as
+from gr_tf.tasks.kinds import KINDS, in_words_of, served_as
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 
@@ -101,12 +101,16 @@ def register(name: str, **entry: Any) -> Callable[[Make], Make]:
 def methods_of(kind: str) -> Mapping[str, Method]:
     """The methods for a kind of data by name: the default first, then in alphabetical order, and NH last.
 
-    A kind may be served as another one is, see Task.served_as.
+    A kind may be served as another one is, see Task.served_as; then titles are in its own words.
     """
     _load_all()
-    unmet = KINDS[kind].unmet if kind in KINDS else ()
+    asked, unmet = kind, KINDS[kind].unmet if kind in KINDS else ()
     kind = served_as(kind)
     found = {name: entry for name, entry in METHODS.get(kind, {}).items() if entry.needs not in unmet}
+    if asked != kind:
+        found = {
+            name: dataclasses.replace(entry, title=in_words_of(asked, entry.title)) for name, entry in found.items()
+        }
     return {
         name: found[name]
         for name in sorted(found, key=lambda name: (kind not in found[name].default_for, name == "nh", name))

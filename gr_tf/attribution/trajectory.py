@@ -49,7 +49,7 @@ def check_replayable(task: Task[Any]) -> None:
     if not dense or config.optimizer != "adam" or config.constraint != "none":
         raise InputError(
             "replaying a training needs optimizer 'adam', dense steps of one triple, and no constraint: train with "
-            f"{argument('batch_size', 1)} {argument('steps', 'dense')}."
+            f"{argument('batch_size', 1)} and {argument('steps', 'dense')}."
         )
 
 

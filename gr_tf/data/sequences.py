@@ -94,8 +94,9 @@ class SequenceSplit(ColumnNames):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.test_share + self.valid_share >= 1:
-            shares = f"{self.test_share} and {self.valid_share}"
-            raise InputError(f"test_share and valid_share must leave something to train on; got {shares}.")
+            shares = f"{argument('test_share')} and {argument('valid_share')}"
+            got = f"{self.test_share} and {self.valid_share}"
+            raise InputError(f"{shares} must leave something to train on; got {got}.")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -143,7 +143,7 @@ def make_atlas(
         InputError: if num_seeds is too small.
     """
     if num_seeds < 2:
-        raise InputError(f"num_seeds must be at least 2 to tell effects from chance; got {num_seeds}.")
+        raise InputError(f"{argument('num_seeds')} must be at least 2 to tell effects from chance; got {num_seeds}.")
     dataset, seeds = task.dataset, range(task.config.seed, task.config.seed + num_seeds)
     others = consensus_seeds(seeds.start)
     if seeds[-1] >= others.start >= seeds.start:

@@ -56,7 +56,9 @@ class Points:
         """
         queries = [one.query for one in task.test_predictions(task.initial_parameters)]
         if self.num_points > len(queries):
-            raise InputError(f"num_points must be at most the {len(queries)} test points; got {self.num_points}.")
+            raise InputError(
+                f"{argument('num_points')} must be at most the {len(queries)} test points; got {self.num_points}."
+            )
         generator = np.random.default_rng(self.point_seed)
         points = [queries[place] for place in generator.permutation(len(queries))[: self.num_points]]
         chosen = []
@@ -64,7 +66,8 @@ class Points:
             related = _in_drawing_order(task, query)
             if len(related) < self.num_ratings:
                 raise InputError(
-                    f"a test point has only {len(related)} related ratings; num_ratings is {self.num_ratings}."
+                    f"a test point has only {len(related)} related ratings; {argument('num_ratings')} is "
+                    f"{self.num_ratings}."
                 )
             chosen.append(np.sort(generator.choice(related, self.num_ratings, replace=False)))
         return points, np.stack(chosen)
@@ -169,7 +172,7 @@ def over_seeds(
         InputError: if there are too few seeds or they overlap; see Points.choose.
     """
     if num_seeds < 4:
-        raise InputError(f"num_seeds must be at least 4, for two halves of the truth; got {num_seeds}.")
+        raise InputError(f"{argument('num_seeds')} must be at least 4, for two halves of the truth; got {num_seeds}.")
     seeds = range(task.config.seed, task.config.seed + num_seeds)
     explained = range(FIRST_SEED, FIRST_SEED + num_seeds)
     if set(seeds) & set(explained):

@@ -78,7 +78,10 @@ class RatingTask(Task[RatingQuery]):
         """
         model, optimizer = asked.get("model", RatingConfig.model), asked.get("optimizer")
         if optimizer not in (None, "adam") and "steps" in asked:
-            raise InputError(f"training_steps is for optimizer 'adam'; {optimizer} trains for a number of epochs.")
+            raise InputError(
+                f"{argument('steps', flag='training_steps')} is for optimizer 'adam'; {optimizer} trains for a number "
+                "of epochs."
+            )
         if optimizer != "adam" and "steps" not in asked:
             return own_settings(dataset, model)
         preset = rating_preset(dataset.name, model)
@@ -105,7 +108,9 @@ class RatingTask(Task[RatingQuery]):
 
     def _make_steps(self) -> Steps:
         if self.config.patience is not None and not len(self.dataset.valid):
-            raise InputError("patience needs validation ratings: users with at least three ratings have one held out.")
+            raise InputError(
+                f"{argument('patience')} needs validation ratings: users with at least three ratings have one held out."
+            )
         if self.config.has_shares:
             return RatingShareSteps(self.dataset, self.model, self.config)
         if self.config.batch_size == 1:
