@@ -96,10 +96,10 @@ def parse_ks(ks: Iterable[str]) -> tuple[str, ...]:
     for k in ks:
         text = k.strip().upper()
         if text != ALL and not (text.isdecimal() and int(text) >= 1):
-            raise InputError(f"k must be a whole number from 1, or ALL; got {short(k)}.")
+            raise InputError(f"each of {argument('ks')} must be a whole number from 1, or ALL; got {short(k)}.")
         parsed.append(text if text == ALL else str(int(text)))
     if len(set(parsed)) < len(parsed) or not parsed:
-        raise InputError(f"want each k once; got {short(','.join(parsed))}.")
+        raise InputError(f"want each of {argument('ks')} once; got {short(','.join(parsed))}.")
     return tuple(parsed)
 
 

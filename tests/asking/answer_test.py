@@ -189,9 +189,9 @@ def test_methods(request: pytest.FixtureRequest) -> None:
         asker.answer("e1,r1,e2", "fia")
     with pytest.raises(InputError, match=r"method must be one of fia, .*, nh for ratings; got 'influence'"):
         rating_asker.answer("u1,i2", "influence")
-    with pytest.raises(InputError, match="criage explains models trained with --loss=sigmoid; this one's loss is soft"):
+    with pytest.raises(InputError, match="criage explains models trained with loss='sigmoid'; this one's loss is soft"):
         asker.answer("e1,r1,e2", "criage")
-    with pytest.raises(InputError, match="--batch_size=1"):
+    with pytest.raises(InputError, match="batch_size=1"):
         rating_asker.answer("u1,i2", "gr")
     with pytest.raises(InputError, match="k must be at least 1; got 0"):
         asker.answer("e1,r1,e2", k=0)
