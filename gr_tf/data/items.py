@@ -100,7 +100,7 @@ def reasons(
         count: f"has {count} {what if count > 1 else what[:-1]}; {needed}" if count < least else otherwise
         for count in counts.unique()
     }
-    found = {name: texts[count] for name, count in counts.items()}
+    found = {str(name): texts[count] for name, count in zip(counts.index, counts, strict=True)}
     if titles:
         staying = {titles[name] for name in after.unique() if name in titles}
         titled = {titles[name]: why for name, why in found.items() if name in titles and titles[name] not in staying}

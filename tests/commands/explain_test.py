@@ -28,7 +28,7 @@ def test_from_a_folder_to_a_page(
     capsys: pytest.CaptureFixture[str], mine: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     where = (f"--data_dir={mine / 'data'}", f"--run_dir={mine / 'run'}", *QUICK)
-    asked = ("--query=e1,r1,?", "--k=3", "--verify", "--verify_seeds=2", "--minimal", "--most_retrainings=20")
+    asked = ("--query=e1,r1,?", "--k=3", "--verify", "--verify_seeds=3", "--minimal", "--most_retrainings=20")
     assert gr_tf("explain", *where, *asked, f"--report={tmp_path / 'why.html'}") == 0
     printed = capsys.readouterr()
     assert "valid: no file; 3 of 60 triples held out (seed 0)." in printed.err

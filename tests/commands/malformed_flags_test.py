@@ -43,7 +43,10 @@ TABLE: list[tuple[str, str, list[str], str]] = [
         "train",
         "graph",
         ["--model=mf"],
-        ("--model must be one of distmult, complex, transe, transe-l1, rotate, rotate-l2, simple for triples; got 'mf'."),
+        (
+            "--model must be one of distmult, complex, transe, transe-l1, rotate, rotate-l2, simple for triples; got "
+            "'mf'."
+        ),
     ),
     ("train", "graph", ["--loss=hinge"], "flag --loss=hinge: value should be one of <softmax|sigmoid>"),
     ("train", "graph", ["--optimizer=rmsprop"], "flag --optimizer=rmsprop: value should be one of <adam|sgd|adagrad>"),
@@ -233,7 +236,12 @@ TABLE: list[tuple[str, str, list[str], str]] = [
         "DATA/sequences: has no times to put choices in order by; --order=file takes them as they come.",
     ),
     ("train", "sequences", ["--model=mf"], "--model must be one of lstm for sequences; got 'mf'."),
-    ("train", "sequences", ["--kind=ratings"], "--kind must be sequences or choices for DATA/sequences; got 'ratings'."),
+    (
+        "train",
+        "sequences",
+        ["--kind=ratings"],
+        "--kind must be sequences or choices for DATA/sequences; got 'ratings'.",
+    ),
     ("evaluate", "graph", ["--ks=0"], "each of --ks must be a whole number from 1, or ALL; got '0'."),
     ("evaluate", "graph", ["--ks=x"], "each of --ks must be a whole number from 1, or ALL; got 'x'."),
     ("evaluate", "graph", ["--ks="], "want each of --ks once; got ''."),
@@ -264,7 +272,12 @@ TABLE: list[tuple[str, str, list[str], str]] = [
         ["--spreadsheet_safe=maybe"],
         "flag --spreadsheet_safe=maybe: ('Non-boolean argument to boolean flag', 'maybe')",
     ),
-    ("suspects", "ratings", ["--by=gr-self"], "--by must be one of fia, tracin, harm, loss for ratings; got 'gr-self'."),
+    (
+        "suspects",
+        "ratings",
+        ["--by=gr-self"],
+        "--by must be one of fia, tracin, harm, loss for ratings; got 'gr-self'.",
+    ),
     ("export", "", [], "name the folder of a run with --run_dir."),
     (
         "export",

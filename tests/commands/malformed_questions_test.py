@@ -222,7 +222,11 @@ TABLE: list[tuple[str, list[str], str]] = [
     ("choices", ["--query=u1,?", "--min_rating=4"], "DATA/choices: has no ratings, of which --min_rating could take"),
     ("choices", ["--query=u1,?", "--min_rating=many"], "flag --min_rating=many: could not convert string to float"),
     ("choices", ["--query=u1,?", "--reciprocal"], "reciprocal relations are for predicting users; of choices only"),
-    ("choices", ["--query=u1,?", "--method=replay"], "--method must be one of gr, cosine, criage, dot, gr-o, influence,"),
+    (
+        "choices",
+        ["--query=u1,?", "--method=replay"],
+        "--method must be one of gr, cosine, criage, dot, gr-o, influence,",
+    ),
     ("choices", ["--query=u1,?", "--kind=ratings"], "--kind must be choices for DATA/choices; got 'ratings'."),
     ("choices", ["--query=u1,?", "--window=3"], "--window is not for choices."),
     (

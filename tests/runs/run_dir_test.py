@@ -88,7 +88,10 @@ def test_other_versions_are_refused(tmp_path: pathlib.Path, monkeypatch: pytest.
             pass
         with monkeypatch.context() as context:
             context.setattr("gr_tf.runs.run_dir.made_with", lambda other=other: other)
-            with pytest.raises(InputError, match=rf"was begun with {name} {now[name]}, not .* Pass gr_tf.runs.run_dir.RunDir.any_version"):
+            with pytest.raises(
+                InputError,
+                match=rf"was begun with {name} {now[name]}, not .* Pass gr_tf.runs.run_dir.RunDir.any_version",
+            ):
                 RunDir.begin(tmp_path, SETTINGS)
             context.setattr(RunDir, "any_version", True)
             for _ in range(2):
