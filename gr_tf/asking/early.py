@@ -78,14 +78,14 @@ def refuse_retraining(task: Task[Any], length: int | None, *, trainings: int, se
         task: that will be trained.
         length: of a retraining; None: none is named.
         trainings: over how many an explanation is averaged.
-        seeds: of the checks, which come after these.
+        seeds: of the checks, which come after these; 0: nothing is checked.
 
     Raises:
         InputError: see Checker; also if the last seed is out of range.
     """
     if length is not None:
         refuse_own_length(task.continues)
-    more = trainings - 1 + seeds if trainings > 1 else seeds - 1
+    more = trainings - 1 + seeds if trainings > 1 else max(seeds - 1, 0)
     names = task.seeds if trainings > 1 else ("seed",)
     try:
         dataclasses.replace(task.config, **{name: getattr(task.config, name) + more for name in names})

@@ -303,7 +303,10 @@ def _also_asked(task: Task[Any]) -> Iterable[Any]:
     early.refuse_question(task, parts, rather_than=_RATHER_THAN.value, swaps=top_flags.SWAP.value, searches=_searches())
     if _TRANSFER.value:
         early.refuse_transfer(task, parts, given=given_flags.is_given())
-    early.refuse_retraining(task, RETRAINING_STEPS.value, trainings=_TRAININGS.value, seeds=_VERIFY_SEEDS.value)
+    verifies = _VERIFY.value or _VERIFY_SEEDS.present
+    least = LEAST_SEEDS if _searches() else 2 if verifies and _CONTROLS.value else 1
+    seeds = max(_VERIFY_SEEDS.value, least) if verifies or _searches() or _TRANSFER.value else 0
+    early.refuse_retraining(task, RETRAINING_STEPS.value, trainings=_TRAININGS.value, seeds=seeds)
     if _GROUP.value is not None:
         return group_of(task, _GROUP.value).queries
     if _RATHER_THAN.value is not None:

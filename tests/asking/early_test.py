@@ -96,6 +96,7 @@ def test_lengths_and_seeds_of_retrainings(task: TripleTask, toy_ratings: RatingS
     last = task.with_config(seed=(1 << 32) - 3)
     early.refuse_retraining(last, None, trainings=1, seeds=3)
     early.refuse_retraining(last, None, trainings=2, seeds=1)
+    early.refuse_retraining(last, None, trainings=3, seeds=0)
     for trainings, seeds in ((1, 4), (3, 1)):
         with pytest.raises(InputError, match="seed leaves too few seeds for 3 more trainings: seed must be") as caught:
             early.refuse_retraining(last, None, trainings=trainings, seeds=seeds)
@@ -110,7 +111,8 @@ def test_commands_refuse_before_they_train(
     for arguments, told in (
         ((*adam, "--query=u1,?", "--transfer=2"), "others are given examples in a training from the start"),
         ((triples, "--query=e1,r1,e2", "--rather_than=e2"), "--rather_than must name another answer than e2"),
-        ((triples, "--query=e1,r1,?", "--seed=4294967295", "--verify_seeds=2"), "--seed leaves too few seeds for 1"),
+        ((triples, "--query=e1,r1,?", "--seed=4294967295", "--verify"), "--seed leaves too few seeds for 1 more"),
+        ((triples, "--query=e1,r1,?", "--seed=4294967294", "--minimal"), "--seed leaves too few seeds for 2 more"),
         ((*ratings, "--query=u1,?", "--retraining_steps=5"), "it takes no --retraining_steps"),
         ((triples, "--query=e1,r1,?", "--minimal", "--verify_seeds=2"), "--verify_seeds must be at least 3"),
     ):
