@@ -254,8 +254,7 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
     else:
         _check_asked(kind, parse_question(question), searches)
     checked_k(k_flag.K.value)
-    if searches and _VERIFY_SEEDS.present:
-        check_seeds(_VERIFY_SEEDS.value)
+    check_seeds(_VERIFY_SEEDS.value if searches and _VERIFY_SEEDS.present else LEAST_SEEDS)
     if _TRANSFER.value:
         _check_transfer(kind)
     if SPREADSHEET_SAFE.value and _OUTPUT.value != "csv":
