@@ -336,7 +336,7 @@ def test_a_check_of_ratings(rating_asker: Asker) -> None:
     assert all_of_them.predicted == pytest.approx(-answer.explanation.influences[:3].sum())
     assert all_of_them.top_changed is None
     assert rating_asker.task.check_length(trained.epoch) == 24_000
-    with pytest.raises(InputError, match="the length of a retraining must be at least 1; got 0"):
+    with pytest.raises(InputError, match="retraining_length must be at least 1; got 0"):
         Asker(trained, retraining_length=0)
 
 
