@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+from gr_tf.errors import short
+
 
 @dataclasses.dataclass(frozen=True)
 class About:
@@ -27,6 +29,11 @@ class About:
     def title(self) -> str:
         """The question in a line."""
         return f"Why {self.predicted}?"
+
+    @property
+    def brief(self) -> str:
+        """What the explained number is, in a word or two."""
+        return self.unit
 
     @property
     def quantity(self) -> str:
@@ -80,6 +87,11 @@ class RatherThan(About):
         return f"Why {self.predicted} rather than {self.other}?"
 
     @property
+    def brief(self) -> str:
+        """See About."""
+        return f"rather than {short(self.other)}, {self.unit} difference"
+
+    @property
     def quantity(self) -> str:
         """See About."""
         return f"The difference ({self.unit} of {self.predicted} less that of {self.other})"
@@ -120,6 +132,11 @@ class Several(About):
     def title(self) -> str:
         """See About."""
         return f"What helps and what hurts {self.predicted}?"
+
+    @property
+    def brief(self) -> str:
+        """See About."""
+        return f"mean {self.unit}"
 
     @property
     def quantity(self) -> str:

@@ -127,7 +127,8 @@ class MinimalSets:
         )
         parts = []
         for name, part, confirmed in both:
-            size = "none found" if part.example_ids is None else f"{len(part.example_ids)} examples"
+            count = 0 if part.example_ids is None else len(part.example_ids)
+            size = "none found" if part.example_ids is None else f"{count} example{'' if count == 1 else 's'}"
             parts.append(f"{name}: {size}" + (f", {confirmed.held} of {confirmed.trainings}" if confirmed else ""))
         return f"MinimalSets({'; '.join(parts)})"
 

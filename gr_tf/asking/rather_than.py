@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from gr_tf.asking.question import name_of
 from gr_tf.errors import InputError, short
 from gr_tf.tasks.task import OPEN, Task
 
 
-def other_query(task: Task[Any], parts: Sequence[str], answer: str) -> Any:
+def other_query(task: Task[Any], parts: Sequence[str], answer: str | int) -> Any:
     """The query of a question with another answer.
 
     Args:
@@ -18,6 +19,7 @@ def other_query(task: Task[Any], parts: Sequence[str], answer: str) -> Any:
     Raises:
         InputError: if a part is unknown, or no answer is named.
     """
+    answer = name_of(answer, "rather_than")
     if answer.strip() in ("", OPEN):
         raise InputError(f"rather_than must name one answer; got {short(answer)}.")
     query, _ = task.read_question(parts)
