@@ -44,7 +44,8 @@ def group_of(
 
     Args:
         task: that is asked.
-        asked: what `help_of` lists; or questions, in a list or in a DataFrame with the task's columns. Of a question whose answer is open, the best answer is meant.
+        asked: what `help_of` lists; or questions, in a list or in a DataFrame with the task's columns. Of a question
+            whose answer is open, the best answer is meant.
         parameters: of the model that gives best answers; None: any answer stands in for them, to see early whether
             the group can be asked about.
 

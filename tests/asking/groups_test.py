@@ -227,6 +227,6 @@ def test_mistakes_in_lists_and_frames(frame_asker: Asker) -> None:
         (pd.DataFrame({"head": [1, 99], "relation": [0, 0], "tail": [2, 2]}), "group.iloc[1]: unknown entity '99'"),
     ):
         with pytest.raises(InputError, match=re.escape(told)):
-            frame_asker.group_answer(group)
+            frame_asker.group_answer(group)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=re.escape("rather_than must be text or a whole number; got ('2',).")):
-        frame_asker.answer((1, 0, "?"), rather_than=("2",))
+        frame_asker.answer((1, 0, "?"), rather_than=("2",))  # type: ignore[arg-type]
