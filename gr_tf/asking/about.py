@@ -146,9 +146,8 @@ class Several(About):
     def told(self, value: float) -> str:
         """See About."""
         if self.count == 1:
-            return f"This is 1 question. The model gives its answer {amount(value, self.unit)}, which is explained."
-        given = f"The model gives their answers {amount(value, self.unit)} in the mean, which is explained."
-        return f"These are {self.count:,} questions. {given}"
+            return f"This is 1 question. Explained is the {self.unit} of its answer, {value:.4f}."
+        return f"These are {self.count:,} questions. Explained is the mean {self.unit} of their answers, {value:.4f}."
 
     def to_dict(self, value: float) -> dict[str, Any]:
         """See About."""

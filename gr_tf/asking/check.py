@@ -163,8 +163,8 @@ def _also(check: Check) -> Iterator[str]:
     if check.column != About.column and check.top_changed is not None:
         yield f"{check.column} in {sum(check.top_changed)} of {trainings} trainings."
     if check.fallen is not None:
-        mean = " in the mean" if trainings > 1 else ""
-        yield f"It is lower for {np.mean(check.fallen):.0f} of {check.questions:,} questions{mean}."
+        mean = ", on average over the trainings" if trainings > 1 else ""
+        yield f"The prediction is lower for {np.mean(check.fallen):.0f} of {check.questions:,} questions{mean}."
 
 
 def _beside_chance(check: Check, random: Check) -> str:

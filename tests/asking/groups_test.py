@@ -174,7 +174,7 @@ def test_a_check(asker: Asker) -> None:
     assert check_frame(checks)["lower for"].iloc[0] == fell
     told = conclusion(checks)
     assert f"the mean of the {len(queries)} predictions fell in" in told
-    assert f"It is lower for {fell} in the mean." in told
+    assert f"The prediction is lower for {fell}, on average over the trainings." in told
     assert "The mean probability of each training" in page(asker, answer, checks)
 
 

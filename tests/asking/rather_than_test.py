@@ -144,7 +144,7 @@ def test_the_fewest_without_which_the_other_wins(asker: Asker) -> None:
     mine, other = task.value(task.train(removed=needed, length=asker.trained.length).parameters, queries)
     assert other > mine
     told = [found.text for found in found_sets(asker, answer, minimal)]
-    assert told[0].startswith(f"Without these, {second} is ahead of {best} (")
+    assert told[0].startswith(f"Without {'this' if len(needed) == 1 else 'these'}, {second} is ahead of {best} (")
     assert f"{best} is still ahead of {second}" in told[1]
     behind = asker.answer(f"e1,r1,{second}", rather_than=best)
     assert behind.value < 0
