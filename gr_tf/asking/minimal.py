@@ -272,7 +272,10 @@ def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found
     """Describes both sets for people."""
     needed, enough = (_these(part) for part in (minimal.necessary, minimal.sufficient))
     without = f"Without {needed}, {minimal.instead or 'nothing'} is predicted instead"
-    alone, stays = f"With {enough} alone, of all examples that share something with the question, ", "is still predicted"
+    alone, stays = (
+        f"With {enough} alone, of all examples that share something with the question, ",
+        "is still predicted",
+    )
     if isinstance(answer.about, RatherThan):
         without = f"Without {needed}, {answer.about.other} is ahead of {answer.predicted}"
         stays = f"is still ahead of {answer.about.other}"
