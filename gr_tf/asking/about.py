@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+from gr_tf.errors import short
+
 
 @dataclasses.dataclass(frozen=True)
 class About:
@@ -27,6 +29,11 @@ class About:
     def title(self) -> str:
         """The question in a line."""
         return f"Why {self.predicted}?"
+
+    @property
+    def brief(self) -> str:
+        """What the explained number is, in a word or two."""
+        return self.unit
 
     @property
     def quantity(self) -> str:
@@ -80,6 +87,11 @@ class RatherThan(About):
         return f"Why {self.predicted} rather than {self.other}?"
 
     @property
+    def brief(self) -> str:
+        """See About."""
+        return f"rather than {short(self.other)}, {self.unit} difference"
+
+    @property
     def quantity(self) -> str:
         """See About."""
         return f"The difference ({self.unit} of {self.predicted} less that of {self.other})"
@@ -122,6 +134,11 @@ class Several(About):
         return f"What helps and what hurts {self.predicted}?"
 
     @property
+    def brief(self) -> str:
+        """See About."""
+        return f"mean {self.unit}"
+
+    @property
     def quantity(self) -> str:
         """See About."""
         return f"The mean {self.unit}"
@@ -129,9 +146,8 @@ class Several(About):
     def told(self, value: float) -> str:
         """See About."""
         if self.count == 1:
-            return f"This is 1 question. The model gives its answer {amount(value, self.unit)}, which is explained."
-        given = f"The model gives their answers {amount(value, self.unit)} in the mean, which is explained."
-        return f"These are {self.count:,} questions. {given}"
+            return f"This is 1 question. Explained is the {self.unit} of its answer, {value:.4f}."
+        return f"These are {self.count:,} questions. Explained is the mean {self.unit} of their answers, {value:.4f}."
 
     def to_dict(self, value: float) -> dict[str, Any]:
         """See About."""

@@ -64,9 +64,12 @@ class Answer:
         return type(self.about) is About
 
     def __repr__(self) -> str:
-        question = ", ".join(map(short, self.asked))
-        told = f"{self.unit} {self.value:.4f}; {self.method}: {len(self.proponents)} for, {len(self.opponents)} against"
-        return f"Answer(({question}) -> {short(self.predicted)}, {told})"
+        question = f"({', '.join(map(short, self.asked))}) -> " if len(self.asked) > 1 else ""
+        told = f"{self.about.brief} {self.value:.4f}; {self.method}"
+        return (
+            f"Answer({question}{short(self.predicted)}, {told}: {len(self.proponents)} for, "
+            f"{len(self.opponents)} against)"
+        )
 
     def _repr_html_(self) -> str:
         """For notebooks: the answer, its alternatives, examples, and drawing."""

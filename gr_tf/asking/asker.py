@@ -9,7 +9,6 @@ from gr_tf.asking.about import About, RatherThan, Several
 from gr_tf.asking.answer import Answer, shown
 from gr_tf.asking.checker import Checker
 from gr_tf.asking.checks import Checks
-from gr_tf.asking.groups import Question as GroupQuestion
 from gr_tf.asking.groups import group_of
 from gr_tf.asking.members import other_members
 from gr_tf.asking.quality import Quality
@@ -30,6 +29,8 @@ from gr_tf.tasks.trained import Trained
 from gr_tf.types import Ids
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gr_tf.asking.minimal import MinimalSets
 
 # If a method takes longer than this, it says so before it starts.
@@ -95,7 +96,7 @@ class Asker:
         k: int = 10,
         trainings: int = 1,
         *,
-        rather_than: str | None = None,
+        rather_than: str | int | None = None,
     ) -> Answer:
         """Predicts and explains.
 
@@ -133,13 +134,17 @@ class Asker:
         return dataclasses.replace(answer, alternatives=chances)
 
     def group_answer(
-        self, group: str | Sequence[GroupQuestion], method: str | None = None, k: int = 10, trainings: int = 1
+        self,
+        group: "str | Sequence[Question] | pd.DataFrame",
+        method: str | None = None,
+        k: int = 10,
+        trainings: int = 1,
     ) -> Answer:
         """Explains the mean prediction of a group of questions: which training examples help them, or hurt them?
 
         Args:
             group: "test" or "valid", such as "relation:exports3" or "user:alice", "best:alice,?", or the file of a
-                table of questions, see groups.help_of; or questions.
+                table of questions, see groups.help_of; or questions, in a list or a DataFrame.
             method, k, trainings: see answer.
 
         Raises:
@@ -160,7 +165,7 @@ class Asker:
             raise InputError(f"{argument('trainings')} must be at least 1; got {trainings}.")
         return chosen
 
-    def _rather_than(self, query: Any, parts: Sequence[str], answer: str) -> tuple[RatherThan, Combination]:
+    def _rather_than(self, query: Any, parts: Sequence[str], answer: str | int) -> tuple[RatherThan, Combination]:
         """What one answer rather than another is called, and the difference of their predictions.
 
         Raises:

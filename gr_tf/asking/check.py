@@ -28,8 +28,9 @@ class Check:
         predicted: the method's estimate of how the prediction changes; None if it makes none.
         before: the prediction of the training with all examples, by seed.
         after: the prediction of the training without the removed examples, by seed.
-        top_changed: whether another answer is the best without them, by seed; None if the question has no other
-            answer, or the explained one was not the best.
+        top_changed: whether another answer is the best without them than with all examples, by seed; of one answer
+            rather than another, whether the other is ahead without them. None if the question has no other answer, or
+            the explained one was not the best.
         what: EXPLAINED; RANDOM: a control, as many random related examples, others for each seed; NOTHING: a control,
             the training of the next seed instead of this one.
         fallen: of a group of questions, for how many the prediction is lower without the examples, by seed.
@@ -51,7 +52,8 @@ class Check:
     def __repr__(self) -> str:
         changed = f"by {self.spread:.4f}" if self.what == NOTHING else signed(self.interval[0])
         verdict = f"; {self.verdict}" if self.verdict else ""
-        return f"Check({self.removed}: the prediction changed {changed} in {len(self.before)} trainings{verdict})"
+        trainings = "1 training" if len(self.before) == 1 else f"{len(self.before)} trainings"
+        return f"Check({self.removed}: {self.explained} changed {changed} in {trainings}{verdict})"
 
     @property
     def removed(self) -> str:
@@ -161,8 +163,8 @@ def _also(check: Check) -> Iterator[str]:
     if check.column != About.column and check.top_changed is not None:
         yield f"{check.column} in {sum(check.top_changed)} of {trainings} trainings."
     if check.fallen is not None:
-        mean = " in the mean" if trainings > 1 else ""
-        yield f"It is lower for {np.mean(check.fallen):.0f} of {check.questions:,} questions{mean}."
+        mean = ", on average over the trainings" if trainings > 1 else ""
+        yield f"The prediction is lower for {np.mean(check.fallen):.0f} of {check.questions:,} questions{mean}."
 
 
 def _beside_chance(check: Check, random: Check) -> str:

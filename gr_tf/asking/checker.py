@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from gr_tf.asking.check import EXPLAINED, NOTHING, RANDOM, Check
-from gr_tf.asking.looks import Look, explained_answer, look_at, look_of, measure_of, num_fallen
-from gr_tf.attribution.combined import all_numbers_of, queries_of, related_to
+from gr_tf.asking.looks import OTHER, Look, explained_answer, look_at, look_of, measure_of, num_fallen
+from gr_tf.attribution.combined import Combination, all_numbers_of, queries_of, related_to
 from gr_tf.errors import InputError, argument
 from gr_tf.evaluation.retraining import Retraining, retrain
 from gr_tf.runs.progress import progress
@@ -184,6 +184,13 @@ def _random_ids(related: Ids, count: int, place: int, query: Any) -> Ids:
     return np.sort(generator.choice(related, count, replace=False))
 
 
+def _has_lost(query: Any, then: Look, now: Look) -> bool:
+    """Whether the best answer is lost; of a difference, whether the other answer is ahead now."""
+    if isinstance(query, Combination):
+        return now.best == OTHER
+    return now.best != then.best
+
+
 def _check(
     query: Any,
     removed: Ids,
@@ -200,7 +207,7 @@ def _check(
         predicted=predicted,
         before=tuple(then.value for then, _ in pairs),
         after=tuple(now.value for _, now in pairs),
-        top_changed=tuple(now.best != then.best for then, now in pairs) if compares else None,
+        top_changed=tuple(_has_lost(query, then, now) for then, now in pairs) if compares else None,
         what=what,
         fallen=tuple(count for count in fallen if count is not None) or None,
         questions=len(queries_of(query)) if None not in fallen else 1,

@@ -7,9 +7,12 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pandas as pd
+
 from gr_tf.asking.answer import parse_question
-from gr_tf.data.named_tables import SUFFIXES, read_named
-from gr_tf.errors import InputError, short
+from gr_tf.asking.question import Question, parts_of
+from gr_tf.data.named_tables import SUFFIXES, chosen_columns, read_named
+from gr_tf.errors import InputError, at, short
 from gr_tf.models.parameters import Parameters
 from gr_tf.tasks.task import Task
 
@@ -17,8 +20,6 @@ from gr_tf.tasks.task import Task
 SPLITS = {"test": "test", "valid": "validation"}
 NUM_BEST = 10
 _BEST = "best"
-# A question as text, or its parts.
-Question = str | Sequence[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,24 +37,28 @@ class Group:
     repeated: int
 
 
-def group_of(task: Task[Any], asked: str | Sequence[Question], parameters: Parameters | None = None) -> Group:
+def group_of(
+    task: Task[Any], asked: str | Sequence[Question] | pd.DataFrame, parameters: Parameters | None = None
+) -> Group:
     """The questions of a group.
 
     Args:
         task: that is asked.
-        asked: what `help_of` lists; or questions. Of a question whose answer is open, the best answer is meant.
+        asked: what `help_of` lists; or questions, in a list or in a DataFrame with the task's columns. Of a question
+            whose answer is open, the best answer is meant.
         parameters: of the model that gives best answers; None: any answer stands in for them, to see early whether
             the group can be asked about.
 
     Raises:
-        InputError: if there is no such group, it is empty, or a question cannot be read; naming the file's line.
+        InputError: if there is no such group, it is empty, or a question cannot be read; naming the line or row.
     """
     name, found = _named(task, asked, parameters) if isinstance(asked, str) else ("", _listed(task, asked, parameters))
     queries = list(found)
     if not queries:
         raise InputError(f"the group has no question; got {short(asked)}.")
     distinct = tuple(dict.fromkeys(queries))
-    return Group(name or f"these {len(distinct):,} questions", distinct, len(queries) - len(distinct))
+    these = f"these {len(distinct):,} questions" if len(distinct) > 1 else "this question"
+    return Group(name or these, distinct, len(queries) - len(distinct))
 
 
 def help_of(columns: Sequence[str]) -> str:
@@ -112,17 +117,29 @@ def _best(task: Task[Any], question: str, parameters: Parameters | None) -> Iter
 
 
 def _of_file(task: Task[Any], path: pathlib.Path, parameters: Parameters | None) -> Iterator[Any]:
-    frame = read_named(path, task.columns)
-    for line, parts in zip(frame.index.tolist(), frame[list(task.columns)].values.tolist(), strict=True):
+    return _of_table(task, path, read_named(path, task.columns), parameters)
+
+
+def _of_table(
+    task: Task[Any], source: pathlib.Path | str, table: pd.DataFrame, parameters: Parameters | None
+) -> Iterator[Any]:
+    """Yields the queries of a table of text; `source` is its file, or the name of a DataFrame."""
+    for row, parts in zip(table.index.tolist(), table[list(task.columns)].values.tolist(), strict=True):
         try:
             yield _query(task, parts, parameters)
         except InputError as error:
-            raise InputError(f"{path}:{line}: {error.marked}") from None
+            raise InputError(f"{at(source, row)}: {error.marked}") from None
 
 
-def _listed(task: Task[Any], asked: Sequence[Question], parameters: Parameters | None) -> Iterator[Any]:
+def _listed(task: Task[Any], asked: Sequence[Question] | pd.DataFrame, parameters: Parameters | None) -> Iterator[Any]:
+    if isinstance(asked, pd.DataFrame):
+        rows = asked.set_axis(range(len(asked)), axis=0)
+        yield from _of_table(task, "group", chosen_columns("group", rows, task.columns, is_text=False), parameters)
+        return
+    if not isinstance(asked, Sequence) or isinstance(asked, bytes):
+        raise InputError(f"a group is a text, a list of questions, or a DataFrame of them; got {short(asked)}.")
     for question in asked:
-        yield _query(task, parse_question(question) if isinstance(question, str) else question, parameters)
+        yield _query(task, parts_of(question), parameters)
 
 
 def _query(task: Task[Any], parts: Sequence[str], parameters: Parameters | None) -> Any:

@@ -127,7 +127,8 @@ class MinimalSets:
         )
         parts = []
         for name, part, confirmed in both:
-            size = "none found" if part.example_ids is None else f"{len(part.example_ids)} examples"
+            count = 0 if part.example_ids is None else len(part.example_ids)
+            size = "none found" if part.example_ids is None else f"{count} example{'' if count == 1 else 's'}"
             parts.append(f"{name}: {size}" + (f", {confirmed.held} of {confirmed.trainings}" if confirmed else ""))
         return f"MinimalSets({'; '.join(parts)})"
 
@@ -269,10 +270,14 @@ def _confirmed(asker: Asker, query: Any, found: MinimalSets, seeds: int, jobs: i
 
 def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found]:
     """Describes both sets for people."""
-    without = f"Without these, {minimal.instead or 'nothing'} is predicted instead"
-    alone, stays = "With these alone, of all examples that share something with the question, ", "is still predicted"
+    needed, enough = (_these(part) for part in (minimal.necessary, minimal.sufficient))
+    without = f"Without {needed}, {minimal.instead or 'nothing'} is predicted instead"
+    alone, stays = (
+        f"With {enough} alone, of all examples that share something with the question, ",
+        "is still predicted",
+    )
     if isinstance(answer.about, RatherThan):
-        without = f"Without these, {answer.about.other} is ahead of {answer.predicted}"
+        without = f"Without {needed}, {answer.about.other} is ahead of {answer.predicted}"
         stays = f"is still ahead of {answer.about.other}"
     return [
         _found(asker, answer, minimal.necessary, minimal.confirmed_necessary, "it needs", without),
@@ -285,6 +290,10 @@ def found_sets(asker: Asker, answer: Answer, minimal: MinimalSets) -> list[Found
             f"{alone}{answer.predicted} {stays}",
         ),
     ]
+
+
+def _these(part: SmallestSet) -> str:
+    return "this" if part.example_ids is not None and len(part.example_ids) == 1 else "these"
 
 
 def _found(

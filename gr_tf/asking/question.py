@@ -22,7 +22,15 @@ def parts_of(question: Any) -> tuple[str, ...]:
     if not isinstance(question, Sequence) or isinstance(question, bytes):
         want = 'a text such as "a,b,?", or a tuple of its parts'
         raise InputError(f"a question is {want}; got {short(question)}.")
-    for place, part in enumerate(question):
-        if isinstance(part, bool) or not isinstance(part, str | numbers.Integral):
-            raise InputError(f"part {place} of the question must be text or a whole number; got {short(part)}.")
-    return tuple(map(str, question))
+    return tuple(name_of(part, f"part {place} of the question") for place, part in enumerate(question))
+
+
+def name_of(value: Any, what: str) -> str:
+    """A name as text; `what` says in messages what it is.
+
+    Raises:
+        InputError: if it is neither text nor a whole number.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | numbers.Integral):
+        raise InputError(f"{what} must be text or a whole number; got {short(value)}.")
+    return str(value)

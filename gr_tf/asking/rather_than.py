@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from gr_tf.asking.question import name_of
 from gr_tf.errors import InputError, argument, short
 from gr_tf.tasks.task import OPEN, Task
 
 
-def refuse_same(task: Task[Any], query: Any, other: Any, answer: str) -> None:
+def refuse_same(task: Task[Any], query: Any, other: Any, answer: str | int) -> None:
     """Refuses another answer that is the explained one.
 
     Args:
@@ -25,7 +26,7 @@ def refuse_same(task: Task[Any], query: Any, other: Any, answer: str) -> None:
         )
 
 
-def other_query(task: Task[Any], parts: Sequence[str], answer: str) -> Any:
+def other_query(task: Task[Any], parts: Sequence[str], answer: str | int) -> Any:
     """The query of a question with another answer.
 
     Args:
@@ -36,6 +37,7 @@ def other_query(task: Task[Any], parts: Sequence[str], answer: str) -> Any:
     Raises:
         InputError: if a part is unknown, or no answer is named.
     """
+    answer = name_of(answer, "rather_than")
     if answer.strip() in ("", OPEN):
         raise InputError(f"{argument('rather_than')} must name one answer; got {short(answer)}.")
     query, _ = task.read_question(parts)

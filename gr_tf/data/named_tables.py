@@ -28,6 +28,8 @@ _ALIASES = {
     "time": ("timestamp",),
     "title": ("name", "label"),
 }
+# What a CSV may be separated by instead of commas.
+_SEPARATORS = (";", "\t", "|")
 # No column is named by the user.
 _NOTHING: Mapping[str, str] = types.MappingProxyType({})
 
@@ -53,7 +55,21 @@ def column_names(path: pathlib.Path) -> tuple[str, ...]:
     """
     if path.suffix.lower() == ".parquet":
         return tuple(map(str, read_parquet(path).columns))
-    return tuple(next((row for row, _ in _rows(path) if row), []))
+    names = tuple(next((row for row, _ in _rows(path) if row), []))
+    _refuse_separator(path, names)
+    return names
+
+
+def _refuse_separator(path: pathlib.Path, names: Sequence[str]) -> None:
+    """Refuses a CSV whose columns are not separated by commas.
+
+    Raises:
+        InputError: if it has one column only, whose name has another common separator in it.
+    """
+    found = [one for one in _SEPARATORS if len(names) == 1 and one in names[0]]
+    if found and path.suffix.lower() == ".csv":
+        told = f"{path}: its columns seem to be separated by {short(found[0])}, not by commas: {short(names[0])}"
+        raise InputError(f"{told}; write it with commas, or with tabs as a .tsv file.")
 
 
 def places_of(names: Sequence[str], columns: Sequence[str], named: Mapping[str, str] = _NOTHING) -> dict[str, int]:
@@ -306,6 +322,7 @@ def _read_rows(path: pathlib.Path) -> tuple[pd.DataFrame, list[str]]:
     every = list(_rows(path))
     rows = {line: row for row, line in every if len(row) > 1 or any(map(str.strip, row))}
     names = rows.pop(next(iter(rows))) if rows else []
+    _refuse_separator(path, names)
     for line, row in rows.items():
         if len(row) != len(names):
             raise InputError(

@@ -6,6 +6,7 @@ import pathlib
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gr_tf.asking.asker import Asker
@@ -14,8 +15,21 @@ from gr_tf.asking.groups import NUM_BEST, group_of
 from gr_tf.asking.minimal import minimal_sets
 from gr_tf.asking.page import page
 from gr_tf.attribution.combined import Combination, num_related, related_to
+from gr_tf.data.sources import load_triples
 from gr_tf.data.triples import HEAD, Query
 from gr_tf.errors import InputError
+from gr_tf.tasks.trained import train_in_memory
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.triple_config import TripleConfig
+
+
+@pytest.fixture(scope="module")
+def frame_asker() -> Asker:
+    """Of a DataFrame whose names are whole numbers."""
+    rows = [(head, relation, tail) for head in range(5) for relation in range(2) for tail in range(head)]
+    frame = pd.DataFrame(rows, columns=["head", "relation", "tail"])
+    config = TripleConfig(dim=3, num_negatives=3, epochs=1, batch_size=1)
+    return Asker(train_in_memory(TripleTask(load_triples(frame), config)))
 
 
 @pytest.mark.parametrize("name", ["asker", "rating_asker", pytest.param("sequence_asker", marks=pytest.mark.slow)])
@@ -160,7 +174,7 @@ def test_a_check(asker: Asker) -> None:
     assert check_frame(checks)["lower for"].iloc[0] == fell
     told = conclusion(checks)
     assert f"the mean of the {len(queries)} predictions fell in" in told
-    assert f"It is lower for {fell} in the mean." in told
+    assert f"The prediction is lower for {fell}, on average over the trainings." in told
     assert "The mean probability of each training" in page(asker, answer, checks)
 
 
@@ -183,3 +197,36 @@ def test_a_group_of_one_is_its_question(asker: Asker) -> None:
     np.testing.assert_array_equal(group.explanation.influences, alone.explanation.influences)
     assert group.value == alone.value
     assert group.about.told(group.value).startswith("This is 1 question.")
+
+
+def test_names_may_be_whole_numbers(frame_asker: Asker) -> None:
+    """As in a DataFrame: in a list of questions, and in a DataFrame of them."""
+    expected = frame_asker.group_answer(["1,0,2", "3,0,?"]).explanation.query
+    assert frame_asker.group_answer([(1, 0, 2), (3, 0, "?")]).explanation.query == expected
+    frame = pd.DataFrame({"tail": [2, "?"], "head": [1, 3], "relation": [0, 0], "note": ["", "b"]}, index=[7, 7])
+    answer = frame_asker.group_answer(frame)
+    assert answer.explanation.query == expected
+    assert repr(answer).startswith("Answer('these 2 questions', mean probability ")
+    one = frame_asker.group_answer(frame.head(1))
+    assert one.predicted == "this question"
+    difference = frame_asker.answer((1, 0, "?"), rather_than=2)
+    assert difference.explanation.query == frame_asker.answer("1,0,?", rather_than="2").explanation.query
+    told = (
+        f"(('1', '0', '?') -> '{difference.predicted}', rather than '2', probability difference {difference.value:.4f}"
+    )
+    assert told in repr(difference)
+
+
+def test_mistakes_in_lists_and_frames(frame_asker: Asker) -> None:
+    for group, told in (
+        (5, "a group is a text, a list of questions, or a DataFrame of them; got 5."),
+        (None, "a group is a text, a list of questions, or a DataFrame of them; got None."),
+        ([5], "a question is a text such as"),
+        ([(1, 0, None)], "part 2 of the question must be text or a whole number; got None."),
+        (pd.DataFrame({"head": [1]}), "group: has no column relation, tail; its columns are 'head'."),
+        (pd.DataFrame({"head": [1, 99], "relation": [0, 0], "tail": [2, 2]}), "group.iloc[1]: unknown entity '99'"),
+    ):
+        with pytest.raises(InputError, match=re.escape(told)):
+            frame_asker.group_answer(group)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=re.escape("rather_than must be text or a whole number; got ('2',).")):
+        frame_asker.answer((1, 0, "?"), rather_than=("2",))  # type: ignore[arg-type]

@@ -172,3 +172,15 @@ def test_what_may_be_meant_too_is_told(tmp_path: pathlib.Path) -> None:
     named = load_triples(data_dir=tmp_path, columns={"head": "subject"})
     assert named.names(named.train)["head"].tolist() == ["x"] * 3
     assert not any("passed over" in note for note in named.notes)
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_another_separator_is_told(tmp_path: pathlib.Path, separator: str) -> None:
+    """By the reader, and where the kind of the data is found by its columns."""
+    path = tmp_path / "train.csv"
+    path.write_text(f"head{separator}relation{separator}tail\na{separator}likes{separator}b\n")
+    message = f"train.csv: its columns seem to be separated by {separator!r}, not by commas: "
+    for call in (lambda: load_triples(data_dir=tmp_path), lambda: kinds_of_data(path)):
+        with pytest.raises(InputError) as caught:
+            call()
+        assert message in str(caught.value)

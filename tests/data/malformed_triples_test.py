@@ -74,7 +74,7 @@ TABLE: list[tuple[Files, str]] = [
     ({"train.csv": "head,relation\na,r\n"}, "train.csv: has no column tail; its columns are 'head', 'relation'."),
     (
         {"train.csv": "head;relation;tail\na;r;b\n"},
-        "train.csv: has no column head, relation, tail; its columns are 'head;relation;tail'.",
+        "train.csv: its columns seem to be separated by ';', not by commas: 'head;relation;tail'; write it",
     ),
     (
         {"train.csv": "head,relation,tail\na,r\n"},
@@ -115,7 +115,7 @@ TABLE: list[tuple[Files, str]] = [
     ),
     (
         {"train.csv": "head\trelation\ttail\na\tr\tb\n"},
-        "train.csv: has no column head, relation, tail; its columns are 'head\\trelation\\ttail'.",
+        "train.csv: its columns seem to be separated by '\\t', not by commas: 'head\\trelation\\ttail'; write it",
     ),
     ({"train.txt": GRAPH, "train.csv": ""}, ": has train.csv and train.txt; want one of them."),
     ({"train.txt": GRAPH, "valid.txt": ""}, "valid.txt: empty."),
