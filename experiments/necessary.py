@@ -1,0 +1,57 @@
+"""Do predictions rest on the facts that explain them? Kelpie's necessary explanations, with controls.
+
+python -m experiments.necessary --data_dir=DATA/fb15k-237 --facts=DATA/kelpie/complex_fb15k237_random.tsv
+
+For the facts that the model ranks first, each method names at most k training facts of the head. All of them are
+removed at once, and the model is trained again: by the explained seed, and by seeds that were not explained. Each
+training is compared with its pair, in which nothing is removed and every random draw is the same; and, as Kelpie's
+authors do, with the explained training. Finished trainings are found again, also with other --methods, --ks, and --seeds.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from experiments import fact_flags
+from gr_tf.commands import common, run_flags
+from gr_tf.evaluation.changed_ranks import Changes
+from gr_tf.evaluation.explained_facts import JOURNAL, ExplainedFacts
+from gr_tf.evaluation.paired import NOTHING, OTHER_ORDER, Pairs
+from gr_tf.report.fact_tables import beyond_frame, frame, heading
+from gr_tf.report.tables import as_text
+from gr_tf.runs.run_dir import RunDir
+from gr_tf.tasks.head_facts import HeadFactsTask
+
+common.adopt(fact_flags)
+DEFAULTS = fact_flags.DEFAULTS
+NAME = "necessary"
+
+
+def measured(task: HeadFactsTask, found: ExplainedFacts, work: RunDir) -> dict[str, Any]:
+    """Trains without what each method names; the rows of the table."""
+    sizes, seeds = fact_flags.ks(), fact_flags.seeds(task)
+    named = {(method, k): found.first(method, k) for method in found.orders for k in sizes}
+    removed = {f"{method}-{k}": np.unique(np.concatenate(ids)) for (method, k), ids in named.items()}
+    pairs = Pairs(task, found.queries, seeds, work.place(JOURNAL), run_flags.JOBS.value)
+    outcomes = pairs.measure(removed, {})
+    chosen = {name: of.of(slice(None), found.chosen) for name, of in outcomes.items()}
+    changes = Changes(chosen, np.arange(len(found.chosen)))
+    rows: list[dict[str, Any]] = [{"method": name, **changes.row(name)} for name in (NOTHING, OTHER_ORDER)]
+    for (method, k), ids in named.items():
+        controls = {one: f"{one}-{k}" for one in fact_flags.CONTROLS if one in found.orders and one != method}
+        told = changes.row(f"{method}-{k}", controls)
+        counts = {"facts": float(np.mean(list(map(len, ids)))), "distinct": len(removed[f"{method}-{k}"])}
+        rows.append({"method": method, "k": k, **counts, **found.about.get(method, {}), **told})
+    return {"seeds": seeds, "before": changes.before(), "rows": rows}
+
+
+def main() -> None:
+    result, place = fact_flags.run(NAME, measured)
+    print(heading(result))
+    for table in (frame(result), beyond_frame(result)):
+        print(as_text(table))
+    print(f"Written to {place}.")
+
+
+if __name__ == "__main__":
+    common.start(main, DEFAULTS)
