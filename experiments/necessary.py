@@ -5,7 +5,7 @@ python -m experiments.necessary --data_dir=DATA/fb15k-237 --facts=DATA/kelpie/co
 For the facts that the model ranks first, each method names at most k training facts of the head. All of them are
 removed at once, and the model is trained again: by the explained seed, and by seeds that were not explained. Each
 training is compared with its pair, in which nothing is removed and every random draw is the same; and, as Kelpie's
-authors do, with the explained training. Finished trainings are found again, also with other --methods, --ks, and --seeds.
+authors do, with the explained training. Finished trainings are found again, also with other --methods or --seeds.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from experiments import fact_flags
 from gr_tf.commands import common, run_flags
 from gr_tf.evaluation.changed_ranks import Changes
-from gr_tf.evaluation.explained_facts import JOURNAL, ExplainedFacts
+from gr_tf.evaluation.explained_facts import ExplainedFacts
 from gr_tf.evaluation.paired import NOTHING, OTHER_ORDER, Pairs
 from gr_tf.report.fact_tables import beyond_frame, frame, heading
 from gr_tf.report.tables import as_text
@@ -32,7 +32,7 @@ def measured(task: HeadFactsTask, found: ExplainedFacts, work: RunDir) -> dict[s
     sizes, seeds = fact_flags.ks(), fact_flags.seeds(task)
     named = {(method, k): found.first(method, k) for method in found.orders for k in sizes}
     removed = {f"{method}-{k}": np.unique(np.concatenate(ids)) for (method, k), ids in named.items()}
-    pairs = Pairs(task, found.queries, seeds, work.place(JOURNAL), run_flags.JOBS.value)
+    pairs = Pairs(task, found.queries, seeds, work, run_flags.JOBS.value)
     outcomes = pairs.measure(removed, {})
     chosen = {name: of.of(slice(None), found.chosen) for name, of in outcomes.items()}
     changes = Changes(chosen, np.arange(len(found.chosen)))

@@ -17,7 +17,7 @@ from absl import flags
 from experiments import fact_flags
 from gr_tf.commands import common, run_flags
 from gr_tf.evaluation.changed_ranks import Changes
-from gr_tf.evaluation.explained_facts import JOURNAL, ExplainedFacts
+from gr_tf.evaluation.explained_facts import ExplainedFacts
 from gr_tf.evaluation.given_facts import others_of
 from gr_tf.evaluation.paired import NOTHING, OTHER_ORDER, Pairs
 from gr_tf.report.fact_tables import beyond_frame, frame, heading
@@ -38,7 +38,7 @@ def measured(task: HeadFactsTask, found: ExplainedFacts, work: RunDir) -> dict[s
     named = {(method, k): found.first(method, k) for method in found.orders for k in sizes}
     larger, given = others.given({f"{method}-{k}": ids for (method, k), ids in named.items()})
     added = np.arange(task.num_examples, larger.num_examples)
-    pairs = Pairs(larger, others.queries, seeds, work.place(JOURNAL), jobs, without=added)
+    pairs = Pairs(larger, others.queries, seeds, work, jobs, without=added)
     # A fact without others is not measured.
     facts = np.unique(others.facts, return_inverse=True)[1]
     changes = Changes(pairs.measure({}, given), facts)

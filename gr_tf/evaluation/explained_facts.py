@@ -14,7 +14,7 @@ from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.types import Ids
 
-JOURNAL, INFLUENCES = "retrainings.jsonl", "influences"
+_INFLUENCES = "influences"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ def explain_facts(
     Raises:
         InputError: if no fact is ranked first.
     """
-    pairs = Pairs(task, queries, [task.config.seed], work.place(JOURNAL), jobs)
+    pairs = Pairs(task, queries, [task.config.seed], work, jobs)
     ranks = pairs.measure({}, {}, reordered=False)[NOTHING].ranks[0]
     chosen = np.flatnonzero(ranks == 1)[:limit]
     if not len(chosen):
@@ -78,7 +78,7 @@ def explain_facts(
     def train(tracking: bool) -> Trained:
         return train_in_memory(task, tracking=tracking)
 
-    kept = KeptInfluences(work.place(INFLUENCES), task, explained).compute(methods, train)
+    kept = KeptInfluences(work.place(_INFLUENCES), task, explained).compute(methods, train)
     orders: dict[str, list[Ids]] = {name: [order(query) for query in explained] for name, order in controls.items()}
     about: dict[str, dict[str, Any]] = {}
     for asked in methods:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.evaluation.explained_facts import JOURNAL, ExplainedFacts
+from gr_tf.evaluation.explained_facts import ExplainedFacts
 from gr_tf.evaluation.paired import NOTHING, Pairs
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks.subjects import Subjects
@@ -80,7 +80,7 @@ def others_of(task: Task[Any], found: ExplainedFacts, count: int, work: RunDir, 
     drawn = [generator.permutation(one.others)[: _LOOKED_AT * count].tolist() for one in subjects]
     facts = np.repeat(np.arange(len(drawn)), list(map(len, drawn)))
     everyone = Others(task, subjects, [other for of_fact in drawn for other in of_fact], facts)
-    pairs = Pairs(task, everyone.queries, [task.config.seed], work.place(JOURNAL), jobs)
+    pairs = Pairs(task, everyone.queries, [task.config.seed], work, jobs)
     denied = pairs.measure({}, {}, reordered=False)[NOTHING].ranks[0] > 1
     kept = [np.flatnonzero(denied & (facts == fact))[:count] for fact in range(len(subjects))]
     return everyone.only(np.concatenate(kept))

@@ -7,19 +7,19 @@ and batch.
 
 import dataclasses
 import functools
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from gr_tf.evaluation.retraining import Retraining, outcomes_of
+from gr_tf.runs.run_dir import CHECKPOINTS, RunDir
 from gr_tf.tasks.task import Task
 from gr_tf.types import Ids
 
 # What conditions without an explanation are called: the paired training, and one with other draws than the explained.
 NOTHING, OTHER_ORDER = "nothing", "nothing, another order"
-_MEASURE = "ranked values"
+_MEASURE, _JOURNAL = "ranked values", "retrainings.jsonl"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,14 +48,14 @@ class Pairs:
         queries: what is measured.
         seeds: the explained one, then those that check.
         without: the ids of examples that no training has unless a condition gives them.
-        journal: a file of finished trainings; they are not done again.
+        work: where finished trainings are kept, which are not done again.
         jobs: trainings at a time; they change no result.
     """
 
     task: Task[Any]
     queries: Sequence[Any]
     seeds: Sequence[int]
-    journal: pathlib.Path
+    work: RunDir
     jobs: int
     without: Ids = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -83,9 +83,9 @@ class Pairs:
         outcomes = outcomes_of(
             list(self._tasks.values()),
             [one for *_, one in every],
-            self.journal,
+            self.work.place(_JOURNAL),
             self.jobs,
-            folder=self.journal.parent / "unfinished",
+            folder=self.work.place(CHECKPOINTS),
         )
         found = {(seed, name): outcome.measured for (seed, name, _), outcome in zip(every, outcomes, strict=True)}
         return {
