@@ -100,13 +100,14 @@ def read_facts(triples: TripleSet) -> tuple[list[Query], list[str]]:
     Raises:
         InputError: if the file cannot be read, a fact is a training triple, or nothing is left.
     """
+    trained = set(map(tuple, triples.train.tolist()))
     if FACTS.value is None:
-        order = np.random.default_rng(0).permutation(len(triples.test))[: _LOOKED_AT * LIMIT.value]
-        return [Query(*map(int, triples.test[place])) for place in order], []
+        order = np.random.default_rng(0).permutation(len(triples.test))
+        drawn = [Query(*triple) for triple in triples.test[order].tolist() if tuple(triple) not in trained]
+        return drawn[: _LOOKED_AT * LIMIT.value], []
     path = pathlib.Path(FACTS.value)
     frame = read_triples(path)
     ids = [triples.entities.ids, triples.relations.ids, triples.entities.ids]
-    trained = set(map(tuple, triples.train.tolist()))
     found, notes = dict[Query, None](), list[str]()
     for line, names in zip(frame.index, frame[list(COLUMNS)].itertuples(index=False), strict=True):
         unknown = [name for name, of_place in zip(names, ids, strict=True) if name not in of_place]
@@ -116,6 +117,8 @@ def read_facts(triples: TripleSet) -> tuple[list[Query], list[str]]:
         query = Query(*(of_place[name] for name, of_place in zip(names, ids, strict=True)))
         if query.triple in trained:
             raise InputError(f"{path}:{line}: {short(' '.join(names))} is a training triple, and explains itself.")
+        if query in found:
+            notes.append(f"{path}:{line}: repeats an earlier fact, and is left out.")
         found[query] = None
     if not found:
         raise InputError(f"{path}: has no fact whose names are all in the training triples.")

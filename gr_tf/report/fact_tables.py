@@ -21,7 +21,7 @@ def heading(result: Mapping[str, Any]) -> str:
     before, seeds = result["before"]["hits_at_1"], len(result["seeds"]) - 1
     ranked = f"{result['num_first']} of {result['num_facts']} facts are ranked first"
     if result["num_known"] < result["num_facts"]:
-        ranked += f" ({result['num_facts'] - result['num_known']} have names that training does not have)"
+        ranked += f" ({result['num_facts'] - result['num_known']} are left out)"
     told = f"{result['dataset']}, {result['model']}: {ranked}. "
     if result["experiment"] == "sufficient":
         told += f"{result['num_others']} others are given facts. "

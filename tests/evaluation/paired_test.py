@@ -1,6 +1,5 @@
 """Paired trainings: nothing differs within a pair but what a condition removes or gives; and the means of changes."""
 
-import dataclasses
 import pathlib
 
 import numpy as np
@@ -196,5 +195,5 @@ def test_unknown_methods_are_refused(text: str) -> None:
 
 def test_methods_are_checked_before_any_work(task: HeadFactsTask) -> None:
     Asked.parsed("criage", "triples").check(task)
-    with pytest.raises(ValueError, match="replay"):
-        Asked.parsed("rollback-all", "triples").check(HeadFactsTask(task.dataset, dataclasses.replace(CONFIG)))
+    with pytest.raises(ValueError, match="dense steps"):
+        Asked.parsed("rollback-all", "triples").check(task)
