@@ -170,10 +170,13 @@ def run(
             told = {
                 "experiment": name,
                 "dataset": task.dataset.name,
+                "public_name": public_name(task.dataset.checksums),
                 "model": task.config.model,
                 "num_facts": len(facts) + len(notes),
+                "num_known": len(facts),
+                "num_first": len(found.chosen),
+                **measure(task, found, work),
             }
-            told |= {"num_known": len(facts), "num_first": len(found.chosen), **measure(task, found, work)}
             files.write_json(stage.place("explanations.json"), {"facts": _named(task, found, max(sizes))})
             # The seconds are this process's only; an earlier one may have done a part.
             stage.finish({**told, "seconds": time.monotonic() - start, "jobs": run_flags.JOBS.value})

@@ -39,16 +39,19 @@ def measured(task: HeadFactsTask, found: ExplainedFacts, work: RunDir) -> dict[s
     larger, given = others.given({f"{method}-{k}": ids for (method, k), ids in named.items()})
     added = np.arange(task.num_examples, larger.num_examples)
     pairs = Pairs(larger, others.queries, seeds, work, jobs, without=added)
-    # A fact without others is not measured.
-    facts = np.unique(others.facts, return_inverse=True)[1]
-    changes = Changes(pairs.measure({}, given), facts)
+    outcomes = pairs.measure({}, given)
+    # What is given to others is known of them, and no competitor: some have the answer in the explained seed by this
+    # alone. Nor is a fact measured that has no others.
+    denied = np.flatnonzero(outcomes[NOTHING].ranks[0] > 1)
+    facts = np.unique(others.facts[denied], return_inverse=True)[1]
+    changes = Changes({name: of.of(slice(None), denied) for name, of in outcomes.items()}, facts)
     rows: list[dict[str, Any]] = [{"method": name, **changes.row(name)} for name in (NOTHING, OTHER_ORDER)]
     for (method, k), ids in named.items():
         controls = {one: f"{one}-{k}" for one in fact_flags.CONTROLS if one in found.orders and one != method}
         counts = {"facts": float(np.mean(list(map(len, ids)))), "distinct": len(given[f"{method}-{k}"])}
         told = changes.row(f"{method}-{k}", controls)
         rows.append({"method": method, "k": k, **counts, **found.about.get(method, {}), **told})
-    about = {"num_others": len(others.ids), "num_added": len(added)}
+    about = {"num_others": len(denied), "num_added": len(added)}
     return {"seeds": seeds, **about, "before": changes.before(), "rows": rows}
 
 

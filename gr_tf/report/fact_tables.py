@@ -49,7 +49,7 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
                 }
         cells["Kelpie's way: dMRR"] = interval((row.get("unpaired") or {}).get("mrr"), 2)
         rows.append({**cells, "seconds": _or_dash(row.get("seconds"), "{:.2f}")})
-    for name, (facts, hits, mrr) in published.KELPIE.get((result["experiment"], result["dataset"]), {}).items():
+    for name, (facts, hits, mrr) in published.KELPIE.get((result["experiment"], result["public_name"]), {}).items():
         told = {"method": f"{name} (published, ComplEx)", "k": "-", "facts": f"{facts:.1f}"}
         rows.append({**told, "Kelpie's way: dH@1": f"{hits:+.2f}", "Kelpie's way: dMRR": f"{mrr:+.2f}"})
     return pd.DataFrame(rows).fillna("-")

@@ -60,6 +60,7 @@ def test_sufficient(
     result = files.read_json(tmp_path / "sufficient" / "result.json")
     assert [(row["method"], row.get("k")) for row in result["rows"]][2:] == [("random", 2), ("gr", 2)]
     assert 0 < result["num_others"] <= 6
+    assert result["before"]["hits_at_1"][0] == 0
     assert "PR%" in told
     assert f"{result['num_others']} others are given facts" in told
 
