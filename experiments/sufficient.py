@@ -16,6 +16,7 @@ from absl import flags
 
 from experiments import fact_flags
 from gr_tf.commands import common, run_flags
+from gr_tf.errors import InputError
 from gr_tf.evaluation.changed_ranks import Changes
 from gr_tf.evaluation.explained_facts import ExplainedFacts
 from gr_tf.evaluation.given_facts import others_of
@@ -43,6 +44,8 @@ def measured(task: HeadFactsTask, found: ExplainedFacts, work: RunDir) -> dict[s
     # What is given to others is known of them, and no competitor: some have the answer in the explained seed by this
     # alone. Nor is a fact measured that has no others.
     denied = np.flatnonzero(outcomes[NOTHING].ranks[0] > 1)
+    if not len(denied):
+        raise InputError("all others have the answers by what is given to them alone: there is nothing to measure.")
     facts = np.unique(others.facts[denied], return_inverse=True)[1]
     changes = Changes({name: of.of(slice(None), denied) for name, of in outcomes.items()}, facts)
     rows: list[dict[str, Any]] = [{"method": name, **changes.row(name)} for name in (NOTHING, OTHER_ORDER)]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gr_tf.errors import InputError
 from gr_tf.evaluation.explained_facts import ExplainedFacts
 from gr_tf.evaluation.paired import NOTHING, Pairs
 from gr_tf.runs.run_dir import RunDir
@@ -74,13 +75,20 @@ def others_of(task: Task[Any], found: ExplainedFacts, count: int, work: RunDir, 
         count: how many others of each; fewer if there are not so many.
         work: where finished trainings are kept.
         jobs: see Pairs.
+
+    Raises:
+        InputError: if there are no others of any fact.
     """
     generator = np.random.default_rng(task.config.seed)
     subjects = [task.subjects(query) for query in found.explained]
     drawn = [generator.permutation(one.others)[: _LOOKED_AT * count].tolist() for one in subjects]
     facts = np.repeat(np.arange(len(drawn)), list(map(len, drawn)))
+    if not len(facts):
+        raise InputError("nobody else could have the answers: there is nobody to give to.")
     everyone = Others(task, subjects, [other for of_fact in drawn for other in of_fact], facts)
     pairs = Pairs(task, everyone.queries, [task.config.seed], work, jobs)
     denied = pairs.measure({}, {}, reordered=False)[NOTHING].ranks[0] > 1
     kept = [np.flatnonzero(denied & (facts == fact))[:count] for fact in range(len(subjects))]
+    if not sum(map(len, kept)):
+        raise InputError("the model gives the answer to all others that could have it: there is nobody to give to.")
     return everyone.only(np.concatenate(kept))

@@ -25,7 +25,7 @@ _NAME = re.compile(r"([\w-]+)(?:\*(\d+))?")
 # Methods that consider examples other than the related ones by their definition, and are left at that.
 _OWN_EXAMPLES = ("criage",)
 # Methods of the registry that have other settings here.
-_SETTINGS = {"criage": {"any_loss": True}}
+_SETTINGS = {"criage": {"any_loss": True, "damping": 0.01}}
 
 _NONE = Influences(np.zeros(0, np.int64), np.zeros(0), 0.0)
 

@@ -131,6 +131,8 @@ def test_explanations_of_facts_that_are_ranked_first(task: HeadFactsTask, querie
             i for i in sorted(mean, key=lambda i: (-mean[i], i)) if mean[i] > 0
         ]
     assert found.about["gr*3"]["trainings"] == 3
+    assert [one["refused"] for one in found.about.values()] == [0, 0, 0]
+    assert all(map(len, found.orders["criage"]))
     assert found.about["gr*3"]["seconds"] > 0
 
 
