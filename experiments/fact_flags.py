@@ -15,14 +15,17 @@ from gr_tf.data.sources import public_name
 from gr_tf.data.triple_files import read_triples
 from gr_tf.data.triples import COLUMNS, Query, TripleSet
 from gr_tf.errors import InputError, short
+from gr_tf.evaluation.changed_ranks import Changes
 from gr_tf.evaluation.explained_facts import ExplainedFacts, explain_facts
 from gr_tf.evaluation.kept_influences import FIRST_MEMBER, Asked
+from gr_tf.evaluation.paired import NOTHING, OTHER_ORDER
 from gr_tf.evaluation.removal import ALL, parse_ks
 from gr_tf.runs import files
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks import kinds
 from gr_tf.tasks.head_facts import HeadFactsTask
 from gr_tf.training.triple_config import TripleConfig
+from gr_tf.types import Ids
 
 common.adopt(data_flags, run_flags, config_flags)
 for _name in ("methods", "ks"):
@@ -181,6 +184,29 @@ def run(
             # The seconds are this process's only; an earlier one may have done a part.
             stage.finish({**told, "seconds": time.monotonic() - start, "jobs": run_flags.JOBS.value})
         return stage.result(), folder / name
+
+
+def named(found: ExplainedFacts) -> dict[str, list[Ids]]:
+    """By condition, such as "gr-4": the first examples that the method names for each explained fact."""
+    return {f"{method}-{k}": found.first(method, k) for method in found.orders for k in ks()}
+
+
+def rows(changes: Changes, found: ExplainedFacts, ids: Mapping[str, Ids]) -> list[dict[str, Any]]:
+    """The rows of the table: trainings in which nothing is changed, then each method and size.
+
+    Args:
+        changes: of all conditions.
+        found: what is explained.
+        ids: by condition, the examples that it removes or gives.
+    """
+    told: list[dict[str, Any]] = [{"method": name, **changes.row(name)} for name in (NOTHING, OTHER_ORDER)]
+    for method in found.orders:
+        for k in ks():
+            name, counts = f"{method}-{k}", list(map(len, found.first(method, k)))
+            controls = {one: f"{one}-{k}" for one in CONTROLS if one in found.orders and one != method}
+            about = {"method": method, "k": k, "facts": float(np.mean(counts)), "distinct": len(ids[name])}
+            told.append({**about, **found.about.get(method, {}), **changes.row(name, controls)})
+    return told
 
 
 def _named(task: HeadFactsTask, found: ExplainedFacts, most: int) -> list[dict[str, Any]]:

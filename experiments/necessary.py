@@ -16,7 +16,7 @@ from experiments import fact_flags
 from gr_tf.commands import common, run_flags
 from gr_tf.evaluation.changed_ranks import Changes
 from gr_tf.evaluation.explained_facts import ExplainedFacts
-from gr_tf.evaluation.paired import NOTHING, OTHER_ORDER, Pairs
+from gr_tf.evaluation.paired import Pairs
 from gr_tf.report.fact_tables import beyond_frame, frame, heading
 from gr_tf.report.tables import as_text
 from gr_tf.runs.run_dir import RunDir
@@ -29,19 +29,13 @@ NAME = "necessary"
 
 def measured(task: HeadFactsTask, found: ExplainedFacts, work: RunDir) -> dict[str, Any]:
     """Trains without what each method names; the rows of the table."""
-    sizes, seeds = fact_flags.ks(), fact_flags.seeds(task)
-    named = {(method, k): found.first(method, k) for method in found.orders for k in sizes}
-    removed = {f"{method}-{k}": np.unique(np.concatenate(ids)) for (method, k), ids in named.items()}
+    seeds = fact_flags.seeds(task)
+    removed = {name: np.unique(np.concatenate(ids)) for name, ids in fact_flags.named(found).items()}
     pairs = Pairs(task, found.queries, seeds, work, run_flags.JOBS.value)
     outcomes = pairs.measure(removed, {})
     chosen = {name: of.of(slice(None), found.chosen) for name, of in outcomes.items()}
     changes = Changes(chosen, np.arange(len(found.chosen)))
-    rows: list[dict[str, Any]] = [{"method": name, **changes.row(name)} for name in (NOTHING, OTHER_ORDER)]
-    for (method, k), ids in named.items():
-        controls = {one: f"{one}-{k}" for one in fact_flags.CONTROLS if one in found.orders and one != method}
-        told = changes.row(f"{method}-{k}", controls)
-        counts = {"facts": float(np.mean(list(map(len, ids)))), "distinct": len(removed[f"{method}-{k}"])}
-        rows.append({"method": method, "k": k, **counts, **found.about.get(method, {}), **told})
+    rows = fact_flags.rows(changes, found, removed)
     return {"seeds": seeds, "before": changes.before(), "rows": rows}
 
 

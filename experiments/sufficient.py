@@ -20,7 +20,7 @@ from gr_tf.errors import InputError
 from gr_tf.evaluation.changed_ranks import Changes
 from gr_tf.evaluation.explained_facts import ExplainedFacts
 from gr_tf.evaluation.given_facts import others_of
-from gr_tf.evaluation.paired import NOTHING, OTHER_ORDER, Pairs
+from gr_tf.evaluation.paired import NOTHING, Pairs
 from gr_tf.report.fact_tables import beyond_frame, frame, heading
 from gr_tf.report.tables import as_text
 from gr_tf.runs.run_dir import RunDir
@@ -34,10 +34,9 @@ _OTHERS = flags.DEFINE_integer("others", 10, "Entities that are given the facts 
 
 def measured(task: HeadFactsTask, found: ExplainedFacts, work: RunDir) -> dict[str, Any]:
     """Trains with what each method names given to others; the rows of the table."""
-    sizes, seeds, jobs = fact_flags.ks(), fact_flags.seeds(task), run_flags.JOBS.value
+    seeds, jobs = fact_flags.seeds(task), run_flags.JOBS.value
     others = others_of(task, found, _OTHERS.value, work, jobs)
-    named = {(method, k): found.first(method, k) for method in found.orders for k in sizes}
-    larger, given = others.given({f"{method}-{k}": ids for (method, k), ids in named.items()})
+    larger, given = others.given(fact_flags.named(found))
     added = np.arange(task.num_examples, larger.num_examples)
     pairs = Pairs(larger, others.queries, seeds, work, jobs, without=added)
     outcomes = pairs.measure({}, given)
@@ -48,12 +47,7 @@ def measured(task: HeadFactsTask, found: ExplainedFacts, work: RunDir) -> dict[s
         raise InputError("all others have the answers by what is given to them alone: there is nothing to measure.")
     facts = np.unique(others.facts[denied], return_inverse=True)[1]
     changes = Changes({name: of.of(slice(None), denied) for name, of in outcomes.items()}, facts)
-    rows: list[dict[str, Any]] = [{"method": name, **changes.row(name)} for name in (NOTHING, OTHER_ORDER)]
-    for (method, k), ids in named.items():
-        controls = {one: f"{one}-{k}" for one in fact_flags.CONTROLS if one in found.orders and one != method}
-        counts = {"facts": float(np.mean(list(map(len, ids)))), "distinct": len(given[f"{method}-{k}"])}
-        told = changes.row(f"{method}-{k}", controls)
-        rows.append({"method": method, "k": k, **counts, **found.about.get(method, {}), **told})
+    rows = fact_flags.rows(changes, found, given)
     about = {"num_others": len(denied), "num_added": len(added)}
     return {"seeds": seeds, **about, "before": changes.before(), "rows": rows}
 
