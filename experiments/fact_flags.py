@@ -33,8 +33,8 @@ for _name in ("methods", "ks"):
 FACTS = flags.DEFINE_string(
     "facts", None, "File of facts to explain: head, relation, tail. Default: random test triples."
 )
-LIMIT = flags.DEFINE_integer(
-    "limit", 100, "Explain at most so many of the facts whose tail the model ranks first.", lower_bound=1
+NUM_FACTS = flags.DEFINE_integer(
+    "num_facts", 100, "Explain at most so many of the facts whose tail the model ranks first.", lower_bound=1
 )
 SEEDS = flags.DEFINE_integer(
     "seeds",
@@ -107,7 +107,7 @@ def read_facts(triples: TripleSet) -> tuple[list[Query], list[str]]:
     if FACTS.value is None:
         order = np.random.default_rng(0).permutation(len(triples.test))
         drawn = [Query(*triple) for triple in triples.test[order].tolist() if tuple(triple) not in trained]
-        return drawn[: _LOOKED_AT * LIMIT.value], []
+        return drawn[: _LOOKED_AT * NUM_FACTS.value], []
     path = pathlib.Path(FACTS.value)
     frame = read_triples(path)
     ids = [triples.entities.ids, triples.relations.ids, triples.entities.ids]
@@ -159,7 +159,7 @@ def run(
         "facts": [list(query.triple) for query in facts],
         "methods": [*map(str, asked), *named],
         "ks": sizes,
-        **{flag.name: flag.value for flag in (LIMIT, SEEDS)},
+        **{flag.name: flag.value for flag in (NUM_FACTS, SEEDS)},
         **also,
     }
     overwrite = run_flags.OVERWRITE.value
@@ -169,7 +169,9 @@ def run(
     ):
         if not stage.is_finished:
             start = time.monotonic()
-            found = explain_facts(task, facts, asked, named, limit=LIMIT.value, work=work, jobs=run_flags.JOBS.value)
+            found = explain_facts(
+                task, facts, asked, named, limit=NUM_FACTS.value, work=work, jobs=run_flags.JOBS.value
+            )
             told = {
                 "experiment": name,
                 "dataset": task.dataset.name,

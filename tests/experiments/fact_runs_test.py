@@ -20,7 +20,7 @@ FEW = (
 
 @pytest.fixture
 def asked(graph_folder: pathlib.Path, tmp_path: pathlib.Path) -> tuple[str, ...]:
-    return (f"--data_dir={graph_folder}", f"--run_dir={tmp_path}", "--seeds=2", "--limit=3", *FEW)
+    return (f"--data_dir={graph_folder}", f"--run_dir={tmp_path}", "--seeds=2", "--num_facts=3", *FEW)
 
 
 @pytest.mark.slow
