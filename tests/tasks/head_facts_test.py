@@ -17,8 +17,15 @@ def task(toy: TripleSet) -> HeadFactsTask:
     return HeadFactsTask(toy, CONFIG)
 
 
-def test_ranks_are_filtered_by_all_parts(task: HeadFactsTask) -> None:
-    triples, parameters = task.dataset, task.initial_parameters
+@pytest.mark.parametrize("part", ["train", "valid", "test"])
+def test_ranks_are_filtered_by_all_parts(toy: TripleSet, part: str) -> None:
+    # All tails of the first test triple's question are known from one part.
+    head, relation, _ = toy.test[0].tolist()
+    more = np.array([(head, relation, tail) for tail in range(len(toy.entities))], np.int32)
+    triples = dataclasses.replace(toy, **{part: np.concatenate([getattr(toy, part), more])})
+    task = HeadFactsTask(triples, CONFIG)
+    parameters = task.initial_parameters
+    assert task.ranks(parameters, [Query(*toy.test[0].tolist())]) == [1]
     queries = [Query(*map(int, triple)) for triple in triples.test]
     known = {tuple(t) for part in (triples.train, triples.valid, triples.test) for t in part.tolist()}
     rows = task.model.rows_of(triples.test)
