@@ -106,8 +106,9 @@ def read_facts(triples: TripleSet) -> tuple[list[Query], list[str]]:
     trained = set(map(tuple, triples.train.tolist()))
     if FACTS.value is None:
         order = np.random.default_rng(0).permutation(len(triples.test))
-        drawn = [Query(*triple) for triple in triples.test[order].tolist() if tuple(triple) not in trained]
-        return drawn[: _LOOKED_AT * NUM_FACTS.value], []
+        drawn = dict.fromkeys(map(tuple, triples.test[order].tolist()))
+        facts = [Query(*triple) for triple in drawn if triple not in trained]
+        return facts[: _LOOKED_AT * NUM_FACTS.value], []
     path = pathlib.Path(FACTS.value)
     frame = read_triples(path)
     ids = [triples.entities.ids, triples.relations.ids, triples.entities.ids]

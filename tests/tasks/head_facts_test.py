@@ -1,6 +1,7 @@
 """HeadFactsTask: the facts of the head, ranks filtered by everything known, and the order by shape."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ def test_ranks_are_filtered_by_all_parts(toy: TripleSet, part: str) -> None:
     # All tails of the first test triple's question are known from one part.
     head, relation, _ = toy.test[0].tolist()
     more = np.array([(head, relation, tail) for tail in range(len(toy.entities))], np.int32)
-    triples = dataclasses.replace(toy, **{part: np.concatenate([getattr(toy, part), more])})
+    larger: dict[str, Any] = {part: np.concatenate([getattr(toy, part), more])}
+    triples = dataclasses.replace(toy, **larger)
     task = HeadFactsTask(triples, CONFIG)
     parameters = task.initial_parameters
     assert task.ranks(parameters, [Query(*toy.test[0].tolist())]) == [1]
