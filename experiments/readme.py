@@ -33,7 +33,7 @@ from gr_tf.asking.answer import signed
 from gr_tf.asking.check import check_frame, check_of_dict, conclusion
 from gr_tf.attribution.methods import methods_of
 from gr_tf.commands import common
-from gr_tf.report import fia_tables, fidelity_tables, figure2, tracin_tables
+from gr_tf.report import fact_tables, fia_tables, fidelity_tables, figure2, tracin_tables
 from gr_tf.report.tables import as_markdown, removal_frame
 from gr_tf.runs import files
 
@@ -156,6 +156,15 @@ def _methods() -> str:
     return as_markdown(pd.DataFrame(rows))
 
 
+def _facts(experiment: str) -> str:
+    """The tables of Kelpie's protocol, for each dataset and model."""
+    parts = []
+    for result in _results(f"{experiment}_*"):
+        tables = (fact_tables.frame(result), fact_tables.beyond_frame(result))
+        parts += [fact_tables.heading(result), *map(as_markdown, tables)]
+    return "\n\n".join(parts)
+
+
 FIGURES: dict[str, Text] = {
     "methods": _methods,
     "explain_nations": _explanation,
@@ -217,6 +226,8 @@ FIGURES: dict[str, Text] = {
     "fidelity_rating_rollback": _each(
         fidelity_tables.seeds_frame, "ratings_rollback_movielens-100k_mf", above=fidelity_tables.truth_line
     ),
+    "necessary": partial(_facts, "necessary"),
+    "sufficient": partial(_facts, "sufficient"),
     "benchmark": _each(lambda result: benchmark.frame(result["rows"]), "benchmark"),
 }
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from gr_tf.attribution.base import Explainer, Influences
+from gr_tf.attribution.hessian import check_damping
 from gr_tf.attribution.methods import register
 from gr_tf.data.triples import COLUMNS, TAIL, Query
 from gr_tf.errors import InputError, argument
@@ -63,15 +64,19 @@ def _check_query(query: Query) -> None:
 class Criage(Explainer[Query]):
     """Ranks the training triples that have the query's tail; their influence is the estimated drop of its score."""
 
-    def __init__(self, trained: Trained, *, any_loss: bool = False) -> None:
+    def __init__(self, trained: Trained, *, any_loss: bool = False, damping: float = 0.0) -> None:
         """
         Args:
             trained: the model.
             any_loss: take a model that was trained with another loss, too; what comes out only ranks.
+            damping: added to the Hessian's diagonal, so that a tail may have fewer triples than a row has numbers.
 
         Raises:
-            InputError: if the model was not trained with the sigmoid loss, or is no product of vectors.
+            InputError: if the model was not trained with the sigmoid loss, or is no product of vectors; or the damping
+                is below 0, or not finite.
         """
+        check_damping(damping)
+        self._damping = damping
         self.task = trained.task
         _check(trained.task, any_loss)
         self._model, self._parameters, self._triples = trained.task.model, trained.parameters, trained.task.dataset
@@ -99,6 +104,8 @@ class Criage(Explainer[Query]):
         probabilities = 1 / (1 + np.exp(-vectors @ self._table[query.tail].astype(np.float64)))
         curvatures = probabilities * (1 - probabilities)
         hessian = vectors.T @ (curvatures[:, None] * vectors)
+        if self._damping:
+            hessian += self._damping * np.eye(len(hessian))
         where = f"{self._words.get('tail', 'tail')} {self.task.answer_key(query, query.tail)!r}"
         example, examples = (self._words.get(word, word) for word in ("triple", "triples"))
         if np.linalg.matrix_rank(hessian, hermitian=True) < len(hessian):

@@ -54,6 +54,11 @@ MEASURES: dict[str, Callable[[Task[Any], Parameters, Sequence[Any]], Any]] = {
     ],
     # The value of each query in the precision of small influences.
     "exact value": lambda task, parameters, queries: task.exact_value(parameters, queries).tolist(),
+    # The value of each query and the rank of its answer among those that are not known; of tasks that have `ranks`.
+    "ranked values": lambda task, parameters, queries: {
+        "values": task.value(parameters, queries).tolist(),
+        "ranks": task.ranks(parameters, queries).tolist(),
+    },
     # Metrics by split.
     "quality": lambda task, parameters, queries: task.quality(parameters),
 }

@@ -148,6 +148,10 @@ class Task(Trainable, Generic[Q]):
         """The same question with another answer."""
         return dataclasses.replace(query, **{self.answer_field: answer})
 
+    def ranks(self, parameters: Parameters, queries: Sequence[Q]) -> np.ndarray:
+        """The ranks [n] of the queries' answers among those that are not known; 1 is the best."""
+        raise NotImplementedError
+
     @abc.abstractmethod
     def test_predictions(self, parameters: Parameters) -> list[ExplainedPrediction]:
         """The distinct predictions of the test examples."""

@@ -57,6 +57,19 @@ def test_too_few_triples_of_a_tail_are_told(toy: TripleSet) -> None:
     wide = train_in_memory(TripleTask(toy, TripleConfig(dim=60, num_negatives=3, epochs=1, loss="sigmoid")))
     with pytest.raises(InputError, match=r"CRIAGE cannot be computed for tail 'e5': the Hessian .* singular"):
         Criage(wide).rank(QUERY)
+    # With damping it is the formula of the damped Hessian.
+    ids = np.flatnonzero(toy.train[:, 2] == QUERY.tail)
+    table, model = wide.parameters.table, wide.task.model
+    z = np.asarray(model.query_vector(*(table[column] for column in model.rows_of(toy.train[ids]).T[:2])))
+    asked = np.asarray(model.query_vector(table[QUERY.head], table[model.num_entities + QUERY.relation]))
+    phi = 1 / (1 + np.exp(-z @ table[QUERY.tail]))
+    hessian = 0.5 * np.eye(60) + z.T @ ((phi * (1 - phi))[:, None] * z)
+    (found,) = Criage(wide, damping=0.5).influences([QUERY])
+    for i, influence in enumerate(found.values):
+        left = hessian - phi[i] * (1 - phi[i]) * np.outer(z[i], z[i])
+        assert influence == pytest.approx(asked @ np.linalg.solve(left, (1 - phi[i]) * z[i]), rel=1e-9)
+    with pytest.raises(InputError, match="damping must be"):
+        Criage(wide, damping=-1)
 
 
 def test_gr_o_is_gr_restricted_to_the_tail(trained: Trained, toy: TripleSet) -> None:
