@@ -1,14 +1,34 @@
 """Errors that a user can correct, and how they show what was wrong."""
 
 import pathlib
+import re
 from collections.abc import Iterable
 
 # A message shows so many characters of a value, and so many values.
 _MOST_CHARACTERS, _MOST_VALUES = 80, 10
+# They enclose both names that `argument` gives. Lone halves of a pair of UTF-16 cannot be written as UTF-8, so that no
+# file, path, or command line has them, and what the user wrote is never taken for an argument.
+_BEGIN, _BETWEEN, _END = "\ud800", "\ud801", "\ud802"
+_ARGUMENT = re.compile(f"{_BEGIN}([^{_BETWEEN}]*){_BETWEEN}([^{_END}]*){_END}")
 
 
 class InputError(ValueError):
-    """Something the user gave is wrong; the message is one line that says where and what."""
+    """Something the user gave is wrong; the message is one line that says where and what.
+
+    Its text is for callers in Python. Where it names what can be set, see `argument`, commands name flags instead.
+
+    Attributes:
+        marked: the message as it was given, which keeps both names: for a message that has this one in it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_ARGUMENT.sub(r"\1", message))
+        self.marked = message
+
+    @property
+    def on_command_line(self) -> str:
+        """The message for people who run a command."""
+        return _ARGUMENT.sub(r"\2", self.marked)
 
 
 class DamagedError(InputError):
@@ -17,6 +37,30 @@ class DamagedError(InputError):
 
 class TrainingError(RuntimeError):
     """Training cannot go on; the message names the step and the example."""
+
+
+def argument(name: str, *values: object, flag: str | None = None) -> str:
+    """What a caller can set, for an InputError: method='gr' in Python, --method=gr on the command line.
+
+    Args:
+        name: of the argument.
+        values: that are good; or the one that is not. Default: the name says enough.
+        flag: its name, if it is another.
+    """
+    return f"{_BEGIN}{_given(name, map(repr, values))}{_BETWEEN}{_as_flag(flag or name, values)}{_END}"
+
+
+def _as_flag(name: str, values: tuple[object, ...]) -> str:
+    if len(values) == 1 and isinstance(values[0], bool):
+        return f"--{name}" if values[0] else f"--no{name}"
+    return "--" + _given(name, map(str, values))
+
+
+def _given(name: str, values: Iterable[str]) -> str:
+    """A name with one of some values."""
+    *first, last = [*values] or [""]
+    commas = f"{', '.join(first)}{',' if len(first) > 1 else ''} or " if first else ""
+    return f"{name}={commas}{last}" if first or last else name
 
 
 def at(source: pathlib.Path | str, row: object) -> str:

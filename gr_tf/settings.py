@@ -8,7 +8,7 @@ import typing
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 
 S = TypeVar("S", bound="Settings")
 _ATTRIBUTE = re.compile(r"^    (\w+(?:, \w+)*): (.*?)(?=^    \w+(?:, \w+)*: |\Z)", re.MULTILINE | re.DOTALL)
@@ -63,11 +63,11 @@ class Settings:
         for name, choices in self.choices.items():
             value = getattr(self, name)
             if value not in choices:
-                raise InputError(f"{self.flag_of(name)} must be one of {', '.join(choices)}; got {short(value)}.")
+                raise InputError(f"{self._argument(name)} must be one of {', '.join(choices)}; got {short(value)}.")
         for name, allowed in self.ranges.items():
             value = getattr(self, name)
             if value is not None and not allowed.has(value):
-                raise InputError(f"{self.flag_of(name)} must be {allowed}; got {short(value)}.")
+                raise InputError(f"{self._argument(name)} must be {allowed}; got {short(value)}.")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._told().items())})"
@@ -99,6 +99,11 @@ class Settings:
     def flag_of(cls, name: str) -> str:
         """The flag of a setting."""
         return cls.flag_names.get(name, name)
+
+    @classmethod
+    def _argument(cls, name: str) -> str:
+        """A setting in a message: its name for callers in Python, and its flag."""
+        return argument(name, flag=cls.flag_of(name))
 
     @classmethod
     def check_names(cls, names: Iterable[str]) -> None:

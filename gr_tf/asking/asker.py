@@ -14,7 +14,7 @@ from gr_tf.asking.groups import group_of
 from gr_tf.asking.members import other_members
 from gr_tf.asking.quality import Quality
 from gr_tf.asking.question import Question, parts_of
-from gr_tf.asking.rather_than import other_query
+from gr_tf.asking.rather_than import other_query, refuse_same
 from gr_tf.asking.temporary_run import TemporaryRun
 from gr_tf.asking.told import doubts, examples_frame
 from gr_tf.attribution import methods as registry
@@ -22,7 +22,7 @@ from gr_tf.attribution.base import Explainer, checked_k
 from gr_tf.attribution.combined import Combination, combining, queries_of
 from gr_tf.attribution.ensemble import Ensemble
 from gr_tf.attribution.methods import Method
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument
 from gr_tf.evaluation.retraining import check_jobs
 from gr_tf.runs.made_with import made_with
 from gr_tf.tasks.task import OPEN
@@ -157,7 +157,7 @@ class Asker:
         chosen = registry.method_for(self.task.kind, method, given=bool(self.trained.given))
         checked_k(k)
         if trainings < 1:
-            raise InputError(f"trainings must be at least 1; got {trainings}.")
+            raise InputError(f"{argument('trainings')} must be at least 1; got {trainings}.")
         return chosen
 
     def _rather_than(self, query: Any, parts: Sequence[str], answer: str) -> tuple[RatherThan, Combination]:
@@ -168,11 +168,8 @@ class Asker:
         """
         task = self.task
         other = task.same_question(query, other_query(task, parts, answer))
+        refuse_same(task, query, other, answer)
         mine, others = (task.names_of(one)[task.answer_place(one)] for one in (query, other))
-        if query == other:
-            raise InputError(
-                f"rather_than must name another answer than {mine}, which is explained; got {short(answer)}."
-            )
         explained = Combination.difference(query, other)
         return RatherThan(mine, task.unit, others, self.checker.look(explained).pair), explained
 
@@ -262,7 +259,7 @@ class Asker:
             InputError: if no example supports the prediction, or seeds or jobs is below 1.
         """
         if seeds < 1:
-            raise InputError(f"seeds must be at least 1; got {seeds}.")
+            raise InputError(f"{argument('seeds', flag='verify_seeds')} must be at least 1; got {seeds}.")
         check_jobs(jobs)
         if not len(answer.supporting_ids):
             raise InputError("no example supports the prediction: there is nothing to remove.")

@@ -8,7 +8,7 @@ import numpy as np
 from gr_tf.asking.check import EXPLAINED, NOTHING, RANDOM, Check
 from gr_tf.asking.looks import Look, explained_answer, look_at, look_of, measure_of, num_fallen
 from gr_tf.attribution.combined import all_numbers_of, queries_of, related_to
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.evaluation.retraining import Retraining, retrain
 from gr_tf.runs.progress import progress
 from gr_tf.tasks.task import Task
@@ -36,10 +36,12 @@ class Checker:
             InputError: if the length is below 1, or the checks of this model do not use a length.
         """
         self.trained, self.task = trained, trained.task
-        if length is not None and not trained.goes_on:
-            raise InputError("a check of this model trains anew, as long as the model was trained; it takes no length.")
+        if length is not None:
+            refuse_own_length(trained.goes_on)
         if length is not None and length < 1:
-            raise InputError(f"the length of a retraining must be at least 1; got {length}.")
+            raise InputError(
+                f"{argument('retraining_length', flag='retraining_steps')} must be at least 1; got {length}."
+            )
         own_length = trained.length if trained.given else self.task.check_length(trained.epoch)
         self._length = length or own_length
 
@@ -163,6 +165,17 @@ class Checker:
         asked = [Retraining.of(self.trained, removed, measure, queries, length=self._length) for removed in removals]
         found = dict(retrain(asked, jobs, known=[self.trained]))
         return [look_of(query, found[place].measured).best for place in range(len(removals))]
+
+
+def refuse_own_length(goes_on: bool) -> None:
+    """Refuses a length of retrainings that do not go on from a trained model.
+
+    Raises:
+        InputError: if they do not.
+    """
+    if not goes_on:
+        told = argument("retraining_length", flag="retraining_steps")
+        raise InputError(f"a check of this model trains anew, as long as the model was trained; it takes no {told}.")
 
 
 def _random_ids(related: Ids, count: int, place: int, query: Any) -> Ids:

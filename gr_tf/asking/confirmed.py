@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 
 # The least number of trainings, the explained one and others: what one training shows may be its chance.
 LEAST_SEEDS = 3
@@ -67,6 +67,7 @@ def check_seeds(seeds: int) -> int:
     """
     if seeds < LEAST_SEEDS:
         raise InputError(
-            f"seeds must be at least {LEAST_SEEDS} for minimal sets: one training may show them by chance; got {seeds}."
+            f"{argument('seeds', flag='verify_seeds')} must be at least {LEAST_SEEDS} for minimal sets: one training "
+            f"may show them by chance; got {seeds}."
         )
     return seeds

@@ -105,10 +105,7 @@ def _best(task: Task[Any], question: str, parameters: Parameters | None) -> Iter
     query, is_open = task.read_question(parts)
     if not is_open:
         raise InputError(f"{_BEST}:QUESTION leaves a part of the question open with ?; got {short(question)}.")
-    if parameters is None:
-        yield query
-        return
-    answers = task.best(parameters, query, NUM_BEST)
+    answers = task.best(parameters or task.initial_parameters, query, NUM_BEST)
     if not answers:
         raise InputError(f"({question}) has nothing left to answer: {task.all_known(query)}.")
     yield from (task.with_answer(query, answer) for answer, _ in answers)
@@ -120,7 +117,7 @@ def _of_file(task: Task[Any], path: pathlib.Path, parameters: Parameters | None)
         try:
             yield _query(task, parts, parameters)
         except InputError as error:
-            raise InputError(f"{path}:{line}: {error}") from None
+            raise InputError(f"{path}:{line}: {error.marked}") from None
 
 
 def _listed(task: Task[Any], asked: Sequence[Question], parameters: Parameters | None) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from gr_tf.asking.temporary_run import TemporaryRun
 from gr_tf.data.columns import named_columns
 from gr_tf.data.frames import MAIN, FrameData, Names, is_numbered, names_for, refuse_other, refuse_without_frame
 from gr_tf.data.kind_of_files import CHOICES, SEQUENCES, kinds_of_columns, kinds_of_data
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 from gr_tf.tasks import kinds, stage, tuning
 from gr_tf.tasks.frame_data import kept_in_run, read_frames
 from gr_tf.tasks.given import given_of, open_given
@@ -187,7 +187,7 @@ def _chosen(possible: Sequence[str], told: str, kind: str | None, model: str | N
     """The one kind of those that data can be read as; see kind_of."""
     if kind is not None:
         if kind not in possible:
-            raise InputError(f"kind must be {' or '.join(possible)} for {told}; got {short(kind)}.")
+            raise InputError(f"{argument('kind')} must be {' or '.join(possible)} for {told}; got {short(kind)}.")
         return kind
     first, *others = possible
     likely = [first, *(one for one in others if not kinds.KINDS[one].only_if_named)]

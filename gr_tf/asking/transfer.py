@@ -14,7 +14,7 @@ from gr_tf.asking.answer import Answer, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.page import Found
 from gr_tf.data.dataset import Dataset
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.evaluation.retraining import Retraining, check_jobs, retrain
 from gr_tf.evaluation.statistics import mean_interval
 from gr_tf.runs.progress import progress
@@ -122,6 +122,36 @@ def refuse_without_subjects(has_subjects: bool) -> None:
         )
 
 
+def refuse_going_on(goes_on: bool) -> None:
+    """Refuses models that a check goes on from.
+
+    Raises:
+        InputError: if it does.
+    """
+    if goes_on:
+        raise InputError(
+            "others are given examples in a training from the start; a check of this model goes on from it."
+        )
+
+
+def refuse_without_others(subjects: Subjects, answer: str) -> None:
+    """Refuses subjects who have nothing to give, or whom nobody is like.
+
+    Args:
+        subjects: of a query.
+        answer: to the query, for people.
+
+    Raises:
+        InputError: if the subject has no other training example, or there is nobody else.
+    """
+    if not len(subjects.own):
+        raise InputError(
+            f"the {subjects.what} has no training example of its own but that with {answer}, to give away."
+        )
+    if not len(subjects.others):
+        raise InputError(f"there is no other {subjects.what} to give the examples to: each is known to have {answer}.")
+
+
 def transfer(asker: Asker, answer: Answer, *, count: int = 10, seeds: int = 1, jobs: int = 1) -> Transfer:
     """Gives the examples that support an answer to others, each in a training of its own, and asks the same of them.
 
@@ -148,16 +178,14 @@ def transfer(asker: Asker, answer: Answer, *, count: int = 10, seeds: int = 1, j
     refuse_without_subjects(asker.task.has_subjects)
     if not answer.is_plain:
         raise InputError("transfer is of one prediction, not of a difference or a group.")
-    if asker.trained.goes_on:
-        raise InputError(
-            "others are given examples in a training from the start; a check of this model goes on from it."
-        )
+    refuse_going_on(asker.trained.goes_on)
     subjects = asker.task.subjects(answer.explanation.query)
+    refuse_without_others(subjects, answer.predicted)
     example_ids = answer.supporting_ids[np.isin(answer.supporting_ids, subjects.own)]
     if not len(example_ids):
         raise InputError(
             f"none of the shown examples that support {answer.predicted} is one of the {subjects.what}'s own: there is "
-            "nothing to give to others (a larger k shows more)."
+            f"nothing to give to others (a larger {argument('k')} shows more)."
         )
     others, added = _others(asker, answer, subjects, example_ids, count)
     values, top = _measured(asker, answer, subjects.with_added(added), others, seeds, jobs)

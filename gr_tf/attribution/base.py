@@ -10,7 +10,7 @@ import pandas as pd
 
 from gr_tf.attribution.hessian import Diagnostics
 from gr_tf.data.dataset import Dataset
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 from gr_tf.runs import html_text
 from gr_tf.runs.engine import scipy
 from gr_tf.tasks.task import Task
@@ -181,7 +181,7 @@ def checked_k(k: int) -> int:
         InputError: if it is below 1.
     """
     if k < 1:
-        raise InputError(f"k must be at least 1; got {k}.")
+        raise InputError(f"{argument('k')} must be at least 1; got {k}.")
     return k
 
 

@@ -18,7 +18,7 @@ from gr_tf.attribution.base import Explainer, Influences, in_parts
 from gr_tf.attribution.methods import Cost, register
 from gr_tf.attribution.replay import Replay
 from gr_tf.attribution.trajectory import check_replayable, replay_cost
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.runs.progress import progress
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
@@ -72,7 +72,8 @@ class BlockReplay(Explainer[Any]):
         task = self.task = trained.task
         backward = task.steps.backward()
         if backward is None:
-            raise InputError("these steps cannot be replayed: train in batches with --optimizer=sgd, adagrad, or adam.")
+            how = argument("optimizer", "sgd", "adagrad", "adam")
+            raise InputError(f"these steps cannot be replayed: train in batches with {how}.")
         self._backward = backward
         self._first_epoch = min(2, trained.epoch) if first_epoch is None else first_epoch
         if not 1 <= self._first_epoch <= trained.epoch:

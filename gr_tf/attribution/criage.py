@@ -19,7 +19,7 @@ import numpy as np
 from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.methods import register
 from gr_tf.data.triples import COLUMNS, TAIL, Query
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.models.factor_model import BilinearModel
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
@@ -32,7 +32,9 @@ def _check(task: Task[Any], any_loss: bool = False) -> None:
         InputError: if the loss is not the sigmoid's, or the model is no product of vectors.
     """
     if task.config.loss != "sigmoid" and not any_loss:
-        raise InputError(f"criage explains models trained with --loss=sigmoid; this one's loss is {task.config.loss}.")
+        raise InputError(
+            f"criage explains models trained with {argument('loss', 'sigmoid')}; this one's loss is {task.config.loss}."
+        )
     if not isinstance(task.model, BilinearModel):
         raise InputError(f"criage explains models that multiply vectors, such as distmult; not {task.config.model}.")
 
@@ -45,7 +47,7 @@ def _check_query(query: Query) -> None:
     if query.place != TAIL:
         raise InputError(
             f"criage explains tails only: its Newton step is of the tail's row. For a {COLUMNS[query.place]}, use "
-            "--method=gr."
+            f"{argument('method', 'gr')}."
         )
 
 
@@ -73,7 +75,7 @@ class Criage(Explainer[Query]):
         self.task = trained.task
         _check(trained.task, any_loss)
         self._model, self._parameters, self._triples = trained.task.model, trained.parameters, trained.task.dataset
-        self._table = trained.parameters.table
+        self._table, self._words = trained.parameters.table, trained.task.words
 
     def influences(self, queries: Sequence[Query]) -> list[Influences]:
         """See Explainer.
@@ -97,10 +99,11 @@ class Criage(Explainer[Query]):
         probabilities = 1 / (1 + np.exp(-vectors @ self._table[query.tail].astype(np.float64)))
         curvatures = probabilities * (1 - probabilities)
         hessian = vectors.T @ (curvatures[:, None] * vectors)
-        name = self._triples.entities.names[query.tail]
+        where = f"{self._words.get('tail', 'tail')} {self.task.answer_key(query, query.tail)!r}"
+        example, examples = (self._words.get(word, word) for word in ("triple", "triples"))
         if np.linalg.matrix_rank(hessian, hermitian=True) < len(hessian):
             raise InputError(
-                f"CRIAGE cannot be computed for tail {name!r}: the Hessian of its {len(example_ids)} training triples "
+                f"CRIAGE cannot be computed for {where}: the Hessian of its {len(example_ids)} training {examples} "
                 f"is singular (width {len(hessian)})."
             )
         solved = np.linalg.solve(hessian, vectors.T)
@@ -109,7 +112,7 @@ class Criage(Explainer[Query]):
         unsolved = example_ids[left <= np.finfo(np.float64).eps * len(hessian)]
         if len(unsolved):
             raise InputError(
-                f"CRIAGE cannot be computed for tail {name!r}: without training triple {unsolved[0]} its Hessian is "
+                f"CRIAGE cannot be computed for {where}: without training {example} {unsolved[0]} its Hessian is "
                 f"singular (so too for {len(unsolved) - 1} others)."
             )
         drops: np.ndarray = (1 - probabilities) * (asked @ solved) / left

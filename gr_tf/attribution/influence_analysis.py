@@ -15,7 +15,7 @@ from gr_tf.attribution.hessian import check_damping, conjugate_gradients
 from gr_tf.attribution.methods import Cost, register
 from gr_tf.attribution.training_loss import TrainingLoss
 from gr_tf.data.ratings import RatingQuery
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.tasks.keras_items import KerasRatingTask
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
@@ -37,7 +37,9 @@ def _check(task: Task[RatingQuery]) -> None:
         InputError: if the model has no rows of users and items.
     """
     if isinstance(task, KerasRatingTask):
-        raise InputError("ia explains models with rows of users and items, not Keras models: use --method=fia.")
+        raise InputError(
+            f"ia explains models with rows of users and items, not Keras models: use {argument('method', 'fia')}."
+        )
 
 
 @register(

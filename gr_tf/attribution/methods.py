@@ -13,9 +13,9 @@ from typing import Any
 
 from gr_tf import attribution
 from gr_tf.attribution.base import Explainer
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 from gr_tf.settings import Settings
-from gr_tf.tasks.kinds import KINDS, served_as
+from gr_tf.tasks.kinds import KINDS, in_words_of, served_as
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 
@@ -103,12 +103,16 @@ def register(name: str, **entry: Any) -> Callable[[Make], Make]:
 def methods_of(kind: str) -> Mapping[str, Method]:
     """The methods for a kind of data by name: the default first, then in alphabetical order, and NH last.
 
-    A kind may be served as another one is, see Task.served_as.
+    A kind may be served as another one is, see Task.served_as; then titles are in its own words.
     """
     _load_all()
-    unmet = KINDS[kind].unmet if kind in KINDS else ()
+    asked, unmet = kind, KINDS[kind].unmet if kind in KINDS else ()
     kind = served_as(kind)
     found = {name: entry for name, entry in METHODS.get(kind, {}).items() if entry.needs not in unmet}
+    if asked != kind:
+        found = {
+            name: dataclasses.replace(entry, title=in_words_of(asked, entry.title)) for name, entry in found.items()
+        }
     return {
         name: found[name]
         for name in sorted(found, key=lambda name: (kind not in found[name].default_for, name == "nh", name))
@@ -127,7 +131,7 @@ def method_of(kind: str, name: str | None) -> Method:
     if name is None:
         return next(iter(methods.values()))
     if name not in methods:
-        raise InputError(f"method must be one of {', '.join(methods)} for {kind}; got {short(name)}.")
+        raise InputError(f"{argument('method')} must be one of {', '.join(methods)} for {kind}; got {short(name)}.")
     return methods[name]
 
 
@@ -146,7 +150,7 @@ def method_for(kind: str, name: str | None, *, given: bool) -> Method:
     if given and method.needs in _OF_TRAININGS:
         raise InputError(
             f"method {method.name!r} needs a training by gr_tf; the training of a given model is not known: use "
-            f"--method={OF_GIVEN}."
+            f"{argument('method', OF_GIVEN)}."
         )
     return method
 
@@ -169,7 +173,7 @@ def check_size(method: Method, task: Task[Any]) -> None:
     """
     if method.cost is None:
         return
-    advice = f": use --method={method.instead}" if method.instead in methods_of(task.kind) else ""
+    advice = f": use {argument('method', method.instead)}" if method.instead in methods_of(task.kind) else ""
     cost, free = method.cost(task), available_memory()
     told = f"method {method.name!r} would need about {_bytes(cost.memory)}"
     if cost.seconds is not None:

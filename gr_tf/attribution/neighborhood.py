@@ -8,7 +8,7 @@ import numpy as np
 from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.methods import register
 from gr_tf.data.dataset import numbers_of
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.tasks.trained import Trained
 
 # How the order is drawn.
@@ -45,7 +45,7 @@ class Neighborhood(Explainer[Any]):
             InputError: if there is no such rule.
         """
         if rule not in NH_RULES:
-            raise InputError(f"nh_rule must be one of {', '.join(NH_RULES)}; got {rule!r}.")
+            raise InputError(f"{argument('nh_rule')} must be one of {', '.join(NH_RULES)}; got {rule!r}.")
         self.task, self._parameters, self._rule = trained.task, trained.parameters, rule
         self._seed = trained.task.config.seed if seed is None else seed
 

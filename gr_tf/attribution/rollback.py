@@ -11,7 +11,7 @@ import numpy as np
 
 from gr_tf.attribution.base import Explainer, Explanation, Influences
 from gr_tf.attribution.methods import register
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 from gr_tf.types import Ids
@@ -96,4 +96,7 @@ class SameAnswerRollback(GradientRollback):
         return found
 
 
-_HOW = "of ratings, train with --optimizer=sgd or adagrad, or --batch_size=1; sequences have none"
+_HOW = (
+    f"of ratings, train with {argument('optimizer', 'sgd', 'adagrad')}, or {argument('batch_size', 1)}; sequences have "
+    "none"
+)

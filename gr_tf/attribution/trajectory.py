@@ -11,7 +11,7 @@ import numpy as np
 
 from gr_tf.attribution.methods import Cost
 from gr_tf.data.negatives import BLOCK_SIZE
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.task import Task
@@ -49,7 +49,7 @@ def check_replayable(task: Task[Any]) -> None:
     if not dense or config.optimizer != "adam" or config.constraint != "none":
         raise InputError(
             "replaying a training needs optimizer 'adam', dense steps of one triple, and no constraint: train with "
-            "--batch_size=1 --steps=dense."
+            f"{argument('batch_size', 1)} and {argument('steps', 'dense')}."
         )
 
 

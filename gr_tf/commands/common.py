@@ -113,7 +113,9 @@ def one_line_errors(program: str, call: Callable[[], Returned]) -> Returned:
     """Calls a function; reports a user's mistake in one line, and ends the process with exit status 1."""
     try:
         return call()
-    except (InputError, TrainingError, app.UsageError, flags.Error) as error:
+    except InputError as error:
+        message = error.on_command_line
+    except (TrainingError, app.UsageError, flags.Error) as error:
         message = str(error)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and streams.reader_left():

@@ -79,7 +79,7 @@ def whole_numbers(name: str, texts: Collection[str]) -> tuple[int, ...]:
     try:
         return tuple(int(text) for text in texts)
     except ValueError:
-        raise InputError(f"{name} must be whole numbers; got {short(','.join(texts))}.") from None
+        raise InputError(f"--{name} must be whole numbers; got {short(','.join(texts))}.") from None
 
 
 def refuse_flags(config: type[Settings], why: str, unless: Collection[type[Settings]] = ()) -> None:

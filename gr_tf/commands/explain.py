@@ -22,10 +22,11 @@ from typing import Any
 
 from absl import flags
 
+from gr_tf.asking import early
 from gr_tf.asking.answer import Answer, parse_question, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
-from gr_tf.asking.confirmed import LEAST_SEEDS
+from gr_tf.asking.confirmed import LEAST_SEEDS, check_seeds
 from gr_tf.asking.groups import NUM_BEST, group_of
 from gr_tf.asking.item_swap import found_swap, item_swap
 from gr_tf.asking.minimal import (
@@ -131,7 +132,7 @@ def sections() -> list[help_text.Section]:
 def main() -> None:
     """Explains."""
     report = None if _REPORT.value is None else pathlib.Path(_REPORT.value)
-    search = _MINIMAL.value or (bool(flags.FLAGS["most_retrainings"].present) and not top_flags.SWAP.value)
+    search = _searches()
     # With --minimal, --verify_seeds is the number of trainings that confirm a set.
     verify = _VERIFY.value or (bool(flags.FLAGS["verify_seeds"].present) and not search)
     kind = given_flags.kind(overwrites=report is not None)
@@ -146,6 +147,10 @@ def main() -> None:
         _tell_one(asker, question, method, report, verify=verify, search=search)
     else:
         _tell_top(asker, question, method, report, top_flags.TOP.value, verify=verify)
+
+
+def _searches() -> bool:
+    return _MINIMAL.value or (bool(flags.FLAGS["most_retrainings"].present) and not top_flags.SWAP.value)
 
 
 def _tell_one(
@@ -195,7 +200,7 @@ def _found(asker: Asker, answer: Answer, searches: bool) -> tuple[list[Found], d
     """What --minimal and --transfer find, for people and for JSON."""
     found, told = list[Found](), dict[str, Any]()
     if searches:
-        seeds = max(_VERIFY_SEEDS.value, LEAST_SEEDS)
+        seeds = _VERIFY_SEEDS.value if _VERIFY_SEEDS.present else LEAST_SEEDS
         minimal = minimal_sets(asker, answer, most=_MOST.value, jobs=run_flags.JOBS.value, seeds=seeds)
         found += minimal.found
         told["minimal"] = minimal.to_dict()
@@ -249,6 +254,7 @@ def _question(kind: str, report: pathlib.Path | None, retrains: bool, searches: 
     else:
         _check_asked(kind, parse_question(question), searches)
     checked_k(k_flag.K.value)
+    check_seeds(_VERIFY_SEEDS.value if searches and _VERIFY_SEEDS.present else LEAST_SEEDS)
     if _TRANSFER.value:
         _check_transfer(kind)
     if SPREADSHEET_SAFE.value and _OUTPUT.value != "csv":
@@ -291,11 +297,19 @@ def _open(kind: str, method: Method, asked: Sequence[str], report: pathlib.Path 
 
 
 def _also_asked(task: Task[Any]) -> Iterable[Any]:
-    """The queries of --rather_than or --group, as far as they are known before any training."""
+    """The queries of --rather_than or --group, as far as they are known before any training; refuses what can be."""
+    parts = parse_question(_QUERY.value or "") if _GROUP.value is None else ()
+    early.refuse_question(task, parts, rather_than=_RATHER_THAN.value, swaps=top_flags.SWAP.value, searches=_searches())
+    if _TRANSFER.value:
+        early.refuse_transfer(task, parts, given=given_flags.is_given())
+    verifies = _VERIFY.value or _VERIFY_SEEDS.present
+    least = LEAST_SEEDS if _searches() else 2 if verifies and _CONTROLS.value else 1
+    seeds = max(_VERIFY_SEEDS.value, least) if verifies or _searches() or _TRANSFER.value else 0
+    early.refuse_retraining(task, RETRAINING_STEPS.value, trainings=_TRAININGS.value, seeds=seeds)
     if _GROUP.value is not None:
         return group_of(task, _GROUP.value).queries
     if _RATHER_THAN.value is not None:
-        return [other_query(task, parse_question(str(_QUERY.value)), _RATHER_THAN.value)]
+        return [other_query(task, parts, _RATHER_THAN.value)]
     return ()
 
 

@@ -43,7 +43,7 @@ def main() -> None:
     kind, way = open_flags.kind(overwrites=True), _BY.value
     ways = ways_of(kind)
     if way not in ways:
-        raise InputError(f"by must be one of {', '.join(ways)} for {kind}; got {short(way)}.")
+        raise InputError(f"--by must be one of {', '.join(ways)} for {kind}; got {short(way)}.")
     checked_k(k_flag.K.value)
     open_flags.refuse_settings(kind)
     trained, run_dir = open_flags.open_trained(kind, trains_anew=False)

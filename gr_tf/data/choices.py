@@ -15,7 +15,7 @@ from gr_tf.data.named_tables import notes_of
 from gr_tf.data.ratings import held_out_of_users, left_by_least
 from gr_tf.data.triples import HEAD, TAIL, Query, TripleSet
 from gr_tf.data.vocabulary import Vocabulary
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 from gr_tf.settings import SEED, Range
 from gr_tf.types import Ids
 
@@ -138,10 +138,10 @@ def make_choice_set(
             f"{once.item.nunique() - core.item.nunique()} items of fewer than {split.min_interactions} choices."
         )
     if core.empty:
-        lower = "" if split.min_rating is None else ", or a lower --min_rating,"
+        lower = "" if split.min_rating is None else f", or a lower {argument('min_rating')},"
         raise InputError(
             f"{told}: no choice is left with at least {split.min_interactions} a user and item; a lower "
-            f"--min_interactions{lower} keeps more."
+            f"{argument('min_interactions')}{lower} keeps more."
         )
     users, items = Vocabulary.of("user", core.user), Vocabulary.of("item", core.item)
     pairs = np.stack([core.user.map(users.ids), core.item.map(items.ids)], axis=1).astype(np.int32)
@@ -180,10 +180,10 @@ def _liked(frame: pd.DataFrame, split: ChoiceSplit, told: str) -> tuple[pd.DataF
         InputError: if ratings are asked for where there are none.
     """
     if split.min_rating is None:
-        all_are = "each rating is taken for a choice, whatever its stars; --min_rating=4 takes those of at least four."
+        all_are = "each rating is taken for a choice, whatever its stars; min_rating=4 takes those of at least four."
         return frame, [all_are] if "rating" in frame else []
     if "rating" not in frame:
-        raise InputError(f"{told}: has no ratings, of which --min_rating could take the high ones.")
+        raise InputError(f"{told}: has no ratings, of which {argument('min_rating')} could take the high ones.")
     liked = frame[frame.rating >= split.min_rating]
     return liked, [f"{len(frame) - len(liked)} of {len(frame)} ratings are below {split.min_rating:g}: no choices."]
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Collection, Mapping
 from typing import ClassVar, TypeVar
 
-from gr_tf.errors import InputError, listed, short
+from gr_tf.errors import InputError, argument, listed, short
 from gr_tf.settings import Settings
 
 S = TypeVar("S", bound="ColumnNames")
@@ -54,7 +54,10 @@ class ColumnNames(Settings):
             InputError: if columns are named of a dataset whose columns are known.
         """
         if self.named:
-            raise InputError(f"columns are named of one's own files, in data_dir; those of {dataset} are known.")
+            raise InputError(
+                f"{argument('columns')} are named of one's own files, in {argument('data_dir')}; those of {dataset} "
+                "are known."
+            )
 
 
 def named_columns(told: str | Mapping[str, str] | None, fields: Collection[str] = ()) -> dict[str, str]:
@@ -72,14 +75,20 @@ def named_columns(told: str | Mapping[str, str] | None, fields: Collection[str] 
     named: dict[str, str] = {}
     for field, name in pairs:
         if field not in fields:
-            raise InputError(f"columns: there is no {short(field)} in such data; want one of {', '.join(fields)}.")
+            raise InputError(
+                f"{argument('columns')}: there is no {short(field)} in such data; want one of {', '.join(fields)}."
+            )
         if not isinstance(name, str) or not name.strip():
-            raise InputError(f"columns: the {field} has no name of a column; want one, as in {_EXAMPLE}.")
+            raise InputError(f"{argument('columns')}: the {field} has no name of a column; want one, as in {_EXAMPLE}.")
         if field in named:
-            raise InputError(f"columns: the {field} is named twice: {short(named[field])} and {short(name)}.")
+            raise InputError(
+                f"{argument('columns')}: the {field} is named twice: {short(named[field])} and {short(name)}."
+            )
         if name in named.values():
             other = next(one for one, its in named.items() if its == name)
-            raise InputError(f"columns: {short(name)} is named for the {other} and for the {field}; want one of them.")
+            raise InputError(
+                f"{argument('columns')}: {short(name)} is named for the {other} and for the {field}; want one of them."
+            )
         named[field] = name
     return named
 
@@ -88,11 +97,11 @@ def _pairs(text: str) -> list[tuple[str, str]]:
     try:
         (parts,) = csv.reader(io.StringIO(text), skipinitialspace=True, strict=True)
     except (ValueError, csv.Error):
-        raise InputError(f"columns: want WHAT:NAME,..., as in {_EXAMPLE}; got {short(text)}.") from None
+        raise InputError(f"{argument('columns')}: want WHAT:NAME,..., as in {_EXAMPLE}; got {short(text)}.") from None
     pairs = [part.partition(":") for part in parts]
     wrong = [part for part, (_, colon, _) in zip(parts, pairs, strict=True) if not colon]
     if wrong:
-        raise InputError(f"columns: want WHAT:NAME,..., as in {_EXAMPLE}; got {short(wrong[0])}.")
+        raise InputError(f"{argument('columns')}: want WHAT:NAME,..., as in {_EXAMPLE}; got {short(wrong[0])}.")
     return [(field.strip(), name.strip()) for field, _, name in pairs]
 
 
@@ -107,5 +116,5 @@ def how_to_name(names: Collection[str], *choices: Collection[str]) -> str:
     """How to say which columns are meant: for the end of a message about a table with these column names."""
     if not names:
         return "; its columns are none."
-    told = " or ".join(f"--columns={','.join(f'{field}:NAME' for field in fields)}" for fields in choices)
+    told = argument("columns", *(",".join(f"{field}:NAME" for field in fields) for fields in choices))
     return f"; its columns are {listed(names)}. Say which are meant with {told}."

@@ -21,7 +21,7 @@ from typing import IO, Any
 
 import tqdm
 
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.runs import files
 
 _SECONDS_TO_ANSWER = 8.0
@@ -29,7 +29,7 @@ _SECONDS_OF_SILENCE = 60.0
 # Far above the published archives and their files; what is larger is something else.
 _MOST_BYTES = 1 << 28
 _CHUNK = 1 << 16
-_ELSE = "Name a folder that has its files with --data_dir."
+_ELSE = f"Name a folder that has its files with {argument('data_dir')}."
 
 
 @dataclasses.dataclass(frozen=True)

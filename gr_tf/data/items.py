@@ -13,6 +13,7 @@ import pandas as pd
 
 from gr_tf.data.dataset import Dataset, names_frame
 from gr_tf.data.vocabulary import Vocabulary
+from gr_tf.errors import argument
 
 R = TypeVar("R", bound="Records")
 _NOTHING: Mapping[str, str] = types.MappingProxyType({})
@@ -94,12 +95,12 @@ def reasons(
     counts = before.value_counts()
     counts = counts[~counts.index.isin(after)]
     # Names with one count share one text.
-    needed = f"at least {least} are needed: --min_interactions"
+    needed = f"at least {least} are needed: {argument('min_interactions')}"
     texts = {
         count: f"has {count} {what if count > 1 else what[:-1]}; {needed}" if count < least else otherwise
         for count in counts.unique()
     }
-    found = dict(zip(counts.index, counts.map(texts), strict=True))
+    found = {str(name): texts[count] for name, count in zip(counts.index, counts, strict=True)}
     if titles:
         staying = {titles[name] for name in after.unique() if name in titles}
         titled = {titles[name]: why for name, why in found.items() if name in titles and titles[name] not in staying}

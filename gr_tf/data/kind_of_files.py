@@ -8,7 +8,7 @@ from gr_tf.data.columns import ITEM_FIELDS, TRIPLE_FIELDS, how_to_name
 from gr_tf.data.named_tables import column_names, places_of, table_named
 from gr_tf.data.rating_sources import RATING_DATASETS
 from gr_tf.data.sources import DATASETS
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 
 TRIPLES, RATINGS, SEQUENCES, CHOICES = "triples", "ratings", "sequences", "choices"
 # As what one's ratings, or choices with an order, can be read.
@@ -54,7 +54,7 @@ def kinds_of_data(
         return (kind,)
     if len(found) > 1:
         both = f"{' and '.join(found.values())}, {' and '.join(found)}"
-        raise InputError(f"{path}: has {both}: name the file that you mean, or the kind with --kind.")
+        raise InputError(f"{path}: has {both}: name the file that you mean, or the kind with {argument('kind')}.")
     only = next(iter(found), TRIPLES)
     return {RATINGS: _OF_RATINGS, SEQUENCES: _OF_SEQUENCES}.get(only, (only,))
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.data import download
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.runs import engine
 
 # The host that tensorflow-datasets downloads MovieLens from. Without it, it tries for minutes, and tells at length.
@@ -55,7 +55,7 @@ def download_with_tfds(name: str) -> tuple[pd.DataFrame, dict[str, str]]:
             raise InputError(f"{folder / name}: damaged: {reason} {again}") from None
         raise InputError(
             f"{name} cannot be downloaded with tensorflow-datasets: {reason} Name a folder that has its files with "
-            "--data_dir."
+            f"{argument('data_dir')}."
         ) from None
     user, item, title = ([text.decode() for text in columns[key]] for key in ("user_id", "movie_id", "movie_title"))
     rating = columns["user_rating"].astype(np.float64)

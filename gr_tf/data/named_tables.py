@@ -12,7 +12,7 @@ import pandas as pd
 from gr_tf.data.columns import how_to_name
 from gr_tf.data.parquet_files import as_text, read_parquet
 from gr_tf.data.text_files import read_text
-from gr_tf.errors import InputError, at, listed, short
+from gr_tf.errors import InputError, argument, at, listed, short
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 # The columns of numbers or dates; all others are of names.
@@ -157,7 +157,7 @@ def chosen_columns(
     places = places_of(names, [*columns, *optional], named)
     for column in [*columns, *optional]:
         if column in named and column not in places:
-            told = f"has no column {short(named[column])}, which --columns names for the {column}"
+            told = f"has no column {short(named[column])}, which {argument('columns')} names for the {column}"
             raise InputError(f"{path}: {told}; its columns are {listed(names) or 'none'}.")
     missing = [column for column in columns if column not in places]
     if missing:

@@ -14,7 +14,7 @@ from gr_tf.data.frames import IN_MEMORY, MAIN, FrameData, Names, refuse_named_co
 from gr_tf.data.movielens_download import download_with_tfds
 from gr_tf.data.named_tables import column_names, labels_of, read_headless, read_named, refuse_empty, table_named
 from gr_tf.data.ratings import RatingSet, RatingSplit, make_rating_set
-from gr_tf.errors import InputError, at, short
+from gr_tf.errors import InputError, argument, at, short
 
 COLUMNS = ("user", "item", "rating", "time")
 # The squares of larger ones are not exact in float32, and no training comes near them.
@@ -139,10 +139,12 @@ def read_interactions(
     if layout is None:
         raise InputError(
             f"unknown dataset {short(dataset)}: want one of {', '.join(RATING_DATASETS)}, or the folder of your own "
-            "files with --data_dir."
+            f"files with {argument('data_dir')}."
         )
     if layout.tfds is None:
-        raise InputError(f"{dataset} is not downloaded: name the folder that has its files with --data_dir.")
+        raise InputError(
+            f"{dataset} is not downloaded: name the folder that has its files with {argument('data_dir')}."
+        )
     return *download_with_tfds(layout.tfds), None
 
 
@@ -190,7 +192,9 @@ def read_own_folder(
     """
     path = folder if folder.is_file() else table_named(folder, "ratings")
     if named and (path is None or path.suffix == ".rating"):
-        raise InputError(f"{path or folder}: has no table whose columns --columns could name; want ratings.csv.")
+        raise InputError(
+            f"{path or folder}: has no table whose columns {argument('columns')} could name; want ratings.csv."
+        )
     if path is None:
         return read_rating_folder(folder, _OWN)
     if path.suffix == ".rating":

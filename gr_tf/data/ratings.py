@@ -13,7 +13,7 @@ from gr_tf.data.dataset import grouped
 from gr_tf.data.items import ItemSet, Records, name_notes, reasons
 from gr_tf.data.named_tables import notes_of
 from gr_tf.data.vocabulary import Vocabulary
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.settings import SEED, Range
 from gr_tf.types import Ids
 
@@ -189,7 +189,7 @@ def make_rating_set(
             core[column],
             split.min_interactions,
             "ratings",
-            f"has fewer than {split.min_interactions} ratings with {others} that stay: --min_interactions",
+            f"has fewer than {split.min_interactions} ratings with {others} that stay: {argument('min_interactions')}",
             {} if column == "user" else titles,
         )
         for column, others in (("user", "items"), ("item", "users"))
@@ -198,7 +198,7 @@ def make_rating_set(
     if core.empty:
         raise InputError(
             f"{source or name}: no rating is left with at least {split.min_interactions} a user and item; a lower "
-            "--min_interactions keeps more."
+            f"{argument('min_interactions')} keeps more."
         )
     users, items = Vocabulary.of("user", core.user), Vocabulary.of("item", core.item)
     pairs = np.stack([core.user.map(users.ids), core.item.map(items.ids)], axis=1).astype(np.int32)

@@ -21,7 +21,7 @@ from gr_tf.data.rating_sources import (
 )
 from gr_tf.data.sequences import SequenceSet, SequenceSplit, make_sequence_set
 from gr_tf.data.text_files import read_text
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 
 COLUMNS = ("user", "item")
 
@@ -57,7 +57,9 @@ def load_sequences(
     if data_dir is None or dataset in RATING_DATASETS:
         split.refuse_columns(dataset)
     if split.order == "file" and data_dir is None:
-        raise InputError("tensorflow-datasets does not keep the file's order: name the folder with --data_dir.")
+        raise InputError(
+            f"tensorflow-datasets does not keep the file's order: name the folder with {argument('data_dir')}."
+        )
     frame, found, source = read_interactions(
         dataset, data_dir, functools.partial(read_own_sequences, named=split.named)
     )

@@ -17,7 +17,7 @@ from gr_tf.data.columns import ITEM_FIELDS, ColumnNames
 from gr_tf.data.items import ItemSet, Records, name_notes, reasons
 from gr_tf.data.named_tables import notes_of
 from gr_tf.data.vocabulary import Vocabulary
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.settings import Range
 from gr_tf.types import Ids
 
@@ -94,8 +94,9 @@ class SequenceSplit(ColumnNames):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.test_share + self.valid_share >= 1:
-            shares = f"{self.test_share} and {self.valid_share}"
-            raise InputError(f"test_share and valid_share must leave something to train on; got {shares}.")
+            shares = f"{argument('test_share')} and {argument('valid_share')}"
+            got = f"{self.test_share} and {self.valid_share}"
+            raise InputError(f"{shares} must leave something to train on; got {got}.")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -182,7 +183,9 @@ def make_sequence_set(
         )
         frame = frame[enough]
     if frame.empty:
-        why = f"no user has at least {split.min_interactions} choices; a lower --min_interactions keeps more."
+        why = (
+            f"no user has at least {split.min_interactions} choices; a lower {argument('min_interactions')} keeps more."
+        )
         raise InputError(" ".join([f"{told}: {why}", *notes]))
     users, items = Vocabulary.of("user", frame.user), Vocabulary.of("item", frame.item)
     left_out: dict[str, dict[str, str]] = {}
@@ -190,7 +193,8 @@ def make_sequence_set(
         unknown = "has a choice of unknown time, and is left out"
         nobody = f"is of users only who are left out, as those with fewer than {split.min_interactions} choices are"
         left_out["user"] = reasons(everybody.user, frame.user, split.min_interactions, "choices", unknown)
-        left_out["item"] = reasons(everybody.item, frame.item, 0, "choices", f"{nobody}: --min_interactions", titles)
+        why = f"{nobody}: {argument('min_interactions')}"
+        left_out["item"] = reasons(everybody.item, frame.item, 0, "choices", why, titles)
     user_ids = frame.user.map(users.ids).to_numpy(np.int32)
     order = np.argsort(user_ids, kind="stable")
     user_ids, targets = user_ids[order], frame.item.map(items.ids).to_numpy(np.int32)[order] + 1
@@ -229,7 +233,9 @@ def _has_times(frame: pd.DataFrame) -> bool:
 def _in_time(frame: pd.DataFrame, told: str, notes: list[str]) -> pd.DataFrame:
     """The choices of the users whose times are all known, in time order."""
     if not _has_times(frame):
-        raise InputError(f"{told}: has no times to put choices in order by; --order=file takes them as they come.")
+        raise InputError(
+            f"{told}: has no times to put choices in order by; {argument('order', 'file')} takes them as they come."
+        )
     unknown = frame.user[frame.time <= 0].unique()
     if len(unknown):
         notes.append(f"{len(unknown)} users with a choice of unknown time left out.")

@@ -12,7 +12,7 @@ from gr_tf.data.named_tables import labels_of, notes_of, read_headless, read_nam
 from gr_tf.data.rating_sources import COLUMNS, RATING_DATASETS, read_release_titles
 from gr_tf.data.triple_split import TripleSplit, with_held_out
 from gr_tf.data.triples import SPLITS, TripleSet, make_triple_set, read_folder
-from gr_tf.errors import InputError, listed, short
+from gr_tf.errors import InputError, argument, listed, short
 from gr_tf.runs import files
 
 FB15K237 = Archive(
@@ -126,7 +126,8 @@ def load_triples(
     if dataset in (None, "nations"):
         return dataclasses.replace(read_folder(_NATIONS, "nations"), source=None)
     raise InputError(
-        f"unknown dataset {short(dataset)}: want one of {', '.join(DATASETS)}, or data_dir with your own files."
+        f"unknown dataset {short(dataset)}: want one of {', '.join(DATASETS)}, or {argument('data_dir')} with your own "
+        "files."
     )
 
 

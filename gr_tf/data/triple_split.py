@@ -37,7 +37,7 @@ class TripleSplit(ColumnNames):
 
 
 def hold_out(
-    triples: Sequence[tuple[str, str, str]], parts: Sequence[str], split: TripleSplit
+    triples: Sequence[tuple[str, str, str]], parts: Sequence[str], split: TripleSplit, *, of_files: bool = True
 ) -> dict[str, np.ndarray]:
     """Places of random triples for each of some parts, none twice, in ascending order.
 
@@ -47,6 +47,7 @@ def hold_out(
         triples: all of them.
         parts: of "valid" and "test", those to fill.
         split: how much.
+        of_files: whether the triples are in files, not in DataFrames; for the message.
 
     Raises:
         InputError: if nothing can be held out for a part.
@@ -70,7 +71,7 @@ def hold_out(
         if not held[part]:
             raise InputError(
                 f"no triple can be held out for {part}: each names something that no other triple names. "
-                f"Give a {part} file."
+                f"Give {f'a {part} file' if of_files else f'{part}, another DataFrame'}."
             )
     return {part: np.sort(np.array(places)) for part, places in held.items()}
 
@@ -94,12 +95,12 @@ def with_held_out(
     missing = [part for part in ("valid", "test") if part not in named]
     if not missing:
         return dict(named), [], None
-    split, everything = split or TripleSplit(), named["train"]
+    split, everything, of_files = split or TripleSplit(), named["train"], isinstance(source, pathlib.Path)
     try:
-        held = hold_out(list(everything.itertuples(index=False, name=None)), missing, split)
+        held = hold_out(list(everything.itertuples(index=False, name=None)), missing, split, of_files=of_files)
     except InputError as error:
-        raise InputError(f"{source}: {error}") from None
-    absent = "no file" if isinstance(source, pathlib.Path) else "not given"
+        raise InputError(f"{source}: {error.marked}") from None
+    absent = "no file" if of_files else "not given"
     notes = [
         f"{part}: {absent}; {len(places)} of {len(everything)} triples held out (seed {split.seed})."
         for part, places in held.items()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gr_tf.data.dataset import Dataset, numbers_of, query_of_numbers
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.leave_one_out import effects_by_seed, read_effects
 from gr_tf.runs import files
@@ -143,7 +143,7 @@ def make_atlas(
         InputError: if num_seeds is too small.
     """
     if num_seeds < 2:
-        raise InputError(f"num_seeds must be at least 2 to tell effects from chance; got {num_seeds}.")
+        raise InputError(f"{argument('num_seeds')} must be at least 2 to tell effects from chance; got {num_seeds}.")
     dataset, seeds = task.dataset, range(task.config.seed, task.config.seed + num_seeds)
     others = consensus_seeds(seeds.start)
     if seeds[-1] >= others.start >= seeds.start:
@@ -249,11 +249,15 @@ def read_truth(folder: pathlib.Path, task: Task[Any]) -> Truth:
         key=lambda path: int(path.parent.name.removeprefix(ALL_SEEDS)),
     )
     if not made:
-        raise InputError(f"{folder}: has no finished atlas: run loo_atlas first, or name its folder with --atlas_dir.")
+        raise InputError(
+            f"{folder}: has no finished atlas: run loo_atlas first, or name its folder with {argument('atlas_dir')}."
+        )
     stage = RunDir.finished(made[-1].parent, "loo_atlas")
     stage.result()  # refuses what was edited
     if stage.settings["checksum"] != task.dataset.checksum or stage.settings["config"] != task.config.to_dict():
-        raise InputError(f"{stage.path}: is of another dataset or configuration: name yours with --atlas_dir.")
+        raise InputError(
+            f"{stage.path}: is of another dataset or configuration: name yours with {argument('atlas_dir')}."
+        )
     atlas = Atlas.load(stage.path / _ATLAS)
     seeds = atlas.seeds.tolist()
     if len(seeds) < _LEAST_SEEDS:

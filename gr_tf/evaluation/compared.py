@@ -236,7 +236,7 @@ def told(ask: Ask, one: OneTraining, chosen: Ids | None = None) -> tuple[np.ndar
     except DamagedError:
         raise
     except InputError as error:
-        found, refused = Found([]), str(error)
+        found, refused = Found([]), error.on_command_line
     systems = [system for of_query in found.influences for system in of_query.systems]
     meta = {
         "refused": refused,

@@ -231,7 +231,7 @@ def shuffled_rows(
         except DamagedError:
             raise
         except InputError as error:
-            rows.append({"method": name, "spearman": None, "why": str(error)})
+            rows.append({"method": name, "spearman": None, "why": error.on_command_line})
     return rows
 
 

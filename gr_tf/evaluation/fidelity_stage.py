@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gr_tf.data.dataset import numbers_of
-from gr_tf.errors import DamagedError, InputError
+from gr_tf.errors import DamagedError, InputError, argument
 from gr_tf.evaluation import agreement, fidelity
 from gr_tf.evaluation.atlas import Truth, consensus_seeds, read_truth
 from gr_tf.evaluation.compared import COMBINED, SCREENS, Scored, compared
@@ -82,7 +82,7 @@ def measure_fidelity(
     for first, second in itertools.combinations(uses, 2):
         if shared := set(uses[first]) & set(uses[second]):
             told = f"seed {min(shared)} would serve for {first} and for {second}"
-            raise InputError(f"{told}: take another --seed of the atlas.")
+            raise InputError(f"{told}: take another {argument('seed')} of the atlas.")
     settings = {
         "dataset": dataset.name,
         "checksum": dataset.checksum,
@@ -172,7 +172,7 @@ def _all_method_rows(
             except DamagedError:
                 raise
             except InputError as error:
-                refused[name] = str(error)
+                refused[name] = error.on_command_line
             bar.advance()
     if not rows:
         raise InputError("; ".join(f"{name}: {why}" for name, why in refused.items()))

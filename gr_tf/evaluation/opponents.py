@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gr_tf.attribution.tracin import TracIn
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.evaluation.retraining import Retraining, outcomes_of
 from gr_tf.evaluation.statistics import mean_interval
 from gr_tf.runs import files
@@ -31,7 +31,9 @@ def check_sizes(num_examples: int, ks: Collection[int]) -> None:
     """
     for k in ks:
         if not 1 <= k < num_examples:
-            raise InputError(f"removed must be from 1 to {num_examples - 1}, below the training examples; got {k}.")
+            raise InputError(
+                f"{argument('removed')} must be from 1 to {num_examples - 1}, below the training examples; got {k}."
+            )
 
 
 def choices(influences: np.ndarray, losses: np.ndarray, ks: Sequence[int], seed: int) -> Choices:

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Collection, Sequence
 
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 
 DEFECTS = {
     "softmax_retraining": "retrains with the softmax loss, whatever the explained model was trained with",
@@ -21,7 +21,7 @@ def parse_defects(names: Collection[str]) -> tuple[str, ...]:
     """
     for name in names:
         if name not in DEFECTS:
-            raise InputError(f"released_defects are {', '.join(DEFECTS)}; got {name!r}.")
+            raise InputError(f"{argument('released_defects')} are {', '.join(DEFECTS)}; got {name!r}.")
     return tuple(name for name in DEFECTS if name in names)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from gr_tf.attribution import methods as registry
 from gr_tf.attribution.base import Explanation, in_parts
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 from gr_tf.evaluation import explained as explaining
 from gr_tf.evaluation.explained import QUERIES_AT_ONCE, ExplainedRun
 from gr_tf.evaluation.released import evaluated_predictions, parse_defects, retraining_changes
@@ -96,10 +96,10 @@ def parse_ks(ks: Iterable[str]) -> tuple[str, ...]:
     for k in ks:
         text = k.strip().upper()
         if text != ALL and not (text.isdecimal() and int(text) >= 1):
-            raise InputError(f"k must be a whole number from 1, or ALL; got {short(k)}.")
+            raise InputError(f"each of {argument('ks')} must be a whole number from 1, or ALL; got {short(k)}.")
         parsed.append(text if text == ALL else str(int(text)))
     if len(set(parsed)) < len(parsed) or not parsed:
-        raise InputError(f"want each k once; got {short(','.join(parsed))}.")
+        raise InputError(f"want each of {argument('ks')} once; got {short(','.join(parsed))}.")
     return tuple(parsed)
 
 
@@ -271,7 +271,9 @@ def check(
     defects = parse_defects(released_defects)
     for name in retraining_changes(defects):
         if not hasattr(task.config, name):
-            raise InputError(f"released_defects change the {name} of a training; one on {task.kind} has none.")
+            raise InputError(
+                f"{argument('released_defects')} change the {name} of a training; one on {task.kind} has none."
+            )
     return tuple(ordered), parse_ks(ks), defects
 
 
@@ -295,7 +297,7 @@ def _evaluate(stage: RunDir, trained: Trained, explained: ExplainedRun, jobs: in
     counts = [explanation.num_supporting for explanation in explained.explanations]
     places = evaluated_predictions(counts, defects)
     if not places:
-        raise InputError("released_defects leave no prediction to evaluate.")
+        raise InputError(f"{argument('released_defects')} leave no prediction to evaluate.")
     of_nh = {"seed": stage.settings["nh_seed"], "rule": stage.settings.get("nh_rule", "seeded")}
     removals: list[Removal] = []
     for method in methods:

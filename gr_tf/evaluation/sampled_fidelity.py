@@ -13,7 +13,7 @@ import numpy as np
 
 from gr_tf.attribution.base import Explanation
 from gr_tf.data.dataset import numbers_of
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.compared import OneTraining, Scored, compared, told
 from gr_tf.evaluation.leave_one_out import effects_by_seed, paired_effects
@@ -56,7 +56,9 @@ class Points:
         """
         queries = [one.query for one in task.test_predictions(task.initial_parameters)]
         if self.num_points > len(queries):
-            raise InputError(f"num_points must be at most the {len(queries)} test points; got {self.num_points}.")
+            raise InputError(
+                f"{argument('num_points')} must be at most the {len(queries)} test points; got {self.num_points}."
+            )
         generator = np.random.default_rng(self.point_seed)
         points = [queries[place] for place in generator.permutation(len(queries))[: self.num_points]]
         chosen = []
@@ -64,7 +66,8 @@ class Points:
             related = _in_drawing_order(task, query)
             if len(related) < self.num_ratings:
                 raise InputError(
-                    f"a test point has only {len(related)} related ratings; num_ratings is {self.num_ratings}."
+                    f"a test point has only {len(related)} related ratings; {argument('num_ratings')} is "
+                    f"{self.num_ratings}."
                 )
             chosen.append(np.sort(generator.choice(related, self.num_ratings, replace=False)))
         return points, np.stack(chosen)
@@ -101,7 +104,7 @@ def of_one_model(
         InputError: if the checks of the task train anew; see also Points.choose.
     """
     if not task.continues:
-        raise InputError("this trains on from a trained model: it needs batches, --batch_size above 1.")
+        raise InputError(f"this trains on from a trained model: it needs batches, {argument('batch_size')} above 1.")
     queries, chosen = points.choose(task)
     training.train(task, run_dir, overwrite=overwrite, reuse=True)
     trained = training.load(run_dir, task.dataset)
@@ -169,11 +172,13 @@ def over_seeds(
         InputError: if there are too few seeds or they overlap; see Points.choose.
     """
     if num_seeds < 4:
-        raise InputError(f"num_seeds must be at least 4, for two halves of the truth; got {num_seeds}.")
+        raise InputError(f"{argument('num_seeds')} must be at least 4, for two halves of the truth; got {num_seeds}.")
     seeds = range(task.config.seed, task.config.seed + num_seeds)
     explained = range(FIRST_SEED, FIRST_SEED + num_seeds)
     if set(seeds) & set(explained):
-        raise InputError(f"seeds {FIRST_SEED} and up are those of the explained trainings: take another --seed.")
+        raise InputError(
+            f"seeds {FIRST_SEED} and up are those of the explained trainings: take another {argument('seed')}."
+        )
     queries, chosen = points.choose(task)
     task.steps  # noqa: B018  (refuses what cannot be trained, before a folder is there)
     asks = compared(task.kind)

@@ -16,7 +16,7 @@ import types
 
 import numpy as np
 
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.settings import Range, Settings
 
 PYKEEN, LIBKGE, DGLKE = CONVENTIONS = ("pykeen", "libkge", "dglke")
@@ -56,10 +56,11 @@ class Layout(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.norm is not None and self.model not in _DEFAULT_NORMS:
-            raise InputError(f"norm is of transe and rotate; {self.model} has none.")
+            raise InputError(f"{argument('norm')} is of transe and rotate; {self.model} has none.")
         if self.gamma is not None and (self.model, self.convention) != ("rotate", DGLKE):
             raise InputError(
-                f"gamma scales the phases of DGL-KE's rotate only; not of {self.convention}'s {self.model}."
+                f"{argument('gamma')} scales the phases of DGL-KE's rotate only; not of {self.convention}'s "
+                f"{self.model}."
             )
 
     @property

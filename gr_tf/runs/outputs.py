@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Iterable
 
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.runs import files
 from gr_tf.runs.run_dir import RESULT, RUN
 
@@ -36,7 +36,7 @@ def check_output(path: pathlib.Path, *, overwrite: bool, data: Iterable[pathlib.
     if path.is_symlink() or not path.is_file():
         raise InputError(f"{path}: is no regular file, and is not replaced.")
     if not overwrite:
-        raise InputError(f"{path}: exists already. Pass --overwrite to replace it, or name another.")
+        raise InputError(f"{path}: exists already. Pass {argument('overwrite', True)} to replace it, or name another.")
     whole = path.resolve()
     if whole.is_relative_to(_PACKAGE):
         raise InputError(f"{path}: is a file of gr_tf, and is not replaced.")

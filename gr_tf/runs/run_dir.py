@@ -8,7 +8,7 @@ from typing import Any
 
 import filelock
 
-from gr_tf.errors import DamagedError, InputError
+from gr_tf.errors import DamagedError, InputError, argument
 from gr_tf.runs import files
 from gr_tf.runs.made_with import difference, made_with
 
@@ -17,6 +17,8 @@ RESULT = "result.json"
 # What a stage writes to be continued after a kill, deleted when it is finished.
 CHECKPOINTS = "checkpoints"
 _LOCK = ".lock"
+# In Python this is no argument, but an attribute of a class.
+_ANY_VERSION = argument(f"{__name__}.RunDir.any_version", flag="any_version")
 
 
 class RunDir:
@@ -88,14 +90,18 @@ class RunDir:
             if overwrite or (replace and other):
                 run_dir._clear(begins_anew=True)
             elif other:
-                raise InputError(f"{path} {other} Pass --overwrite to begin anew, or another --run_dir.")
+                raise InputError(
+                    f"{path} {other} Pass {argument('overwrite', True)} to begin anew, or another "
+                    f"{argument('run_dir')}."
+                )
             if run_dir.is_finished:
                 run_dir._run = _run_of(path)
                 run_dir.result()  # refuses what was edited
                 run_dir._clear_checkpoints()
                 if not reuse:
                     raise InputError(
-                        f"{path} is already finished: see {path / RESULT}. Pass --overwrite to do it again."
+                        f"{path} is already finished: see {path / RESULT}. Pass "
+                        f"{argument('overwrite', True)} to do it again."
                     )
             else:
                 run_dir._go_on()
@@ -216,8 +222,8 @@ class RunDir:
         other = difference(before, now)
         if other and not self.any_version:
             raise InputError(
-                f"{self.path} was begun with {other}: the last digits may differ. Pass --any_version to go on, "
-                "which the result will say, or --overwrite to begin anew."
+                f"{self.path} was begun with {other}: the last digits may differ. Pass {_ANY_VERSION} to go on, "
+                f"which the result will say, or {argument('overwrite', True)} to begin anew."
             )
         if other or before.get("commit") != now.get("commit"):
             self._run |= {"begun_with": [*self._run.get("begun_with", []), before], "made_with": now}

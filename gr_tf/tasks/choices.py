@@ -1,7 +1,8 @@
 """The task of choices without order: (user, ?), and the probability of an item that the user would choose."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
+import types
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,10 +33,12 @@ class ChoiceTask(TripleTask):
 
     kind = "choices"
     served_as = "triples"
+    words = types.MappingProxyType({"triple": "choice", "triples": "choices", "tail": "item", "graphs": "data"})
     # Batches cannot be replayed, and there are no other steps.
     unmet = ("steps",)
     only_if_named = True
     parts = ("user", "item or ?")  # type: ignore[assignment]
+    columns = ("user", "item")  # type: ignore[assignment]
     open_title = "the most probable items that the user is not known to have chosen, of all items, known ones included"
     split_class = ChoiceSplit  # type: ignore[assignment]
     baseline_name = "the items that most users chose"
@@ -136,6 +139,14 @@ class ChoiceTask(TripleTask):
         query = Query(head, 0, int(self.model.columns[0]) if asked else self.dataset.item_of(name_in(item)))
         self.dataset.check_queries([query])
         return query, asked
+
+    def asked_by(self, split: str) -> Iterator[tuple[Query, tuple[Collection[str], ...]]]:
+        """See Task; the user's name, and the item's name and title."""
+        data = self.dataset
+        for triple in getattr(data, split).tolist():
+            query = Query(*triple)
+            names = data.items.names[query.tail], data.title(query.tail)
+            yield query, ((data.user_name(query.head),), names)
 
     def answer_may_be_open(self, query: Query) -> bool:
         """See Task."""

@@ -9,7 +9,7 @@ import numpy as np
 from gr_tf.data.embedding_files import NamedRows, read_json, read_named_rows
 from gr_tf.data.triples import TripleSet
 from gr_tf.data.vocabulary import Vocabulary
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 from gr_tf.models.foreign import DGLKE, Converted, Layout, converted
 from gr_tf.models.parameters import Parameters
 from gr_tf.tasks.trained import Given, Trained
@@ -43,16 +43,16 @@ def layout_of(folder: pathlib.Path, asked: Mapping[str, Any]) -> Layout:
             if name not in Layout.names():
                 raise InputError(f"{path}: has no setting {short(name)}; its settings are {', '.join(Layout.names())}.")
             if told.setdefault(name, value) != value:
-                raise InputError(f"{path}: says {name} is {short(value)}; --{name} says {told[name]!r}.")
+                raise InputError(f"{path}: says {name} is {short(value)}; {argument(name)} says {told[name]!r}.")
     for name in ("model", "convention"):
         if told.get(name) is None:
-            told_choices = "|".join(Layout.choices[name])
-            raise InputError(f"{folder}: name its {name}, with --{name}={told_choices}, or in {_LAYOUT_FILE}.")
+            how = argument(name, *Layout.choices[name])
+            raise InputError(f"{folder}: name its {name}, with {how}, or in {_LAYOUT_FILE}.")
     of_dglke = folder / _DGLKE_FILE
     if told["convention"] == DGLKE and told["model"] == "rotate" and of_dglke.exists():
         gamma = read_json(of_dglke).get("gamma")
         if gamma is not None and told.setdefault("gamma", gamma) != gamma:
-            raise InputError(f"{of_dglke}: says gamma is {gamma!r}; --gamma says {told['gamma']!r}.")
+            raise InputError(f"{of_dglke}: says gamma is {gamma!r}; {argument('gamma')} says {told['gamma']!r}.")
     try:
         return Layout.of_dict(told)
     except TypeError:
@@ -121,9 +121,11 @@ def _config(dataset: TripleSet, found: Converted, settings: Mapping[str, Any]) -
     """How a check goes on, and what loss gradients are of: as said, else by the graph's size."""
     for name in ("model", "dim"):
         if settings.get(name) is not None:
-            raise InputError(f"{name} is what the given model has: leave --{name} out.")
+            raise InputError(f"{name} is what the given model has: leave {argument(name)} out.")
     if settings.get("patience") is not None:
-        raise InputError("patience is for a training that validates; going on from a given model does not.")
+        raise InputError(
+            f"{argument('patience')} is for a training that validates; going on from a given model does not."
+        )
     by_size = {
         "num_negatives": min(len(dataset.entities), _NEGATIVES),
         "epochs": max(1, min(_EPOCHS, _EXAMPLES // dataset.num_examples)),
@@ -131,6 +133,7 @@ def _config(dataset: TripleSet, found: Converted, settings: Mapping[str, Any]) -
     }
     reciprocal = found.inverses is not None
     if settings.get("reciprocal", reciprocal) != reciprocal:
-        raise InputError(f"the given model has {'' if reciprocal else 'no '}inverse relations: leave --reciprocal out.")
+        has = f"has {'' if reciprocal else 'no '}inverse relations"
+        raise InputError(f"the given model {has}: leave {argument('reciprocal')} out.")
     is_given = {"model": found.model, "dim": found.dim, "reciprocal": reciprocal}
     return TripleConfig.of_dict({**_GOES_ON, **by_size, **is_given, **settings})

@@ -11,7 +11,7 @@ import numpy as np
 from gr_tf.data.embedding_files import read_row_names
 from gr_tf.data.ratings import RatingSet
 from gr_tf.data.sequences import SequenceSet
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.models.keras_files import input_tensors, keras_file, load_keras
 from gr_tf.models.keras_items import PAIR_LOSSES, KerasHistories, KerasItems, KerasPairs
 from gr_tf.runs import files
@@ -160,7 +160,7 @@ def _loss(path: pathlib.Path, asked: Mapping[str, Any], possible: Sequence[str])
     loss = asked.get("model_loss")
     if loss not in possible:
         got = "" if loss is None else f"; got {loss!r}"
-        raise InputError(f"{path}: name the loss of its training with --model_loss={'|'.join(possible)}{got}.")
+        raise InputError(f"{path}: name the loss of its training with {argument('model_loss', *possible)}{got}.")
     return str(loss)
 
 

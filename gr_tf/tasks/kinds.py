@@ -1,12 +1,13 @@
 """The kinds of data by name, and how a task is made from data or again from its reference."""
 
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from gr_tf.data.dataset import Dataset
 from gr_tf.data.frames import IN_MEMORY
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 from gr_tf.tasks.choices import ChoiceTask
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.reference import TaskReference
@@ -21,6 +22,12 @@ KINDS: dict[str, type[Task[Any]]] = {task.kind: task for task in (TripleTask, Ra
 def served_as(kind: str) -> str:
     """The kind whose methods serve a kind of data: most often itself."""
     return (KINDS[kind].served_as if kind in KINDS else "") or kind
+
+
+def in_words_of(kind: str, text: str) -> str:
+    """A text about the kind that a kind of data is served as, in the kind's own words: see Task.words."""
+    words = KINDS[kind].words if kind in KINDS else {}
+    return re.sub(r"[a-z]+", lambda found: words.get(found[0], found[0]), text) if words else text
 
 
 def read_own(kind: str, dataset: str | None, data_dir: str | pathlib.Path | None, split: Mapping[str, Any]) -> Dataset:
@@ -53,7 +60,9 @@ def own_config(kind: str, dataset: Dataset, settings: Mapping[str, Any]) -> Any:
     models = task.config_class.choices["model"]
     # What the dataset's own settings are depends on the model.
     if settings.get("model") not in (None, *models):
-        raise InputError(f"model must be one of {', '.join(models)} for {kind}; got {short(settings['model'])}.")
+        raise InputError(
+            f"{argument('model')} must be one of {', '.join(models)} for {kind}; got {short(settings['model'])}."
+        )
     return task.config_class.of_dict({**task.own_settings(dataset, settings), **settings})
 
 

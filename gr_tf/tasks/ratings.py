@@ -10,7 +10,7 @@ import pandas as pd
 from gr_tf.data.frames import FrameData
 from gr_tf.data.rating_sources import RATING_DATASETS, load_ratings, ratings_of_frames
 from gr_tf.data.ratings import RatingQuery, Ratings, RatingSet, RatingSplit
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
@@ -78,7 +78,10 @@ class RatingTask(Task[RatingQuery]):
         """
         model, optimizer = asked.get("model", RatingConfig.model), asked.get("optimizer")
         if optimizer not in (None, "adam") and "steps" in asked:
-            raise InputError(f"training_steps is for optimizer 'adam'; {optimizer} trains for a number of epochs.")
+            raise InputError(
+                f"{argument('steps', flag='training_steps')} is for optimizer 'adam'; {optimizer} trains for a number "
+                "of epochs."
+            )
         if optimizer != "adam" and "steps" not in asked:
             return own_settings(dataset, model)
         preset = rating_preset(dataset.name, model)
@@ -105,7 +108,9 @@ class RatingTask(Task[RatingQuery]):
 
     def _make_steps(self) -> Steps:
         if self.config.patience is not None and not len(self.dataset.valid):
-            raise InputError("patience needs validation ratings: users with at least three ratings have one held out.")
+            raise InputError(
+                f"{argument('patience')} needs validation ratings: users with at least three ratings have one held out."
+            )
         if self.config.has_shares:
             return RatingShareSteps(self.dataset, self.model, self.config)
         if self.config.batch_size == 1:
@@ -249,7 +254,8 @@ class RatingTask(Task[RatingQuery]):
     def rolled_back(self, parameters: Parameters, deltas: np.ndarray) -> RolledBack:
         """See Task; in float64, so that small influences keep their digits."""
         if not self.steps.rows_per_example:
-            raise InputError("Gradient Rollback of ratings needs --optimizer=sgd or adagrad, or --batch_size=1.")
+            how = f"{argument('optimizer', 'sgd', 'adagrad')}, or {argument('batch_size', 1)}"
+            raise InputError(f"Gradient Rollback of ratings needs {how}.")
         self.check_deltas(parameters, deltas)
         return RatingRollback(self.model_in("float64"), parameters, deltas, self.dataset)
 

@@ -13,7 +13,7 @@ from gr_tf.data.frames import FrameData
 from gr_tf.data.rating_sources import RATING_DATASETS
 from gr_tf.data.sequence_sources import load_sequences, sequences_of_frames
 from gr_tf.data.sequences import SequenceQuery, Sequences, SequenceSet, SequenceSplit
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.sequence_ranking import next_item_metrics, ranks_and_losses
 from gr_tf.models.sequence_recommender import NAMES, SequenceRecommender
@@ -72,7 +72,9 @@ class SequenceTask(Task[SequenceQuery]):
 
     def _make_steps(self) -> SequenceSteps:
         if self.config.patience is not None and not len(self.dataset.valid):
-            raise InputError("patience needs validation sequences: hold some out (valid_share).")
+            raise InputError(
+                f"{argument('patience')} needs validation sequences: hold some out ({argument('valid_share')})."
+            )
         return SequenceSteps(self.dataset, self.model, self.config)
 
     @property

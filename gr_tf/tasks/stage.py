@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gr_tf.data.dataset import Dataset
-from gr_tf.errors import DamagedError, InputError
+from gr_tf.errors import DamagedError, InputError, argument
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs import files
 from gr_tf.runs.checkpoints import CheckpointFolder
@@ -126,7 +126,9 @@ def kind_of_run(run_dir: pathlib.Path) -> str:
     """
     stage = run_dir / STAGE
     if not (stage / "result.json").exists():
-        raise InputError(f"{stage}: has no finished training: name your data with data_dir, or a dataset.")
+        raise InputError(
+            f"{stage}: has no finished training: name your data with {argument('data_dir')} or {argument('dataset')}."
+        )
     return reference_of(RunDir.finished(stage, "gr_tf train")).kind
 
 
@@ -139,7 +141,7 @@ def reference_of(stage: RunDir) -> TaskReference:
     told = stage.settings
     kind = kinds.KINDS.get(str(told.get("kind")))
     if kind is None:
-        raise InputError(f"{stage.path} is no training of this gr_tf: train again with --overwrite.")
+        raise InputError(f"{stage.path} is no training of this gr_tf: train again with {argument('overwrite', True)}.")
     split = told["split"] and kind.split_class.of_dict(told["split"])
     config = kind.config_class.of_dict(told["config"])
     dataset, source, checksum = told["dataset"], told["data_dir"], told["checksum"]

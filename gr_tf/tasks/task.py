@@ -4,6 +4,7 @@ import abc
 import dataclasses
 import functools
 import re
+import types
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -58,6 +59,7 @@ class Task(Trainable, Generic[Q]):
         deciding: the metric that tells a good model from its baseline.
         baseline_name: what `baseline` predicts, for people; empty: there is no baseline.
         served_as: the kind whose methods serve this one; empty: its own.
+        words: what people call here what they call otherwise in data of the kind `served_as`.
         unmet: what methods may need of a training, and none of this kind gives; see attribution.methods.Method.
         only_if_named: whether data are never taken for this kind unless the user names it.
     """
@@ -75,6 +77,7 @@ class Task(Trainable, Generic[Q]):
     deciding: ClassVar[str] = "mrr"
     baseline_name: str = ""
     served_as: ClassVar[str] = ""
+    words: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
     unmet: ClassVar[tuple[str, ...]] = ()
     only_if_named: ClassVar[bool] = False
 

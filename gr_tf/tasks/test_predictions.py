@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 
 # What makes a prediction that answers several test rows a right one.
 RIGHT_IF = {
@@ -48,9 +48,9 @@ def balanced_sample(
         InputError: if count is below 1, or right_if is unknown.
     """
     if count < 1:
-        raise InputError(f"num_queries must be at least 1; got {count}.")
+        raise InputError(f"{argument('num_queries')} must be at least 1; got {count}.")
     if right_if not in RIGHT_IF:
-        raise InputError(f"right_if must be one of {', '.join(RIGHT_IF)}; got {short(right_if)}.")
+        raise InputError(f"{argument('right_if')} must be one of {', '.join(RIGHT_IF)}; got {short(right_if)}.")
     rows = [
         (place, any(prediction.correct) if right_if == "any" else right)
         for place, prediction in enumerate(predictions)

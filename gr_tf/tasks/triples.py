@@ -14,7 +14,7 @@ from gr_tf.data.known_tails import KnownTails, known_at, turned
 from gr_tf.data.sources import load_triples, public_name, triples_of_frames
 from gr_tf.data.triple_split import TripleSplit
 from gr_tf.data.triples import COLUMNS, RELATION, TAIL, Query, TripleSet
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, argument, short
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.frequencies import tail_frequencies
 from gr_tf.models.parameters import Parameters
@@ -141,7 +141,7 @@ class TripleTask(Task[Query]):
             InputError: if the model has no reciprocal relations.
         """
         if not self.config.reciprocal:
-            raise InputError("heads are ranked by reciprocal relations: train with --reciprocal.")
+            raise InputError(f"heads are ranked by reciprocal relations: train with {argument('reciprocal', True)}.")
         # Candidates are of tails; any entity may be a head.
         heads_model = dataclasses.replace(self.model, candidates=None)
         tails = filtered_ranks(self.model, table, examples, self._known_in_both)

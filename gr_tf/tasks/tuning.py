@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from gr_tf.errors import DamagedError, InputError, TrainingError
+from gr_tf.errors import DamagedError, InputError, TrainingError, argument
 from gr_tf.runs.journal import Journal
 from gr_tf.runs.progress import progress
 from gr_tf.runs.run_dir import RUN, RunDir
@@ -41,13 +41,14 @@ def minutes_for(task: Task[Any], asked: Mapping[str, Any], minutes: float | None
         own_size = task.num_examples <= _EXAMPLES and num_valid >= _VALID
         return _MINUTES if variants and own_size and not asked else 0.0
     if not 0 <= minutes < float("inf"):
-        raise InputError(f"tune_minutes must be a number of minutes; got {minutes}.")
+        raise InputError(f"{argument('tune_minutes')} must be a number of minutes; got {minutes}.")
     if minutes and not variants:
         raise InputError(
-            "tune_minutes: there is nothing to try with the papers' settings, which these data or flags have."
+            f"{argument('tune_minutes')}: there is nothing to try with the papers' settings, which these data or "
+            "settings have."
         )
     if minutes and not num_valid:
-        raise InputError("tune_minutes: there are no validation examples to choose by.")
+        raise InputError(f"{argument('tune_minutes')}: there are no validation examples to choose by.")
     return minutes
 
 

@@ -74,7 +74,9 @@ class RatingConfig(Settings):
         super().__post_init__()
         for name in () if self.has_shares else ("epochs", "initial_deviation", "patience"):
             if getattr(self, name) is not None:
-                raise InputError(f"{name} is for optimizers sgd and adagrad; got {getattr(self, name)} with adam.")
+                raise InputError(
+                    f"{self._argument(name)} is for optimizers sgd and adagrad; got {getattr(self, name)} with adam."
+                )
         if self.has_shares and self.epochs is None:
             raise InputError(f"optimizer {self.optimizer!r} needs a number of epochs.")
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gr_tf.data.ratings import RatingSet
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
@@ -59,7 +59,9 @@ class RatingShareSteps(Steps):
         """
         self._num_examples, self._size = ratings.num_examples, config.batch_size
         if self._size > self._num_examples:
-            raise InputError(f"batch_size must be at most the {self._num_examples} training ratings; got {self._size}.")
+            raise InputError(
+                f"{argument('batch_size')} must be at most the {self._num_examples} training ratings; got {self._size}."
+            )
         self._model, self._config = model, config
         # The last of each is what fills up batches.
         rows = model.rows_of(ratings.train.pairs)

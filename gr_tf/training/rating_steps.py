@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gr_tf.data.ratings import RatingSet
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
 from gr_tf.training.adam_kernel import AdamState, AdamSteps, adam_step
@@ -34,7 +34,8 @@ class RatingSteps(AdamSteps):
         """
         if config.batch_size > ratings.num_examples:
             raise InputError(
-                f"batch_size must be at most the {ratings.num_examples} training ratings; got {config.batch_size}."
+                f"{argument('batch_size')} must be at most the {ratings.num_examples} training ratings; got "
+                f"{config.batch_size}."
             )
         self._num_examples = ratings.num_examples
         self._model, self._config = model, config

@@ -5,7 +5,7 @@ import types
 from typing import Any
 
 from gr_tf.data.sequences import SequenceSet
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.models.sequence_recommender import SequenceRecommender
 from gr_tf.settings import RATE, SEED, Range, Settings
 from gr_tf.training.dtypes import DTYPES
@@ -71,7 +71,7 @@ class SequenceConfig(Settings):
         super().__post_init__()
         for epoch in self.kept_epochs:
             if not 1 <= epoch <= self.epochs:
-                raise InputError(f"kept_epochs must be from 1 to {self.epochs}; got {epoch}.")
+                raise InputError(f"{argument('kept_epochs')} must be from 1 to {self.epochs}; got {epoch}.")
 
     def make_model(self, sequences: SequenceSet) -> SequenceRecommender:
         """The model of this configuration for a dataset."""

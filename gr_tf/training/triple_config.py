@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gr_tf.data.triples import TripleSet
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.models.factor_model import BilinearModel, FactorModel
 from gr_tf.models.knowledge_graph_models import MODELS
 from gr_tf.settings import LONG_SEED, RATE, Range, Settings
@@ -123,11 +123,12 @@ class TripleConfig(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.constraint != "none" and self.steps == "rows":
-            raise InputError(f"constraint {self.constraint!r} moves every row at every step: it needs steps 'dense'.")
+            told = argument("constraint", self.constraint)
+            raise InputError(f"{told} moves every row at every step: it needs {argument('steps', 'dense')}.")
         if self.optimizer == "sgd" and self.steps == "rows":
-            raise InputError("steps 'rows' is for optimizer 'adam'.")
+            raise InputError(f"{argument('steps', 'rows')} is for optimizer 'adam'.")
         if self.optimizer == "sgd" and self.learning_rate_rule == "decay":
-            raise InputError("learning_rate_rule 'decay' is for optimizer 'adam'.")
+            raise InputError(f"{argument('learning_rate_rule', 'decay')} is for optimizer 'adam'.")
         self._check_batches()
 
     def to_dict(self) -> dict[str, Any]:
@@ -156,13 +157,13 @@ class TripleConfig(Settings):
             if value != getattr(type(self), name):
                 of_paper = "the paper's steps: batch_size 1, optimizer adam or sgd, and no reciprocal relations"
                 of_batches = "training in batches: name a batch_size above 1, or optimizer adagrad"
-                raise InputError(f"{name} {value!r} is for {of_paper if self.in_batches else of_batches}.")
+                raise InputError(f"{argument(name, value)} is for {of_paper if self.in_batches else of_batches}.")
         if self.dropout and not issubclass(MODELS[self.model], BilinearModel):
-            raise InputError(f"dropout is of the query vector, which {self.model} does not have.")
+            raise InputError(f"{argument('dropout')} is of the query vector, which {self.model} does not have.")
         if self.label_smoothing and self.loss != "softmax":
-            raise InputError(f"label_smoothing is for loss 'softmax'; got {self.loss!r}.")
+            raise InputError(f"{argument('label_smoothing')} is for loss 'softmax'; got {self.loss!r}.")
         if self.candidates == "kvsall" and self.loss != "softmax":
-            raise InputError(f"candidates 'kvsall' is for loss 'softmax'; got {self.loss!r}.")
+            raise InputError(f"{argument('candidates', 'kvsall')} is for loss 'softmax'; got {self.loss!r}.")
 
     def make_model(self, triples: TripleSet) -> FactorModel:
         """The model of this configuration for the vocabulary of a dataset."""

@@ -189,9 +189,9 @@ def test_methods(request: pytest.FixtureRequest) -> None:
         asker.answer("e1,r1,e2", "fia")
     with pytest.raises(InputError, match=r"method must be one of fia, .*, nh for ratings; got 'influence'"):
         rating_asker.answer("u1,i2", "influence")
-    with pytest.raises(InputError, match="criage explains models trained with --loss=sigmoid; this one's loss is soft"):
+    with pytest.raises(InputError, match="criage explains models trained with loss='sigmoid'; this one's loss is soft"):
         asker.answer("e1,r1,e2", "criage")
-    with pytest.raises(InputError, match="--batch_size=1"):
+    with pytest.raises(InputError, match="batch_size=1"):
         rating_asker.answer("u1,i2", "gr")
     with pytest.raises(InputError, match="k must be at least 1; got 0"):
         asker.answer("e1,r1,e2", k=0)
@@ -336,7 +336,7 @@ def test_a_check_of_ratings(rating_asker: Asker) -> None:
     assert all_of_them.predicted == pytest.approx(-answer.explanation.influences[:3].sum())
     assert all_of_them.top_changed is None
     assert rating_asker.task.check_length(trained.epoch) == 24_000
-    with pytest.raises(InputError, match="the length of a retraining must be at least 1; got 0"):
+    with pytest.raises(InputError, match="retraining_length must be at least 1; got 0"):
         Asker(trained, retraining_length=0)
 
 

@@ -150,7 +150,7 @@ def test_sequences(tmp_path: pathlib.Path, how: str) -> None:
 
 
 def test_what_is_refused(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(InputError, match="has no finished training: name your data with data_dir, or a dataset"):
+    with pytest.raises(InputError, match="has no finished training: name your data with data_dir or dataset"):
         ask(run_dir=tmp_path)
     with pytest.raises(InputError, match="name the data that"):
         ask(run_dir=tmp_path, overwrite=True)

@@ -61,7 +61,7 @@ def test_criage_refuses_before_any_work(toy: TripleSet) -> None:
     for query, part in ((QUERIES[0], "head"), (QUERIES[1], "relation")):
         told = re.escape("criage explains tails only: its Newton step is of the tail's row")
         for refuse in (criage.rank, method_of("triples", "criage").check_query):
-            with pytest.raises(InputError, match=f"{told}. For a {part}, use --method=gr"):
+            with pytest.raises(InputError, match=f"{told}. For a {part}, use method='gr'"):
                 refuse(query)
     assert len(criage.rank(QUERIES[2]).example_ids)
 

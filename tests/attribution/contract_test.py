@@ -392,7 +392,7 @@ def test_entries(models: Models, kind: str, name: str, monkeypatch: pytest.Monke
     methods.check_size(entry, task)
     assert entry.instead != name
     # Only a method that serves the kind is advised.
-    advice = rf": use --method={entry.instead}\.$" if entry.instead in methods_of(kind) else r"\.$"
+    advice = rf": use method='{entry.instead}'\.$" if entry.instead in methods_of(kind) else r"\.$"
     told = rf"method '{name}' would need about \d+ MiB.* on this data \({task.num_examples} examples\); "
     monkeypatch.setattr(methods, "available_memory", lambda: cost.memory - 1)
     with pytest.raises(InputError, match=told + rf"\d+ MiB of memory are free{advice}"):

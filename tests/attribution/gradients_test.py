@@ -81,5 +81,5 @@ def test_what_is_refused(model: Trained, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(methods, "available_memory", lambda: size)
         methods.explainer(model, name)
         monkeypatch.setattr(methods, "available_memory", lambda: size - 1)
-        with pytest.raises(InputError, match=f"method '{name}' would need .* of memory are free: use --method=tracin"):
+        with pytest.raises(InputError, match=f"method '{name}' would need .* of memory are free: use method='tracin'"):
             methods.explainer(model, name)

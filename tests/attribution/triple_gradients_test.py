@@ -95,7 +95,7 @@ def test_what_is_refused(model: Trained, gradients: Gradients, monkeypatch: pyte
         TripleInfluence(dataclasses.replace(model, parameters=Parameters(gradients.parameters.table * 0)), damping=0)
     # Too large for the memory that is free, before anything is computed; the Hessian is larger than the gradients.
     monkeypatch.setattr(methods, "available_memory", lambda: 16.0 * gradients.train.size)
-    with pytest.raises(InputError, match=r"method 'influence' would need about .* of memory are free: use --method=gr"):
+    with pytest.raises(InputError, match=r"method 'influence' would need about .* of memory are free: use method='gr'"):
         methods.explainer(model, "influence")
 
 

@@ -59,13 +59,13 @@ def refused(
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--dim=0", "dim must be from 1 to"),
+        ("--dim=0", "--dim must be from 1 to"),
         ("--dim=ten", "--dim=ten"),
-        ("--learning_rate=-1", "learning_rate must be above 0 and at most 1; got -1.0"),
-        ("--learning_rate=nan", "learning_rate must be above 0"),
-        ("--num_negatives=0", "num_negatives must be from 1 to"),
-        ("--epochs=0", "epochs must be from 1 to"),
-        ("--seed=-3", "seed must be from 0 to"),
+        ("--learning_rate=-1", "--learning_rate must be above 0 and at most 1; got -1.0"),
+        ("--learning_rate=nan", "--learning_rate must be above 0"),
+        ("--num_negatives=0", "--num_negatives must be from 1 to"),
+        ("--epochs=0", "--epochs must be from 1 to"),
+        ("--seed=-3", "--seed must be from 0 to"),
         ("--loss=hinge", "--loss=hinge"),
         ("--dtype=float16", "--dtype=float16"),
         ("--checkpoint_seconds=-1", "--checkpoint_seconds=-1"),
@@ -90,8 +90,8 @@ def test_train_flags(
 @pytest.mark.parametrize(
     ("binary", "arguments", "message"),
     [
-        ("gr_explain", ["--k=0"], "k must be at least 1; got 0"),
-        ("gr_explain", ["--head=e1", "--relation=r1", "--k=0"], "k must be at least 1; got 0"),
+        ("gr_explain", ["--k=0"], "--k must be at least 1; got 0"),
+        ("gr_explain", ["--head=e1", "--relation=r1", "--k=0"], "--k must be at least 1; got 0"),
         ("gr_explain", ["--head=e1"], "one question needs both --head and --relation"),
         ("gr_explain", ["--head=e11", "--relation=r1"], "unknown entity 'e11': not in the training data. Did you"),
         ("gr_explain", ["--head=e1", "--relation=rr1"], "unknown relation 'rr1': not in the training data. Did you"),
@@ -101,7 +101,7 @@ def test_train_flags(
         ("evaluate", [], "explain was begun with num_queries = None, not 20"),
         ("evaluate", ["--ks=1,2", "--num_queries=0"], "evaluate was begun with ks ="),
         ("explain", ["--query=e1,r1,?", "--overwrite"], "--overwrite is for a new training: name the data too"),
-        ("evaluate", ["--ks=0"], "k must be a whole number from 1, or ALL; got '0'"),
+        ("evaluate", ["--ks=0"], "each of --ks must be a whole number from 1, or ALL; got '0'"),
         ("evaluate", ["--jobs=0"], "--jobs=0"),
         ("evaluate", ["--nh_seed=-1"], "--nh_seed=-1"),
         ("evaluate", ["--nh_rule=released", "--nh_seed=1"], "--nh_seed is not for --nh_rule=released"),
@@ -132,7 +132,7 @@ def test_finished_training_is_not_overwritten(
     refused(monkeypatch, capsys, "train is already finished", "gr_train", *arguments, "--recipe=own")
     refused(monkeypatch, capsys, "train was begun with config.dim = 4, not 5", "train", *arguments, "--dim=5")
     refused(monkeypatch, capsys, "train was begun with", "gr_table1", f"--run_dir={finished}")
-    refused(monkeypatch, capsys, "k must be a whole number", "gr_table1", *arguments, "--ks=0")
+    refused(monkeypatch, capsys, "each of --ks must be a whole number", "gr_table1", *arguments, "--ks=0")
     assert snapshot(finished) == before
 
 
@@ -333,4 +333,4 @@ def test_no_traceback_from_a_real_process(tmp_path: pathlib.Path) -> None:
     out, err = process.communicate(timeout=120)
     assert process.returncode == 1
     assert out == ""
-    assert err.splitlines() == ["gr_table1: error: dim must be from 1 to 16384; got 0."]
+    assert err.splitlines() == ["gr_table1: error: --dim must be from 1 to 16384; got 0."]

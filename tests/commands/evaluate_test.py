@@ -57,7 +57,7 @@ def test_mistakes(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) ->
     write_graph(tmp_path / "mine")
     where = (f"--data_dir={tmp_path / 'mine'}", f"--run_dir={tmp_path / 'run'}", *FLAGS["triples"])
     for command, flags, message in (
-        ("evaluate", (*where, "--ks=0"), "k must be a whole number from 1, or ALL; got '0'"),
+        ("evaluate", (*where, "--ks=0"), "each of --ks must be a whole number from 1, or ALL; got '0'"),
         ("evaluate", (*where, "--methods=fia"), "tracin, nh for triples; got 'fia'"),
         ("evaluate", (*where, "--jobs=0"), "--jobs=0"),
         ("evaluate", (f"--run_dir={tmp_path / 'none'}",), "has no finished training"),

@@ -28,7 +28,7 @@ def test_from_a_folder_to_a_page(
     capsys: pytest.CaptureFixture[str], mine: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     where = (f"--data_dir={mine / 'data'}", f"--run_dir={mine / 'run'}", *QUICK)
-    asked = ("--query=e1,r1,?", "--k=3", "--verify", "--verify_seeds=2", "--minimal", "--most_retrainings=20")
+    asked = ("--query=e1,r1,?", "--k=3", "--verify", "--verify_seeds=3", "--minimal", "--most_retrainings=20")
     assert gr_tf("explain", *where, *asked, f"--report={tmp_path / 'why.html'}") == 0
     printed = capsys.readouterr()
     assert "valid: no file; 3 of 60 triples held out (seed 0)." in printed.err
@@ -186,10 +186,10 @@ def test_ratings(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> 
             "Gradient Rollback needs a training that keeps what each example changes; of ratings,",
         ),
         (("--query=u1,i2,?",), "a question is user,item"),
-        (("--kind=triples",), "kind must be ratings or sequences or choices for"),
+        (("--kind=triples",), "--kind must be ratings or sequences or choices for"),
         (("--retraining_steps=0",), "--retraining_steps=0"),
         (("--query=u99,i2",), "unknown user 'u99'"),
-        (("--damping=-1",), "damping must be a number of at least 0; got -1"),
+        (("--damping=-1",), "--damping must be a number of at least 0; got -1"),
     ):
         assert gr_tf("explain", *where, *flags) == 1
         assert message in capsys.readouterr().err.splitlines()[-1]
@@ -216,7 +216,7 @@ def test_sequences(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -
         (("--retraining_steps=9",), "--retraining_steps is not for sequences."),
         (("--query=u1",), "a question is user"),
         (("--query=u1,i99",), "unknown item 'i99'"),
-        (("--kind=ratings",), "kind must be sequences or choices for"),
+        (("--kind=ratings",), "--kind must be sequences or choices for"),
         (("--order=file",), "was begun with split.order = 'auto'"),
     ):
         assert gr_tf("explain", *where, "--query=u1,?", *flags) == 1
@@ -249,12 +249,12 @@ def test_criage(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> N
             "rollback-all, tracin, nh for triples; got 'fia'",
         ),
         (("--query=e1,r1,?", "--method=criage"), "criage explains models trained with --loss=sigmoid"),
-        (("--query=e1,r1,?", "--k=0"), "k must be at least 1; got 0"),
+        (("--query=e1,r1,?", "--k=0"), "--k must be at least 1; got 0"),
         (("--query=e1,r1,?", "--verify", "--jobs=0"), "jobs"),
         (("--query=e1,r1,?", "--verify_seeds=0"), "verify_seeds"),
         (("--query=e1,r1,?", "--most_retrainings=0"), "most_retrainings"),
         (("--query=e1,r1,?", "--output=xml"), "--output=xml"),
-        (("--query=e1,r1,?", "--dim=0"), "dim must be from 1"),
+        (("--query=e1,r1,?", "--dim=0"), "--dim must be from 1"),
         (("--query=e1,r1,?", "--dim=5"), "was begun with config.dim = 4"),
         (("--query=e1,r1,?", "--min_interactions=3"), "--min_interactions is not for triples"),
         (("--query=e1,r1,?", "--output=csv", "--verify"), "--output=csv has no place for what --verify"),

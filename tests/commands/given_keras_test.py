@@ -224,7 +224,7 @@ def replace(folder: pathlib.Path, name: str, old: str, new: str) -> None:
         (
             lambda folder: None,
             "softmax",
-            "name the loss of its training with --model_loss=mse|bce|bce_logits; got 'soft",
+            "name the loss of its training with --model_loss=mse, bce, or bce_logits; got 'soft",
         ),
         (
             lambda folder: keras.Sequential([keras.Input([3]), keras.layers.Dense(1)]).save(folder / "model.keras"),

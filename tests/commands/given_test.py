@@ -255,11 +255,17 @@ def test_files_that_cannot_be_used(
     ("flags", "message"),
     [
         (("--model=complex", "--convention=pykeen"), "name the data that the model was trained on, with --data_dir"),
-        (("--dataset=nations", "--model=complex"), "name its convention, with --convention=pykeen|libkge|dglke, or in"),
-        (("--dataset=nations", "--convention=dglke"), "name its model, with --model=distmult|complex|transe|rotate"),
+        (
+            ("--dataset=nations", "--model=complex"),
+            "name its convention, with --convention=pykeen, libkge, or dglke, or in",
+        ),
+        (
+            ("--dataset=nations", "--convention=dglke"),
+            "name its model, with --model=distmult, complex, transe, or rotate",
+        ),
         (
             ("--dataset=nations", "--convention=dglke", "--model=simple"),
-            "model must be one of distmult, complex, trans",
+            "--model must be one of distmult, complex, trans",
         ),
         ((*WHERE, "--dim=3"), "dim is what the given model has: leave --dim out."),
         ((*WHERE, "--reciprocal"), "the given model has no inverse relations: leave --reciprocal out."),
@@ -267,7 +273,10 @@ def test_files_that_cannot_be_used(
         ((*WHERE, "--run_dir=x"), "--run_dir is for a training; --model_dir names a model that is trained already."),
         ((*WHERE, "--overwrite"), "--overwrite is for a training"),
         ((*WHERE, "--tune_minutes=1"), "--tune_minutes is for a training"),
-        ((*WHERE, "--patience=2"), "patience is for a training that validates; going on from a given model does not."),
+        (
+            (*WHERE, "--patience=2"),
+            "--patience is for a training that validates; going on from a given model does not.",
+        ),
         ((*WHERE, "--minimal"), "--minimal needs trainings without examples; the training of a given model is not kn"),
         ((*WHERE, "--trainings=3"), "--trainings needs others like the model; the training of a given model is not k"),
         ((*WHERE, "--query=mars,exports3,?"), "unknown entity 'mars'"),

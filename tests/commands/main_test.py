@@ -77,7 +77,7 @@ def test_help_loads_no_tensorflow() -> None:
 
 def test_no_traceback_from_a_real_process(tmp_path: pathlib.Path) -> None:
     for arguments, message in (
-        (("--dim=0",), "dim must be from 1 to 16384; got 0."),
+        (("--dim=0",), "--dim must be from 1 to 16384; got 0."),
         (("--loss2=softmax",), "Unknown command line flag 'loss2'. Did you mean: loss ?"),
     ):
         done = own_process("train", f"--run_dir={tmp_path / 'run'}", "--dataset=nations", *arguments, folder=tmp_path)

@@ -13,7 +13,7 @@ OF_SEQUENCES = (
     "a question is user, or the items of a history,item or ?, with quotes around a part that has a comma; got "
 )
 METHODS = (
-    "method must be one of gr, cosine, criage, dot, gr-o, influence, overlap, replay, rollback-all, tracin, nh for "
+    "--method must be one of gr, cosine, criage, dot, gr-o, influence, overlap, replay, rollback-all, tracin, nh for "
     "triples; got "
 )
 
@@ -47,8 +47,8 @@ TABLE: list[tuple[str, list[str], str]] = [
     ("graph", ["--query=e1,r1,?", "--method=fia"], METHODS + "'fia'."),
     ("graph", ["--query=e1,r1,?", "--method=magic"], METHODS + "'magic'."),
     ("graph", ["--query=e1,r1,?", "--method=" + LONG], METHODS + "" + CUT + "."),
-    ("graph", ["--query=e1,r1,?", "--k=0"], "k must be at least 1; got 0."),
-    ("graph", ["--query=e1,r1,?", "--k=-1"], "k must be at least 1; got -1."),
+    ("graph", ["--query=e1,r1,?", "--k=0"], "--k must be at least 1; got 0."),
+    ("graph", ["--query=e1,r1,?", "--k=-1"], "--k must be at least 1; got -1."),
     ("graph", ["--query=e1,r1,?", "--k=1.5"], "flag --k=1.5: invalid literal for int() with base 10: '1.5'"),
     ("graph", ["--query=e1,r1,?", "--k=many"], "flag --k=many: invalid literal for int() with base 10: 'many'"),
     ("graph", ["--query=e1,r1,?", "--trainings=0"], "flag --trainings=0: 0 is not a positive integer"),
@@ -85,7 +85,7 @@ TABLE: list[tuple[str, list[str], str]] = [
     ("graph", ["--query=e1,r1,?", "--convention=pykeen"], "--convention is for --model_dir."),
     ("graph", ["--query=e1,r1,?", "--model_loss=mse"], "--model_loss is for --model_dir."),
     ("graph", ["--query=e1,r1,?", "--report=/dev"], "/dev: is no regular file, and is not replaced."),
-    ("graph", ["--query=e1,r1,?", "--kind=sequences"], "kind must be triples for DATA/graph; got 'sequences'."),
+    ("graph", ["--query=e1,r1,?", "--kind=sequences"], "--kind must be triples for DATA/graph; got 'sequences'."),
     (
         "graph",
         ["--query=e1,r1,?", "--overwrite=maybe"],
@@ -132,17 +132,17 @@ TABLE: list[tuple[str, list[str], str]] = [
     (
         "ratings",
         ["--min_interactions=2", "--query=u1,i1", "--method=criage"],
-        "method must be one of fia, cosine, dot, gr, ia, tracin, nh for ratings; got 'criage'.",
+        "--method must be one of fia, cosine, dot, gr, ia, tracin, nh for ratings; got 'criage'.",
     ),
     (
         "ratings",
         ["--min_interactions=2", "--query=u1,i1", "--damping=-1"],
-        "damping must be a number of at least 0; got -1.0.",
+        "--damping must be a number of at least 0; got -1.0.",
     ),
     (
         "ratings",
         ["--min_interactions=2", "--query=u1,i1", "--damping=nan"],
-        "damping must be a number of at least 0; got nan.",
+        "--damping must be a number of at least 0; got nan.",
     ),
     (
         "ratings",
@@ -186,7 +186,7 @@ TABLE: list[tuple[str, list[str], str]] = [
     (
         "sequences",
         ["--query=u1,?", "--method=fia"],
-        "method must be one of tracin, cosine, dot, nh for sequences; got 'fia'.",
+        "--method must be one of tracin, cosine, dot, nh for sequences; got 'fia'.",
     ),
     ("sequences", ["--query=u1,?", "--retraining_steps=3"], "--retraining_steps is not for sequences."),
     ("sequences", ["--query=" + "i1," * 200 + "?"], "a history has at most 12 items; got 200: leave out the oldest."),
@@ -222,8 +222,12 @@ TABLE: list[tuple[str, list[str], str]] = [
     ("choices", ["--query=u1,?", "--min_rating=4"], "DATA/choices: has no ratings, of which --min_rating could take"),
     ("choices", ["--query=u1,?", "--min_rating=many"], "flag --min_rating=many: could not convert string to float"),
     ("choices", ["--query=u1,?", "--reciprocal"], "reciprocal relations are for predicting users; of choices only"),
-    ("choices", ["--query=u1,?", "--method=replay"], "method must be one of gr, cosine, criage, dot, gr-o, influence,"),
-    ("choices", ["--query=u1,?", "--kind=ratings"], "kind must be choices for DATA/choices; got 'ratings'."),
+    (
+        "choices",
+        ["--query=u1,?", "--method=replay"],
+        "--method must be one of gr, cosine, criage, dot, gr-o, influence,",
+    ),
+    ("choices", ["--query=u1,?", "--kind=ratings"], "--kind must be choices for DATA/choices; got 'ratings'."),
     ("choices", ["--query=u1,?", "--window=3"], "--window is not for choices."),
     (
         "choices",
@@ -234,12 +238,12 @@ TABLE: list[tuple[str, list[str], str]] = [
     (
         "",
         ["--run_dir=/no/such/run"],
-        "/no/such/run/train: has no finished training: name your data with data_dir, or a dataset.",
+        "/no/such/run/train: has no finished training: name your data with --data_dir or --dataset.",
     ),
     (
         "",
         ["--run_dir=/no/such/run", "--query=a,b,?", "--dim=3"],
-        "/no/such/run/train: has no finished training: name your data with data_dir, or a dataset.",
+        "/no/such/run/train: has no finished training: name your data with --data_dir or --dataset.",
     ),
     (
         "",

@@ -64,7 +64,7 @@ def test_ones_own_data(capsys: pytest.CaptureFixture[str], own: list[str], tmp_p
     assert gr_tf("suspects", f"--run_dir={tmp_path / 'run'}", "--overwrite") == 0
     assert path.read_text() != "years of work"
     assert gr_tf("suspects", *where, "--by=luck") == 1
-    assert f"by must be one of {', '.join([*first, 'tracin', 'harm', 'loss'])} for" in capsys.readouterr().err
+    assert f"--by must be one of {', '.join([*first, 'tracin', 'harm', 'loss'])} for" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -53,10 +53,10 @@ def ratings(least: int = 3) -> RatingSet:
 
 def test_who_was_left_out_of_ratings_is_told() -> None:
     found = ratings()
-    assert message(found.query, "bob", "i0") == "user 'bob' has 2 ratings; at least 3 are needed: --min_interactions."
-    told = "user 'eve' has fewer than 3 ratings with items that stay: --min_interactions."
+    assert message(found.query, "bob", "i0") == "user 'bob' has 2 ratings; at least 3 are needed: min_interactions."
+    told = "user 'eve' has fewer than 3 ratings with items that stay: min_interactions."
     assert message(found.query, "eve", "i0") == told
-    told = "item 'rare' has 1 rating; at least 3 are needed: --min_interactions."
+    told = "item 'rare' has 1 rating; at least 3 are needed: min_interactions."
     assert message(found.query, "u0", "rare") == told
     assert message(found.query, "u0", "Seldom") == told.replace("rare", "Seldom")
     # A title that an item has which stays is that item's.
@@ -71,7 +71,7 @@ def test_who_was_left_out_of_sequences_is_told() -> None:
     rows += [("bob", "own", 1), ("tim", "i0", 0), ("tim", "i1", 2), ("tim", "i2", 3)]
     frame = pd.DataFrame(rows, columns=["user", "item", "time"])
     found = make_sequence_set("own", frame, {}, SequenceSplit(min_interactions=3, order="time", test_share=0.3))
-    assert message(found.user_of, "bob") == "user 'bob' has 1 choice; at least 3 are needed: --min_interactions."
+    assert message(found.user_of, "bob") == "user 'bob' has 1 choice; at least 3 are needed: min_interactions."
     assert message(found.user_of, "tim") == "user 'tim' has a choice of unknown time, and is left out."
     assert message(found.item_of, "own").startswith("item 'own' is of users only who are left out")
 

@@ -109,7 +109,7 @@ def test_ratings_as_choices(tmp_path: pathlib.Path) -> None:
     everything = set(frame[["user", "item"]].itertuples(index=False, name=None))
     assert pairs_of(tmp_path, split) == everything
     (note,) = [note for note in load_choices(data_dir=tmp_path, split=split).notes if "whatever its stars" in note]
-    assert "--min_rating=4" in note
+    assert "min_rating=4" in note
     liked = frame[frame.rating >= 3.5]
     split = ChoiceSplit(min_interactions=0, min_rating=3.5)
     assert 0 < len(liked) < len(frame)
@@ -121,12 +121,12 @@ def test_ratings_as_choices(tmp_path: pathlib.Path) -> None:
 
 
 def test_what_is_refused(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(InputError, match=r"choices.csv: has no ratings, of which --min_rating could take"):
+    with pytest.raises(InputError, match=r"choices.csv: has no ratings, of which min_rating could take"):
         load_choices(data_dir=EXAMPLE, split=ChoiceSplit(min_rating=4))
-    with pytest.raises(InputError, match=r"no choice is left with at least 9 .* a lower --min_interactions keeps more"):
+    with pytest.raises(InputError, match=r"no choice is left with at least 9 .* a lower min_interactions keeps more"):
         load_choices(data_dir=EXAMPLE, split=ChoiceSplit(min_interactions=9))
     (tmp_path / "ratings.csv").write_text(RATED)
-    with pytest.raises(InputError, match=r"--min_interactions, or a lower --min_rating, keeps more"):
+    with pytest.raises(InputError, match=r"min_interactions, or a lower min_rating, keeps more"):
         load_choices(data_dir=tmp_path, split=ChoiceSplit(min_rating=6))
     with pytest.raises(InputError, match="min_rating must be from -1000000 to 1000000; got nan"):
         ChoiceSplit(min_rating=float("nan"))

@@ -99,7 +99,7 @@ def test_the_kind_is_found_from_named_columns(tmp_path: pathlib.Path) -> None:
     ):
         path.write_text(f"{header}\n1,2,3\n")
         assert kinds_of_data(path, named=named_columns(columns)) == kinds_found
-    with pytest.raises(InputError, match=r"or --columns=user:NAME,item:NAME\.$"):
+    with pytest.raises(InputError, match=r"or 'user:NAME,item:NAME'\.$"):
         kinds_of_data(path.with_name("own.csv") if path.write_text("x,y\n1,2\n") else path)
     for name in ("train.csv", "ratings.csv"):
         (tmp_path / name).write_text("a,b,c\n")
@@ -123,11 +123,11 @@ def test_the_kind_is_found_from_named_columns(tmp_path: pathlib.Path) -> None:
         ("user:a,item:a", "columns: 'a' is named for the user and for the item"),
         (
             "user:a,item:x",
-            "ratings.csv: has no column 'x', which --columns names for the item; its columns are 'a', 'b",
+            "ratings.csv: has no column 'x', which columns names for the item; its columns are 'a', 'b",
         ),
         ("user:a,item:twice", "ratings.csv: several columns may be the item: 'twice', 'twice'"),
         ("user:a", "ratings.csv: has no column item; its columns are 'a', 'b', 'rating', 'twice', 'twice'. Say "),
-        ("user:a,item:b,title:d", "ratings.csv: has no column 'd', which --columns names for the title"),
+        ("user:a,item:b,title:d", "ratings.csv: has no column 'd', which columns names for the title"),
     ],
 )
 def test_mistakes(tmp_path: pathlib.Path, told: str, message: str) -> None:
@@ -143,7 +143,7 @@ def test_published_data_and_files_without_names_have_no_columns_to_name(tmp_path
         with pytest.raises(InputError, match="columns are named of one's own files"):
             load("movielens-100k" if load is not load_triples else "nations", columns={field: "x"})
     (tmp_path / "a.rating").write_text("1\t2\t3\n")
-    with pytest.raises(InputError, match=r"has no table whose columns --columns could name"):
+    with pytest.raises(InputError, match=r"has no table whose columns columns could name"):
         load_ratings(data_dir=tmp_path, columns={"user": "a"})
 
 

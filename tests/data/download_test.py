@@ -232,7 +232,7 @@ def test_no_answer(fetched: Callable[..., pathlib.Path], monkeypatch: pytest.Mon
     """A server that says nothing, and a name that takes long to find, whatever the socket's own limits are."""
     monkeypatch.setattr(download, "_SECONDS_TO_ANSWER", 0.2)
     begun = time.monotonic()
-    with pytest.raises(InputError, match=r"no answer within 0.2 seconds\. Name a folder .* --data_dir"):
+    with pytest.raises(InputError, match=r"no answer within 0.2 seconds\. Name a folder .* data_dir"):
         fetched(lambda _: time.sleep(1))
     assert time.monotonic() - begun < 0.9
     monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: time.sleep(1))

@@ -154,7 +154,11 @@ REFUSED = [
         lambda: load_triples("nations", valid=triples()),
         "valid goes with a DataFrame; data in files have a file valid.csv",
     ),
-    (lambda: load_triples(triples().iloc[:2]), "a DataFrame: no triple can be held out for valid"),
+    (
+        lambda: load_triples(triples().iloc[:2]),
+        "a DataFrame: no triple can be held out for valid: each names something that no other triple names. Give "
+        "valid, another DataFrame.",
+    ),
     (
         lambda: load_ratings(with_cell(ratings(), 5, "rating", "good")),
         "train.iloc[5]: the rating is not a finite number: 'g",

@@ -75,7 +75,7 @@ def test_what_cannot_be_downloaded() -> None:
     failing = mock.patch.object(tfds, "load", side_effect=ConnectionError("no route to host.\nTry this.\nOr that."))
     with (
         failing,
-        pytest.raises(InputError, match=r"no route to host\. Name a folder that has its files with --data_dir"),
+        pytest.raises(InputError, match=r"no route to host\. Name a folder that has its files with data_dir"),
     ):
         movielens_download.download_with_tfds(NAME)
 

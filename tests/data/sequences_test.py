@@ -58,7 +58,7 @@ def test_order_by_time() -> None:
     shuffled = frame_of(CHOICES, times).sample(frac=1, random_state=1)
     assert make_sequence_set("toy", shuffled, {}, split).checksum == made.checksum
     for frame in (frame_of(CHOICES), frame_of(CHOICES, {user: [0] * 10 for user in CHOICES})):
-        with pytest.raises(InputError, match="toy: has no times to put choices in order by; --order=file"):
+        with pytest.raises(InputError, match="toy: has no times to put choices in order by; order='file'"):
             make_sequence_set("toy", frame, {}, split)
     # Why nobody is left is told.
     some = frame_of(CHOICES, {user: [0, *range(1, 10)] for user in CHOICES})

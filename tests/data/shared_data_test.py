@@ -93,7 +93,7 @@ def test_a_download_that_is_not_the_published_one(tmp_path: pathlib.Path, monkey
     monkeypatch.setenv("GR_TF_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "x.zip"
     archive = dataclasses.replace(sources.MOVIELENS_100K, url=path.as_uri())
-    with pytest.raises(InputError, match=r"x.zip: cannot be downloaded: .* --data_dir"):
+    with pytest.raises(InputError, match=r"x.zip: cannot be downloaded: .* data_dir"):
         download.fetch(archive)
     path.write_bytes(b"not a zip")
     with pytest.raises(InputError, match=r"x.zip: not a whole archive"):

@@ -30,7 +30,9 @@ def test_what_exists_is_replaced_only_if_asked(data: pathlib.Path, tmp_path: pat
     report = tmp_path / "why.html"
     report.touch()
     for path in (report, data / "train.html", data / "train.txt"):
-        with pytest.raises(InputError, match=f"{path.name}: exists already. Pass --overwrite to replace it, or name"):
+        with pytest.raises(
+            InputError, match=f"{path.name}: exists already. Pass overwrite=True to replace it, or name"
+        ):
             check_output(path, overwrite=False, data=[data, None])
     for path in (report, data / "train.html"):
         check_output(path, overwrite=True, data=[data, None])

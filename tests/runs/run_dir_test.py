@@ -35,7 +35,7 @@ def test_begin_continue_finish_read(tmp_path: pathlib.Path) -> None:
 def test_finished_is_refused_unless_asked(tmp_path: pathlib.Path) -> None:
     with RunDir.begin(tmp_path, SETTINGS) as run_dir:
         run_dir.finish({"a": 1})
-    with pytest.raises(InputError, match=r"is already finished: see .*result.json. Pass --overwrite"):
+    with pytest.raises(InputError, match=r"is already finished: see .*result.json. Pass overwrite=True"):
         RunDir.begin(tmp_path, SETTINGS)
     with RunDir.begin(tmp_path, SETTINGS, reuse=True) as run_dir:
         assert run_dir.result()["a"] == 1
@@ -88,7 +88,10 @@ def test_other_versions_are_refused(tmp_path: pathlib.Path, monkeypatch: pytest.
             pass
         with monkeypatch.context() as context:
             context.setattr("gr_tf.runs.run_dir.made_with", lambda other=other: other)
-            with pytest.raises(InputError, match=rf"was begun with {name} {now[name]}, not .* Pass --any_version"):
+            with pytest.raises(
+                InputError,
+                match=rf"was begun with {name} {now[name]}, not .* Pass gr_tf.runs.run_dir.RunDir.any_version",
+            ):
                 RunDir.begin(tmp_path, SETTINGS)
             context.setattr(RunDir, "any_version", True)
             for _ in range(2):

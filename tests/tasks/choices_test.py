@@ -1,11 +1,12 @@
 """Choices as a graph of one relation: items compete with items, and what people see of it."""
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gr_tf.attribution.methods import method_of, methods_of
+from gr_tf.attribution.methods import explainer, method_of, methods_of
 from gr_tf.data.choices import ChoiceSet
 from gr_tf.data.triples import HEAD, TAIL, Query
 from gr_tf.errors import InputError
@@ -127,3 +128,16 @@ def test_methods_are_those_of_triples() -> None:
     with pytest.raises(InputError, match="for choices; got 'replay'"):
         method_of("choices", "replay")
     assert "tracin, every epoch" in compared("choices")
+
+
+def test_methods_speak_of_choices(trained: Trained, toy_choices: ChoiceSet) -> None:
+    """In titles and errors: choices are served as triples, and are none."""
+    told = {name: entry.title for name, entry in methods_of("choices").items()}
+    assert told["gr"] == "Gradient Rollback: the fall of the probability if what the choice did is undone"
+    assert told["gr-o"].startswith("Gradient Rollback of the choices with the same answer (item) only")
+    assert not [title for title in told.values() if re.search("triple|tail|graph", title)]
+    assert "triple" in methods_of("triples")["gr"].title
+    task = ChoiceTask(toy_choices, TripleConfig(**SETTINGS | {"dim": 64, "loss": "sigmoid"}))
+    named = Query(toy_choices.user_of("u1"), 0, toy_choices.item_of("i2"))
+    with pytest.raises(InputError, match=r"for item 'i2': the Hessian of its \d+ training choices is singular"):
+        explainer(train_in_memory(task, tracking=False), "criage").rank(named)

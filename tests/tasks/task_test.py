@@ -91,7 +91,7 @@ def test_a_training_on_disk_is_the_one_in_memory(task: Task[Any], trained: Train
 
 
 def test_a_training_on_disk_is_checked(task: Task[Any], run_dir: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    with pytest.raises(InputError, match=r"train is already finished: see .*result.json. Pass --overwrite"):
+    with pytest.raises(InputError, match=r"train is already finished: see .*result.json. Pass overwrite=True"):
         stage.train(task, run_dir)
     assert stage.train(task, run_dir, reuse=True).is_finished
     with pytest.raises(InputError, match=r"begun with config\.learning_rate = 0\.0"):
