@@ -103,6 +103,10 @@ def learn(sums: Sums) -> Blend:
         own_gram, own_both = _products(sums, np.delete(everyone, left_out), left_out)
         gram, both = gram + own_gram, both + own_both
     own, prior = np.linalg.lstsq(gram, both)[0]
+    if 0 < own < 1:
+        # The weights of all trainings: those of one fewer, whose mean has more noise, were learnt.
+        more = 1 / (1 + (count - 1) / count * (1 - own) / own)
+        own, prior = more, prior * (1 - more) / (1 - own)
     return Blend(float(own), float(prior), coefficients)
 
 
