@@ -23,7 +23,7 @@ def found(whole: Trained) -> Best:
     return Best(whole, trainings=3, num_queries=6)
 
 
-def test_a_blend_of_replays_of_shorter_and_wider_trainings(whole: Trained, found: Best):
+def test_a_blend_of_replays_of_shorter_and_wider_trainings(whole: Trained, found: Best) -> None:
     query = whole.task.query_of(8)
     replayed = []
     for number in range(3):
@@ -42,7 +42,7 @@ def test_a_blend_of_replays_of_shorter_and_wider_trainings(whole: Trained, found
     assert influences.prediction == whole.task.value(whole.parameters, [query])[0]
 
 
-def test_nothing_is_left_to_chance(whole: Trained, found: Best):
+def test_nothing_is_left_to_chance(whole: Trained, found: Best) -> None:
     queries = [whole.task.query_of(8), whole.task.query_of(9)]
     again = methods.explainer(whole, "best", trainings=3, num_queries=6).matrix(queries)
     np.testing.assert_array_equal(again, found.matrix(queries))
@@ -50,18 +50,18 @@ def test_nothing_is_left_to_chance(whole: Trained, found: Best):
     np.testing.assert_allclose(found.matrix(queries[:1])[0], again[0], rtol=1e-5)
 
 
-def test_price(whole: Trained):
+def test_price(whole: Trained) -> None:
     assert best.price(whole.task) == pytest.approx(0.3 * 2)
     assert best.shorter(whole.task.with_config(epochs=1)).config.epochs == 1
     assert best.shorter(whole.task.with_config(epochs=4)).config.epochs == 2
 
 
-def test_settings_that_make_no_sense(whole: Trained):
+def test_settings_that_make_no_sense(whole: Trained) -> None:
     with pytest.raises(InputError, match="trainings must be positive; got 0"):
         Best(whole, trainings=0)
 
 
-def test_trainings_that_cannot_be_replayed_are_refused(toy: TripleSet):
+def test_trainings_that_cannot_be_replayed_are_refused(toy: TripleSet) -> None:
     trained = train_in_memory(TripleTask(toy, TripleConfig(dim=3, epochs=2, num_negatives=4, constraint="unit_norm")))
     with pytest.raises(InputError, match="no constraint"):
         methods.explainer(trained, "best")

@@ -9,7 +9,9 @@ from gr_tf.errors import InputError
 QUERIES, EXAMPLES, FEATURES = 40, 400, 6
 
 
-def simulated(trainings: int, by_features: float, rest: float, noise: float, seed: int = 0):
+def simulated(
+    trainings: int, by_features: float, rest: float, noise: float, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features [q, n, p], what holds on average [q, n], and the influences [m, q, n] of trainings."""
     generator = np.random.default_rng(seed)
     features = generator.normal(size=(QUERIES, EXAMPLES, FEATURES))
@@ -30,7 +32,7 @@ def total(features: np.ndarray, influences: np.ndarray) -> Sums:
     return whole
 
 
-def test_sums_of_parts_are_those_of_the_whole():
+def test_sums_of_parts_are_those_of_the_whole() -> None:
     features, _, influences = simulated(3, 1, 0.5, 1)
     whole, parts = Sums.of(features.reshape(-1, FEATURES), influences.reshape(3, -1)), total(features, influences)
     np.testing.assert_allclose(whole.features, parts.features, rtol=1e-4, atol=0.1)
@@ -40,7 +42,7 @@ def test_sums_of_parts_are_those_of_the_whole():
 
 
 @pytest.mark.parametrize("trainings", [2, 3, 8])
-def test_a_blend_is_nearer_the_truth_than_either_part(trainings: int):
+def test_a_blend_is_nearer_the_truth_than_either_part(trainings: int) -> None:
     features, mean, influences = simulated(trainings, 1, 0.7, 1.5)
     blend = learn(total(features, influences))
     found = np.stack([blend.of(features[place], influences[:, place]) for place in range(QUERIES)])
@@ -55,7 +57,7 @@ def test_a_blend_is_nearer_the_truth_than_either_part(trainings: int):
     assert error(found) < 1.02 * error(best.reshape(mean.shape))
 
 
-def test_what_has_no_noise_needs_no_prior_and_what_is_all_prior_no_trainings():
+def test_what_has_no_noise_needs_no_prior_and_what_is_all_prior_no_trainings() -> None:
     features, _, influences = simulated(4, 1, 0.7, 0.01)
     blend = learn(total(features, influences))
     assert blend.own == pytest.approx(1, abs=0.01)
@@ -67,7 +69,7 @@ def test_what_has_no_noise_needs_no_prior_and_what_is_all_prior_no_trainings():
 
 
 @pytest.mark.parametrize(("trainings", "rest", "noise"), [(3, 0.5, 1.0), (6, 1.0, 2.0), (6, 0.2, 0.5)])
-def test_the_variance_is_the_mean_square_of_what_the_blend_is_off(trainings: int, rest: float, noise: float):
+def test_the_variance_is_the_mean_square_of_what_the_blend_is_off(trainings: int, rest: float, noise: float) -> None:
     features, mean, influences = simulated(trainings, 1, rest, noise)
     sums = total(features, influences)
     blend = learn(sums)
@@ -79,7 +81,7 @@ def test_the_variance_is_the_mean_square_of_what_the_blend_is_off(trainings: int
     assert said == pytest.approx(true + fewer, rel=0.05)
 
 
-def test_one_training_has_fixed_weights_and_no_variance():
+def test_one_training_has_fixed_weights_and_no_variance() -> None:
     features, _, influences = simulated(1, 1, 0.5, 1)
     sums = total(features, influences)
     blend = learn(sums)
@@ -88,7 +90,7 @@ def test_one_training_has_fixed_weights_and_no_variance():
     assert np.isnan(variance(sums, sums, blend))
 
 
-def test_influences_that_do_not_vary():
+def test_influences_that_do_not_vary() -> None:
     features, _, influences = simulated(2, 1, 0.5, 1)
     influences[1] = 0
     with pytest.raises(InputError, match="all the same"):

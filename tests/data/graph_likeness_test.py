@@ -19,7 +19,7 @@ def cosines(rows: np.ndarray) -> np.ndarray:
     return np.divide(products, np.outer(norms, norms), out=np.zeros_like(products), where=np.outer(norms, norms) > 1e-6)
 
 
-def test_features_are_products_of_what_the_parts_have(toy: TripleSet):
+def test_features_are_products_of_what_the_parts_have(toy: TripleSet) -> None:
     entities, relations = len(toy.entities), len(toy.relations)
     there = np.zeros((relations, entities, entities))
     for head, relation, tail in toy.train:
@@ -50,12 +50,12 @@ def test_features_are_products_of_what_the_parts_have(toy: TripleSet):
         np.testing.assert_allclose(found.features(query), rows, atol=1e-5)
 
 
-def test_the_same_triple_is_like_itself_in_everything(toy: TripleSet):
+def test_the_same_triple_is_like_itself_in_everything(toy: TripleSet) -> None:
     # What reads from head to tail comes first.
     own = toy.likeness(toy.query_of(7))[7, : (NUM_FEATURES + 1) // 2]
     np.testing.assert_allclose(own, 1, atol=1e-5)
 
 
-def test_other_kinds_say_that_they_have_none(toy_ratings: RatingSet):
+def test_other_kinds_say_that_they_have_none(toy_ratings: RatingSet) -> None:
     with pytest.raises(InputError, match="nothing is known of how alike"):
         toy_ratings.likeness(toy_ratings.query_of(0))

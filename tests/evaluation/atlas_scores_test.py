@@ -27,7 +27,7 @@ def path(toy: TripleSet, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Pa
     return path
 
 
-def test_the_truth_itself_scores_one_over_the_ceiling(path: pathlib.Path, toy: TripleSet):
+def test_the_truth_itself_scores_one_over_the_ceiling(path: pathlib.Path, toy: TripleSet) -> None:
     scoring = Scoring.read(path, toy)
     for stratum, (mean, low, high) in scoring.score(scoring.atlas.expected).items():
         np.testing.assert_allclose([mean, low, high], 1 / CEILINGS[stratum])
@@ -38,7 +38,7 @@ def test_the_truth_itself_scores_one_over_the_ceiling(path: pathlib.Path, toy: T
     assert both["adjacent"][0] == pytest.approx(0)
 
 
-def test_features_are_fitted_on_other_queries_only(path: pathlib.Path, toy: TripleSet):
+def test_features_are_fitted_on_other_queries_only(path: pathlib.Path, toy: TripleSet) -> None:
     scoring = Scoring.read(path, toy)
     expected = scoring.atlas.expected
     noise = np.random.default_rng(1).normal(size=(*expected.shape, 2))
@@ -51,7 +51,7 @@ def test_features_are_fitted_on_other_queries_only(path: pathlib.Path, toy: Trip
     assert not scoring.fitted_on_others(own).any()
 
 
-def test_what_does_not_fit_is_refused(path: pathlib.Path, toy: TripleSet, tmp_path: pathlib.Path):
+def test_what_does_not_fit_is_refused(path: pathlib.Path, toy: TripleSet, tmp_path: pathlib.Path) -> None:
     scoring = Scoring.read(path, toy)
     with pytest.raises(InputError, match=r"want influences of shape \[5, 60\].*got \[5, 59\]"):
         scoring.score(np.zeros((5, 59)))
