@@ -55,6 +55,7 @@ class Method:
         check: refuses tasks of its kinds that it does not serve, with an InputError.
         check_query: refuses queries that it does not explain, with an InputError.
         settings: its default settings, which `make` takes as an argument of this name; None: it has none.
+        averages: whether it does trainings of its own, from other seeds, and averages over them.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Method:
     check: Callable[[Task[Any]], None] = lambda task: None
     check_query: Callable[[Any], None] = lambda query: None
     settings: Settings | None = None
+    averages: bool = False
 
 
 METHODS: dict[str, dict[str, Method]] = {}

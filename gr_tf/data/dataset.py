@@ -89,6 +89,14 @@ class Dataset(abc.ABC):
         shared[self.related(query)] = 1
         return shared
 
+    def likeness(self, query: Any) -> np.ndarray:
+        """Float32 [num_examples, n]: features of each training example and a query by the data alone.
+
+        Raises:
+            InputError: if none are known of this kind of data.
+        """
+        raise InputError(f"{self.name}: nothing is known of how alike examples of this kind are.")
+
     def with_wrong(self: D, example_ids: Ids, generator: np.random.Generator) -> D:
         """The same with other, random answers of some training examples, which make them wrong.
 

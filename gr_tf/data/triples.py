@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.data.dataset import Dataset, grouped, names_frame
+from gr_tf.data.graph_likeness import GraphLikeness
 from gr_tf.data.named_tables import SUFFIXES, notes_of, table_named
 from gr_tf.data.triple_files import read_triples
 from gr_tf.data.triple_split import TripleSplit, with_held_out
@@ -166,6 +167,14 @@ class TripleSet(Dataset):
         entities = [(heads == entity) | (tails == entity) for entity in {query.head, query.tail}]
         shared: np.ndarray = np.sum([relations == query.relation, *entities], axis=0)
         return shared
+
+    @functools.cached_property
+    def _likeness(self) -> GraphLikeness:
+        return GraphLikeness(self.train, len(self.entities), len(self.relations))
+
+    def likeness(self, query: Query) -> np.ndarray:
+        """See Dataset; see GraphLikeness for the features."""
+        return self._likeness.features(query.triple)
 
     def with_wrong(self, example_ids: Ids, generator: np.random.Generator) -> "TripleSet":
         """See Dataset: other tails, such that the triple is in no split."""

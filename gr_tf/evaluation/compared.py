@@ -139,8 +139,12 @@ SCREENS = ("nh", "gr", "cosine", "replay")
 
 
 def compared(kind: str) -> dict[str, Ask]:
-    """The methods compared on a kind of data, by name: the random baseline first, variants after their method."""
-    registered = sorted(methods.methods_of(kind), key=lambda name: name != "nh")
+    """The methods compared on a kind of data, by name: the random baseline first, variants after their method.
+
+    Those that average over trainings of their own are compared by their price, see evaluation.prices.
+    """
+    one_training = [name for name, method in methods.methods_of(kind).items() if not method.averages]
+    registered = sorted(one_training, key=lambda name: name != "nh")
     order = {name: place for place, name in enumerate(registered)}
     asks = {name: _asked(name) for name in registered} | dict(_VARIANTS.get(served_as(kind), {}))
     method_of = {name: name.partition(",")[0].partition(" ")[0] for name in asks}

@@ -1,0 +1,102 @@
+"""Scores anybody's influences by an atlas: how much of what can be known of the expected effects is in them."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gr_tf.data.dataset import Dataset
+from gr_tf.errors import InputError
+from gr_tf.evaluation import agreement
+from gr_tf.evaluation.atlas import Atlas
+from gr_tf.runs import files
+
+# Strata of agreement.strata that methods are told apart by.
+STRATA = ("shared >= 2", "adjacent")
+# The atlas's own result, beside its file or in its run's folder.
+_RESULT = "result.json"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scoring:
+    """An atlas, and the correlations with it that an exact method would have.
+
+    Attributes:
+        atlas: the truth.
+        masks: bool [num_queries, num_examples], by stratum.
+        ceilings: by stratum, of Spearman's correlation; see agreement.reliability.
+        settings: what the atlas was made with.
+    """
+
+    atlas: Atlas
+    masks: Mapping[str, np.ndarray]
+    ceilings: Mapping[str, float]
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: pathlib.Path, dataset: Dataset) -> "Scoring":
+        """Reads an atlas's .npz file, and its .json file beside it, or its result.json.
+
+        Raises:
+            InputError: if one of them is absent or damaged, or the atlas is of another dataset.
+        """
+        atlas = Atlas.load(path)
+        beside = path.with_suffix(".json")
+        told = files.read_json(beside if beside.exists() else path.with_name(_RESULT), checked=False)
+        settings = told["settings"]
+        if settings.get("dataset") != dataset.name or settings.get("checksum") != dataset.checksum:
+            raise InputError(f"{path}: is an atlas of another dataset than {dataset.name}.")
+        masks = agreement.strata(atlas.shared(dataset))
+        ceilings = {row["stratum"]: row["spearman"]["ceiling"] for row in told["rows"]}
+        known = [stratum for stratum in STRATA if stratum in masks and ceilings.get(stratum)]
+        if not known:
+            raise InputError(f"{path}: its effects are chance: no seeds agree, and nothing can be scored by them.")
+        return cls(atlas, {name: masks[name] for name in known}, {name: ceilings[name] for name in known}, settings)
+
+    def score(self, influences: np.ndarray) -> dict[str, list[float]]:
+        """The corrected mean Spearman's correlation over queries, and its 95% interval, by stratum.
+
+        Args:
+            influences: [num_queries, num_examples], or of several trainings or groups of them, [n, ...]; their
+                correlations are averaged.
+
+        Raises:
+            InputError: if the shape is another, or influences are not finite, or those of a query all the same.
+        """
+        shape = self.atlas.standard_errors.shape
+        if influences.shape[-2:] != shape:
+            raise InputError(
+                f"want influences of shape {list(shape)}, queries and examples; got {list(influences.shape)}."
+            )
+        return {
+            stratum: [
+                value / self.ceilings[stratum]
+                for value in agreement.mean_correlation(influences, self.atlas.expected, mask)
+            ]
+            for stratum, mask in self.masks.items()
+        }
+
+    def fitted_on_others(self, features: np.ndarray, folds: int = 5) -> np.ndarray:
+        """What features say whose weights were fitted on other queries' effects: [num_queries, num_examples].
+
+        A ridge regression; a query's effects are divided by their standard deviation. This is what the data's shape
+        alone says, and what a method has to exceed.
+
+        Args:
+            features: [num_queries, num_examples, n].
+            folds: parts of the queries, of which each is predicted by the others.
+        """
+        effects = self.atlas.expected - self.atlas.expected.mean(axis=1, keepdims=True)
+        effects /= np.maximum(effects.std(axis=1, keepdims=True), 1e-12)
+        features = features - features.mean(axis=1, keepdims=True)
+        features = features / np.maximum(features.std(axis=(0, 1)), 1e-6)
+        fold = np.arange(len(effects)) % folds
+        found = np.zeros_like(effects)
+        for number in range(folds):
+            others = features[fold != number].reshape(-1, features.shape[2]).astype(np.float64)
+            gram = others.T @ others + 0.01 * len(others) * np.eye(others.shape[1])
+            weights = np.linalg.solve(gram, others.T @ effects[fold != number].ravel())
+            found[fold == number] = features[fold == number] @ weights
+        return found

@@ -1,0 +1,67 @@
+"""The best answer is the blend of what its short trainings' replays say."""
+
+import numpy as np
+import pytest
+
+from gr_tf.attribution import best, methods
+from gr_tf.attribution.best import Best
+from gr_tf.attribution.replay import Replay
+from gr_tf.data.triples import TripleSet
+from gr_tf.errors import InputError
+from gr_tf.tasks.trained import Trained, train_in_memory
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.triple_config import TripleConfig
+
+
+@pytest.fixture(scope="module")
+def whole(toy: TripleSet) -> Trained:
+    return train_in_memory(TripleTask(toy, TripleConfig(dim=3, epochs=10, num_negatives=4, dtype="float64", seed=5)))
+
+
+@pytest.fixture(scope="module")
+def found(whole: Trained) -> Best:
+    return Best(whole, trainings=3, num_queries=6)
+
+
+def test_a_blend_of_replays_of_shorter_and_wider_trainings(whole: Trained, found: Best) -> None:
+    query = whole.task.query_of(8)
+    replayed = []
+    for number in range(3):
+        config = {"dim": 6, "epochs": 3, "seed": 10_005 + number, "negatives_seed": 10_000 + number}
+        trained = train_in_memory(whole.task.with_config(**config))
+        replayed.append(Replay(trained).matrix([query])[0])
+    spread = np.std(replayed, axis=1, keepdims=True)
+    mean = ((replayed - np.mean(replayed, axis=1, keepdims=True)) / spread).mean(axis=0)
+    features = whole.task.dataset.likeness(query)
+    blend = found._blend
+    prior = (features - features.mean(axis=0)) @ blend.coefficients
+    (influences,) = found.influences([query])
+    np.testing.assert_allclose(influences.values, (blend.own * mean + blend.prior * prior) * spread.mean(), rtol=1e-4)
+    assert influences.num_trainings == 3
+    assert 0 < blend.own <= 1
+    assert influences.prediction == whole.task.value(whole.parameters, [query])[0]
+
+
+def test_nothing_is_left_to_chance(whole: Trained, found: Best) -> None:
+    queries = [whole.task.query_of(8), whole.task.query_of(9)]
+    again = methods.explainer(whole, "best", trainings=3, num_queries=6).matrix(queries)
+    np.testing.assert_array_equal(again, found.matrix(queries))
+    # One at a time or together.
+    np.testing.assert_allclose(found.matrix(queries[:1])[0], again[0], rtol=1e-5)
+
+
+def test_price(whole: Trained) -> None:
+    assert best.price(whole.task) == pytest.approx(0.3 * 2)
+    assert best.shorter(whole.task.with_config(epochs=1)).config.epochs == 1
+    assert best.shorter(whole.task.with_config(epochs=4)).config.epochs == 2
+
+
+def test_settings_that_make_no_sense(whole: Trained) -> None:
+    with pytest.raises(InputError, match="trainings must be positive; got 0"):
+        Best(whole, trainings=0)
+
+
+def test_trainings_that_cannot_be_replayed_are_refused(toy: TripleSet) -> None:
+    trained = train_in_memory(TripleTask(toy, TripleConfig(dim=3, epochs=2, num_negatives=4, constraint="unit_norm")))
+    with pytest.raises(InputError, match="no constraint"):
+        methods.explainer(trained, "best")
