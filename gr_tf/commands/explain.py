@@ -84,7 +84,7 @@ _VERIFY = flags.DEFINE_bool(
 _VERIFY_SEEDS = flags.DEFINE_integer(
     "verify_seeds",
     1,
-    "Seeds for --verify; several give an interval. Also the trainings in which --minimal confirms a set: "
+    "Seeds for --verify; several give an interval. Also the trainings in which --minimal and --swap confirm a set: "
     f"at least {LEAST_SEEDS}.",
     lower_bound=1,
 )
@@ -132,8 +132,9 @@ def main() -> None:
     """Explains."""
     report = None if _REPORT.value is None else pathlib.Path(_REPORT.value)
     search = _MINIMAL.value or (bool(flags.FLAGS["most_retrainings"].present) and not top_flags.SWAP.value)
-    # With --minimal, --verify_seeds is the number of trainings that confirm a set.
-    verify = _VERIFY.value or (bool(flags.FLAGS["verify_seeds"].present) and not search)
+    # With --minimal and --swap, --verify_seeds is the number of trainings that confirm a set.
+    confirms = search or top_flags.SWAP.value
+    verify = _VERIFY.value or (bool(flags.FLAGS["verify_seeds"].present) and not confirms)
     kind = given_flags.kind(overwrites=report is not None)
     given_flags.check(kind, searches=search, trainings=_TRAININGS.value, overwrites=report is not None)
     method = method_for(kind, _METHOD.value, given=given_flags.is_given())
@@ -214,7 +215,10 @@ def _tell_top(
     checks: Sequence[Sequence[Check]] = [()] * len(answers)
     if verify:
         checks = check_answers(asker, answers, _VERIFY_SEEDS.value, run_flags.JOBS.value, controls=_CONTROLS.value)
-    swap = item_swap(asker, answers, most=_MOST.value, jobs=run_flags.JOBS.value) if top_flags.SWAP.value else None
+    swap = None
+    if top_flags.SWAP.value:
+        seeds = max(_VERIFY_SEEDS.value, LEAST_SEEDS)
+        swap = item_swap(asker, answers, most=_MOST.value, jobs=run_flags.JOBS.value, seeds=seeds)
     top_flags.tell(
         _OUTPUT.value,
         asker,
@@ -226,7 +230,7 @@ def _tell_top(
     )
     if report is not None:
         _check_report(report)
-        files.write_text(report, top_page(asker, answers, checks, [] if swap is None else [found_swap(swap)]))
+        files.write_text(report, top_page(asker, answers, checks, [] if swap is None else found_swap(swap)))
         print(f"Written to {report}.", file=sys.stderr)
 
 

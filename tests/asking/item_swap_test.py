@@ -1,12 +1,15 @@
 """Which of a user's own examples would let another item win."""
 
 import dataclasses
+import html
 
 import numpy as np
 import pytest
 
 from gr_tf.asking.asker import Asker
+from gr_tf.asking.checker import random_ids
 from gr_tf.asking.item_swap import found_swap, item_swap
+from gr_tf.asking.swap_check import SwapCheck
 from gr_tf.asking.top_answers import top_answers
 from gr_tf.asking.top_page import top_page
 from gr_tf.data.choices import ChoiceSet
@@ -28,10 +31,13 @@ def test_what_is_found_was_trained_without(swapper: Asker) -> None:
     for user in ("u1", "u2", "u3", "u5"):
         answers = top_answers(swapper, f"{user},?", n=2)
         swap, query = item_swap(swapper, answers, most=20), answers[0].explanation.query
-        told = found_swap(swap)
+        told, *confirmed = found_swap(swap)
         assert swap.smallest.retrainings <= 20
         if swap.smallest.example_ids is None:
             assert swap.instead is None
+            assert swap.check is None
+            assert not confirmed
+            assert swap.to_dict()["confirmed"] is None
             assert "nothing was found" in told.title
             continue
         found += 1
@@ -50,9 +56,72 @@ def test_what_is_found_was_trained_without(swapper: Asker) -> None:
             assert difference == pytest.approx(each[0] - each[1])
             assert difference > 0
         assert f"{swap.instead} is the best instead of {swap.best}" in told.text
-        assert told.text in top_page(swapper, answers, found=[told])
+        page = top_page(swapper, answers, found=[told, *confirmed])
+        assert told.text in page
+        assert swap.check is not None
+        assert html.escape(swap.check.text) in page.replace("&#39;", "&#x27;")
         assert swap.to_dict()["example_ids"] == swap.smallest.example_ids
     assert found
+
+
+def test_other_seeds_confirm_it_beside_chance(swapper: Asker) -> None:
+    """What is said of other trainings is seen in trainings of one's own."""
+    task, length = swapper.task, swapper.trained.length
+    swap = next(
+        found
+        for user in ("u1", "u2", "u3", "u5")
+        if (found := item_swap(swapper, top_answers(swapper, f"{user},?", n=2), most=20, seeds=4)).check is not None
+    )
+    check, user = swap.check, swap.examples.user.iloc[0]
+    assert check is not None
+    query = top_answers(swapper, f"{user},?", n=1)[0].explanation.query
+    own, removed = task.own_examples(query), np.sort(swap.smallest.example_ids)
+    random = [random_ids(own, len(removed), place, query) for place in range(4)]
+    members = [task.member(place, ["seed"]) for place in range(4)]
+
+    def tops(removals: list[np.ndarray]) -> tuple[int | None, ...]:
+        pairs = zip(members, removals, strict=True)
+        return tuple(one.top(one.train(length=length, removed=gone).parameters, query) for one, gone in pairs)
+
+    assert check.whole == tops([removed[:0]] * 4)
+    assert check.without == tops([removed] * 4)
+    assert check.random == tops(random)
+    assert len({tuple(gone) for gone in random}) > 1
+    # The first training is that of the search.
+    assert check.whole[0] == check.best != check.without[0] == check.instead
+    told = swap.to_dict()["confirmed"]
+    assert told["trainings"] == 4
+    assert told["best_without"][0] == swap.instead
+    assert told["held"] == check.confirmed.held >= 1
+
+
+def test_how_a_confirmation_is_told() -> None:
+    names = {1: "one", 2: "two", 3: "three"}
+    check = SwapCheck(1, 2, names, 2, (1, 1, 3, 1), (2, 3, 1, 1), (1, 1, 1, None))
+    assert check.text == (
+        "Confirmed in 2 of 4 trainings of different seeds: it does NOT hold in 1; in 1, which says nothing of it, one "
+        "is not predicted even with all examples. The winner is two in 1 of these 2. Chance: without 2 random examples "
+        "of the user another item wins in 1 of 4 trainings; with nothing removed, in 1 of 4 seeds."
+    )
+    assert check.frame.to_dict("list") == {
+        "training": ["1", "2", "3", "4"],
+        "best without nothing": ["one", "one", "three", "one"],
+        "best without these": ["two", "three", "one", "one"],
+        "best without 2 random of the user's": ["one", "one", "one", "-"],
+    }
+    assert check.to_dict()["held_without_random"] == 1
+    assert check.to_dict()["another_item_with_nothing_removed"] == 1
+    same = dataclasses.replace(check, random=(2, 2, 2, 1))
+    assert same.text.endswith("The set is NO better than chance.")
+    whole = dataclasses.replace(check, random=None)
+    assert whole.text.endswith("the user has no other examples to remove at random.")
+    assert whole.by_chance is whole.to_dict()["held_without_random"] is None
+    assert "NO better" not in check.text + whole.text
+
+
+def test_fewer_than_three_trainings_confirm_no_swap(swapper: Asker) -> None:
+    with pytest.raises(InputError, match=r"seeds must be at least 3 for an item swap: .*; got 2\."):
+        item_swap(swapper, top_answers(swapper, "u1,?", n=2), seeds=2)
 
 
 def test_ratings_have_users_too(single_rating_asker: Asker) -> None:
