@@ -133,6 +133,7 @@ def check_swap(
         removals.append([random_ids(own, count, place, query) for place in range(seeds)])
     tops = checker.tops_by_seed(query, removals, jobs)
     best = task.answer_of(query)
+    assert best is not None  # The item is asked for.
     seen = {best, instead, *(item for by_seed in tops for item in by_seed)}
     names = {item: task.answer_name(query, item) for item in seen if item is not None}
     whole, without, *random = map(tuple, tops)

@@ -10,7 +10,7 @@ from gr_tf.asking import checker
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.top_answers import check_answers, top_answers
 from gr_tf.errors import InputError
-from gr_tf.evaluation.retraining import Outcome, Retraining
+from gr_tf.evaluation.retraining import Outcome, Retraining, retrain
 
 SEEDS = 2
 
@@ -19,11 +19,10 @@ SEEDS = 2
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[list[Retraining]]:
     """The lists of trainings that checks do, in the order in which they are done."""
     lists: list[list[Retraining]] = []
-    real = checker.retrain
 
     def counted(asked: Sequence[Retraining], jobs: int, **other: Any) -> Iterator[tuple[int, Outcome]]:
         lists.append(list(asked))
-        return real(asked, jobs, **other)
+        return retrain(asked, jobs, **other)
 
     monkeypatch.setattr(checker, "retrain", counted)
     return lists

@@ -75,7 +75,8 @@ def test_other_seeds_confirm_it_beside_chance(swapper: Asker) -> None:
     check, user = swap.check, swap.examples.user.iloc[0]
     assert check is not None
     query = top_answers(swapper, f"{user},?", n=1)[0].explanation.query
-    own, removed = task.own_examples(query), np.sort(swap.smallest.example_ids)
+    own, removed = task.own_examples(query), np.sort(np.array(swap.smallest.example_ids, np.int64))
+    assert own is not None
     random = [random_ids(own, len(removed), place, query) for place in range(4)]
     members = [task.member(place, ["seed"]) for place in range(4)]
 
