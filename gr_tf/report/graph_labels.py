@@ -104,9 +104,9 @@ class FreePlaces:
             start, control, end: of the quadratic curve.
         """
         half = text_width(text, size) / 2
-        on_curve = [_on_curve(start, control, end, along) for along in _ALONG]
-        beside = [(x + side * (half + 5), y) for x, y in on_curve for side in (1, -1)]
-        for x, y in itertools.chain(on_curve, beside, _around(on_curve[0])):
+        along_it = [on_curve(start, control, end, along) for along in _ALONG]
+        beside = [(x + side * (half + 5), y) for x, y in along_it for side in (1, -1)]
+        for x, y in itertools.chain(along_it, beside, _around(along_it[0])):
             label = Label(min(max(x, half + _GAP), self._width - half - _GAP), y, text, size)
             if self._is_free(label.box):
                 self.take(label.box)
@@ -118,7 +118,8 @@ class FreePlaces:
         return not any(grown.overlaps(other) for other in self.taken)
 
 
-def _on_curve(start: Point, control: Point, end: Point, along: float) -> Point:
+def on_curve(start: Point, control: Point, end: Point, along: float) -> Point:
+    """A point of a quadratic curve; `along` is 0 at its start, and 1 at its end."""
     first, middle, last = (1 - along) ** 2, 2 * along * (1 - along), along**2
     return (
         first * start[0] + middle * control[0] + last * end[0],

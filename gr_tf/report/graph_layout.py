@@ -6,13 +6,15 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 
-from gr_tf.report.graph_labels import Box, FreePlaces, Label, Point, cut, extent, text_width
+from gr_tf.report.graph_labels import Box, FreePlaces, Label, Point, cut, extent, on_curve, text_width
 from gr_tf.tasks.drawing import Edge
 
 # In pixels: a column, the rows of nodes, the least distance of two bands, a line of labels, a node.
 _COLUMN, _ROW, _BAND, _LINE, RADIUS = 124.0, 58.0, 84.0, 17.0, 7.0
 _NODE_SIZE, _EDGE_SIZE, _WIDEST = 11.0, 10.0, 116.0
 _MARGIN, _BEND, _MOST_BEND = 6.0, 24.0, 96.0
+# How much more an edge may be bent, so that it passes no other node; between the bends of parallel edges.
+_DETOURS = (0.0, 12.0, -12.0, 36.0, -36.0, 60.0, -60.0)
 # Where the name of a node is.
 _ABOVE, _BELOW, _RIGHT = "above", "below", "right"
 
@@ -90,16 +92,19 @@ class Layout:
 
 
 class _Bands:
-    """Where nodes stand: above the question what touches its start, below it what touches its end, between what touches
-    both, and below all the rest.
+    """Where nodes stand.
+
+    Above the question is what touches its start, below it what touches its end, between them what touches both, and at
+    the bottom all the rest.
 
     Attributes:
+        width: of the drawing.
         places: of the nodes.
         sides: where their names are.
     """
 
     def __init__(self, queries: Sequence[Edge], edges: Sequence[Edge], columns: int) -> None:
-        self._columns = columns
+        self._columns, self.width = columns, columns * _COLUMN
         starts = list(dict.fromkeys(query.start for query in queries))
         ends = [end for end in dict.fromkeys(query.end for query in queries) if end not in starts]
         touched = collections.defaultdict[str, set[str]](set)
@@ -161,7 +166,7 @@ class _Bands:
         return last
 
     def _put(self, node: str, column: float, y: float, side: str) -> None:
-        self.places[node] = self._columns * _COLUMN / 2 + column * _COLUMN, y
+        self.places[node] = self.width / 2 + column * _COLUMN, y
         self.sides[node] = side
 
 
@@ -187,7 +192,7 @@ def lay_out(queries: Sequence[Edge], edges: Sequence[Edge], names: Mapping[str, 
     for edge, place in all_edges:
         for node in (edge.start, edge.end):
             first.setdefault(node, place)
-    free = FreePlaces(columns * _COLUMN)
+    free = FreePlaces(bands.width)
     nodes = []
     for node, place in first.items():
         x, y = bands.places[node]
@@ -206,7 +211,7 @@ def lay_out(queries: Sequence[Edge], edges: Sequence[Edge], names: Mapping[str, 
         middle = PlacedEdge(edge, place, points, Label(0, 0, text, _EDGE_SIZE)).middle
         on = (points[0], points[1], points[2]) if len(points) == 3 else (middle, middle, middle)
         made.append(PlacedEdge(edge, place, points, free.place(text, _EDGE_SIZE, *on)))
-    return Layout(tuple(nodes), tuple(made), columns * _COLUMN)
+    return Layout(tuple(nodes), tuple(made), bands.width)
 
 
 def _node_label(name: str, x: float, y: float, side: str) -> Label:
@@ -225,11 +230,36 @@ def _points(edge: Edge, bands: _Bands, number: int, count: int) -> tuple[Point, 
         return (x1 - 5, y1 - 5), (x1 - 2 * size, y1 - size), (x1 - 2 * size, y1 + size), (x1 - 7, y1 + 5)
     step = min(_BEND, _MOST_BEND / math.ceil(count / 2))
     bend = step * math.ceil(number / 2) * (1 if number % 2 else -1) * (1 if edge.start < edge.end else -1)
-    length = math.hypot(x2 - x1, y2 - y1)
+    others = [place for node, place in bands.places.items() if node not in (edge.start, edge.end)]
+    curves = [_curve((x1, y1), (x2, y2), bend + more, bands.width) for more in _DETOURS]
+    curve = next((one for one in curves if _avoids(one, others)), curves[0])
+    (first, control, last), length = curve, math.hypot(x2 - x1, y2 - y1)
     ux, uy = (x2 - x1) / length, (y2 - y1) / length
-    if y1 == y2 and length > 1.2 * _COLUMN:
-        # Around the nodes between, on the side where their names are not.
-        down = bands.sides[edge.start] == _ABOVE
-        bend += (0.1 * length + 10) * (1 if (ux > 0) == down else -1)
-    control = (x1 + x2) / 2 - 2 * bend * uy, (y1 + y2) / 2 + 2 * bend * ux
-    return (x1 + 8 * ux, y1 + 8 * uy), control, (x2 - 10 * ux, y2 - 10 * uy)
+    first_gap, last_gap = _gap(bands.sides[edge.start], uy, 8), _gap(bands.sides[edge.end], -uy, 10)
+    return (
+        (first[0] + first_gap * ux, first[1] + first_gap * uy),
+        control,
+        (last[0] - last_gap * ux, last[1] - last_gap * uy),
+    )
+
+
+def _curve(start: Point, end: Point, bend: float, width: float) -> tuple[Point, Point, Point]:
+    """From a node to another, bent so far to the side, but not out of the drawing."""
+    across, down = end[0] - start[0], end[1] - start[1]
+    length = math.hypot(across, down)
+    x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+    # The curve's middle is half as far out as the control point.
+    inside = min(max(x - bend * down / length, _MARGIN), width - _MARGIN)
+    return start, (2 * inside - x, y + 2 * bend * across / length), end
+
+
+def _avoids(curve: tuple[Point, Point, Point], places: Sequence[Point]) -> bool:
+    """Whether a curve passes no other node."""
+    on_it = [on_curve(*curve, part / 16) for part in range(1, 16)]
+    return all(math.dist(point, place) > RADIUS + 6 for point in on_it for place in places)
+
+
+def _gap(side: str, down: float, least: float) -> float:
+    """How far from the middle of a node an edge begins or ends, that leaves it downwards by `down` of its length."""
+    under_name = (side == _BELOW and down > 0.6) or (side == _ABOVE and down < -0.6)
+    return least + 17 if under_name else least

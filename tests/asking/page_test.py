@@ -155,10 +155,12 @@ def test_on_a_phone(
 
 # Pairs of visible texts of a drawing that share more than a pixel.
 COVERED = """() => [...document.querySelectorAll(".drawn svg")].flatMap(svg => {
-  const boxes = [...svg.querySelectorAll("text")].filter(text => text.getBoundingClientRect().width).map(text => [text, text.getBBox()]);
-  return boxes.flatMap(([one, a], place) => boxes.slice(place + 1).filter(([, b]) =>
-    Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x) > 1 && Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y) > 2
-  ).map(([other]) => [one.textContent, other.textContent]));
+  const texts = [...svg.querySelectorAll("text")].filter(text => text.getBoundingClientRect().width);
+  const boxes = texts.map(text => [text, text.getBBox()]);
+  const across = (a, b) => Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
+  const down = (a, b) => Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
+  return boxes.flatMap(([one, a], place) => boxes.slice(place + 1)
+    .filter(([, b]) => across(a, b) > 1 && down(a, b) > 2).map(([other]) => [one.textContent, other.textContent]));
 })"""
 
 

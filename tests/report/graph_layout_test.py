@@ -1,12 +1,13 @@
 """In drawings of explanations no text covers another text or a node, and all of it is inside the drawing."""
 
 import itertools
+import math
 import xml.etree.ElementTree
 
 import numpy as np
 import pytest
 
-from gr_tf.report.graph_labels import Box, FreePlaces, Label, cut, text_width
+from gr_tf.report.graph_labels import Box, FreePlaces, Label, cut, on_curve, text_width
 from gr_tf.report.graph_layout import Layout, lay_out
 from gr_tf.report.graph_svg import graph_svg, strongest
 from gr_tf.tasks.drawing import Drawing, Edge
@@ -35,12 +36,16 @@ def laid_out(drawn: Drawing, columns: int) -> Layout:
     return lay_out([drawn.query], strongest(drawn, 60), drawn.nodes, columns)
 
 
+def labels(layout: Layout) -> list[Label]:
+    return [*(node.label for node in layout.nodes), *(edge.label for edge in layout.edges)]
+
+
 @pytest.mark.parametrize("columns", [3, 5, 7])
 @pytest.mark.parametrize("size", SIZES)
 def test_no_text_covers_another(size: tuple[int, int, int], columns: int) -> None:
     for seed in range(3):
         layout = laid_out(drawing(*size, seed=seed), columns)
-        texts = [placed.label.box for placed in (*layout.nodes, *layout.edges)]
+        texts = [label.box for label in labels(layout)]
         circles = [node.box for node in layout.nodes]
         assert len(texts) == len(layout.nodes) + len(layout.edges)
         for one, other in itertools.combinations([*texts, *circles], 2):
@@ -49,6 +54,9 @@ def test_no_text_covers_another(size: tuple[int, int, int], columns: int) -> Non
         for box in (*texts, *circles):
             assert top < box.top < box.bottom < bottom
             assert -1 <= box.left < box.right <= layout.width + 1
+        for x, y in (edge.middle for edge in layout.edges):
+            assert 0 < x < layout.width
+            assert top < y < bottom
 
 
 def test_fewer_examples_do_not_move_what_is_drawn() -> None:
@@ -81,7 +89,7 @@ def test_the_svg_is_of_the_layout() -> None:
     tree = xml.etree.ElementTree.fromstring(graph_svg(drawn, 9, columns=3, shown=4))
     texts = {text.text for text in tree.iter("text")}
     layout = laid_out(drawn, 3)
-    assert texts == {placed.label.text for placed in (*layout.nodes, *layout.edges)}
+    assert texts == {label.text for label in labels(layout)}
     titles = [title.text for title in tree.iter("title")]
     assert set(drawn.nodes.values()) >= {title for title in titles if title and ":" not in title and "," not in title}
     groups = tree.findall("g")
@@ -107,10 +115,33 @@ def test_a_long_name_is_cut_to_its_room() -> None:
 def test_a_label_without_room_on_its_curve_is_put_beside_it() -> None:
     free = FreePlaces(300)
     ends = ((150.0, 0.0), (150.0, 50.0), (150.0, 100.0))
-    labels = [free.place("a label", 10, *ends) for _ in range(40)]
-    for one, other in itertools.combinations(labels, 2):
+    placed = [free.place("a label", 10, *ends) for _ in range(40)]
+    for one, other in itertools.combinations(placed, 2):
         assert not one.box.overlaps(other.box)
-    assert labels[0] == Label(150, 50, "a label", 10)
-    assert all(label.box.left >= 0 and label.box.right <= 300 for label in labels)
+    assert placed[0] == Label(150, 50, "a label", 10)
+    assert all(label.box.left >= 0 and label.box.right <= 300 for label in placed)
     assert Box(0, 0, 2, 2).overlaps(Box(1, 1, 3, 3))
     assert not Box(0, 0, 2, 2).overlaps(Box(2, 0, 3, 2))
+
+
+def test_an_edge_goes_around_nodes_and_names() -> None:
+    """Three nodes in one column: the edge from the first to the last passes neither the second nor a name."""
+    drawn = Drawing.of(
+        ("a", "b", "asked"),
+        [("c", "a", "one"), ("b", "d", "two"), ("c", "d", "three")],
+        np.arange(3),
+        np.array([3.0, 2.0, 1.0]),
+        dict(zip("abcd", "abcd", strict=True)),
+    )
+    layout = laid_out(drawn, 3)
+    places = {node.name: (node.x, node.y) for node in layout.nodes}
+    assert len({x for x, _ in places.values()}) == 1
+    around = layout.edges[-1]
+    start, control, end = around.points
+    for part in np.linspace(0, 1, 50):
+        point = on_curve(start, control, end, part)
+        for name in "ab":
+            assert math.dist(point, places[name]) > 7
+    # The names of c and d are above and below, where no edge ends.
+    for edge in layout.edges:
+        assert len({round(math.dist(edge.points[-1], places[edge.edge.end]))} - {10}) == 0
