@@ -14,7 +14,7 @@ from gr_tf.asking.page import Found, told_fact
 from gr_tf.report.graph_svg import graph_svg
 
 # How many examples of an answer are drawn, and of how many answers: a page is below 1 MB.
-_DRAWN, _ANSWERS_DRAWN = 8, 50
+_DRAWN, _ANSWERS_DRAWN = 8, 20
 
 
 def top_page(

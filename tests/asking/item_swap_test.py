@@ -2,13 +2,17 @@
 
 import dataclasses
 import html
+import json
+import pathlib
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.checker import random_ids
 from gr_tf.asking.item_swap import found_swap, item_swap
+from gr_tf.asking.minimal import SmallestSet
 from gr_tf.asking.swap_check import SwapCheck
 from gr_tf.asking.top_answers import top_answers
 from gr_tf.asking.top_page import top_page
@@ -17,6 +21,7 @@ from gr_tf.errors import InputError
 from gr_tf.tasks.choices import ChoiceTask
 from gr_tf.tasks.trained import train_in_memory
 from gr_tf.training.triple_config import TripleConfig
+from tests.commands.program import gr_tf
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +101,31 @@ def test_other_seeds_confirm_it_beside_chance(swapper: Asker) -> None:
     assert told["held"] == check.confirmed.held >= 1
 
 
+def test_what_is_tried_supports_the_best_item_more(swapper: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's own examples of positive differences, the largest first."""
+    tried: list[list[int]] = []
+
+    def nothing(ranking: list[int], test: object, most: int) -> SmallestSet:
+        tried.append(ranking)
+        return SmallestSet(None, 0, False)
+
+    monkeypatch.setattr("gr_tf.asking.item_swap.smallest_set", nothing)
+    fewer = 0
+    for user in ("u1", "u2", "u3", "u5"):
+        answers = top_answers(swapper, f"{user},?", n=2)
+        item_swap(swapper, answers)
+        own = swapper.task.own_examples(answers[0].explanation.query)
+        assert own is not None
+        best, other = (
+            pd.Series(answer.explanation.influences, answer.explanation.example_ids).reindex(own, fill_value=0.0)
+            for answer in answers
+        )
+        differences = (best - other).sort_values(ascending=False, kind="stable")
+        assert tried[-1] == differences.index[differences > 0].tolist()
+        fewer += len(tried[-1]) < len(own)
+    assert fewer
+
+
 def test_how_a_confirmation_is_told() -> None:
     names = {1: "one", 2: "two", 3: "three"}
     check = SwapCheck(1, 2, names, 2, (1, 1, 3, 1), (2, 3, 1, 1), (1, 1, 1, None))
@@ -139,3 +169,28 @@ def test_what_is_refused(swapper: Asker, asker: Asker, rating_asker: Asker, monk
     answers = [dataclasses.replace(rating_asker.answer("u1,?"))] * 2
     with pytest.raises(InputError, match="needs a best item that stays if the training goes on with all examples"):
         item_swap(rating_asker, answers)
+
+
+@pytest.mark.slow
+def test_by_command(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
+    """--verify_seeds counts the trainings that confirm a swap, at least three, and asks for no other check."""
+    rows = [f"u{user},i{(user * 3 + place * (1 + user % 4)) % 12}" for user in range(14) for place in range(6)]
+    (tmp_path / "choices.csv").write_text("user,item\n" + "\n".join(dict.fromkeys(rows)) + "\n")
+    run = (f"--data_dir={tmp_path}", "--min_interactions=2", "--epochs=6", "--dim=3", f"--run_dir={tmp_path / 'run'}")
+    asked = ("explain", *run, "--top=2", "--swap", "--k=2", "--tune_minutes=0")
+    swaps = []
+    for user in range(6):
+        assert gr_tf(*asked, f"--query=u{user},?", "--verify_seeds=4", "--output=json") == 0
+        told = json.loads(capsys.readouterr().out)
+        assert not any(one["checks"] for one in told["answers"])
+        swaps.append(told["swap"])
+    found = [(user, swap) for user, swap in enumerate(swaps) if swap["example_ids"]]
+    assert found
+    for _, swap in found:
+        assert swap["confirmed"]["trainings"] == len(swap["confirmed"]["best_without"]) == 4
+    page, user = tmp_path / "swap.html", found[0][0]
+    assert gr_tf(*asked, f"--query=u{user},?", f"--report={page}") == 0
+    text = capsys.readouterr().out
+    for part in ("of 3 trainings of different seeds", "Chance: ", "best without nothing", "Does another item win in"):
+        assert part in text
+        assert part in page.read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from gr_tf.asking.answer import Answer
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.top_answers import answers_dict, answers_frame, check_answers, top_answers
 from gr_tf.asking.top_page import top_page
+from gr_tf.attribution.base import Explainer, Explanation
 from gr_tf.data.choices import ChoiceSet
 from gr_tf.errors import InputError
 from gr_tf.tasks.choices import ChoiceTask
@@ -65,6 +67,20 @@ def test_other_methods_and_trainings(asker: Asker) -> None:
     for answer in top_answers(asker, "e1,r1,?", n=2, method="tracin", k=3, trainings=2):
         assert (answer.method, answer.trainings) == ("tracin", 2)
         assert "standard error" in answer.frame
+
+
+def test_each_is_doubted_for_its_own_reasons(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def doubts(explanation: Explanation[Any]) -> list[str]:
+        return [f"doubt of answer {explanation.query.tail}"]
+
+    for module in ("asker", "top_answers"):
+        monkeypatch.setattr(f"gr_tf.asking.{module}.doubts", doubts)
+    monkeypatch.setattr(Explainer, "warnings", ("doubt of all",))
+    answers = top_answers(asker, "e1,r1,?", n=3)
+    for answer in answers:
+        own = [warning for warning in answer.warnings if warning.startswith("doubt")]
+        assert own == ["doubt of all", f"doubt of answer {answer.explanation.query.tail}"]
+        assert answer.warnings[: -len(own)] == answers[0].warnings[: -len(own)]
 
 
 def test_no_more_than_there_are(single_rating_asker: Asker) -> None:
