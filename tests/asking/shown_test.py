@@ -177,3 +177,16 @@ def test_sets_are_confirmed_by_trainings_of_other_seeds(asker: Asker) -> None:
     assert found.confirmed_sufficient.held >= 1  # At least where it was found.
     assert found.confirmed_sufficient.text(answer.predicted) in found.found[1].text
     assert "found" not in found.to_dict()
+
+
+def test_a_set_that_is_needed_changes_the_answer_and_one_that_is_enough_keeps_it(
+    asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = asker.answer("e1,r1,?", k=60)
+    predicted = asker.task.answer_of(answer.explanation.query)
+    monkeypatch.setattr(
+        asker.checker, "tops", lambda query, removals, seeds, jobs: [[predicted] * seeds] * (1 + len(removals))
+    )
+    found = asker.minimal(answer, most=30, seeds=4)
+    assert found.confirmed_necessary == Confirmation(4, 0, 0)
+    assert found.confirmed_sufficient == Confirmation(4, 4, 0)
