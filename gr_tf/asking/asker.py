@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gr_tf.asking.about import About, RatherThan, Several
 from gr_tf.asking.answer import Answer, shown
-from gr_tf.asking.checker import Checker
+from gr_tf.asking.checker import Checker, Claim
 from gr_tf.asking.checks import Checks
 from gr_tf.asking.groups import group_of
 from gr_tf.asking.members import other_members
@@ -163,6 +163,7 @@ class Asker:
         checked_k(k)
         if trainings < 1:
             raise InputError(f"{argument('trainings')} must be at least 1; got {trainings}.")
+        registry.refuse_averaging(chosen, trainings)
         return chosen
 
     def _rather_than(self, query: Any, parts: Sequence[str], answer: str | int) -> tuple[RatherThan, Combination]:
@@ -263,11 +264,41 @@ class Asker:
         Raises:
             InputError: if no example supports the prediction, or seeds or jobs is below 1.
         """
+        (checks,) = self.check_all([answer], seeds, jobs, controls=controls)
+        if not checks:
+            raise InputError("no example supports the prediction: there is nothing to remove.")
+        return checks
+
+    def check_all(
+        self, answers: Sequence[Answer], seeds: int = 1, jobs: int = 1, *, controls: bool = True
+    ) -> list[Checks]:
+        """Checks several answers, and trains once what several need, such as the trainings with all examples.
+
+        Args:
+            answers: of this asker.
+            seeds, jobs, controls: see check.
+
+        Returns:
+            For each answer what check gives, to the bit; nothing for one that no example supports.
+
+        Raises:
+            InputError: if seeds or jobs is below 1.
+        """
         if seeds < 1:
             raise InputError(f"{argument('seeds', flag='verify_seeds')} must be at least 1; got {seeds}.")
         check_jobs(jobs)
-        if not len(answer.supporting_ids):
-            raise InputError("no example supports the prediction: there is nothing to remove.")
+        claims = [self._claim(answer) for answer in answers if len(answer.supporting_ids)]
+        found = iter(self.checker.check(claims, seeds=seeds, jobs=jobs, controls=controls) if claims else ())
+        every = []
+        for answer in answers:
+            own, about = next(found) if len(answer.supporting_ids) else [], answer.about
+            told = [dataclasses.replace(check, explained=about.explained, column=about.column) for check in own]
+            every.append(Checks(told, self.checker.how, about.quantity))
+        return every
+
+    def _claim(self, answer: Answer) -> Claim:
+        """What a check of an answer is of."""
+        query = answer.explanation.query
 
         def predicted(removed: Ids) -> float | None:
             if not answer.estimates:
@@ -276,19 +307,7 @@ class Asker:
                 answer.explanation, removed
             )
 
-        query = answer.explanation.query
-        checks = self.checker.check(
-            query,
-            answer.supporting_ids,
-            predicted,
-            seeds=seeds,
-            jobs=jobs,
-            trainings=answer.trainings,
-            controls=controls,
-        )
-        about = answer.about
-        told = [dataclasses.replace(check, explained=about.explained, column=about.column) for check in checks]
-        return Checks(told, self.checker.how, about.quantity)
+        return Claim(query, answer.supporting_ids, predicted, answer.trainings)
 
     def minimal(self, answer: Answer, *, most: int = 100, jobs: int = 1, seeds: int = 3) -> "MinimalSets":
         """The fewest examples without which something else is predicted, and the fewest that alone suffice.

@@ -1,7 +1,8 @@
 """Checks explanations: trains again without examples, and compares the predictions."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,41 @@ from gr_tf.tasks.trained import Trained
 from gr_tf.types import Ids
 
 _NOTHING = np.zeros(0, np.int64)
+
+
+class Claim(NamedTuple):
+    """That some examples support a prediction: what a check is of.
+
+    Attributes:
+        query: the explained one, or a combination of several.
+        ids: the examples that support the prediction, the first first; at least one.
+        predicted: the method's estimate of the change without some examples.
+        trainings: over how many trainings the explanation is a mean.
+    """
+
+    query: Any
+    ids: Ids
+    predicted: Callable[[Ids], float | None]
+    trainings: int = 1
+
+    @property
+    def removals(self) -> list[Ids]:
+        """What is left out: the first example, and all of them."""
+        return [self.ids[:1], self.ids] if len(self.ids) > 1 else [self.ids]
+
+
+class _Wanted(NamedTuple):
+    """The looks that one query needs.
+
+    Attributes:
+        query: at which the trained models are asked.
+        removals: by removal, then by seed: the removed examples.
+        trainings: over how many trainings the explanation is a mean.
+    """
+
+    query: Any
+    removals: Sequence[Sequence[Ids]]
+    trainings: int = 1
 
 
 class Checker:
@@ -45,47 +81,51 @@ class Checker:
         own_length = trained.length if trained.given else self.task.check_length(trained.epoch)
         self._length = length or own_length
 
-    def check(
-        self,
-        query: Any,
-        ids: Ids,
-        predicted: Callable[[Ids], float | None],
-        *,
-        seeds: int,
-        jobs: int,
-        trainings: int,
-        controls: bool,
-    ) -> list[Check]:
-        """Trains again without the first of some examples, and without all of them; see Asker.check.
+    def check(self, claims: Sequence[Claim], *, seeds: int, jobs: int, controls: bool) -> list[list[Check]]:
+        """Trains again without the first of each claim's examples, and without all of them; see Asker.check.
+
+        What several claims need, such as the trainings with all examples, is trained once.
 
         Args:
-            query: the explained one, or a combination of several.
-            ids: the examples that support the prediction, the first first; at least one.
-            predicted: the method's estimate of the change without some examples.
+            claims: what is checked.
             seeds, jobs, controls: see Asker.check.
-            trainings: over how many trainings the explanation is a mean.
+
+        Returns:
+            The checks of each claim, then their controls.
         """
-        removals = [ids[:1], ids] if len(ids) > 1 else [ids]
-        related = related_to(self.task, query) if controls else _NOTHING
+        wanted = [_Wanted(one.query, self._removals(one, seeds, controls), one.trainings) for one in claims]
+        looks = self._looks(wanted, jobs)
+        return [
+            self._checks(claim, asked.removals, seen, seeds, controls)
+            for claim, asked, seen in zip(claims, wanted, looks, strict=True)
+        ]
+
+    def _removals(self, claim: Claim, seeds: int, controls: bool) -> list[list[Ids]]:
+        """By removal, then by seed: nothing, what is explained, and random related examples."""
+        related = related_to(self.task, claim.query) if controls else _NOTHING
         drawn = [
-            [_random_ids(related, len(removed), place, query) for place in range(seeds)]
-            for removed in removals
+            [random_ids(related, len(removed), place, claim.query) for place in range(seeds)]
+            for removed in claim.removals
             if len(related) >= len(removed)
         ]
-        asked = [
+        return [
             [_NOTHING] * (max(seeds, 2) if controls else seeds),
-            *([removed] * seeds for removed in removals),
+            *([removed] * seeds for removed in claim.removals),
             *drawn,
         ]
-        looks = self._looks(query, asked, trainings, jobs)
-        whole = looks[0]
+
+    def _checks(
+        self, claim: Claim, asked: Sequence[Sequence[Ids]], looks: Sequence[Sequence[Look]], seeds: int, controls: bool
+    ) -> list[Check]:
+        """The checks of a claim from what was seen after its removals."""
+        query, whole = claim.query, looks[0]
         # If the explained answer is not the best one, a change of the best answer says nothing.
         explained = explained_answer(self.task, query)
         compares = explained is not None and whole[0].best == explained
         checks = []
         for number, (removed, without) in enumerate(zip(asked[1:], looks[1:], strict=True)):
-            is_control = number >= len(removals)
-            estimate = None if is_control else predicted(removed[0])
+            is_control = number >= len(claim.removals)
+            estimate = None if is_control else claim.predicted(removed[0])
             checks.append(
                 _check(
                     query, removed[0], estimate, whole[:seeds], without, compares, RANDOM if is_control else EXPLAINED
@@ -113,30 +153,39 @@ class Checker:
         """The prediction of the explained model."""
         return look_at(self.task, self.trained.parameters, query)
 
-    def _looks(self, query: Any, removals: Sequence[Sequence[Ids]], trainings: int, jobs: int) -> list[list[Look]]:
-        """By removal, then by seed, the predictions without some examples: those of the removal and the seed."""
-        found: dict[tuple[int, int], Look] = {}
-        asked: dict[tuple[int, int], Retraining] = {}
-        known: list[Task[Any] | Trained] = [self.trained]
-        measure, queries = measure_of(query)
-        for place in range(max(map(len, removals))):
-            task, other = self._training(place, trainings)
-            known.append(task)
-            for number, by_seed in enumerate(removals):
-                if place >= len(by_seed):
-                    continue
-                removed = by_seed[place]
-                if task is self.task and not self.trained.goes_on and not len(removed):
-                    found[number, place] = self.look(query)  # The explained model is trained already.
-                else:
-                    asked[number, place] = Retraining.of(self.trained, removed, measure, queries, **other)
-        keys = list(asked)
-        total = sum(len(self.task.steps.blocks(one.length)) for one in asked.values())
+    def _looks(self, wanted: Sequence[_Wanted], jobs: int) -> list[list[list[Look]]]:
+        """For each query, by removal, then by seed, the predictions without some examples.
+
+        A training that several queries look at is done once.
+        """
+        found: dict[tuple[int, int, int], Look] = {}
+        shared: dict[str, _Shared] = {}
+        trainings: dict[tuple[int, int], tuple[Task[Any], dict[str, Any]]] = {}
+        for number, one in enumerate(wanted):
+            measure, queries = measure_of(one.query)
+            for row, by_seed in enumerate(one.removals):
+                for place, removed in enumerate(by_seed):
+                    # A task is made once, because it is compiled.
+                    which = (place, one.trainings)
+                    trainings[which] = trainings.get(which) or self._training(*which)
+                    task, other = trainings[which]
+                    if task is self.task and not self.trained.goes_on and not len(removed):
+                        found[number, row, place] = self.look(one.query)  # The explained model is trained already.
+                        continue
+                    asked = Retraining.of(self.trained, removed, measure, queries, **other)
+                    same = dataclasses.replace(asked, queries=()) if measure == "answers" else asked
+                    shared.setdefault(same.key, _Shared(same, [])).add((number, row, place), one.query)
+        lists = list(shared.values())
+        asked_of_all = [one.retraining for one in lists]
+        total = sum(len(self.task.steps.blocks(one.length)) for one in asked_of_all)
+        known: list[Task[Any] | Trained] = [self.trained, *(task for task, _ in trainings.values())]
         with progress("retrainings", total) as bar:
-            outcomes = retrain(list(asked.values()), jobs, known=known, on_found=bar.pass_over, on_block=bar.advance)
-            for at, outcome in outcomes:
-                found[keys[at]] = look_of(query, outcome.measured)
-        return [[found[number, place] for place in range(len(by_seed))] for number, by_seed in enumerate(removals)]
+            for at, outcome in retrain(asked_of_all, jobs, known=known, on_found=bar.pass_over, on_block=bar.advance):
+                found |= lists[at].looks(outcome.measured)
+        return [
+            [[found[number, row, place] for place in range(len(by_seed))] for row, by_seed in enumerate(one.removals)]
+            for number, one in enumerate(wanted)
+        ]
 
     def _training(self, place: int, trainings: int) -> tuple[Task[Any], dict[str, Any]]:
         """The task of a check's training, and its differences from the explained training; see `check`."""
@@ -156,8 +205,12 @@ class Checker:
 
         The first seed is the explained model's.
         """
-        asked = [[removed] * seeds for removed in (_NOTHING, *removals)]
-        return [[look.best for look in by_seed] for by_seed in self._looks(query, asked, 1, jobs)]
+        return self.tops_by_seed(query, [[removed] * seeds for removed in (_NOTHING, *removals)], jobs)
+
+    def tops_by_seed(self, query: Any, removals: Sequence[Sequence[Ids]], jobs: int = 1) -> list[list[int | None]]:
+        """The same, without sets that differ by seed: by removal, then by seed."""
+        (looks,) = self._looks([_Wanted(query, removals)], jobs)
+        return [[look.best for look in by_seed] for by_seed in looks]
 
     def tops_without(self, query: Any, removals: Sequence[Ids], jobs: int = 1) -> list[int | None]:
         """`Look.best` of a query after trainings like the explained one, each without one of some sets."""
@@ -178,10 +231,40 @@ def refuse_own_length(goes_on: bool) -> None:
         raise InputError(f"a check of this model trains anew, as long as the model was trained; it takes no {told}.")
 
 
-def _random_ids(related: Ids, count: int, place: int, query: Any) -> Ids:
-    """Some related examples at random, ascending: others for each place of a seed."""
+class _Shared(NamedTuple):
+    """A training, and who looks at it.
+
+    Attributes:
+        base: the retraining; without its queries, if any number of queries may look at it.
+        lookers: where each look belongs, and its query.
+    """
+
+    base: Retraining
+    lookers: list[tuple[tuple[int, int, int], Any]]
+
+    def add(self, where: tuple[int, int, int], query: Any) -> None:
+        """Another look."""
+        self.lookers.append((where, query))
+
+    @property
+    def retraining(self) -> Retraining:
+        """What is trained and measured for all of them."""
+        if self.base.queries:
+            return self.base
+        return dataclasses.replace(self.base, queries=tuple(query for _, query in self.lookers))
+
+    def looks(self, measured: Any) -> dict[tuple[int, int, int], Look]:
+        """What each sees: of answers one value for each look, else the same values."""
+        return {
+            where: look_of(query, measured if self.base.queries else [measured[place]])
+            for place, (where, query) in enumerate(self.lookers)
+        }
+
+
+def random_ids(ids: Ids, count: int, place: int, query: Any) -> Ids:
+    """Some of the examples at random, ascending: others for each place of a seed, and for each query."""
     generator = np.random.default_rng([place, *map(abs, all_numbers_of(query))])
-    return np.sort(generator.choice(related, count, replace=False))
+    return np.sort(generator.choice(ids, count, replace=False))
 
 
 def _has_lost(query: Any, then: Look, now: Look) -> bool:

@@ -59,15 +59,15 @@ class Confirmation:
         return f"{told}{': ' if parts else ''}{'; '.join(parts)}."
 
 
-def check_seeds(seeds: int) -> int:
-    """The number of trainings, if it is enough.
+def check_seeds(seeds: int, what: str = "minimal sets") -> int:
+    """The number of trainings, if it is enough to confirm what a search found.
 
     Raises:
         InputError: if it is below LEAST_SEEDS.
     """
     if seeds < LEAST_SEEDS:
         raise InputError(
-            f"{argument('seeds', flag='verify_seeds')} must be at least {LEAST_SEEDS} for minimal sets: one training "
-            f"may show them by chance; got {seeds}."
+            f"{argument('seeds', flag='verify_seeds')} must be at least {LEAST_SEEDS} for {what}: one training may "
+            f"show them by chance; got {seeds}."
         )
     return seeds

@@ -9,8 +9,10 @@ import pandas as pd
 
 from gr_tf.asking.answer import Answer
 from gr_tf.asking.asker import Asker
+from gr_tf.asking.confirmed import LEAST_SEEDS, check_seeds
 from gr_tf.asking.minimal import SmallestSet, smallest_set
 from gr_tf.asking.page import Found
+from gr_tf.asking.swap_check import SwapCheck, check_swap
 from gr_tf.errors import InputError
 from gr_tf.runs.progress import progress
 from gr_tf.types import Ids
@@ -26,34 +28,44 @@ class ItemSwap:
         instead: the item that is the best without them, for people; None if no set was found.
         examples: the examples for people, with `difference`: by how much each supports the best item more than the
             runner-up.
+        check: trainings of other seeds, and what chance does; None if no set was found.
     """
 
     smallest: SmallestSet
     best: str
     instead: str | None
     examples: pd.DataFrame
+    check: SwapCheck | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         told = dataclasses.asdict(self.smallest)
-        return {**told, "best": self.best, "instead": self.instead, "examples": self.examples.to_dict("records")}
+        confirmed = None if self.check is None else self.check.to_dict()
+        told |= {"best": self.best, "instead": self.instead, "examples": self.examples.to_dict("records")}
+        return {**told, "confirmed": confirmed}
 
 
-def item_swap(asker: Asker, answers: Sequence[Answer], *, most: int = 50, jobs: int = 1) -> ItemSwap:
-    """Searches for the fewest of the user's own examples without which another item is the best.
+def item_swap(
+    asker: Asker, answers: Sequence[Answer], *, most: int = 50, jobs: int = 1, seeds: int = LEAST_SEEDS
+) -> ItemSwap:
+    """Searches for the fewest of the user's own examples without which another item is the best, and confirms them.
 
     It tries them in the order of the difference of their influences on the best item and on the runner-up. Every set
-    that counts was trained without; see minimal.smallest_set.
+    that counts was trained without; see minimal.smallest_set. What is found is confirmed in trainings of other seeds,
+    beside as many random examples of the user, and nothing.
 
     Args:
         asker: the asker of the explained model.
         answers: from top_answers, at least two.
         most: how many retrainings the search may take.
         jobs: trainings at a time; they change no result.
+        seeds: in how many trainings a set is confirmed: the explained one, and others of other seeds.
 
     Raises:
-        InputError: if there is no runner-up, or the data have no users whose own examples these could be.
+        InputError: if there is no runner-up, the data have no users whose own examples these could be, or seeds is too
+            small.
     """
+    check_seeds(seeds, "an item swap")
     if len(answers) < 2:
         raise InputError("an item swap is of the best item and a runner-up: ask for at least 2 answers.")
     task, (best, other) = asker.task, answers[:2]
@@ -85,11 +97,24 @@ def item_swap(asker: Asker, answers: Sequence[Answer], *, most: int = 50, jobs: 
     places = [int(np.flatnonzero(ids == example_id)[0]) for example_id in chosen]
     examples.insert(0, "difference", differences[places])
     name = None if winner is None else task.answer_name(query, winner)
-    return ItemSwap(found, best.predicted, name, examples.assign(example_id=list(chosen)))
+    check = None
+    if found.example_ids is not None:
+        ids_found = np.array(chosen, np.int64)
+        check = check_swap(asker.checker, query, ids_found, own, winner, seeds=seeds, jobs=jobs)
+    return ItemSwap(found, best.predicted, name, examples.assign(example_id=list(chosen)), check)
 
 
-def found_swap(swap: ItemSwap) -> Found:
-    """Describes a swap for people."""
+def found_swap(swap: ItemSwap) -> list[Found]:
+    """Describes a swap for people: the set, and whether other trainings confirm it."""
+    told = [_found(swap)]
+    if swap.check is not None:
+        told.append(
+            Found("Does another item win in other trainings, too?", swap.check.text, swap.check.frame, "trainings")
+        )
+    return told
+
+
+def _found(swap: ItemSwap) -> Found:
     tried = f"{swap.smallest.retrainings} retrainings"
     tried += ", no more were allowed" if swap.smallest.exhausted else ""
     if swap.smallest.example_ids is None:

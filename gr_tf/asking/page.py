@@ -15,12 +15,14 @@ from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
 from gr_tf.asking.check_plot import check_plot
 from gr_tf.attribution.combined import queries_of
+from gr_tf.report.graph_svg import graph_svg
 from gr_tf.runs import files
 from gr_tf.runs.outputs import check_output
-from gr_tf.tasks.drawing import Drawing, Edge
 
 # How many of a group's questions are listed.
 _MOST_QUESTIONS = 20
+# How many examples can be drawn, and how many are seen at first.
+_MOST_DRAWN, _SHOWN = 60, 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,6 +60,8 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
     # A group has too many questions to draw.
     drawn = () if isinstance(answer.about, Several) else queries_of(query)
     drawings = [asker.task.drawing(one, value, ids, influences) for one, value in zip(drawn, values, strict=False)]
+    num_drawn = min(len(frame), _MOST_DRAWN) if drawings else 0
+    num_shown = min(num_drawn, _SHOWN)
     quality = asker.quality_at(query)
     return environment.get_template("page.html").render(
         answer=answer,
@@ -76,9 +80,13 @@ def page(asker: Asker, answer: Answer, checks: Sequence[Check] = (), found: Sequ
         numbers=[column for column in frame.columns if is_numeric_dtype(frame[column])],
         rows=frame.to_dict("records"),
         questions=_questions(asker, answer),
-        num_drawn=len(drawings[0].edges) if drawings else 0,
+        # The second is for phones.
+        drawn=[graph_svg(drawings, num_drawn, columns=columns, shown=num_shown) for columns in (7, 3)]
+        if num_drawn
+        else [],
+        num_drawn=num_drawn,
+        num_shown=num_shown,
         facts=[(name, told_fact(value)) for name, value in asker.facts().items()],
-        data=_data(drawings, values) if drawings else None,
     )
 
 
@@ -104,28 +112,6 @@ def _questions(asker: Asker, answer: Answer) -> list[tuple[str, float]]:
     ]
 
 
-def _data(drawings: Sequence[Drawing], values: Sequence[float]) -> dict[str, Any]:
-    """The graph for the page's script: the question, perhaps the same with another answer, and the examples."""
-    nodes = {node: name for drawing in drawings for node, name in drawing.nodes.items()}
-    edges = sorted(drawings[0].edges, key=lambda edge: -abs(edge.influence or 0))
-    query, *others = [
-        _edge(drawing.query, nodes, f"{value:.4f}") for drawing, value in zip(drawings, values, strict=True)
-    ]
-    return {
-        "query": query,
-        "others": others,
-        "edges": [_edge(edge, nodes, signed(edge.influence or 0.0)) for edge in edges],
-        "nodes": nodes,
-        "summary": f"The question and the {len(edges)} training examples of the table below as a graph.",
-    }
-
-
 def told_fact(value: Any) -> str:
     """A fact's value on one line."""
     return "; ".join(f"{name} {part}" for name, part in value.items()) if isinstance(value, Mapping) else str(value)
-
-
-def _edge(edge: Edge, nodes: Mapping[str, str], value: str) -> dict[str, Any]:
-    text = f"{nodes[edge.start]}, {edge.label}, {nodes[edge.end]}: {value}"
-    told: dict[str, Any] = {"start": edge.start, "end": edge.end, "label": edge.label, "text": text}
-    return told if edge.example is None else told | {"influence": edge.influence, "example": str(edge.example)}

@@ -9,6 +9,7 @@ import pandas as pd
 from gr_tf.asking.about import About
 from gr_tf.asking.answer import Answer, shown
 from gr_tf.asking.check import Check
+from gr_tf.asking.checks import Checks
 from gr_tf.asking.question import Question, parts_of
 from gr_tf.asking.told import doubts, examples_frame
 from gr_tf.errors import InputError, short
@@ -79,11 +80,9 @@ def check_top(parts: Sequence[str], n: int) -> None:
 
 def check_answers(
     asker: "Asker", answers: Sequence[Answer], seeds: int = 1, jobs: int = 1, *, controls: bool = True
-) -> list[list[Check]]:
-    """Checks each answer by trainings of its own; see Asker.check. One that no example supports has no checks."""
-    return [
-        asker.check(answer, seeds, jobs, controls=controls) if len(answer.supporting_ids) else [] for answer in answers
-    ]
+) -> list[Checks]:
+    """Checks each answer; see Asker.check_all."""
+    return asker.check_all(answers, seeds, jobs, controls=controls)
 
 
 def answers_frame(answers: Sequence[Answer]) -> pd.DataFrame:

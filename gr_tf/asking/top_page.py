@@ -11,6 +11,10 @@ from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
 from gr_tf.asking.check_plot import check_plot
 from gr_tf.asking.page import Found, told_fact
+from gr_tf.report.graph_svg import graph_svg
+
+# How many examples of an answer are drawn, and of how many answers: a page is below 1 MB.
+_DRAWN, _ANSWERS_DRAWN = 8, 20
 
 
 def top_page(
@@ -29,8 +33,10 @@ def top_page(
     )
     first, sections = answers[0], []
     quality = asker.quality_at(first.explanation.query)
-    for answer, own in zip(answers, checks or [()] * len(answers), strict=True):
+    for place, (answer, own) in enumerate(zip(answers, checks or [()] * len(answers), strict=True)):
         frame = answer.frame
+        ids, influences = frame.example_id.to_numpy(), frame.influence.to_numpy()
+        drawn = len(frame) > 0 and place < _ANSWERS_DRAWN
         sections.append(
             {
                 "answer": answer,
@@ -38,6 +44,11 @@ def top_page(
                 "numbers": [column for column in frame.columns if is_numeric_dtype(frame[column])],
                 "rows": frame.to_dict("records"),
                 "largest": max(frame.influence.abs().max() if len(frame) else 0.0, 1e-300),
+                "drawing": graph_svg(
+                    asker.task.drawing(answer.explanation.query, answer.value, ids, influences), _DRAWN, columns=3
+                )
+                if drawn
+                else None,
                 "checks": own,
                 "check_frames": (check_frame(own), seeds_frame(own)) if own else (),
                 "conclusion": conclusion(own),
@@ -48,6 +59,8 @@ def top_page(
         method=asker.methods[first.method].title,
         title=asker.task.open_title,
         sections=sections,
+        most_drawn=_DRAWN,
+        answers_drawn=_ANSWERS_DRAWN,
         found=found,
         quality=quality.frame(),
         quality_question=quality.question,

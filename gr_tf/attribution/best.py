@@ -17,7 +17,7 @@ from gr_tf.attribution import blending, methods
 from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.blending import Blend, Sums
 from gr_tf.attribution.methods import Cost, register
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs.progress import progress
 from gr_tf.tasks.task import Task
@@ -129,8 +129,7 @@ def _check(task: Task[Any]) -> None:
     kinds=("triples",),
     needs="steps",
     unit="probability",
-    title="the mean over several short trainings of replay's derivative, blended with the graph's shape: what the "
-    "example does on average, whatever the seed",
+    title="what the triple does on average over trainings: replay of several short ones, and the graph's shape",
     cost=_cost,
     check=_check,
     instead="gr",
@@ -160,7 +159,7 @@ class Best(Explainer[Any]):
         """
         for name, value in {"trainings": trainings, "share": share, "width": width, "num_queries": num_queries}.items():
             if not value > 0:
-                raise InputError(f"{name} must be positive; got {value}.")
+                raise InputError(f"{argument(name)} must be positive; got {value}.")
         self.task, self._parameters = trained.task, trained.parameters
         self._explainers = []
         with progress("short trainings", trainings) as bar:

@@ -155,6 +155,18 @@ def method_for(kind: str, name: str | None, *, given: bool) -> Method:
     return method
 
 
+def refuse_averaging(method: Method, trainings: int) -> None:
+    """Refuses to average over trainings what is such an average already.
+
+    Raises:
+        InputError: if there are several.
+    """
+    if method.averages and trainings > 1:
+        raise InputError(
+            f"{argument('method', method.name)} averages over trainings of its own: leave out {argument('trainings')}."
+        )
+
+
 def check_task(method: Method, task: Task[Any]) -> None:
     """Refuses a method that does not serve a task or is too large for it; asked before anything is trained.
 

@@ -29,19 +29,14 @@ from gr_tf.asking.check import Check, check_frame, conclusion, seeds_frame
 from gr_tf.asking.confirmed import LEAST_SEEDS, check_seeds
 from gr_tf.asking.groups import NUM_BEST, group_of
 from gr_tf.asking.item_swap import found_swap, item_swap
-from gr_tf.asking.minimal import (
-    minimal_sets,
-    refuse_groups,
-    refuse_unless_top,
-    refuse_without_alternatives,
-)
+from gr_tf.asking.minimal import minimal_sets, refuse_groups, refuse_unless_top, refuse_without_alternatives
 from gr_tf.asking.page import Found, page
 from gr_tf.asking.rather_than import other_query
 from gr_tf.asking.top_answers import check_answers, top_answers
 from gr_tf.asking.top_page import top_page
 from gr_tf.asking.transfer import found_transfer, refuse_without_subjects, transfer
 from gr_tf.attribution.base import checked_k
-from gr_tf.attribution.methods import Method, method_for
+from gr_tf.attribution.methods import Method, method_for, refuse_averaging
 from gr_tf.commands import given_flags, help_text, k_flag, open_flags, run_flags, top_flags
 from gr_tf.commands.output_flag import OUTPUT as _OUTPUT
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
@@ -85,7 +80,7 @@ _VERIFY = flags.DEFINE_bool(
 _VERIFY_SEEDS = flags.DEFINE_integer(
     "verify_seeds",
     1,
-    "Seeds for --verify; several give an interval. Also the trainings in which --minimal confirms a set: "
+    "Seeds for --verify; several give an interval. Also the trainings in which --minimal and --swap confirm a set: "
     f"at least {LEAST_SEEDS}.",
     lower_bound=1,
 )
@@ -133,11 +128,13 @@ def main() -> None:
     """Explains."""
     report = None if _REPORT.value is None else pathlib.Path(_REPORT.value)
     search = _searches()
-    # With --minimal, --verify_seeds is the number of trainings that confirm a set.
-    verify = _VERIFY.value or (bool(flags.FLAGS["verify_seeds"].present) and not search)
+    # With --minimal and --swap, --verify_seeds is the number of trainings that confirm a set.
+    confirms = search or top_flags.SWAP.value
+    verify = _VERIFY.value or (bool(flags.FLAGS["verify_seeds"].present) and not confirms)
     kind = given_flags.kind(overwrites=report is not None)
     given_flags.check(kind, searches=search, trainings=_TRAININGS.value, overwrites=report is not None)
     method = method_for(kind, _METHOD.value, given=given_flags.is_given())
+    refuse_averaging(method, _TRAININGS.value)
     open_flags.refuse_settings(kind, method.name)
     settings = open_flags.ask_settings(kind)
     question = _question(kind, report, verify or search or bool(_TRANSFER.value) or top_flags.SWAP.value, search)
@@ -219,7 +216,10 @@ def _tell_top(
     checks: Sequence[Sequence[Check]] = [()] * len(answers)
     if verify:
         checks = check_answers(asker, answers, _VERIFY_SEEDS.value, run_flags.JOBS.value, controls=_CONTROLS.value)
-    swap = item_swap(asker, answers, most=_MOST.value, jobs=run_flags.JOBS.value) if top_flags.SWAP.value else None
+    swap = None
+    if top_flags.SWAP.value:
+        seeds = max(_VERIFY_SEEDS.value, LEAST_SEEDS)
+        swap = item_swap(asker, answers, most=_MOST.value, jobs=run_flags.JOBS.value, seeds=seeds)
     top_flags.tell(
         _OUTPUT.value,
         asker,
@@ -231,7 +231,7 @@ def _tell_top(
     )
     if report is not None:
         _check_report(report)
-        files.write_text(report, top_page(asker, answers, checks, [] if swap is None else [found_swap(swap)]))
+        files.write_text(report, top_page(asker, answers, checks, [] if swap is None else found_swap(swap)))
         print(f"Written to {report}.", file=sys.stderr)
 
 

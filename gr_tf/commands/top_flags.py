@@ -21,7 +21,8 @@ TOP = flags.DEFINE_integer("top", None, "Explain so many of the best answers to 
 SWAP = flags.DEFINE_bool(
     "swap",
     False,
-    "With --top of at least 2: search the fewest of the user's own examples without which another item is the best.",
+    "With --top of at least 2: search the fewest of the user's own examples without which another item is the best, "
+    "and confirm them; see --verify_seeds.",
 )
 
 
@@ -93,8 +94,8 @@ def tell(
             if own:
                 print(f"\nIs it true? {asker.checker.how}:\n{as_text(check_frame(own))}\n{conclusion(own)}")
                 print(f"\nThe {answer.unit} of each training:\n{as_text(seeds_frame(own))}")
-        if swap is not None:
-            found = found_swap(swap)
-            print(f"\n{found.title}. {found.text}" + (f"\n{as_text(found.examples)}" if len(found.examples) else ""))
+        for found in found_swap(swap) if swap is not None else ():
+            title = found.title if found.title.endswith("?") else f"{found.title}."
+            print(f"\n{title} {found.text}" + (f"\n{as_text(found.examples)}" if len(found.examples) else ""))
     if TOP.value is not None and len(answers) < TOP.value:
         print(f"No more than {len(answers)} answers are left.", file=sys.stderr)

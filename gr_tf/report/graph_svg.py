@@ -1,102 +1,119 @@
-"""Draws an explanation as a graph in SVG, as the page does, but without a script: for notebooks."""
+"""Draws an explanation as a graph in SVG, without a script: for pages and notebooks."""
 
-import collections
-import math
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
+from gr_tf.report.graph_labels import Label, Point
+from gr_tf.report.graph_layout import RADIUS, Layout, PlacedEdge, PlacedNode, lay_out
 from gr_tf.runs import html_text
 from gr_tf.tasks.drawing import Drawing, Edge
 
-_WIDTH, _GAP, _LONGEST = 760.0, 54.0, 20
 _COLOURS = {"query": "var(--text)", "for": "var(--for)", "against": "var(--against)"}
-Place = tuple[float, float]
+# A label that is farther from its edge than this has a line to it.
+_NEAR = 16.0
 
 
-def graph_svg(drawing: Drawing, most: int = 10) -> Markup:
+def graph_svg(drawings: Drawing | Sequence[Drawing], most: int = 10, *, columns: int = 5, shown: int = 0) -> Markup:
     """The question dashed, and its most influential examples solid: the wider, the more influential.
 
+    Elements have the classes query, for, against, edge, node, and asked; data-place is from which number of drawn
+    examples on they are to be seen, and the drawing's data-extents are its top and bottom for each number.
+
     Args:
-        drawing: the question and its examples.
+        drawings: the question and its examples; several are the same question with several answers.
         most: how many examples are drawn.
+        columns: how many nodes are side by side; odd, at least 3. With 3, it fits a phone.
+        shown: how many of the drawn examples are seen until a script shows more; 0: all.
     """
-    edges = sorted(drawing.edges, key=lambda edge: -abs(edge.influence or 0))[:most]
-    places, height = _layout(drawing.query, edges)
-    strongest = max((abs(edge.influence or 0) for edge in edges), default=0) or 1.0
-    parts = [
-        f'<marker id="gr-tf-{kind}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="10" markerHeight="10" '
-        f'markerUnits="userSpaceOnUse" orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="{colour}"/></marker>'
-        for kind, colour in _COLOURS.items()
+    drawings = [drawings] if isinstance(drawings, Drawing) else drawings
+    queries = [drawing.query for drawing in drawings]
+    nodes = {node: name for drawing in drawings for node, name in drawing.nodes.items()}
+    edges = strongest(drawings[0], most)
+    layout = lay_out(queries, edges, nodes, columns)
+    largest = max((abs(edge.influence or 0) for edge in edges), default=0) or 1.0
+    asked = {node for query in queries for node in (query.start, query.end)}
+    parts = [_edge(edge, largest, nodes, hidden=0 < shown < edge.place) for edge in layout.edges]
+    parts += [
+        _node(node, nodes[node.name], is_asked=node.name in asked, hidden=0 < shown < node.first)
+        for node in layout.nodes
     ]
-    between = collections.Counter[tuple[str, ...]]()
-    for edge in (drawing.query, *edges):
-        ends = tuple(sorted((edge.start, edge.end)))
-        parts.append(_edge(edge, places, between[ends], strongest, drawing.nodes))
-        between[ends] += 1
-    for node, (x, y) in places.items():
-        ring = "var(--text)" if node in (drawing.query.start, drawing.query.end) else "var(--soft)"
-        parts.append(
-            f'<g><title>{escape(drawing.nodes[node])}</title><circle cx="{x:.0f}" cy="{y:.0f}" r="7" '
-            f'fill="none" stroke="{ring}" stroke-width="2"/>{_text(x, y + 20, drawing.nodes[node])}</g>'
-        )
-    return html_text.svg(_WIDTH, height, f"The question and its {len(edges)} strongest examples as a graph", parts)
+    return _svg(layout, len(edges), min(shown or len(edges), len(edges)), parts)
 
 
-def _layout(query: Edge, edges: Sequence[Edge]) -> tuple[dict[str, Place], float]:
-    """The question's ends in the middle, what touches one beside it, what touches both between, the rest below."""
-    touched = collections.defaultdict[str, set[str]](set)
-    for edge in (query, *edges):
-        touched[edge.start].add(edge.end)
-        touched[edge.end].add(edge.start)
-    groups = collections.defaultdict[tuple[bool, bool], list[str]](list)
-    for node, others in touched.items():
-        if node not in (query.start, query.end):
-            groups[query.start in others, query.end in others].append(node)
-    both, left, right, below = (groups[key] for key in ((True, True), (True, False), (False, True), (False, False)))
-    middle = max(2, len(left), len(right), len(both) + 1) * _GAP / 2 + 20
-    places = {query.start: (255.0, middle), query.end: (505.0, middle)}
-    for nodes, x, inward in ((left, 75.0, 1), (right, 685.0, -1)):
-        for i, node in enumerate(nodes):
-            places[node] = x + (i % 2) * 50 * inward, middle + _GAP * (i - (len(nodes) - 1) / 2)
-    for i, node in enumerate(both):
-        places[node] = 380.0, middle + (1 if i % 2 else -1) * _GAP * (1 + i // 2)
-    top = 2 * middle + 20
-    for i, node in enumerate(below):
-        places[node] = 90.0 + 145 * (i % 5), top + 60 * (i // 5) + (i % 2) * 14
-    return places, top + 60 * math.ceil(len(below) / 5) if below else 2 * middle
+def strongest(drawing: Drawing, most: int) -> list[Edge]:
+    """The examples of the largest influences, these first."""
+    return sorted(drawing.edges, key=lambda edge: -abs(edge.influence or 0))[:most]
 
 
-def _edge(edge: Edge, places: Mapping[str, Place], number: int, strongest: float, nodes: Mapping[str, str]) -> str:
-    """One edge; those between the same two nodes lie side by side."""
+def _svg(layout: Layout, count: int, shown: int, parts: Sequence[str]) -> Markup:
+    extents = [[round(y) for y in layout.extent(number)] for number in range(count + 1)]
+    top, bottom = extents[shown]
+    label = f"The question and its {count} strongest examples as a graph"
+    return html_text.svg(layout.width, bottom - top, label, parts, top=top, data={"extents": json.dumps(extents)})
+
+
+def _node(node: PlacedNode, name: str, *, is_asked: bool, hidden: bool) -> str:
+    ring = "var(--text)" if is_asked else "var(--soft)"
+    return (
+        f'<g class="node{" asked" if is_asked else ""}" data-place="{node.first}"{_hidden(hidden)}>'
+        f'<title>{escape(name)}</title><circle cx="{node.x:.0f}" cy="{node.y:.0f}" r="{RADIUS:.0f}" '
+        f'fill="var(--panel)" stroke="{ring}" stroke-width="2"/>{_text(node.label)}</g>'
+    )
+
+
+def _edge(placed: PlacedEdge, largest: float, nodes: dict[str, str], *, hidden: bool) -> str:
+    edge = placed.edge
     kind = "query" if edge.influence is None else "for" if edge.influence > 0 else "against"
-    width = 1.5 if edge.influence is None else 1 + 3 * abs(edge.influence) / strongest
-    (x1, y1), (x2, y2) = places[edge.start], places[edge.end]
-    if edge.start == edge.end:
-        size = 22 + 11 * number
-        path = f"M{x1 - 6:.0f},{y1 - 6:.0f} C{x1 - size:.0f},{y1 - 2 * size:.0f} "
-        path += f"{x1 + size:.0f},{y1 - 2 * size:.0f} {x1 + 6:.0f},{y1 - 8:.0f}"
-        x, y = x1, y1 - 1.5 * size
-    else:
-        bend = 24 * math.ceil(number / 2) * (1 if number % 2 else -1) * (1 if edge.start < edge.end else -1)
-        length = math.hypot(x2 - x1, y2 - y1)
-        ux, uy = (x2 - x1) / length, (y2 - y1) / length
-        cx, cy = (x1 + x2) / 2 - 2 * bend * uy, (y1 + y2) / 2 + 2 * bend * ux
-        path = f"M{x1 + 8 * ux:.0f},{y1 + 8 * uy:.0f} Q{cx:.0f},{cy:.0f} {x2 - 10 * ux:.0f},{y2 - 10 * uy:.0f}"
-        x, y = (x1 + x2) / 4 + cx / 2, (y1 + y2) / 4 + cy / 2
+    width = 1.5 if edge.influence is None else 1 + 3 * abs(edge.influence) / largest
+    start, *controls, end = placed.points
+    curve = f"M{_at(start)} {'Q' if len(controls) == 1 else 'C'}{' '.join(map(_at, (*controls, end)))}"
     dashes = ' stroke-dasharray="6 4"' if kind == "query" else ""
     told = f"{nodes[edge.start]}, {edge.label}, {nodes[edge.end]}"
-    label = _text(x, y, edge.label, _COLOURS[kind])
     told += "" if edge.influence is None else f": {edge.influence:+.4g}"
+    example = "" if edge.example is None else f' data-example="{edge.example}"'
     return (
-        f'<g><title>{escape(told)}</title><path d="{path}" fill="none" stroke="{_COLOURS[kind]}" '
-        f'stroke-width="{width:.1f}" marker-end="url(#gr-tf-{kind})"{dashes}/>{label}</g>'
+        f'<g class="edge {kind}" data-place="{placed.place}"{example}{_hidden(hidden)}><title>{escape(told)}</title>'
+        f'<path d="{curve}" fill="none" stroke="{_COLOURS[kind]}" stroke-width="{width:.1f}"{dashes}/>'
+        f"{_arrow(controls[-1], end, _COLOURS[kind])}{_leader(placed)}{_text(placed.label, _COLOURS[kind])}</g>"
     )
 
 
-def _text(x: float, y: float, text: str, colour: str = "var(--text)") -> str:
-    cut = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}\u2026"
+def _arrow(before: Point, tip: Point, colour: str) -> str:
+    """A triangle at the end of a curve that comes from a point."""
+    across, down = tip[0] - before[0], tip[1] - before[1]
+    length = (across**2 + down**2) ** 0.5 or 1.0
+    ux, uy = across / length, down / length
+    corners = [(tip[0] + 2 * ux, tip[1] + 2 * uy)]
+    corners += [(tip[0] - 7 * ux + side * 4 * uy, tip[1] - 7 * uy - side * 4 * ux) for side in (1, -1)]
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+    return f'<polygon points="{points}" fill="{colour}"/>'
+
+
+def _leader(placed: PlacedEdge) -> str:
+    """A thin line from an edge to a label that found no place near it."""
+    (x, y), box = placed.middle, placed.label.box
+    near_x, near_y = min(max(x, box.left), box.right), min(max(y, box.top), box.bottom)
+    if (near_x - x) ** 2 + (near_y - y) ** 2 <= _NEAR**2:
+        return ""
     return (
-        f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="middle" font-size="11" fill="{colour}" '
-        f'style="unicode-bidi:isolate">{escape(cut)}</text>'
+        f'<line x1="{x:.0f}" y1="{y:.0f}" x2="{near_x:.0f}" y2="{near_y:.0f}" stroke="var(--soft)" '
+        'stroke-width="0.7" stroke-dasharray="1 2"/>'
     )
+
+
+def _text(label: Label, colour: str = "var(--text)") -> str:
+    # The baseline is a third of a letter below the middle.
+    return (
+        f'<text x="{label.x:.1f}" y="{label.y + 0.35 * label.size:.1f}" text-anchor="middle" '
+        f'font-size="{label.size:g}" fill="{colour}" style="unicode-bidi:isolate">{escape(label.text)}</text>'
+    )
+
+
+def _hidden(hidden: bool) -> str:
+    return ' style="display:none"' if hidden else ""
+
+
+def _at(point: Point) -> str:
+    return f"{point[0]:.1f},{point[1]:.1f}"

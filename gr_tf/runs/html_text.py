@@ -1,6 +1,7 @@
 """Small pieces of HTML for notebooks: escaped, without scripts, and readable on light and dark grounds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import markupsafe
@@ -42,9 +43,18 @@ def _row(tag: str, cells: Iterable[str]) -> Markup:
     return Markup("<tr>{}</tr>").format(Markup("").join(made))
 
 
-def svg(width: float, height: float, label: str, parts: Sequence[str]) -> Markup:
-    """A drawing; `parts` are its elements, escaped already."""
+def svg(
+    width: float,
+    height: float,
+    label: str,
+    parts: Sequence[str],
+    *,
+    top: float = 0.0,
+    data: Mapping[str, str] = MappingProxyType({}),
+) -> Markup:
+    """A drawing; `parts` are its elements, escaped already, `top` is its least y, `data` are for a page's script."""
+    told = "".join(f' data-{name}="{markupsafe.escape(value)}"' for name, value in data.items())
     return Markup(
-        f'<svg viewBox="0 0 {width:g} {height:g}" style="width:100%;max-width:{width:g}px" role="img" '
-        f'aria-label="{markupsafe.escape(label)}" font-size="12" fill="var(--text)">{"".join(parts)}</svg>'
+        f'<svg viewBox="0 {top:g} {width:g} {height:g}" style="width:100%;max-width:{width:g}px" role="img" '
+        f'aria-label="{markupsafe.escape(label)}"{told} font-size="12" fill="var(--text)">{"".join(parts)}</svg>'
     )

@@ -178,6 +178,19 @@ def test_a_check(asker: Asker) -> None:
     assert "The mean probability of each training" in page(asker, answer, checks)
 
 
+def test_a_page_lists_the_first_questions_only(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gr_tf.asking.page._MOST_QUESTIONS", 2)
+    answer = asker.group_answer("test", k=2)
+    names = [", ".join(asker.task.names_of(query)) for query in answer.explanation.query.queries]
+    text = page(asker, answer)
+    assert [f"<td><bdi>{name}</bdi></td>" in text for name in names[:3]] == [True, True, False]
+    assert f"And {len(names) - 2} more." in text
+    monkeypatch.undo()
+    assert (
+        "And" not in page(asker, asker.group_answer(["e1,r1,e2"], k=2)).split("<h2>The questions")[1].split("<h2>")[0]
+    )
+
+
 def test_over_several_trainings(asker: Asker) -> None:
     """Standard errors are those of the mean over the group."""
     answer = asker.group_answer(["e1,r1,e2", "e3,r1,e2"], k=3, trainings=3)

@@ -1,7 +1,6 @@
 """The page in a real browser: what it shows, that it asks for nothing, and that names are text."""
 
 import csv
-import json
 import pathlib
 import re
 import shutil
@@ -14,6 +13,8 @@ import pytest
 
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.page import Found, page
+from gr_tf.asking.top_answers import top_answers
+from gr_tf.asking.top_page import top_page
 from gr_tf.data.sources import load_triples
 from gr_tf.tasks.trained import train_in_memory
 from gr_tf.tasks.triples import TripleTask
@@ -89,7 +90,7 @@ def test_names_are_text(browser: Any, nasty_asker: Asker, tmp_path: pathlib.Path
     assert wrong == []
     assert shown.title().startswith("Why ")
     assert shown.locator("img").count() == 0
-    assert shown.locator("script").count() == 2
+    assert shown.locator("script").count() == 1
     text = shown.inner_text("body")
     for name in NASTY:
         assert name in text
@@ -123,15 +124,15 @@ def test_search_sort_and_slider(browser: Any, nasty_asker: Asker, tmp_path: path
         assert shown.locator("#examples th").nth(column).get_attribute("aria-sort") == direction
     for number in (1, len(answer.frame)):
         shown.locator("#shown").fill(str(number))
-        assert shown.locator("#graph .edge[data-example]").count() == number
-        assert shown.locator("#graph .edge.query").count() == 1
+        assert shown.locator("#graph .edge[data-example]:visible").count() == number
+        assert shown.locator("#graph .edge.query:visible").count() == 1
     edge = shown.locator("#graph .edge[data-example]").first
     example = edge.get_attribute("data-example")
     row = shown.locator(f"#examples tr[data-example='{example}']")
     for look, away in ((row.hover, lambda: shown.mouse.move(1, 1)), (row.focus, shown.locator("#search").focus)):
         look()
         assert "faded" not in (edge.get_attribute("class") or "")
-        assert shown.locator("#graph .edge.faded").count() == shown.locator("#graph .edge").count() - 1
+        assert shown.locator("#graph .edge.faded:visible").count() == len(answer.frame)
         away()
         assert shown.locator("#graph .edge.faded").count() == 0
     assert wrong == []
@@ -149,7 +150,66 @@ def test_on_a_phone(
     assert wrong == []
     assert shown.evaluate("document.documentElement.scrollWidth") <= 360
     assert asker.task.unit in shown.inner_text("main")
-    assert shown.locator("#graph .edge.query").count() == 1
+    assert shown.locator("#graph .edge.query:visible").count() == 1
+
+
+# Pairs of visible texts of a drawing that share more than a pixel.
+COVERED = """() => [...document.querySelectorAll(".drawn svg")].flatMap(svg => {
+  const texts = [...svg.querySelectorAll("text")].filter(text => text.getBoundingClientRect().width);
+  const boxes = texts.map(text => [text, text.getBBox()]);
+  const across = (a, b) => Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
+  const down = (a, b) => Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
+  return boxes.flatMap(([one, a], place) => boxes.slice(place + 1)
+    .filter(([, b]) => across(a, b) > 1 && down(a, b) > 2).map(([other]) => [one.textContent, other.textContent]));
+})"""
+
+
+@IN_BROWSER
+@pytest.mark.parametrize("width", [390, 1200])
+def test_no_text_of_a_drawing_covers_another(
+    browser: Any, nasty_asker: Asker, tmp_path: pathlib.Path, width: int
+) -> None:
+    """In the reader's font, whatever the names are."""
+    path = write_page(nasty_asker, question(NASTY[0], "r1", "?"), 50, tmp_path / "why.html")
+    shown, wrong = opened(browser, path, viewport={"width": width, "height": 700})
+    slider = shown.locator("#shown")
+    for number in (1, 10, int(slider.get_attribute("max") or 0)):
+        slider.fill(str(number))
+        assert shown.locator("#graph .edge[data-example]:visible").count() == number
+        assert shown.locator("#graph svg:visible").count() == 1
+        assert shown.evaluate(COVERED) == []
+        # Nothing that is drawn is cut off.
+        assert shown.evaluate("""() => {
+            const svg = [...document.querySelectorAll("#graph svg")].find(one => one.getBoundingClientRect().width);
+            const [all, box] = [svg.getBBox(), svg.viewBox.baseVal];
+            return all.y >= box.y && all.y + all.height <= box.y + box.height && all.x + all.width <= box.width;
+        }""")
+    assert wrong == []
+
+
+@IN_BROWSER
+def test_the_page_of_several_answers_on_a_phone(browser: Any, nasty_asker: Asker, tmp_path: pathlib.Path) -> None:
+    """Each answer has its drawing; rows and edges mark each other, by keyboard and by touch."""
+    answers = top_answers(nasty_asker, question(NASTY[1], "r1", "?"), n=3, k=6)
+    path = tmp_path / "top.html"
+    path.write_text(top_page(nasty_asker, answers), encoding="utf-8")
+    shown, wrong = opened(browser, path, viewport={"width": 390, "height": 700}, has_touch=True)
+    assert shown.evaluate("document.documentElement.scrollWidth") <= 390
+    assert shown.locator("section .drawn svg:visible").count() == 3
+    assert shown.evaluate(COVERED) == []
+    section = shown.locator("#answer-2")
+    edges = section.locator(".edge[data-example]")
+    assert edges.count() == min(8, len(answers[1].frame))
+    example = edges.first.get_attribute("data-example")
+    row = section.locator(f"tr[data-example='{example}']")
+    row.focus()
+    assert section.locator(".edge.faded").count() == edges.count()  # All but it, and the question.
+    assert shown.locator("#answer-1 .edge.faded").count() == 0
+    shown.keyboard.press("Tab")
+    assert "faded" in (edges.first.get_attribute("class") or "") or edges.count() == 1
+    edges.first.locator("text").tap()
+    assert "marked" in (row.get_attribute("class") or "")
+    assert wrong == []
 
 
 def test_a_page_without_a_browser(nasty_asker: Asker, tmp_path: pathlib.Path) -> None:
@@ -162,15 +222,14 @@ def test_a_page_without_a_browser(nasty_asker: Asker, tmp_path: pathlib.Path) ->
 def test_what_a_page_of_sequences_shows(sequence_asker: Asker, tmp_path: pathlib.Path) -> None:
     text = write_page(sequence_asker, "i1,i2,i3,?", 5, tmp_path / "why.html").read_text("utf-8")
     answer = sequence_asker.answer("i1,i2,i3,?", k=5)
-    (told,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text)
-    data = json.loads(told)
-    assert data["nodes"][data["query"]["start"]] == "i3"
-    assert data["nodes"][data["query"]["end"]] == answer.predicted
-    edges = {int(edge["example"]): edge for edge in data["edges"]}
-    assert list(edges) == answer.frame.sort_values("influence", key=abs, ascending=False).example_id.tolist()
-    for row in answer.frame.to_dict("records"):
-        edge = edges[row["example_id"]]
-        assert (data["nodes"][edge["start"]], data["nodes"][edge["end"]]) == (row["after"], row["item"])
+    wide, narrow = re.findall(r"<svg .*?</svg>", text.split('<div id="graph"')[1].split("<h2>")[0])
+    for drawing in (wide, narrow):
+        assert f"<title>i3, {answer.value:.2g}, {answer.predicted}</title>" in drawing
+        edges = {int(at): title for at, title in re.findall(r'data-example="(\d+)"[^>]*><title>(.*?)<', drawing)}
+        assert list(edges) == answer.frame.sort_values("influence", key=abs, ascending=False).example_id.tolist()
+        for row in answer.frame.to_dict("records"):
+            start, _, end = edges[row["example_id"]].rsplit(": ", 1)[0].split(", ")
+            assert (start, end) == (row["after"], row["item"])
     for part in ("top-1 changed", f"The model gives <bdi>{answer.predicted}</bdi> a probability", "its item is in the"):
         assert part in text
     # The history as a timeline, with how many of the shown examples share each item.

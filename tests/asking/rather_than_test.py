@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from gr_tf.asking.about import RatherThan
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.check import NOTHING, RANDOM, check_frame, check_of_dict, conclusion
 from gr_tf.asking.looks import FIRST, OTHER, Look
@@ -163,3 +164,16 @@ def test_mistakes(asker: Asker) -> None:
     ):
         with pytest.raises(InputError, match=re.escape(told)):
             asker.answer("e1,r1,?", rather_than=other)
+
+
+def test_who_is_ahead_is_told() -> None:
+    ahead = RatherThan("cuba", "probability", "uk", (0.5, 0.25))
+    assert ahead.told(0.25) == (
+        "The model gives cuba a probability of 0.5000, and uk a probability of 0.2500: the model prefers cuba. "
+        "Explained is the difference, +0.2500."
+    )
+    behind = RatherThan("uk", "stars", "cuba", (2.0, 4.5))
+    assert behind.told(-2.5) == (
+        "The model gives uk 2.0000 stars, and cuba 4.5000 stars: the model does NOT prefer uk. "
+        "Explained is the difference, -2.5000."
+    )

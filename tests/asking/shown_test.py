@@ -169,4 +169,24 @@ def test_sets_are_confirmed_by_trainings_of_other_seeds(asker: Asker) -> None:
     assert found.confirmed_necessary == Confirmation.of(task.answer_of(query), whole, without, stays=False)
     assert found.confirmed_necessary.text(answer.predicted) in found.found[0].text
     assert found.to_dict()["confirmed_necessary"]["trainings"] == 3
+    enough = found.sufficient.example_ids
+    assert enough is not None
+    others = np.setdiff1d(task.related(query), enough)
+    alone = [member.top(member.train(length=length, removed=others).parameters, query) for member in members]
+    assert found.confirmed_sufficient == Confirmation.of(task.answer_of(query), whole, alone, stays=True)
+    assert found.confirmed_sufficient.held >= 1  # At least where it was found.
+    assert found.confirmed_sufficient.text(answer.predicted) in found.found[1].text
     assert "found" not in found.to_dict()
+
+
+def test_a_set_that_is_needed_changes_the_answer_and_one_that_is_enough_keeps_it(
+    asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = asker.answer("e1,r1,?", k=60)
+    predicted = asker.task.answer_of(answer.explanation.query)
+    monkeypatch.setattr(
+        asker.checker, "tops", lambda query, removals, seeds, jobs: [[predicted] * seeds] * (1 + len(removals))
+    )
+    found = asker.minimal(answer, most=30, seeds=4)
+    assert found.confirmed_necessary == Confirmation(4, 0, 0)
+    assert found.confirmed_sufficient == Confirmation(4, 4, 0)

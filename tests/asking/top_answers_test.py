@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from gr_tf.asking.answer import Answer
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.top_answers import answers_dict, answers_frame, check_answers, top_answers
 from gr_tf.asking.top_page import top_page
+from gr_tf.attribution.base import Explainer, Explanation
 from gr_tf.data.choices import ChoiceSet
 from gr_tf.errors import InputError
 from gr_tf.tasks.choices import ChoiceTask
@@ -67,6 +69,20 @@ def test_other_methods_and_trainings(asker: Asker) -> None:
         assert "standard error" in answer.frame
 
 
+def test_each_is_doubted_for_its_own_reasons(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def doubts(explanation: Explanation[Any]) -> list[str]:
+        return [f"doubt of answer {explanation.query.tail}"]
+
+    for module in ("asker", "top_answers"):
+        monkeypatch.setattr(f"gr_tf.asking.{module}.doubts", doubts)
+    monkeypatch.setattr(Explainer, "warnings", ("doubt of all",))
+    answers = top_answers(asker, "e1,r1,?", n=3)
+    for answer in answers:
+        own = [warning for warning in answer.warnings if warning.startswith("doubt")]
+        assert own == ["doubt of all", f"doubt of answer {answer.explanation.query.tail}"]
+        assert answer.warnings[: -len(own)] == answers[0].warnings[: -len(own)]
+
+
 def test_no_more_than_there_are(single_rating_asker: Asker) -> None:
     task, parameters = single_rating_asker.task, single_rating_asker.trained.parameters
     query, _ = task.read_question(["u1", "?"])
@@ -105,7 +121,8 @@ def test_checks(choice_asker: Asker) -> None:
             assert f"<bdi>{example_id}</bdi>" in text
     assert text.count("Is it true?") == 2
     # Nothing is loaded and nothing runs.
-    assert not re.search(r"<script|https?://(?!www\.w3\.org)", text)
+    assert not re.search(r"<script[^>]|https?://|<img|<link(?! rel=\"icon\" href=\"data:,\")", text)
+    assert len(text.encode()) < 100_000
     assert top_page(choice_asker, answers).count("Is it true?") == 0
 
 

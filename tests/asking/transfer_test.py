@@ -100,6 +100,20 @@ def test_a_transfer_is_measured_by_training(asker: Asker) -> None:
     assert moved.conclusion in found.text
 
 
+def test_others_who_have_the_answer_are_left_out(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be carried over to those whom the model gives it without any gift."""
+    monkeypatch.setattr("gr_tf.asking.transfer._measured", lambda *asked: (((), (), ()), None))
+    answer, task = asker.answer("e1,r1,?", k=20), asker.task
+    subjects = task.subjects(answer.explanation.query)
+    names = {subjects.name_of(one): one for one in subjects.others.tolist()}
+    (only,) = transfer(asker, answer, count=1000).others
+    has_it, top = subjects.query_of(names[only]), task.top
+    wanted = task.answer_of(answer.explanation.query)
+    monkeypatch.setattr(task, "top", lambda *asked: wanted if asked[1] == has_it else top(*asked))
+    with pytest.raises(InputError, match="there is no other head to give the examples to: each has the answer"):
+        transfer(asker, answer, count=1000)
+
+
 def told(own: float, random: float) -> Transfer:
     """Of four others, who hardly differ."""
     nothing = tuple((0.1 + 0.01 * number,) for number in range(4))

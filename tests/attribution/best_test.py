@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gr_tf.asking.asker import Asker
 from gr_tf.attribution import best, methods
 from gr_tf.attribution.best import Best
 from gr_tf.attribution.replay import Replay
@@ -65,3 +66,9 @@ def test_trainings_that_cannot_be_replayed_are_refused(toy: TripleSet) -> None:
     trained = train_in_memory(TripleTask(toy, TripleConfig(dim=3, epochs=2, num_negatives=4, constraint="unit_norm")))
     with pytest.raises(InputError, match="no constraint"):
         methods.explainer(trained, "best")
+
+
+def test_what_averages_is_not_averaged_again(whole: Trained) -> None:
+    query = whole.task.names_of(whole.task.query_of(8))
+    with pytest.raises(InputError, match="method='best' averages over trainings of its own: leave out trainings"):
+        Asker(whole).answer(",".join(query), "best", trainings=2)

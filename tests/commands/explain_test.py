@@ -111,6 +111,11 @@ def test_for_machines(capsys: pytest.CaptureFixture[str], mine: pathlib.Path) ->
     assert set(told["minimal"]) == {"necessary", "instead", "sufficient"} | confirmed
     # Three trainings are the least, whatever --verify checks with.
     assert {(told["minimal"][name] or {"trainings": 3})["trainings"] for name in confirmed} == {3}
+    # With --minimal alone, --verify_seeds is how many trainings confirm a set, and asks for no other check.
+    assert gr_tf("explain", *where, "--output=json", "--minimal", "--most_retrainings=3", "--verify_seeds=4") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["checks"] == []
+    assert {(told["minimal"][name] or {"trainings": 4})["trainings"] for name in confirmed} == {4}
     assert gr_tf("explain", *where, "--output=csv", "--method=tracin") == 0
     frame = pd.read_csv(io.StringIO(capsys.readouterr().out))
     assert list(frame.columns) == ["influence", "head", "relation", "tail", "connection", "example_id"]

@@ -105,3 +105,12 @@ def test_names_are_found_by_labels_whatever_their_case_and_accents(triples: Trip
     of_ratings = found_names(ratings(), "first")
     assert of_ratings[["what", "name", "label"]].values.tolist() == [["item", "i0", "First"]]
     assert set(found_names(ratings(), "")["what"]) == {"user", "item"}
+
+
+def test_names_that_are_or_begin_with_the_text_come_first() -> None:
+    """Whatever their number of examples; of equals, the most frequent first."""
+    counts = {"rome": 4, "romeo": 9, "romero": 4, "new rome": 15}
+    rows = [(name, "r", f"t{place}") for name, count in counts.items() for place in range(count)]
+    found = found_names(load_triples(pd.DataFrame(rows, columns=["head", "relation", "tail"])), "Rome")
+    assert found["name"].tolist() == ["rome", "romeo", "romero", "new rome"]
+    assert found["training examples"].idxmax() == 3
