@@ -67,6 +67,8 @@ COMPARISONS = (
     ),
     Comparison("FB15k-237's shape: explaining a query", "s a query", "fb_explain_plain", "fb_explain_ours", 200),
     Comparison("MovieLens' shape: explaining a query", "s a query", "ml_explain_plain", "ml_explain_ours", 200),
+    Comparison("FB15k-237's shape: an answer, or all influences", "s an answer", "fb_answer_all", "fb_answer", 7),
+    Comparison("WN18RR's shape: an answer, or all influences", "s an answer", "wn_answer_all", "wn_answer", 5),
     Comparison("MF training", "us a step", "mf_train_plain", "mf_train_ours"),
     Comparison("NCF training", "us a step", "ncf_train_plain", "ncf_train_ours"),
     Comparison("MF at batch size 1: training (ours tracks)", "us a step", "mf_single_plain", "mf_single_tracked"),

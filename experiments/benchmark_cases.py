@@ -4,6 +4,7 @@ The data are random and have the shapes of the papers' datasets, so that the ben
 """
 
 import dataclasses
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from experiments import plain, stacked
+from gr_tf.asking.asker import Asker
 from gr_tf.attribution.base import Explainer
 from gr_tf.attribution.fia import Fia
 from gr_tf.attribution.fia_settings import FiaSettings
@@ -24,7 +26,9 @@ from gr_tf.data.sources import load_triples
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.evaluation.retraining import Retraining, available_cores, retrain
+from gr_tf.models.parameters import Parameters
 from gr_tf.runs.engine import tf
+from gr_tf.tasks import triple_rollback
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.sequences import SequenceTask
 from gr_tf.tasks.task import Task
@@ -39,9 +43,9 @@ from gr_tf.training.triple_config import PRESETS, TripleConfig
 # How often a case is repeated; the fastest run counts, because other processes can only slow a run down.
 _REPEATS = 3
 # The numbers of training triples, entities and relations.
-_TRIPLES = {"fb15k237": (272_115, 14_505, 237), "movielens": (90_570, 948, 1_680)}
-# How many adjacent triples an FB15k-237 query has (Lawrence et al. 2021, "Sizes").
-_FREQUENT = 5_500
+_TRIPLES = {"fb15k237": (272_115, 14_505, 237), "movielens": (90_570, 948, 1_680), "wn18rr": (86_835, 40_559, 11)}
+# How many adjacent triples an FB15k-237 query has (Lawrence et al. 2021, "Sizes"), and WN18RR's largest relation.
+_FREQUENT = {"fb15k237": 5_500, "wn18rr": 34_796}
 # The numbers of ratings, users and items: MovieLens-1M's, and MovieLens-100k's for sequences.
 _RATINGS = (1_000_000, 6_040, 3_260)
 _SEQUENCES = (100_000, 943, 1_682)
@@ -78,7 +82,7 @@ def _random_triples(shape: str) -> TripleSet:
         train[:, 2] = generator.integers(num_entities - 5, num_entities, size=n)
     else:
         # One relation is frequent, so that its queries have as many adjacent triples as the paper's.
-        train[:_FREQUENT, 1] = 0
+        train[: _FREQUENT[shape], 1] = 0
         train = generator.permutation(train)
     train = train.astype(np.int32)
     return TripleSet(
@@ -196,6 +200,22 @@ def _explaining_large(shape: str, *, ours: bool) -> float:
     return _rolling_back(trained, [query], ours=ours, most=100)
 
 
+def _answering(shape: str, *, computing_all: bool) -> float:
+    """Seconds an answer with its ten strongest examples, of 200 factors; few triples changed much, as Adagrad's do."""
+    config = TripleConfig(dim=200, dtype="float32", optimizer="adagrad", batch_size=512)
+    task = TripleTask(_random_triples(shape), config)
+    generator = np.random.default_rng(0)
+    deltas = generator.standard_normal((task.num_examples, 3, 200), np.float32) * np.float32(0.003)
+    deltas[::1000] *= 30
+    table = generator.standard_normal((task.model.num_rows, 200), np.float32) * np.float32(0.3)
+    asker = Asker(Trained(task, Parameters(table), 1, deltas))
+    if computing_all:
+        triple_rollback._FEW_SCORES = sys.maxsize
+    questions = [(f"{entity:06}", "000000", "?") for entity in range(5)]
+    asker.answers(questions[:1])
+    return _fastest(lambda: asker.answers(questions)) / len(questions)
+
+
 def _explaining_ratings(model: str, solver: str = "direct", *, in_a_batch: bool = False) -> float:
     """Milliseconds a test point in which FIA scores all its related ratings."""
     trained = train_in_memory(_ratings(model))
@@ -300,6 +320,10 @@ CASES: dict[str, Callable[[], float]] = {
     "fb_explain_ours": lambda: _explaining_large("fb15k237", ours=True),
     "ml_explain_plain": lambda: _explaining_large("movielens", ours=False),
     "ml_explain_ours": lambda: _explaining_large("movielens", ours=True),
+    "fb_answer_all": lambda: _answering("fb15k237", computing_all=True),
+    "fb_answer": lambda: _answering("fb15k237", computing_all=False),
+    "wn_answer_all": lambda: _answering("wn18rr", computing_all=True),
+    "wn_answer": lambda: _answering("wn18rr", computing_all=False),
     **_of_rating_model("mf"),
     **_of_rating_model("ncf"),
     "mf_retrain_one_core": lambda: _retraining_ratings(1),

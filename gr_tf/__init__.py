@@ -8,6 +8,7 @@ A first verified answer, on a DataFrame or a folder of your own:
     print(why.quality)  # is the model any good?
     answer = why.answer(("china", "exports3", "?"), k=3)  # or "user,?", "user,item", "item,item,?"
     answer.frame, answer.plot(), answer.page("why.html")  # the examples for and against it
+    why.answers([("china", "exports3", "?"), ("?", "exports3", "cuba")])  # many questions, with progress
     why.check(answer, seeds=3)  # trains again without them, and without random ones
     why.minimal(answer)  # the fewest that it needs, and the fewest that suffice
 

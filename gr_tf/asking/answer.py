@@ -32,7 +32,8 @@ class Answer:
         method: the method's name.
         k: how many examples to show for the prediction, and how many against it.
         estimates: whether an influence is the method's estimate of how much `value` falls without the example.
-        explanation: all examples that the method considers, by descending influence.
+        explanation: all examples that the method considers, by descending influence; those that are not shown may be
+            computed only when they are asked for.
         frame: the examples to show to people: influence, the example's columns, its connection with the question,
             example_id; first the k strongest that support the prediction, then the k strongest that speak against it.
             Means over several trainings have columns "standard error" and "sign" too.

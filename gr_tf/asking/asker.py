@@ -10,6 +10,8 @@ from gr_tf.asking.answer import Answer, shown
 from gr_tf.asking.checker import Checker, Claim
 from gr_tf.asking.checks import Checks
 from gr_tf.asking.groups import group_of
+from gr_tf.asking.looks import value_at
+from gr_tf.asking.many_answers import answers_to
 from gr_tf.asking.members import other_members
 from gr_tf.asking.quality import Quality
 from gr_tf.asking.question import Question, parts_of
@@ -133,6 +135,21 @@ class Asker:
         chances = tuple(dataclasses.replace(one, value=shown(one.value)) for one in alternatives)
         return dataclasses.replace(answer, alternatives=chances)
 
+    def answers(
+        self, questions: Sequence[Question], method: str | None = None, k: int = 10, trainings: int = 1
+    ) -> list[Answer]:
+        """Answers many questions, each to the bit as `answer` does alone, which see; looks for mistakes in all first.
+
+        Raises:
+            InputError: see answer; the message begins with the question's number.
+        """
+        chosen = self._checked(method, k, trainings)
+        return answers_to(
+            questions,
+            lambda question: chosen.check_query(self.task.read_question(parts_of(question))[0]),
+            lambda question: self.answer(question, method, k, trainings),
+        )
+
     def group_answer(
         self,
         group: "str | Sequence[Question] | pd.DataFrame",
@@ -191,12 +208,12 @@ class Asker:
     ) -> Answer:
         """The answer that explains a query, or a combination of several."""
         explainer = self._explainer_of(query, method.name, trainings)
-        explanation = explainer.rank(query)
+        explanation = explainer.rank_lazily(query, k)
         quality = filter(None, [self.quality_at(query).warning])
         return Answer(
             asked=asked,
             predicted=about.predicted,
-            value=self.checker.look(query).value,
+            value=value_at(self.task, self.trained.parameters, query),
             unit=about.unit,
             method=method.name,
             k=k,

@@ -54,6 +54,14 @@ def look_at(task: Task[Any], parameters: Parameters, query: Any) -> Look:
     return look_of(query, MEASURES[measure](task, parameters, queries))
 
 
+def value_at(task: Task[Any], parameters: Parameters, query: Any) -> float:
+    """`Look.value` at trained parameters, without the rest."""
+    if isinstance(query, Combination):
+        return look_at(task, parameters, query).value
+    (value,) = MEASURES["value"](task, parameters, (query,))
+    return float(value)
+
+
 def explained_answer(task: Task[Any], query: Any) -> int | None:
     """`Look.best` if the explained answer is the best one; None: no look has one."""
     if isinstance(query, Combination):

@@ -18,15 +18,14 @@ _FEW_TRAININGS = 10
 
 def examples_frame(task: Task[Any], explanation: Explanation[Any], k: int) -> pd.DataFrame:
     """See Answer.frame."""
-    influences = explanation.influences
-    places = np.append(np.flatnonzero(influences > 0)[:k], np.flatnonzero(influences < 0)[::-1][:k])
-    chosen = explanation.only(places)
+    chosen = explanation.strongest(k)
     frame = examples_of(task, chosen.example_ids, explanation.query)
     frame.insert(0, "influence", chosen.influences)
     certain = explanation.sign_is_certain
     if certain is not None:
+        is_certain = np.isin(chosen.example_ids, explanation.example_ids[certain])
         frame.insert(1, "standard error", chosen.standard_errors)
-        frame.insert(2, "sign", np.where(certain[places], "certain", "not certain"))
+        frame.insert(2, "sign", np.where(is_certain, "certain", "not certain"))
     if chosen.sign_chances is not None and chosen.standard_errors is not None:
         frame.insert(1, "95% interval", [f"+-{1.96 * error:.4f}" for error in chosen.standard_errors])
         frame.insert(2, "sign is right", [_of_100(chance) for chance in chosen.sign_chances])

@@ -10,6 +10,7 @@ from gr_tf.asking.about import About
 from gr_tf.asking.answer import Answer, shown
 from gr_tf.asking.check import Check
 from gr_tf.asking.checks import Checks
+from gr_tf.asking.looks import value_at
 from gr_tf.asking.question import Question, parts_of
 from gr_tf.asking.told import doubts, examples_frame
 from gr_tf.errors import InputError, short
@@ -46,14 +47,15 @@ def top_answers(
     own = list(doubts(first.explanation))
     common = tuple(warning for warning in first.warnings if warning not in own)
     answers = [dataclasses.replace(first, alternatives=alternatives)]
-    rankings = asker.explainer(first.method, trainings).rank_many(others) if others else []
-    for other, explanation in zip(others, rankings, strict=True):
+    explainer = asker.explainer(first.method, trainings)
+    for other in others:
+        explanation = explainer.rank_lazily(other, k)
         predicted = task.names_of(other)[task.answer_place(other)]
         answers.append(
             dataclasses.replace(
                 first,
                 predicted=predicted,
-                value=asker.checker.look(other).value,
+                value=value_at(task, asker.trained.parameters, other),
                 about=About(predicted, first.unit),
                 explanation=explanation,
                 frame=examples_frame(task, explanation, k),

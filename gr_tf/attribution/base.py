@@ -152,6 +152,15 @@ class Explanation(Generic[Q]):
         reverse = self.only(np.arange(len(self.influences))[::-1])
         return reverse.only(reverse.influences < 0)
 
+    def strongest(self, k: int) -> "Explanation[Q]":
+        """The first k of positive influence, then the k of the most negative influence, the most negative first.
+
+        Raises:
+            InputError: if k is below 1.
+        """
+        influences, k = self.influences, checked_k(k)
+        return self.only(np.append(np.flatnonzero(influences > 0)[:k], np.flatnonzero(influences < 0)[::-1][:k]))
+
     def by_size(self) -> "Explanation[Q]":
         """The same, by descending |influence|, and equals by example id."""
         return self.only(np.lexsort((self.example_ids, -np.abs(self.influences))))
@@ -222,6 +231,17 @@ class Explainer(abc.ABC, Generic[Q]):
     def rank(self, query: Q) -> Explanation[Q]:
         """All examples that the method considers, by descending influence, equals by example id."""
         return self.rank_many([query])[0]
+
+    def rank_lazily(self, query: Q, k: int) -> Explanation[Q]:
+        """As `rank`, but only the `strongest(k)` need be computed before others are asked for.
+
+        They may differ from those of `rank` by the last bits, because other examples are computed with them.
+
+        Raises:
+            InputError: if k is below 1.
+        """
+        checked_k(k)
+        return self.rank(query)
 
     def explain(self, query: Q, k: int | None = 10) -> Explanation[Q]:
         """The k most influential examples; None: all whose influence is at least 0.

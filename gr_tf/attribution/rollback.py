@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.attribution.base import Explainer, Explanation, Influences
+from gr_tf.attribution.base import Explainer, Explanation, Influences, checked_k
+from gr_tf.attribution.lazy_explanation import LazyExplanation
 from gr_tf.attribution.methods import register
+from gr_tf.attribution.strongest import strongest
 from gr_tf.errors import InputError, argument
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
@@ -65,6 +67,28 @@ class GradientRollback(Explainer[Any]):
             found.append(Influences(example_ids, np.asarray(before - after, np.float64), before, after))
         return found
 
+    def considered(self, query: Any) -> Ids:
+        """The examples that are ranked for a query, ascending."""
+        return self.task.related(query)
+
+    def rank_lazily(self, query: Any, k: int) -> Explanation[Any]:
+        """See Explainer; bounds of all influences tell which few must be computed."""
+        checked_k(k)
+        example_ids = self.considered(query)
+        bounds = self.rolled_back.bounds(query, example_ids)
+        if bounds is None:
+            return self.rank(query)
+        parts: list[Influences] = []
+
+        def exact(places: Ids) -> np.ndarray:
+            before, after = self.rolled_back.without_few(query, ids := example_ids[places])
+            parts.append(Influences(ids, np.asarray(before - after, np.float64), before, after))
+            return parts[-1].values
+
+        strongest(bounds, k, exact)
+        found = Explanation.ranked(query, _together(parts), self.task.dataset)
+        return LazyExplanation(found, k, len(example_ids), lambda: self.rank(query))
+
     def change_without(self, explanation: Explanation[Any], example_ids: Ids) -> float:
         """See Explainer; what they did is undone together."""
         query, nothing = explanation.query, np.zeros(0, np.int64)
@@ -86,6 +110,11 @@ class GradientRollback(Explainer[Any]):
 class SameAnswerRollback(GradientRollback):
     """GR-O: ranks those of the related examples that have the query's answer (Lawrence et al. 2021, Table 2)."""
 
+    def considered(self, query: Any) -> Ids:
+        """See GradientRollback."""
+        related = self.task.related(query)
+        return related[self.task.have_answer(query, related)]
+
     def influences(self, queries: Sequence[Any]) -> list[Influences]:
         """See Explainer; the values are Gradient Rollback's own."""
         found = []
@@ -94,6 +123,15 @@ class SameAnswerRollback(GradientRollback):
             assert one.without is not None
             found.append(Influences(one.example_ids[same], one.values[same], one.prediction, one.without[same]))
         return found
+
+
+def _together(parts: Sequence[Influences]) -> Influences:
+    """The influences of different examples on one query, in one."""
+    ids, values, without = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("example_ids", "values", "without")
+    )
+    order = np.argsort(ids)
+    return Influences(ids[order], values[order], parts[0].prediction, without[order])
 
 
 _HOW = (

@@ -180,6 +180,7 @@ class FactorModel(abc.ABC):
         Returns:
             [n, num_entities].
         """
+        table = tf.convert_to_tensor(table)  # Each operation would copy an array.
         head_rows, relation_rows = tf.gather(table, heads), tf.gather(table, relations + self.num_entities)
         scores = self.scores_in_parts(head_rows, relation_rows, table[: self.num_entities])
         if self.candidates is None:

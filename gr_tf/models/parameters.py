@@ -1,10 +1,14 @@
 """The parameters of a model, whatever its kind."""
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from gr_tf.runs.engine import tf
+from gr_tf.types import Tensor
 
 _SHARED = "shared_"
 
@@ -24,6 +28,11 @@ class Parameters:
     def __repr__(self) -> str:
         shared = f", shared {[array.shape for array in self.shared]}" if self.shared else ""
         return f"Parameters(table {self.table.shape} {self.table.dtype}{shared})"
+
+    @functools.cached_property
+    def table_tensor(self) -> Tensor:
+        """The table for TensorFlow; copied once, not by each operation."""
+        return tf.constant(self.table)
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:

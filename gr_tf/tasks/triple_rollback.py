@@ -5,17 +5,22 @@ from collections.abc import Iterator
 import numpy as np
 
 from gr_tf.data.triples import TAIL, Query, TripleSet
-from gr_tf.models.factor_model import FactorModel
-from gr_tf.models.places import changed_rows
+from gr_tf.models.factor_model import FactorModel, TrilinearModel
+from gr_tf.models.places import answer_rows, changed_rows, scored_as
 from gr_tf.models.prediction import answer_probabilities
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.place_rollback import PlaceRollback
-from gr_tf.tasks.rolled_back import RolledBack
+from gr_tf.tasks.rollback_bounds import RollbackBounds
+from gr_tf.tasks.rolled_back import Bounds, RolledBack
 from gr_tf.types import Ids, Rows, Tensor
 
 # Numbers of the rolled-back scores that are computed at once; four times as many take five times as long, because
 # memory of such a size is fetched anew from the system for each operation.
 _CHUNK_NUMBERS = 1 << 22
+# Rows that a product of matrices treats alike; what is left of a division by it has other roundings.
+_TOGETHER = 16
+# So many scores are computed faster than bounded.
+_FEW_SCORES = 1 << 20
 
 
 class TripleRollback(RolledBack):
@@ -33,11 +38,13 @@ class TripleRollback(RolledBack):
         self._table = tf.constant(table)
         # Columns of the scores are the entities that may be predicted.
         self._columns = model.columns
+        self._candidates = tf.gather(self._table, self._columns)
         self._column_of = np.full(model.num_entities, -1, np.int32)
         self._column_of[self._columns] = np.arange(len(self._columns))
         self._chunk = max(1, _CHUNK_NUMBERS // (len(self._columns) * model.numbers_per_score))
         self._num_changed = deltas.shape[1]
         self._places: dict[int, PlaceRollback] = {}
+        self._bounds: dict[int, RollbackBounds] = {}
         changes = tf.TensorSpec([None, self._num_changed, model.width], self._table.dtype)
         triple, many = tf.TensorSpec([3], tf.int32), tf.TensorSpec([None, 3], tf.int32)
         # No Python of it depends on tensors; to look for that takes seconds (autograph).
@@ -72,6 +79,27 @@ class TripleRollback(RolledBack):
         ]
         return float(answer_probabilities(self._model, self._table, [query])[0]), np.concatenate(after)
 
+    def without_few(self, query: Query, example_ids: Ids) -> tuple[float, np.ndarray]:
+        """See RolledBack; the last bits can differ for one in _TOGETHER."""
+        more = np.repeat(example_ids[-1:], -len(example_ids) % _TOGETHER)
+        before, after = self.without(query, np.append(example_ids, more))
+        return before, after[: len(example_ids)]
+
+    def bounds(self, query: Query, example_ids: Ids) -> Bounds | None:
+        """See RolledBack; only of models that are linear in each row.
+
+        Raises:
+            InputError: if the tail that is asked for cannot be predicted.
+        """
+        self._triples.check_queries([query])
+        (asked,), at = scored_as(self._model, np.array([query.triple]), query.place)
+        answers = self._columns if query.place == TAIL else answer_rows(self._model, query.place)
+        if len(example_ids) * len(answers) <= _FEW_SCORES or not isinstance(self._model, TrilinearModel):
+            return None
+        if query.place not in self._bounds:
+            self._bounds[query.place] = RollbackBounds(self._model, self._table.numpy(), at, answers, self._deltas)
+        return self._bounds[query.place].of(asked, example_ids, self._changed(self._triples.train[example_ids]))
+
     def _changed(self, triples: np.ndarray) -> np.ndarray:
         return changed_rows(self._model, triples, self._num_changed)
 
@@ -105,7 +133,7 @@ class TripleRollback(RolledBack):
         model, table = self._model, self._table
         heads, relations, tails = tf.unstack(examples, axis=1)
         scores = model.scores(
-            tf.gather(table, heads), tf.gather(table, relations + model.num_entities), tf.gather(table, self._columns)
+            tf.gather(table, heads), tf.gather(table, relations + model.num_entities), self._candidates
         )
         places = tf.gather(self._column_of, tails)
         before = tf.gather(tf.nn.softmax(scores), places, batch_dims=1)
@@ -115,8 +143,7 @@ class TripleRollback(RolledBack):
         """p(tail | head, relation) of asked [3] before, and with each of n examples rolled back: a scalar and [n]."""
         model, table = self._model, self._table
         head, relation, tail = tf.unstack(asked)
-        rows = tf.gather(table, self._columns)
-        before = model.scores_of_one(table[head], table[relation + model.num_entities], rows)
+        before = model.scores_of_one(table[head], table[relation + model.num_entities], self._candidates)
         every = tf.tile(asked[None], [tf.shape(examples)[0], 1])
         after = self._probabilities_without(every, examples, deltas)
         return tf.nn.softmax(before)[tf.gather(self._column_of, tail)], after
@@ -136,7 +163,7 @@ class TripleRollback(RolledBack):
 
         head_rows = tf.gather(table, head) - where(heads == head, of_heads) - where(tails == head, of_tails)
         relation_rows = tf.gather(table, relation + model.num_entities) - where(relations == relation, deltas[:, 1])
-        scores = model.scores(head_rows, relation_rows, tf.gather(table, self._columns))
+        scores = model.scores(head_rows, relation_rows, self._candidates)
         # The example's own entities may be candidates too; each lost its change.
         for entities, delta in ((heads, of_heads), (tails, of_tails)):
             lost = model.lost_score(head_rows, relation_rows, tf.gather(table, entities), delta)

@@ -170,7 +170,7 @@ class TripleTask(Task[Query]):
 
     def value(self, parameters: Parameters, queries: Sequence[Query]) -> np.ndarray:
         """p(answer | the two other parts), over all answers that may be predicted, known ones included."""
-        return answer_probabilities(self.model, parameters.table, queries)
+        return answer_probabilities(self.model, parameters.table_tensor, queries)
 
     def value_gradients(self, parameters: Parameters, queries: Sequence[Query]) -> list[Tensor]:
         """See Task."""
@@ -179,7 +179,7 @@ class TripleTask(Task[Query]):
     def best(self, parameters: Parameters, query: Query, count: int) -> list[tuple[int, float]]:
         """See Task; answers that training and validation know are out, their probability is not."""
         asked, place = np.array([query.triple]), query.place
-        scores = score_answers(self.model, parameters.table, asked, place)
+        scores = score_answers(self.model, parameters.table_tensor, asked, place)
         is_known = self._known_at(place).mask(*turned(asked, place)[:, :2].T)
         open_scores = np.where(is_known, -np.inf, scores.numpy())[0]
         order = np.argsort(-open_scores, kind="stable")[:count]
