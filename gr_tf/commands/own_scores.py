@@ -108,11 +108,8 @@ def _write_order(task: Task[Any], scoring: Scoring, folder: pathlib.Path) -> Non
         check_output(folder / name, overwrite=run_flags.OVERWRITE.value, data=[task.dataset.source])
     for name, text in texts.items():
         files.write_text(folder / name, text)
-    print(
-        f"Written to {folder}: {_QUERIES}, the {len(rows)} rows of --scores; {_EXAMPLES}, its {len(columns):,} columns; "
-        f"{_MODEL}, the settings of the model. Its seed does not matter.",
-        file=sys.stderr,
-    )
+    told = f"{_QUERIES}, the {len(rows)} rows of --scores; {_EXAMPLES}, the {len(columns):,} columns"
+    print(f"Written to {folder}: {told}; {_MODEL}, the model's settings (any seeds).", file=sys.stderr)
 
 
 def _print(board: dict[str, Any]) -> None:
