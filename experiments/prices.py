@@ -10,7 +10,8 @@ with the expected effects as a share of what noise allows. Finished trainings ar
 from gr_tf.commands import atlas_flag, common, run_flags, triple_flags
 from gr_tf.evaluation.atlas_scores import Scoring
 from gr_tf.evaluation.prices import measure_prices
-from gr_tf.report.price_tables import price_frame
+from gr_tf.report.figures import save
+from gr_tf.report.price_tables import calibration_frame, price_frame, reliability_figure
 from gr_tf.report.tables import as_text
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.triple_config import TripleConfig
@@ -24,7 +25,9 @@ def main() -> None:
     task = TripleTask(dataset, TripleConfig(**scoring.settings["config"]))
     folder = run_flags.run_dir(f"{dataset.name}-prices") / task.config.model
     result = measure_prices(task, scoring, folder, overwrite=run_flags.OVERWRITE.value)
+    save(reliability_figure(result), folder / "reliability.png")
     print(as_text(price_frame(result)))
+    print(as_text(calibration_frame(result)))
     print(f"Written to {folder}.")
 
 

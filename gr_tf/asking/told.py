@@ -27,9 +27,17 @@ def examples_frame(task: Task[Any], explanation: Explanation[Any], k: int) -> pd
     if certain is not None:
         frame.insert(1, "standard error", chosen.standard_errors)
         frame.insert(2, "sign", np.where(certain[places], "certain", "not certain"))
+    if chosen.sign_chances is not None and chosen.standard_errors is not None:
+        frame.insert(1, "95% interval", [f"+-{1.96 * error:.4f}" for error in chosen.standard_errors])
+        frame.insert(2, "sign is right", [_of_100(chance) for chance in chosen.sign_chances])
     if chosen.agreeing is not None:
         frame.insert(3, "same sign in", [f"{count} of {chosen.num_trainings}" for count in chosen.agreeing])
     return frame.assign(example_id=chosen.example_ids)
+
+
+def _of_100(chance: float) -> str:
+    """A chance for people, never of 0 or 100."""
+    return f"{min(max(round(100 * chance), 1), 99)} in 100"
 
 
 def examples_of(task: Task[Any], example_ids: Ids, query: Any) -> pd.DataFrame:

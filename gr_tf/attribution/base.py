@@ -36,6 +36,8 @@ class Influences:
         standard_errors: [n], of values that are means over several trainings; else None.
         agreeing: [n], in how many of these trainings the value has the sign of the mean; else None.
         num_trainings: how many trainings the values are means over.
+        sign_chances: [n], the chances that retraining shows the value's sign on average; None if the method does not
+            tell. The standard errors are then those of what retraining shows, not of the mean of the values alone.
     """
 
     example_ids: Ids
@@ -46,6 +48,7 @@ class Influences:
     standard_errors: np.ndarray | None = None
     agreeing: np.ndarray | None = None
     num_trainings: int = 1
+    sign_chances: np.ndarray | None = None
 
     def __repr__(self) -> str:
         return f"Influences({len(self.values):,} examples, prediction {self.prediction:.4g}{_range(self.values)})"
@@ -70,6 +73,7 @@ class Explanation(Generic[Q]):
         standard_errors: [k], of influences that are means over several trainings; else None.
         agreeing: [k], in how many of these trainings the influence has the sign of the mean; else None.
         num_trainings: how many trainings the influences are means over.
+        sign_chances: [k], see Influences; else None.
         dataset: of the examples.
     """
 
@@ -83,6 +87,7 @@ class Explanation(Generic[Q]):
     standard_errors: np.ndarray | None = None
     agreeing: np.ndarray | None = None
     num_trainings: int = 1
+    sign_chances: np.ndarray | None = None
 
     def __repr__(self) -> str:
         told = f"{len(self.influences):,} examples of {short(self.dataset.name)}, prediction {self.prediction:.4g}"
@@ -139,6 +144,7 @@ class Explanation(Generic[Q]):
             without=self.without[chosen],
             standard_errors=None if self.standard_errors is None else self.standard_errors[chosen],
             agreeing=None if self.agreeing is None else self.agreeing[chosen],
+            sign_chances=None if self.sign_chances is None else self.sign_chances[chosen],
         )
 
     def opponents(self) -> "Explanation[Q]":
@@ -156,8 +162,9 @@ class Explanation(Generic[Q]):
 
         Student's t of each mean, and the false discovery rate over all k held at 5% (Benjamini and Hochberg 1995):
         the largest of many means stands out by chance alone. Ask it of a whole ranking, not of its first few.
+        None also where the chances of the signs are known (see Influences): they say more.
         """
-        if self.standard_errors is None:
+        if self.standard_errors is None or self.sign_chances is not None:
             return None
         errors = self.standard_errors
         sizes = np.divide(np.abs(self.influences), errors, out=np.full_like(errors, np.inf), where=errors > 0)

@@ -8,12 +8,14 @@ no noise at all, is blended in. How much each counts is learnt from the training
 (BUILD_NOTES, "Best answers").
 """
 
+import functools
+import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gr_tf.attribution import blending, methods
+from gr_tf.attribution import blending, certainty, methods
 from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.blending import Blend, Sums
 from gr_tf.attribution.methods import Cost, register
@@ -26,6 +28,8 @@ from gr_tf.tasks.trained import Trained, train_in_memory
 # The trainings' numbers begin here, so that no check is by a training with the same seeds.
 FIRST_MEMBER = 10_000
 TRAININGS, SHARE, WIDTH, QUERIES = 5, 0.3, 2, 64
+# Fewer trainings do not tell how far they are off.
+_LEAST = 3
 # What is replayed of each training.
 _BASE = "replay"
 
@@ -60,45 +64,61 @@ def standardised(influences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return ((influences - influences.mean(axis=-1, keepdims=True)) / spread[..., None]).astype(np.float32), spread
 
 
-def blended(
-    task: Task[Any], queries: Sequence[Any], influences: np.ndarray, blend: Blend | None = None
-) -> tuple[np.ndarray, Blend]:
-    """The blend [num_queries, num_examples] of several trainings' influences with the data's likeness, and what it is.
+class Learnt(NamedTuple):
+    """What several trainings' influences on many queries teach.
+
+    Attributes:
+        blend: how much they count beside the data's likeness.
+        variances: [STRATA], how far the blend is off, see blending.variance and certainty; NaN of too few trainings.
+    """
+
+    blend: Blend
+    variances: np.ndarray
+
+
+def learn(task: Task[Any], queries: Sequence[Any], influences: np.ndarray) -> Learnt:
+    """Learns from the influences [m, num_queries, num_examples] of m trainings on some queries.
+
+    Raises:
+        InputError: if the influences on a query are all the same.
+    """
+    found, _ = standardised(influences)
+    strata = np.stack([certainty.stratum(task.dataset.shared_elements(query)) for query in queries])
+    parts = [sums_of(task, queries, found, strata == number) for number in range(certainty.STRATA)]
+    whole = functools.reduce(operator.add, parts)
+    blend = blending.learn(whole)
+    return Learnt(blend, np.array([blending.variance(part, whole, blend) if part.count else 0.0 for part in parts]))
+
+
+def expected(task: Task[Any], query: Any, influences: np.ndarray, learnt: Learnt) -> tuple[np.ndarray, np.ndarray]:
+    """What each example does to a query's prediction on average, [num_examples], and its standard errors.
 
     Args:
         task: of the data.
-        queries: what is explained.
-        influences: [m, num_queries, num_examples], of m trainings.
-        blend: what was learnt before; None: it is learnt from these.
+        query: what is explained.
+        influences: [m, num_examples], of m trainings.
+        learnt: from these trainings' influences on many queries.
     """
     found, spread = standardised(influences)
-    if blend is None:
-        blend = blending.learn(sums_of(task, queries, found))
-    rows = [
-        blend.of(centred_likeness(task, query), found[:, place]) * spread[:, place].mean()
-        for place, query in enumerate(queries)
-    ]
-    return np.stack(rows), blend
+    blended = learnt.blend.of(centred_likeness(task, query), found)
+    shared = task.dataset.shared_elements(query)
+    return certainty.expected_effects(blended, found, float(spread.mean()), shared, learnt.variances)
 
 
-def sums_of(task: Task[Any], queries: Sequence[Any], found: np.ndarray, masks: np.ndarray | None = None) -> Sums:
+def sums_of(task: Task[Any], queries: Sequence[Any], found: np.ndarray, masks: np.ndarray) -> Sums:
     """The sums that a blend is learnt from.
 
     Args:
-        task, queries: see blended.
+        task: of the data.
+        queries: at least one.
         found: [m, num_queries, num_examples], standardised.
-        masks: bool [num_queries, num_examples], the examples that count; None: all.
+        masks: bool [num_queries, num_examples], the examples that count.
     """
-    total: Sums | None = None
-    for place, query in enumerate(queries):
-        features, values = centred_likeness(task, query), found[:, place]
-        if masks is not None:
-            features, values = features[masks[place]], values[:, masks[place]]
-        one = Sums.of(features, values)
-        total = one if total is None else total + one
-    if total is None:
-        raise InputError("there is no query to learn from.")
-    return total
+    parts = (
+        Sums.of(centred_likeness(task, query)[mask], found[:, place, mask])
+        for place, (query, mask) in enumerate(zip(queries, masks, strict=True))
+    )
+    return functools.reduce(operator.add, parts)
 
 
 def centred_likeness(task: Task[Any], query: Any) -> np.ndarray:
@@ -167,31 +187,38 @@ class Best(Explainer[Any]):
                 task = shorter(self.task.member(FIRST_MEMBER + number), share, width)
                 self._explainers.append(methods.explainer(train_in_memory(task, tracking=False), _BASE))
                 bar.advance()
-        learnt_from = _some_queries(self.task, trained.parameters, num_queries)
-        self._blend = blended(self.task, learnt_from, self._replayed(learnt_from))[1]
+        asked = _some_queries(self.task, trained.parameters, num_queries)
+        self._learnt = learn(self.task, asked, self._replayed(asked))
 
     def _replayed(self, queries: Sequence[Any]) -> np.ndarray:
         """[trainings, num_queries, num_examples]."""
         return np.stack([explainer.matrix(queries) for explainer in self._explainers])
 
     def influences(self, queries: Sequence[Any]) -> list[Influences]:
-        """See Explainer; `agreeing` counts the short trainings whose own influence has the blend's sign."""
+        """See Explainer; `agreeing` counts the short trainings whose own influence has the sign of all together."""
         if not queries:
             return []
         replayed = self._replayed(queries)
-        values, _ = blended(self.task, queries, replayed, self._blend)
         predictions = self.task.value(self._parameters, queries)
-        signs = np.sign(replayed - replayed.mean(axis=-1, keepdims=True))
         return [
-            Influences(
-                np.arange(len(row)),
-                row,
-                float(prediction),
-                agreeing=(of_each == np.sign(row)).sum(axis=0),
-                num_trainings=len(replayed),
-            )
-            for row, prediction, of_each in zip(values, predictions, signs.transpose(1, 0, 2), strict=True)
+            self._influences(query, replayed[:, place], float(predictions[place]))
+            for place, query in enumerate(queries)
         ]
+
+    def _influences(self, query: Any, replayed: np.ndarray, prediction: float) -> Influences:
+        values, errors = expected(self.task, query, replayed, self._learnt)
+        signs = np.sign(replayed - replayed.mean(axis=1, keepdims=True))
+        # The variance of fewer trainings than three is not known.
+        is_known = len(replayed) >= _LEAST
+        return Influences(
+            np.arange(len(values)),
+            values,
+            prediction,
+            standard_errors=errors if is_known else None,
+            sign_chances=certainty.sign_chances(values, errors) if is_known else None,
+            agreeing=(signs == np.sign(values)).sum(axis=0) if len(replayed) > 1 else None,
+            num_trainings=len(replayed),
+        )
 
 
 def _some_queries(task: Task[Any], parameters: Parameters, count: int) -> list[Any]:

@@ -11,7 +11,7 @@ from gr_tf.data.dataset import Dataset, fields_of
 from gr_tf.errors import InputError
 from gr_tf.runs import files
 
-_ARRAYS = ("example_ids", "influences", "without", "standard_errors", "agreeing")
+_ARRAYS = ("example_ids", "influences", "without", "standard_errors", "agreeing", "sign_chances")
 
 
 def save_explanation(explanation: Explanation[Any], folder: pathlib.Path, *, overwrite: bool = False) -> None:

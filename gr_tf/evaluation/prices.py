@@ -8,6 +8,7 @@ import numpy as np
 
 from gr_tf.attribution import best
 from gr_tf.evaluation.atlas_scores import Scoring
+from gr_tf.evaluation.calibration import calibration_rows
 from gr_tf.evaluation.compared import Scored, compared, ensembles
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks.task import Task
@@ -17,6 +18,8 @@ PRICES = (1, 3, 10)
 _WHOLE = ("gr", "cosine", "replay")
 # The first seed of the explained trainings, which no atlas has.
 FIRST_SEED = 20_000
+# From so many on, answers say how sure they are.
+_LEAST_TRAININGS = 3
 # Rows of what the data alone say.
 SHAPE_ROWS = ("graph's shape, fitted on other queries' truth", "graph's shape, fitted on replay")
 
@@ -68,18 +71,33 @@ def measure_prices(
             for name in _WHOLE
             for price in PRICES
         ]
+        calibration = []
         for price, count in counts.items():
             groups = [short_seeds[first : first + count] for first in range(0, len(short_seeds) - count + 1, count)]
             replayed = [np.stack([short("replay", seed) for seed in group]) for group in groups]
-            told = {"price": price, "trainings": count}
+            told: dict[str, Any] = {"price": price, "trainings": count}
             means = [best.standardised(one)[0].mean(axis=0) for one in replayed]
             rows.append({"method": "replay of short trainings", **told, **_scored(scoring, means)})
-            blends = [best.blended(task, queries, one) for one in replayed]
-            rows.append({"method": "best", **told, **_scored(scoring, [values for values, _ in blends])})
-            rows[-1] |= {"own": blends[0][1].own, "prior": blends[0][1].prior}
-        rows += _shape_rows(task, scoring, queries, blends[0][1].coefficients)
-        stage.finish({"ceilings": dict(scoring.ceilings), "num_queries": len(queries), "rows": rows})
+            learnt = [best.learn(task, queries, one) for one in replayed]
+            answers = [_answers(task, queries, *both) for both in zip(replayed, learnt, strict=True)]
+            blend = learnt[0].blend
+            weights = {"own": blend.own, "prior": blend.prior}
+            rows.append({"method": "best", **told, **_scored(scoring, [values for values, _ in answers]), **weights})
+            if count >= _LEAST_TRAININGS:
+                calibration.append({**told, "rows": calibration_rows(scoring, answers)})
+        rows += _shape_rows(task, scoring, queries, blend.coefficients)
+        facts = {"ceilings": dict(scoring.ceilings), "num_queries": len(queries)}
+        stage.finish({**facts, "rows": rows, "calibration": calibration})
         return dict(stage.result())
+
+
+def _answers(
+    task: Task[Any], queries: Sequence[Any], replayed: np.ndarray, learnt: best.Learnt
+) -> tuple[np.ndarray, np.ndarray]:
+    """The expected effects and standard errors, [num_queries, num_examples] each."""
+    each = [best.expected(task, query, replayed[:, place], learnt) for place, query in enumerate(queries)]
+    effects, errors = zip(*each, strict=True)
+    return np.stack(effects), np.stack(errors)
 
 
 def _scored(scoring: Scoring, groups: Sequence[np.ndarray]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from gr_tf.asking.asker import Asker
 from gr_tf.attribution import best, methods
@@ -34,11 +35,17 @@ def test_a_blend_of_replays_of_shorter_and_wider_trainings(whole: Trained, found
     spread = np.std(replayed, axis=1, keepdims=True)
     mean = ((replayed - np.mean(replayed, axis=1, keepdims=True)) / spread).mean(axis=0)
     features = whole.task.dataset.likeness(query)
-    blend = found._blend
+    blend = found._learnt.blend
     prior = (features - features.mean(axis=0)) @ blend.coefficients
     (influences,) = found.influences([query])
-    np.testing.assert_allclose(influences.values, (blend.own * mean + blend.prior * prior) * spread.mean(), rtol=1e-4)
+    np.testing.assert_allclose(
+        influences.values, 1.35 * (blend.own * mean + blend.prior * prior) * spread.mean(), rtol=1e-4
+    )
     assert influences.num_trainings == 3
+    assert influences.standard_errors is not None
+    assert (influences.standard_errors > 0).all()
+    chances = norm.cdf(np.abs(influences.values) / influences.standard_errors)
+    np.testing.assert_allclose(np.asarray(influences.sign_chances), chances)
     assert 0 < blend.own <= 1
     assert influences.prediction == whole.task.value(whole.parameters, [query])[0]
 
@@ -72,3 +79,17 @@ def test_what_averages_is_not_averaged_again(whole: Trained) -> None:
     query = whole.task.names_of(whole.task.query_of(8))
     with pytest.raises(InputError, match="method='best' averages over trainings of its own: leave out trainings"):
         Asker(whole).answer(",".join(query), "best", trainings=2)
+
+
+def test_two_trainings_do_not_say_how_sure_they_are(whole: Trained) -> None:
+    (influences,) = Best(whole, trainings=2, num_queries=4).influences([whole.task.query_of(8)])
+    assert influences.standard_errors is None
+    assert influences.sign_chances is None
+
+
+def test_an_answer_says_how_sure_it_is(whole: Trained) -> None:
+    query = ",".join(whole.task.names_of(whole.task.query_of(8)))
+    frame = Asker(whole).answer(query, "best", k=2).frame
+    assert list(frame)[:4] == ["influence", "95% interval", "sign is right", "same sign in"]
+    assert frame["sign is right"].str.fullmatch(r"[5-9]\d in 100").all()
+    assert frame["95% interval"].str.startswith("+-").all()
