@@ -6,11 +6,11 @@ gr_tf evaluate --dataset=nations --methods=nh,gr,tracin --ks=1,10,ALL --num_quer
 It trains first, unless the run's folder has a training already. A method is good if, without the examples that it
 names, more predictions fall (PD) and more best answers change (TC) than without random neighbours (nh).
 
-Influences from anywhere, also from other programs, are scored in seconds by an atlas, the measured effects of all
-training examples, beside what is known of other methods:
+Influences from anywhere, also from other programs, are scored in seconds by an atlas: the effects of all training
+examples, measured by retraining. The leaderboard has what is known of other methods, too:
 
-gr_tf evaluate --order_dir=order                          # which queries and examples: Nations, without --atlas
-gr_tf evaluate --scores=mine.npy --atlas=experiments/results/atlas_nations_distmult.npz
+gr_tf evaluate --order_dir=order    # writes the queries and examples of the matrix, by name and in order
+gr_tf evaluate --scores=mine.npy    # of Nations; or --data_dir=my/graph --atlas=RUN/MODEL/both20/atlas.npz
 """
 
 from absl import flags
