@@ -7,11 +7,7 @@ The explained trainings have the atlas's settings and seeds that no atlas has. T
 with the expected effects as a share of what noise allows. Finished trainings are found again.
 """
 
-import pathlib
-
-from absl import flags
-
-from gr_tf.commands import common, run_flags, triple_flags
+from gr_tf.commands import atlas_flag, common, run_flags, triple_flags
 from gr_tf.evaluation.atlas_scores import Scoring
 from gr_tf.evaluation.prices import measure_prices
 from gr_tf.report.figures import save
@@ -20,14 +16,12 @@ from gr_tf.report.tables import as_text
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.triple_config import TripleConfig
 
-common.adopt(run_flags, triple_flags)
-
-_ATLAS = flags.DEFINE_string("atlas", None, "An atlas's .npz file, with its .json file or result.json.", required=True)
+common.adopt(run_flags, triple_flags, atlas_flag)
 
 
 def main() -> None:
     dataset = triple_flags.load_dataset()
-    scoring = Scoring.read(pathlib.Path(_ATLAS.value), dataset)
+    scoring = Scoring.read(atlas_flag.path(), dataset)
     task = TripleTask(dataset, TripleConfig(**scoring.settings["config"]))
     folder = run_flags.run_dir(f"{dataset.name}-prices") / task.config.model
     result = measure_prices(task, scoring, folder, overwrite=run_flags.OVERWRITE.value)

@@ -33,7 +33,8 @@ from gr_tf.asking.answer import signed
 from gr_tf.asking.check import check_frame, check_of_dict, conclusion
 from gr_tf.attribution.methods import methods_of
 from gr_tf.commands import common
-from gr_tf.report import fact_tables, fia_tables, fidelity_tables, figure2, tracin_tables
+from gr_tf.report import fact_tables, fia_tables, fidelity_tables, figure2, tracin_tables, trust_table
+from gr_tf.report.price_tables import calibration_frame, price_frame
 from gr_tf.report.tables import as_markdown, removal_frame
 from gr_tf.runs import files
 
@@ -226,6 +227,9 @@ FIGURES: dict[str, Text] = {
     "fidelity_rating_rollback": _each(
         fidelity_tables.seeds_frame, "ratings_rollback_movielens-100k_mf", above=fidelity_tables.truth_line
     ),
+    "prices": _each(price_frame, "prices_*"),
+    "calibration": _each(calibration_frame, "prices_*"),
+    "trust": lambda: as_markdown(trust_table.trust_frame({name: _results(name) for name in trust_table.SOURCES})),
     "necessary": partial(_facts, "necessary"),
     "sufficient": partial(_facts, "sufficient"),
     "benchmark": _each(lambda result: benchmark.frame(result["rows"]), "benchmark"),

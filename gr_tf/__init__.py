@@ -24,6 +24,7 @@ Names by purpose:
     train_in_memory, Trained            a training, and what it kept
     explainer, Ensemble, Explanation    any method by its name: rank, explain, self_influence
     Retraining, retrain                 many trainings without some examples, on all cores
+    Atlas, Scoring                      measured effects of every example; how near anybody's influences come to them
 
 README.md has the commands; `gr_tf --help` lists them.
 """

@@ -32,6 +32,7 @@ from .data.triple_split import TripleSplit
 from .data.triples import Query, TripleSet
 from .errors import InputError, TrainingError
 from .evaluation.atlas import Atlas
+from .evaluation.atlas_scores import Scoring
 from .evaluation.leave_one_out import leave_one_out
 from .evaluation.retraining import Outcome, Retraining, retrain
 from .models.parameters import Parameters
@@ -84,6 +85,7 @@ __all__ = [
     "RatingTask",
     "Replay",
     "Retraining",
+    "Scoring",
     "SequenceConfig",
     "SequenceQuery",
     "SequenceSet",

@@ -54,12 +54,15 @@ class Neighborhood(Explainer[Any]):
         found = []
         for query in queries:
             example_ids = self.task.related(query)
-            drawn = _released(len(example_ids)) if self._rule == "released" else self._seeded(query, len(example_ids))
+            count = len(example_ids)
+            drawn = _released(count) if self._rule == "released" else random_influences(self._seed, query, count)
             found.append(Influences(example_ids, drawn, float(self.task.value(self._parameters, [query])[0])))
         return found
 
-    def _seeded(self, query: Any, count: int) -> np.ndarray:
-        return np.random.default_rng([self._seed, *numbers_of(query)]).random(count)
+
+def random_influences(seed: int, query: Any, count: int) -> np.ndarray:
+    """The numbers in [0, 1) of a query's related examples, by the rule "seeded"."""
+    return np.random.default_rng([seed, *numbers_of(query)]).random(count)
 
 
 def _released(count: int) -> np.ndarray:

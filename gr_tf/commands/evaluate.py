@@ -5,12 +5,18 @@ gr_tf evaluate --dataset=nations --methods=nh,gr,tracin --ks=1,10,ALL --num_quer
 
 It trains first, unless the run's folder has a training already. A method is good if, without the examples that it
 names, more predictions fall (PD) and more best answers change (TC) than without random neighbours (nh).
+
+Influences from anywhere, also from other programs, are scored in seconds by an atlas: the effects of all training
+examples, measured by retraining. The leaderboard has what is known of other methods, too:
+
+gr_tf evaluate --order_dir=order    # writes the queries and examples of the matrix, by name and in order
+gr_tf evaluate --scores=mine.npy    # of Nations; or --data_dir=my/graph --atlas=RUN/MODEL/both20/atlas.npz
 """
 
 from absl import flags
 
 from gr_tf.attribution.methods import method_of
-from gr_tf.commands import help_text, open_flags, removal_flags, run_flags
+from gr_tf.commands import help_text, open_flags, own_scores, removal_flags, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.errors import InputError, short
 from gr_tf.evaluation import removal
@@ -24,11 +30,18 @@ more_help = open_flags.methods_table
 def sections() -> list[help_text.Section]:
     """The flags that --help lists."""
     own = [flag.name for flag in flags.FLAGS.flags_by_module_dict()[removal_flags.__name__]]
-    return [("What to compare", [*own, RETRAINING_STEPS.name, run_flags.JOBS.name]), *open_flags.sections()]
+    return [
+        ("What to compare", [*own, RETRAINING_STEPS.name, run_flags.JOBS.name]),
+        ("Influences from anywhere, scored by an atlas", [flag.name for flag in own_scores.FLAGS]),
+        *open_flags.sections(),
+    ]
 
 
 def main() -> None:
     """Evaluates."""
+    if own_scores.asked():
+        own_scores.main()
+        return
     kind = open_flags.kind(overwrites=True, retrains=True)
     asked = removal_flags.METHODS.value
     names = [name.strip().lower() for name in (["nh", method_of(kind, None).name] if asked is None else asked)]

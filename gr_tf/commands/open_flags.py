@@ -126,8 +126,11 @@ def kind(
     return found
 
 
-def refuse_training() -> None:
+def refuse_training(*, overwrites: bool = False) -> None:
     """Refuses the flags of trainings and methods, for a command that does neither.
+
+    Args:
+        overwrites: whether the command may replace a file.
 
     Raises:
         InputError: if such a flag was given; the message names it.
@@ -136,7 +139,7 @@ def refuse_training() -> None:
     methods = itertools.chain(*(settings.values() for settings in _SETTINGS.values()))
     for config in (*_TRAININGS.values(), *map(type, methods)):
         config_flags.refuse_flags(config, why, unless=list(_SPLITS.values()))
-    for flag in (TUNE_MINUTES, run_flags.OVERWRITE, run_flags.CHECKPOINT_SECONDS):
+    for flag in (TUNE_MINUTES, run_flags.CHECKPOINT_SECONDS, *(() if overwrites else (run_flags.OVERWRITE,))):
         if flag.present:
             raise InputError(f"--{flag.name} {why}")
 

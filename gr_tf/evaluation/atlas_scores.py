@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gr_tf.data.dataset import Dataset
-from gr_tf.errors import InputError
-from gr_tf.evaluation import agreement
+from gr_tf.errors import InputError, short
+from gr_tf.evaluation import agreement, fidelity
 from gr_tf.evaluation.atlas import Atlas
 from gr_tf.runs import files
 
@@ -36,18 +36,23 @@ class Scoring:
     settings: Mapping[str, Any]
 
     @classmethod
-    def read(cls, path: pathlib.Path, dataset: Dataset) -> "Scoring":
+    def read(cls, path: str | pathlib.Path, dataset: Dataset) -> "Scoring":
         """Reads an atlas's .npz file, and its .json file beside it, or its result.json.
 
         Raises:
             InputError: if one of them is absent or damaged, or the atlas is of another dataset.
         """
+        path = pathlib.Path(path)
         atlas = Atlas.load(path)
         beside = path.with_suffix(".json")
-        told = files.read_json(beside if beside.exists() else path.with_name(_RESULT), checked=False)
+        beside = beside if beside.exists() else path.with_name(_RESULT)
+        told = files.read_json(beside, checked=False)
+        if not told.keys() >= {"settings", "rows"}:
+            raise InputError(f"{beside}: is not the result of an atlas.")
         settings = told["settings"]
-        if settings.get("dataset") != dataset.name or settings.get("checksum") != dataset.checksum:
-            raise InputError(f"{path}: is an atlas of another dataset than {dataset.name}.")
+        if settings.get("checksum") != dataset.checksum:
+            whose = f"{dataset.name}: its data, {short(settings.get('dataset'))}, have other examples or names"
+            raise InputError(f"{path}: is an atlas of another dataset than {whose}.")
         masks = agreement.strata(atlas.shared(dataset))
         ceilings = {row["stratum"]: row["spearman"]["ceiling"] for row in told["rows"]}
         known = [stratum for stratum in STRATA if stratum in masks and ceilings.get(stratum)]
@@ -65,11 +70,7 @@ class Scoring:
         Raises:
             InputError: if the shape is another, or influences are not finite, or those of a query all the same.
         """
-        shape = self.atlas.standard_errors.shape
-        if influences.shape[-2:] != shape:
-            raise InputError(
-                f"want influences of shape {list(shape)}, queries and examples; got {list(influences.shape)}."
-            )
+        self._check(influences)
         return {
             stratum: [
                 value / self.ceilings[stratum]
@@ -77,6 +78,57 @@ class Scoring:
             ]
             for stratum, mask in self.masks.items()
         }
+
+    def captured(self, influences: np.ndarray) -> dict[int, float] | None:
+        """The effect of the first 1 and 10 adjacent examples, as a share of what the best have; by their number.
+
+        See fidelity.captured_effect: the best are those that half of the atlas's seeds finds, so that influences may
+        find better ones and exceed 1. None if no examples are known to raise the predictions.
+
+        Args:
+            influences: see score; what several capture is averaged.
+
+        Raises:
+            InputError: see score.
+        """
+        self._check(influences)
+        masks = self.masks.get("adjacent")
+        if masks is None or any(fidelity.best_k_effects(self.atlas.halves, masks, k).sum() <= 0 for k in fidelity.TOP):
+            return None
+        several = influences.reshape(-1, *influences.shape[-2:])
+        return {k: float(np.mean([self._captured_by(one, masks, k) for one in several])) for k in fidelity.TOP}
+
+    def _captured_by(self, influences: np.ndarray, masks: np.ndarray, k: int) -> float:
+        return fidelity.captured_effect(influences, self.atlas.expected, list(self.atlas.halves), masks, k)
+
+    def beyond(self, influences: np.ndarray, others: np.ndarray) -> dict[str, list[float]]:
+        """How much nearer to the truth influences come than others: the difference of `score`, paired by query.
+
+        Args:
+            influences, others: [num_queries, num_examples] each.
+
+        Returns:
+            The mean difference over queries and its 95% interval, by stratum.
+
+        Raises:
+            InputError: see score.
+        """
+        for one in (influences, others):
+            self._check(one)
+        found = {}
+        for stratum, mask in self.masks.items():
+            both = agreement.per_query(
+                np.stack([influences, others]), self.atlas.expected, mask, agreement.spearman_rows
+            )
+            found[stratum] = list(agreement.mean_over_queries((both[0] - both[1]) / self.ceilings[stratum]))
+        return found
+
+    def _check(self, influences: np.ndarray) -> None:
+        shape = self.atlas.standard_errors.shape
+        if influences.shape[-2:] != shape:
+            raise InputError(
+                f"want influences of shape {list(shape)}, queries and examples; got {list(influences.shape)}."
+            )
 
     def fitted_on_others(self, features: np.ndarray, folds: int = 5) -> np.ndarray:
         """What features say whose weights were fitted on other queries' effects: [num_queries, num_examples].

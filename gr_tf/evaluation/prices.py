@@ -27,7 +27,7 @@ SHAPE_ROWS = ("graph's shape, fitted on other queries' truth", "graph's shape, f
 def measure_prices(
     task: Task[Any], scoring: Scoring, run_dir: pathlib.Path, *, overwrite: bool = False
 ) -> dict[str, Any]:
-    """Computes what is missing, and returns rows: method, price, trainings, groups, correlations by stratum.
+    """Computes what is missing, and returns rows: method, price, trainings, groups, correlations by stratum, captured.
 
     Args:
         task: the atlas's task.
@@ -101,7 +101,9 @@ def _answers(
 
 
 def _scored(scoring: Scoring, groups: Sequence[np.ndarray]) -> dict[str, Any]:
-    return {"groups": len(groups), **scoring.score(np.stack(groups))}
+    several = np.stack(groups)
+    captured = {f"captured, {k}": share for k, share in (scoring.captured(several) or {}).items()}
+    return {"groups": len(groups), **scoring.score(several), **captured}
 
 
 def _shape_rows(

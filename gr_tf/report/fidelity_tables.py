@@ -1,12 +1,12 @@
 """Makes the tables and the figure that compare methods with the truth, from result.json."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from gr_tf.evaluation import agreement
+from gr_tf.evaluation.method_names import with_present_names
 from gr_tf.report.figures import NEUTRAL, REFERENCE, new_figure
 from gr_tf.report.tables import corrected_correlation, correlation_interval, mean_and_sd
 
@@ -14,33 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Result = Mapping[str, Any]
-# Names of methods in older results, from before each had one name everywhere; the other names were in capitals.
-_EARLIER_NAMES = {
-    "TracInCP": "tracin, every epoch",
-    "gradient dot": "dot",
-    "gradient cosine": "cosine",
-    "influence (query's rows)": "influence, query's rows",
-    "influence (all)": "influence",
-    "complete rollback": "rollback-all",
-    "replay": "replay with epoch 1",
-    "replay, median": "replay with epoch 1, median",
-    "replay from epoch 2": "replay",
-    "replay of the last epoch": "replay, last epoch",
-    "FIA, decay as trained": "fia",
-}
-
-
-def with_present_names(result: Result) -> Result:
-    """The result with the registry's names of methods, whichever version wrote it."""
-    if not any(row["method"] == "NH" for row in result["rows"]):
-        return result
-
-    def renamed(part: dict[str, Any]) -> dict[str, Any]:
-        name = part.get("method")
-        return part if name is None else part | {"method": _EARLIER_NAMES.get(name, name.lower())}
-
-    present: Result = json.loads(json.dumps(result), object_hook=renamed)
-    return present
 
 
 def atlas_frame(result: Result) -> pd.DataFrame:

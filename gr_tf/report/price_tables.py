@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from gr_tf.evaluation.atlas_scores import STRATA
+from gr_tf.evaluation.fidelity import TOP
 from gr_tf.report.figures import REFERENCE, new_figure
-from gr_tf.report.tables import correlation_interval
+from gr_tf.report.tables import correlation_interval, or_dash
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def price_frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """A row for each method and price: corrected Spearman's correlations with the truth, by stratum."""
+    """A row for each method and price: corrected Spearman's correlations, by stratum, and what its first capture."""
     strata = [stratum for stratum in STRATA if stratum in result["ceilings"]]
     return pd.DataFrame(
         {
@@ -24,6 +25,7 @@ def price_frame(result: Mapping[str, Any]) -> pd.DataFrame:
             "price": row["price"] or "-",
             "trainings": row["trainings"] or "-",
             **{stratum: correlation_interval(row[stratum]) for stratum in strata},
+            **{f"top {k} captures": or_dash(row.get(f"captured, {k}"), "{:.0%}") for k in TOP},
         }
         for row in result["rows"]
     )

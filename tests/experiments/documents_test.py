@@ -163,6 +163,14 @@ def test_python_with_the_atlas_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "truth" in printed
 
 
+def test_python_for_ones_own_influences_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    printed = run_example("experiments/README.md", 1, {})
+    shares = re.findall(r"'(?:shared >= 2|adjacent)': \[(0\.\d+), ", printed)
+    assert [round(float(share), 1) for share in shares] == [0.6, 0.3]
+    assert re.search(r"\{1: 1\.\d+, 10: 1\.\d+\}", printed)
+
+
 def test_the_committed_atlases() -> None:
     """Of Nations, under 10 MB, and as reliable as the tables say."""
     triples = load_triples("nations")

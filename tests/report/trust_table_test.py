@@ -1,0 +1,106 @@
+"""The table of all truths joins results of different experiments."""
+
+from typing import Any
+
+from gr_tf.report.trust_table import SOURCES, trust_frame
+
+GRAPH = {"dataset": "toy", "config": {"model": "simple"}}
+CEILINGS = {"shared >= 2": 0.8, "adjacent": 0.5}
+
+
+def fidelity_row(method: str, trainings: int, near: float, adjacent: float) -> dict[str, Any]:
+    return {
+        "method": method,
+        "trainings": trainings,
+        "spearman, shared >= 2": [near, near - 0.01, near + 0.01],
+        "spearman, adjacent": [adjacent, adjacent - 0.1, adjacent + 0.1],
+    }
+
+
+def fact_row(method: str, k: int, value: float) -> dict[str, Any]:
+    return {"method": method, "k": k, "others": {"value": [value, value - 0.01, value + 0.01]}}
+
+
+RESULTS: dict[str, list[Any]] = {
+    "prices_*": [
+        {
+            "settings": GRAPH,
+            "ceilings": CEILINGS,
+            "rows": [
+                {"method": "best", "price": 3, "trainings": 5, "shared >= 2": [0.8, 0.7, 0.9], "adjacent": [0.6] * 3},
+                {"method": "gr", "price": 1, "trainings": 1, "shared >= 2": [0.5, 0.4, 0.6], "adjacent": [0.3] * 3},
+            ],
+        }
+    ],
+    "fidelity_nations_*": [
+        {
+            "settings": GRAPH,
+            "ceilings": [{"stratum": name, "spearman": {"ceiling": value}} for name, value in CEILINGS.items()],
+            "rows": [
+                fidelity_row("nh", 1, 0.0, 0.0),
+                fidelity_row("nh", 9, 0.3, 0.3),
+                fidelity_row("gr", 1, 0.4, 0.15),
+                fidelity_row("gr", 2, 0.7, 0.4),
+                fidelity_row("gr", 9, 0.6, 0.35),
+                fidelity_row("replay", 1, 0.48, 0.2),
+                fidelity_row("replay, last epoch", 1, 0.5, 0.3),
+            ],
+        }
+    ],
+    "ratings_fidelity_*": [
+        {
+            "dataset": "stars",
+            "config": {"model": "mf"},
+            "reliability": {"spearman": 0.81},
+            "rows": [{"method": "fia", "spearman": [0.45, 0.4, 0.5]}],
+        }
+    ],
+    "ratings_rollback_*": [
+        {
+            "settings": {"dataset": "stars", "config": {"model": "mf"}, "num_seeds": 8},
+            "reliability": {"spearman": {"ceiling": 0.8}},
+            "rows": [{"method": "gr", "spearman": {"one": [0.4, 0.3, 0.5], "all": [0.6, 0.5, 0.7]}}],
+        }
+    ],
+    "necessary_*": [
+        {
+            "experiment": "necessary",
+            "dataset": "toy",
+            "model": "simple",
+            "rows": [
+                {"method": "nothing", "unpaired": {}},
+                fact_row("random", 4, 0.005),
+                fact_row("shape", 4, -0.04),
+                fact_row("gr", 1, -0.5),
+                fact_row("gr", 4, -0.05),
+                fact_row("gr*5", 4, -0.06),
+            ],
+        }
+    ],
+    "sufficient_*": [],
+}
+
+
+def test_a_row_for_each_method_and_price() -> None:
+    assert RESULTS.keys() == SOURCES.keys()
+    graph, further, anew, facts = (
+        "toy, simple",
+        "stars, mf, trained on",
+        "stars, mf, trained anew",
+        "toy, simple, 4 facts removed",
+    )
+    found = trust_frame(RESULTS)
+    assert found.columns.tolist() == ["price", "method", "trainings", graph, further, anew, facts]
+    cells = [[row[0], row[1], row[2], *row[3:]] for row in found.itertuples(index=False)]
+    assert cells == [
+        # At a price the best first, by the columns from the left; of prices_* and fidelity_*, the former's 0.50.
+        ["0", "nh", 0, "noise / noise", "-", "-", "+0.005 noise"],
+        ["0", "graph's shape, by a rule", 0, "-", "-", "-", "-0.040"],
+        ["1", "replay", 1, "0.60 / 0.40", "-", "-", "-"],
+        ["1", "gr", 1, "0.50 / 0.30", "-", "0.50", "-0.050"],
+        ["1", "fia", 1, "-", "0.50", "-", "-"],
+        ["3", "best", 5, "0.80 / 0.60", "-", "-", "-"],
+        ["5", "gr", 5, "-", "-", "-", "-0.060"],
+        ["8", "gr", 8, "-", "-", "0.75", "-"],
+        ["9", "gr", 9, "0.75 / 0.70", "-", "-", "-"],
+    ]
