@@ -1,6 +1,8 @@
 """Rolling back what training triples did: the probability of a tail, or of another part, without each."""
 
+import functools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -31,20 +33,10 @@ class TripleRollback(RolledBack):
         """
         self._model, self._deltas, self._triples = model, deltas, triples
         self._table = tf.constant(table)
-        # Columns of the scores are the entities that may be predicted.
-        self._columns = model.columns
-        self._column_of = np.full(model.num_entities, -1, np.int32)
-        self._column_of[self._columns] = np.arange(len(self._columns))
-        self._chunk = max(1, _CHUNK_NUMBERS // (len(self._columns) * model.numbers_per_score))
+        self._chunk = max(1, _CHUNK_NUMBERS // (len(model.columns) * model.numbers_per_score))
         self._num_changed = deltas.shape[1]
         self._places: dict[int, PlaceRollback] = {}
-        changes = tf.TensorSpec([None, self._num_changed, model.width], self._table.dtype)
-        triple, many = tf.TensorSpec([3], tf.int32), tf.TensorSpec([None, 3], tf.int32)
-        # No Python of it depends on tensors; to look for that takes seconds (autograph).
-        self._rolled_back = tf.function(
-            self._before_and_without, input_signature=[triple, many, changes], autograph=False
-        )
-        self._own = tf.function(self._before_and_after, input_signature=[many, changes], autograph=False)
+        self._rolled_back, self._own = _compiled(model, self._num_changed, self._table.dtype)
 
     def without(self, query: Query, example_ids: Ids) -> tuple[float, np.ndarray]:
         """See RolledBack.
@@ -58,7 +50,9 @@ class TripleRollback(RolledBack):
         if query.place != TAIL:
             return self._without_at(query.place, query, example_ids)
         asked = tf.constant(query.triple, tf.int32)
-        before, after = zip(*(self._rolled_back(asked, *part) for part in self._parts(example_ids)), strict=True)
+        before, after = zip(
+            *(self._rolled_back(self._table, asked, *part) for part in self._parts(example_ids)), strict=True
+        )
         return float(before[-1]), np.concatenate(after)
 
     def _without_at(self, place: int, query: Query, example_ids: Ids) -> tuple[float, np.ndarray]:
@@ -96,34 +90,45 @@ class TripleRollback(RolledBack):
             InputError: if a tail cannot be predicted.
         """
         self._triples.check_predictable(np.unique(self._triples.train[example_ids, 2]).tolist())
-        parts = [self._own(*part) for part in self._parts(example_ids)]
+        parts = [self._own(self._table, *part) for part in self._parts(example_ids)]
         before, after = (np.concatenate([np.zeros(0), *(part[i] for part in parts)]) for i in range(2))
         return before, after
 
-    def _before_and_after(self, examples: Tensor, deltas: Rows) -> tuple[Tensor, Tensor]:
+
+class _TailRollback:
+    """The probabilities of tails with triples rolled back, of any table of a model."""
+
+    def __init__(self, model: FactorModel) -> None:
+        self._model = model
+        # Columns of the scores are the entities that may be predicted.
+        self._columns = model.columns
+        self._column_of = np.full(model.num_entities, -1, np.int32)
+        self._column_of[self._columns] = np.arange(len(self._columns))
+
+    def before_and_after(self, table: Tensor, examples: Tensor, deltas: Rows) -> tuple[Tensor, Tensor]:
         """p of the tail of each of n examples before, and with it rolled back: [n] and [n]."""
-        model, table = self._model, self._table
+        model = self._model
         heads, relations, tails = tf.unstack(examples, axis=1)
         scores = model.scores(
             tf.gather(table, heads), tf.gather(table, relations + model.num_entities), tf.gather(table, self._columns)
         )
         places = tf.gather(self._column_of, tails)
         before = tf.gather(tf.nn.softmax(scores), places, batch_dims=1)
-        return before, self._probabilities_without(examples, examples, deltas)
+        return before, self._probabilities_without(table, examples, examples, deltas)
 
-    def _before_and_without(self, asked: Tensor, examples: Tensor, deltas: Rows) -> tuple[Tensor, Tensor]:
+    def before_and_without(self, table: Tensor, asked: Tensor, examples: Tensor, deltas: Rows) -> tuple[Tensor, Tensor]:
         """p(tail | head, relation) of asked [3] before, and with each of n examples rolled back: a scalar and [n]."""
-        model, table = self._model, self._table
+        model = self._model
         head, relation, tail = tf.unstack(asked)
         rows = tf.gather(table, self._columns)
         before = model.scores_of_one(table[head], table[relation + model.num_entities], rows)
         every = tf.tile(asked[None], [tf.shape(examples)[0], 1])
-        after = self._probabilities_without(every, examples, deltas)
+        after = self._probabilities_without(table, every, examples, deltas)
         return tf.nn.softmax(before)[tf.gather(self._column_of, tail)], after
 
-    def _probabilities_without(self, asked: Tensor, examples: Tensor, deltas: Rows) -> Tensor:
+    def _probabilities_without(self, table: Tensor, asked: Tensor, examples: Tensor, deltas: Rows) -> Tensor:
         """p(tail | head, relation) [n] of asked [n, 3], each with one of examples [n, 3] rolled back."""
-        model, table = self._model, self._table
+        model = self._model
         head, relation, tail = tf.unstack(asked, axis=1)
         heads, relations, tails = tf.unstack(examples, axis=1)
         # The row of a self-loop lost both of its changes; a score need not be linear in them.
@@ -146,3 +151,16 @@ class TripleRollback(RolledBack):
             scores = tf.tensor_scatter_nd_sub(scores, places, tf.gather(lost, rows))
         own = tf.gather(scores, tf.gather(self._column_of, tail), batch_dims=1)
         return tf.exp(own - tf.reduce_logsumexp(scores, axis=1))
+
+
+@functools.cache
+def _compiled(model: FactorModel, num_changed: int, dtype: Any) -> tuple[Tensor, Tensor]:
+    """Both methods of _TailRollback as tf.functions, which all trainings of a model share: tracing takes a second."""
+    tails = _TailRollback(model)
+    table, changes = (tf.TensorSpec([*shape, model.width], dtype) for shape in ([model.num_rows], [None, num_changed]))
+    triple, many = tf.TensorSpec([3], tf.int32), tf.TensorSpec([None, 3], tf.int32)
+    # No Python of it depends on tensors; to look for that takes seconds (autograph).
+    return (
+        tf.function(tails.before_and_without, input_signature=[table, triple, many, changes], autograph=False),
+        tf.function(tails.before_and_after, input_signature=[table, many, changes], autograph=False),
+    )
