@@ -73,14 +73,12 @@ class _AnswerRollback:
 
 @functools.cache
 def _compiled(model: FactorModel, place: int, num_changed: int, dtype: Any) -> Tensor:
-    """_AnswerRollback.probabilities as a tf.function, which all trainings of a model share: tracing takes a second."""
-    return tf.function(
-        _AnswerRollback(model, place).probabilities,
-        input_signature=[
-            tf.TensorSpec([model.num_rows, model.width], dtype),
-            tf.TensorSpec([3], tf.int32),
-            tf.TensorSpec([None, num_changed], tf.int32),
-            tf.TensorSpec([None, num_changed, model.width], dtype),
-        ],
-        autograph=False,
-    )
+    """_AnswerRollback.probabilities as a graph, which all trainings of a model share; see triple_rollback."""
+    signature = [
+        tf.TensorSpec([model.num_rows, model.width], dtype),
+        tf.TensorSpec([3], tf.int32),
+        tf.TensorSpec([None, num_changed], tf.int32),
+        tf.TensorSpec([None, num_changed, model.width], dtype),
+    ]
+    method = _AnswerRollback(model, place).probabilities
+    return tf.function(method, input_signature=signature, autograph=False).get_concrete_function()

@@ -18,6 +18,8 @@ from gr_tf.types import Ids, Rows, Tensor
 # Numbers of the rolled-back scores that are computed at once; four times as many take five times as long, because
 # memory of such a size is fetched anew from the system for each operation.
 _CHUNK_NUMBERS = 1 << 22
+# Methods of _TailRollback.
+_WITHOUT, _OWN = "before_and_without", "before_and_after"
 
 
 class TripleRollback(RolledBack):
@@ -36,7 +38,6 @@ class TripleRollback(RolledBack):
         self._chunk = max(1, _CHUNK_NUMBERS // (len(model.columns) * model.numbers_per_score))
         self._num_changed = deltas.shape[1]
         self._places: dict[int, PlaceRollback] = {}
-        self._rolled_back, self._own = _compiled(model, self._num_changed, self._table.dtype)
 
     def without(self, query: Query, example_ids: Ids) -> tuple[float, np.ndarray]:
         """See RolledBack.
@@ -50,9 +51,8 @@ class TripleRollback(RolledBack):
         if query.place != TAIL:
             return self._without_at(query.place, query, example_ids)
         asked = tf.constant(query.triple, tf.int32)
-        before, after = zip(
-            *(self._rolled_back(self._table, asked, *part) for part in self._parts(example_ids)), strict=True
-        )
+        rolled_back = _compiled(self._model, self._num_changed, self._table.dtype, _WITHOUT)
+        before, after = zip(*(rolled_back(self._table, asked, *part) for part in self._parts(example_ids)), strict=True)
         return float(before[-1]), np.concatenate(after)
 
     def _without_at(self, place: int, query: Query, example_ids: Ids) -> tuple[float, np.ndarray]:
@@ -90,7 +90,8 @@ class TripleRollback(RolledBack):
             InputError: if a tail cannot be predicted.
         """
         self._triples.check_predictable(np.unique(self._triples.train[example_ids, 2]).tolist())
-        parts = [self._own(self._table, *part) for part in self._parts(example_ids)]
+        own = _compiled(self._model, self._num_changed, self._table.dtype, _OWN)
+        parts = [own(self._table, *part) for part in self._parts(example_ids)]
         before, after = (np.concatenate([np.zeros(0), *(part[i] for part in parts)]) for i in range(2))
         return before, after
 
@@ -154,13 +155,12 @@ class _TailRollback:
 
 
 @functools.cache
-def _compiled(model: FactorModel, num_changed: int, dtype: Any) -> tuple[Tensor, Tensor]:
-    """Both methods of _TailRollback as tf.functions, which all trainings of a model share: tracing takes a second."""
-    tails = _TailRollback(model)
+def _compiled(model: FactorModel, num_changed: int, dtype: Any, name: str) -> Tensor:
+    """A method of _TailRollback as a graph, which all trainings of a model share: tracing takes a second."""
+    method = getattr(_TailRollback(model), name)
     table, changes = (tf.TensorSpec([*shape, model.width], dtype) for shape in ([model.num_rows], [None, num_changed]))
     triple, many = tf.TensorSpec([3], tf.int32), tf.TensorSpec([None, 3], tf.int32)
-    # No Python of it depends on tensors; to look for that takes seconds (autograph).
-    return (
-        tf.function(tails.before_and_without, input_signature=[table, triple, many, changes], autograph=False),
-        tf.function(tails.before_and_after, input_signature=[table, many, changes], autograph=False),
-    )
+    signature = [table, triple, many, changes] if name == _WITHOUT else [table, many, changes]
+    # No Python of it depends on tensors; to look for that takes seconds (autograph). It is traced here, and not when
+    # it is called: TensorFlow warns of the fifth call that traces, whatever model it is of.
+    return tf.function(method, input_signature=signature, autograph=False).get_concrete_function()
