@@ -91,9 +91,7 @@ _CONTROLS = flags.DEFINE_bool(
 )
 _REPORT = flags.DEFINE_string("report", None, "Write the answer as one HTML page to this file.")
 _MINIMAL = flags.DEFINE_bool(
-    "minimal",
-    False,
-    "Search for the fewest examples without which the prediction changes, and for the fewest that suffice.",
+    "minimal", False, "Look for the fewest examples without which the prediction changes, and the fewest that suffice."
 )
 _MOST = flags.DEFINE_integer(
     "most_retrainings",

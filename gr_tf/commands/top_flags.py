@@ -21,7 +21,7 @@ TOP = flags.DEFINE_integer("top", None, "Explain this many of the best answers t
 SWAP = flags.DEFINE_bool(
     "swap",
     False,
-    "With --top of at least 2: search for the fewest of the user's own examples without which another item is the "
+    "With --top of at least 2: look for the fewest of the user's own examples without which another item is the "
     "best, and confirm them; see --verify_seeds.",
 )
 
