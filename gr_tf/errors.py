@@ -1,5 +1,6 @@
 """Errors that a user can correct, and how they show what was wrong."""
 
+import numbers
 import pathlib
 import re
 from collections.abc import Iterable
@@ -50,6 +51,25 @@ def argument(name: str, *values: object, flag: str | None = None) -> str:
     return f"{_BEGIN}{_given(name, map(repr, values))}{_BETWEEN}{_as_flag(flag or name, values)}{_END}"
 
 
+def whole_number(name: str, value: object, least: int = 1, *, flag: str | None = None, why: str = "") -> int:
+    """A number that a caller gave, if it is a whole one and large enough.
+
+    Args:
+        name, flag: see argument.
+        value: what was given.
+        least: the least that is good.
+        why: why it is the least, as the end of a sentence.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+        raise InputError(f"{argument(name, flag=flag)} must be a whole number; got {short(value)}.")
+    if value < least:
+        raise InputError(f"{argument(name, flag=flag)} must be at least {least}{why}; got {value}.")
+    return int(value)
+
+
 def _as_flag(name: str, values: tuple[object, ...]) -> str:
     if len(values) == 1 and isinstance(values[0], bool):
         return f"--{name}" if values[0] else f"--no{name}"
@@ -69,8 +89,10 @@ def at(source: pathlib.Path | str, row: object) -> str:
 
 
 def short(value: object) -> str:
-    """A value as Python writes it, cut if it is long: what a message shows of what the user gave."""
+    """A value as Python writes it, in one line, cut if it is long: what a message shows of what the user gave."""
     text = repr(value)
+    if "\n" in text:  # Of a Series or an array; never of a text.
+        text = " ".join(text.split())
     if len(text) <= _MOST_CHARACTERS:
         return text
     return f"{text[: _MOST_CHARACTERS - 20]}... ({len(text):,} characters)"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -19,7 +20,7 @@ from gr_tf.attribution import methods
 from gr_tf.data.columns import how_to_name
 from gr_tf.data.ratings import RatingSet, RatingSplit, make_rating_set
 from gr_tf.data.triples import HEAD, Query, TripleSet
-from gr_tf.errors import DamagedError, InputError, argument
+from gr_tf.errors import DamagedError, InputError, argument, short, whole_number
 from gr_tf.models.foreign import Layout
 from gr_tf.runs.outputs import check_output
 from gr_tf.runs.run_dir import RunDir
@@ -69,6 +70,29 @@ def test_an_argument_has_two_names(told: str, in_python: str, on_command_line: s
 def test_a_message_without_arguments_is_the_same_everywhere() -> None:
     error = InputError("x.csv:3: empty.")
     assert str(error) == error.on_command_line == error.marked == "x.csv:3: empty."
+
+
+@pytest.mark.parametrize("value", [1.5, 2.0, None, "3", True, float("nan"), pd.Series([1, 2])], ids=str)
+def test_what_is_no_whole_number_is_told(value: object) -> None:
+    with pytest.raises(InputError) as caught:
+        whole_number("n", value, flag="top")
+    assert str(caught.value) == f"n must be a whole number; got {short(value)}."
+    assert caught.value.on_command_line == f"--top must be a whole number; got {short(value)}."
+    assert "\n" not in str(caught.value)
+
+
+def test_whole_numbers() -> None:
+    for good in (2, np.int64(2), np.int32(3)):
+        found = whole_number("n", good, 2)
+        assert (found, type(found)) == (good, int)
+    with pytest.raises(InputError, match=r"^n must be at least 2 for this; got 1\.$"):
+        whole_number("n", 1, 2, why=" for this")
+
+
+def test_what_is_shown_is_one_line() -> None:
+    assert short(pd.Series([1, 2])) == "0 1 1 2 dtype: int64"
+    assert short("a  b\nc") == r"'a  b\nc'"
+    assert short("x" * 99) == f"'{'x' * 59}... (101 characters)"
 
 
 def test_no_text_below_the_commands_has_a_flag() -> None:
@@ -125,6 +149,7 @@ PROVOKED: list[tuple[Callable[[Trained, RatingSet, pathlib.Path], Any], str, str
         "constraint must be one of",
         "--constraint must be one of",
     ),
+    (lambda trained, *_: Asker(trained).answer("e1,r1,?", k=1.5), "k must be a whole", "--k must be a whole"),  # type: ignore[arg-type]
     (lambda *_: check_seeds(2), "seeds must be at least 3", "--verify_seeds must be at least 3"),
     (lambda trained, *_: Checker(trained, 3), "takes no retraining_length", "takes no --retraining_steps"),
     (lambda trained, *_: Asker(trained).answer("e1,r1,?", "fia"), "method must be", "--method must be"),

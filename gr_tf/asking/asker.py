@@ -23,7 +23,7 @@ from gr_tf.attribution.base import Explainer, checked_k
 from gr_tf.attribution.combined import Combination, combining, queries_of
 from gr_tf.attribution.ensemble import Ensemble
 from gr_tf.attribution.methods import Method
-from gr_tf.errors import InputError, argument
+from gr_tf.errors import InputError, whole_number
 from gr_tf.evaluation.retraining import check_jobs
 from gr_tf.runs.made_with import made_with
 from gr_tf.tasks.task import OPEN
@@ -178,8 +178,7 @@ class Asker:
     def _checked(self, method: str | None, k: int, trainings: int) -> Method:
         chosen = registry.method_for(self.task.kind, method, given=bool(self.trained.given))
         checked_k(k)
-        if trainings < 1:
-            raise InputError(f"{argument('trainings')} must be at least 1; got {trainings}.")
+        whole_number("trainings", trainings)
         registry.refuse_averaging(chosen, trainings)
         return chosen
 
@@ -301,8 +300,7 @@ class Asker:
         Raises:
             InputError: if seeds or jobs is below 1.
         """
-        if seeds < 1:
-            raise InputError(f"{argument('seeds', flag='verify_seeds')} must be at least 1; got {seeds}.")
+        whole_number("seeds", seeds, flag="verify_seeds")
         check_jobs(jobs)
         claims = [self._claim(answer) for answer in answers if len(answer.supporting_ids)]
         found = iter(self.checker.check(claims, seeds=seeds, jobs=jobs, controls=controls) if claims else ())

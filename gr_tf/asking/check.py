@@ -189,9 +189,7 @@ def _conclusion(check: Check) -> str:
     without = f"without {check.removed} {check.explained}"
     if trainings == 1:
         if check.verdict == HELD:
-            return (
-                f"Held in this one training: {without} fell. Another seed may differ: ask for more with verify_seeds."
-            )
+            return f"Held in this one training: {without} fell. Another seed may differ: ask for several seeds."
         return f"Did NOT hold: {without} did not fall in the one training that was done."
     seen = f"fell in {fell} of {trainings} trainings"
     return {

@@ -9,7 +9,7 @@ import numpy as np
 from gr_tf.asking.check import EXPLAINED, NOTHING, RANDOM, Check
 from gr_tf.asking.looks import OTHER, Look, explained_answer, look_at, look_of, measure_of, num_fallen
 from gr_tf.attribution.combined import Combination, all_numbers_of, queries_of, related_to
-from gr_tf.errors import InputError, argument
+from gr_tf.errors import InputError, argument, whole_number
 from gr_tf.evaluation.retraining import Retraining, retrain
 from gr_tf.runs.progress import progress
 from gr_tf.tasks.task import Task
@@ -74,10 +74,7 @@ class Checker:
         self.trained, self.task = trained, trained.task
         if length is not None:
             refuse_own_length(trained.goes_on)
-        if length is not None and length < 1:
-            raise InputError(
-                f"{argument('retraining_length', flag='retraining_steps')} must be at least 1; got {length}."
-            )
+            whole_number("retraining_length", length, flag="retraining_steps")
         own_length = trained.length if trained.given else self.task.check_length(trained.epoch)
         self._length = length or own_length
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from gr_tf.errors import InputError, argument
+from gr_tf.errors import whole_number
 
 # The least number of trainings, the explained one and others: what one training shows may be its chance.
 LEAST_SEEDS = 3
@@ -65,9 +65,5 @@ def check_seeds(seeds: int, what: str = "minimal sets") -> int:
     Raises:
         InputError: if it is below LEAST_SEEDS.
     """
-    if seeds < LEAST_SEEDS:
-        raise InputError(
-            f"{argument('seeds', flag='verify_seeds')} must be at least {LEAST_SEEDS} for {what}: one training may "
-            f"show them by chance; got {seeds}."
-        )
-    return seeds
+    why = f" for {what}: one training may show them by chance"
+    return whole_number("seeds", seeds, LEAST_SEEDS, flag="verify_seeds", why=why)

@@ -15,7 +15,7 @@ from gr_tf.asking.looks import explained_answer
 from gr_tf.asking.page import Found
 from gr_tf.asking.told import examples_of
 from gr_tf.attribution.combined import Combination, related_to
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, whole_number
 from gr_tf.evaluation.retraining import check_jobs
 from gr_tf.runs import html_text
 from gr_tf.runs.progress import progress
@@ -207,8 +207,7 @@ def minimal_sets(
     """
     check_seeds(seeds)
     check_jobs(jobs)
-    if most < 1:
-        raise InputError(f"most must be at least 1; got {most}.")
+    whole_number("most", most, flag="most_retrainings")
     refuse_unless_top(asker, answer)
     task, explanation = asker.task, answer.explanation
     query = explanation.query

@@ -13,7 +13,7 @@ from gr_tf.asking.checks import Checks
 from gr_tf.asking.looks import value_at
 from gr_tf.asking.question import Question, parts_of
 from gr_tf.asking.told import doubts, examples_frame
-from gr_tf.errors import InputError, short
+from gr_tf.errors import InputError, short, whole_number
 from gr_tf.tasks.task import OPEN
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def check_top(parts: Sequence[str], n: int) -> None:
     Raises:
         InputError: if n is below 1, or no part is left open.
     """
-    if n < 1:
-        raise InputError(f"the number of best answers must be at least 1; got {n}.")
+    whole_number("n", n, flag="top")
     if OPEN not in parts:
         raise InputError(
             f"the best answers are of a question with {OPEN} for its answer; got {short(','.join(parts))}."

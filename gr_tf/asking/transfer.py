@@ -14,7 +14,7 @@ from gr_tf.asking.answer import Answer, signed
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.page import Found
 from gr_tf.data.dataset import Dataset
-from gr_tf.errors import InputError, argument
+from gr_tf.errors import InputError, argument, whole_number
 from gr_tf.evaluation.retraining import Retraining, check_jobs, retrain
 from gr_tf.evaluation.statistics import mean_interval
 from gr_tf.runs.progress import progress
@@ -59,13 +59,12 @@ class Transfer:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """A row for each other: means over the seeds; all cells are text."""
+        """A row for each other: means over the seeds, and in how many the answer is the best; all cells are text."""
         table = pd.DataFrame({self.what: self.others, "how many": [str(count) for count in self.given]})
         for condition, name in enumerate(CONDITIONS):
             told = [f"{value:.4f}" for value in np.mean(self.values[condition], axis=1)]
             if self.top is not None:
-                is_top = np.mean(self.top[condition], axis=1) > 0.5
-                told = [f"{text}{' (top-1)' if top else ''}" for text, top in zip(told, is_top, strict=True)]
+                told = [f"{text}{_top_1(top)}" for text, top in zip(told, self.top[condition], strict=True)]
             table[f"given {name}"] = told
         return table
 
@@ -88,10 +87,11 @@ class Transfer:
         else:
             told.append("The examples are NO better than random ones.")
         if self.top is not None:
-            counts = [round(float(np.mean(top)) * number, 1) for top in self.top]
+            counts, seeds = [int(np.sum(top)) for top in self.top], len(self.top[NOTHING][0])
+            among = others if seeds == 1 else f"{number * seeds} cases ({others} with {seeds} seeds)"
             told.append(
-                f"{self.answer} is the best answer for {counts[EXAMPLES]:g} of {others} with the examples, for "
-                f"{counts[RANDOM]:g} with random ones, and for {counts[NOTHING]:g} with nothing given."
+                f"{self.answer} is the best answer {'for' if seeds == 1 else 'in'} {counts[EXAMPLES]} of {among} with "
+                f"the examples, {counts[RANDOM]} with random ones, and {counts[NOTHING]} with nothing given."
             )
         return " ".join(told)
 
@@ -108,6 +108,13 @@ class _Other:
     query: Any
     examples: Ids
     random: Ids
+
+
+def _top_1(top: tuple[bool, ...]) -> str:
+    """In how many of one's trainings the answer is the best one, to follow a number."""
+    if not any(top):
+        return ""
+    return " (top-1)" if len(top) == 1 else f" (top-1 in {sum(top)} of {len(top)})"
 
 
 def refuse_without_subjects(has_subjects: bool) -> None:
@@ -171,9 +178,8 @@ def transfer(asker: Asker, answer: Answer, *, count: int = 10, seeds: int = 1, j
         InputError: if the kind of data has no subjects, no example is the subject's, there are no others, or a number
             is below 1.
     """
-    for name, value in (("count", count), ("seeds", seeds)):
-        if value < 1:
-            raise InputError(f"{name} must be at least 1; got {value}.")
+    whole_number("count", count, flag="transfer")
+    whole_number("seeds", seeds, flag="verify_seeds")
     check_jobs(jobs)
     refuse_without_subjects(asker.task.has_subjects)
     if not answer.is_plain:

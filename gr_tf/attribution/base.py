@@ -10,7 +10,7 @@ import pandas as pd
 
 from gr_tf.attribution.hessian import Diagnostics
 from gr_tf.data.dataset import Dataset
-from gr_tf.errors import InputError, argument, short
+from gr_tf.errors import InputError, short, whole_number
 from gr_tf.runs import html_text
 from gr_tf.runs.engine import scipy
 from gr_tf.tasks.task import Task
@@ -194,11 +194,9 @@ def checked_k(k: int) -> int:
     """k, if it is a number of examples that can be asked for.
 
     Raises:
-        InputError: if it is below 1.
+        InputError: if it is no whole number, or below 1.
     """
-    if k < 1:
-        raise InputError(f"{argument('k')} must be at least 1; got {k}.")
-    return k
+    return whole_number("k", k)
 
 
 class Explainer(abc.ABC, Generic[Q]):

@@ -80,8 +80,8 @@ _VERIFY = flags.DEFINE_bool(
 _VERIFY_SEEDS = flags.DEFINE_integer(
     "verify_seeds",
     1,
-    "Seeds for --verify; several give an interval. Also the trainings in which --minimal and --swap confirm a set: "
-    f"at least {LEAST_SEEDS}.",
+    "Seeds for --verify and --transfer; several give an interval. Also the trainings in which --minimal and --swap "
+    f"confirm a set: at least {LEAST_SEEDS}.",
     lower_bound=1,
 )
 _CONTROLS = flags.DEFINE_bool(
@@ -91,7 +91,7 @@ _CONTROLS = flags.DEFINE_bool(
 )
 _REPORT = flags.DEFINE_string("report", None, "Write the answer as one HTML page to this file.")
 _MINIMAL = flags.DEFINE_bool(
-    "minimal", False, "Search the fewest examples without which the prediction changes, and the fewest that suffice."
+    "minimal", False, "Look for the fewest examples without which the prediction changes, and the fewest that suffice."
 )
 _MOST = flags.DEFINE_integer(
     "most_retrainings",

@@ -17,12 +17,12 @@ from gr_tf.runs.csv_text import csv_text
 from gr_tf.tasks.kinds import KINDS
 from gr_tf.tasks.task import Task
 
-TOP = flags.DEFINE_integer("top", None, "Explain so many of the best answers to an open question.", lower_bound=1)
+TOP = flags.DEFINE_integer("top", None, "Explain this many of the best answers to an open question.", lower_bound=1)
 SWAP = flags.DEFINE_bool(
     "swap",
     False,
-    "With --top of at least 2: search the fewest of the user's own examples without which another item is the best, "
-    "and confirm them; see --verify_seeds.",
+    "With --top of at least 2: look for the fewest of the user's own examples without which another item is the "
+    "best, and confirm them; see --verify_seeds.",
 )
 
 

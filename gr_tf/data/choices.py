@@ -30,7 +30,8 @@ class ChoiceSplit(ColumnNames):
     """What is taken for a choice, and what is held out.
 
     Attributes:
-        columns: what the columns of one's own files are called, such as user:customer_id,item:sku; see RatingSplit.
+        columns: what the columns of one's own files are called, such as user:customer_id,item:sku; title:NAME is in the
+            file of items.
         min_interactions: users and items with fewer choices are left out, again until none is left.
         min_rating: of ratings, those of at least so many stars are choices; default: all are.
         seed: of what is held out: two choices of each user that has at least three, one for valid and one for test.

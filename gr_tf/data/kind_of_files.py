@@ -30,7 +30,8 @@ def kinds_of_data(
         named: the user's names of columns, see data.named_tables.places_of; of triples, or of users and items.
 
     Raises:
-        InputError: if a folder has files of several kinds and none is wanted, or a file cannot be read.
+        InputError: if a folder has files of several kinds and none is wanted, it is a release of MovieLens and
+            `dataset` does not say so, or a file cannot be read.
     """
     if dataset in RATING_DATASETS:
         return _OF_RATINGS
@@ -55,8 +56,16 @@ def kinds_of_data(
     if len(found) > 1:
         both = f"{' and '.join(found.values())}, {' and '.join(found)}"
         raise InputError(f"{path}: has {both}: name the file that you mean, or the kind with {argument('kind')}.")
+    if not found:
+        _refuse_unnamed_release(path)
     only = next(iter(found), TRIPLES)
     return {RATINGS: _OF_RATINGS, SEQUENCES: _OF_SEQUENCES}.get(only, (only,))
+
+
+def _refuse_unnamed_release(folder: pathlib.Path) -> None:
+    for name, layout in RATING_DATASETS.items():
+        if (folder / layout.ratings).is_file():
+            raise InputError(f"{folder}: has {layout.ratings}, as {name} has: say {argument('dataset', name)}.")
 
 
 def kinds_of_columns(names: Sequence[str]) -> tuple[str, ...]:

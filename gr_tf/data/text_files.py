@@ -1,4 +1,4 @@
-"""Text files as a whole: UTF-8, with every other thing that they may be told by name."""
+"""Reads text files as a whole; what is not UTF-8 text is told by what it is, such as a compressed file."""
 
 import pathlib
 

@@ -1,8 +1,10 @@
 """Names and their ids."""
 
 import dataclasses
+import decimal
 import difflib
 import functools
+import re
 import types
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +15,7 @@ from gr_tf.errors import InputError, listed, short
 _UNSEEN = dict.fromkeys(map(ord, "\ufeff\u200b\u00ad"))
 # Names that are like longer ones are not looked for: it takes long.
 _LONGEST_COMPARED = 200
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?")
 _NOTHING: Mapping[str, str] = types.MappingProxyType({})
 
 
@@ -90,7 +93,9 @@ class Vocabulary:
             return self.ids[name]
         labeled = [other for other in self.names if labels.get(other) == name]
         if len(labeled) > 1:
-            raise InputError(f"{short(name)} is the label of {len(labeled)} names: {listed(labeled)}.")
+            raise InputError(
+                f"{short(name)} is the label of {len(labeled)} names: {listed(labeled)}; ask with one of these names."
+            )
         if labeled:
             return self.ids[labeled[0]]
         why = why_absent(name)
@@ -101,16 +106,25 @@ class Vocabulary:
         raise InputError(f"unknown {self.kind} {short(name)}: not in the training data.{hint}")
 
     def close_to(self, text: str, labels: Mapping[str, str] = _NOTHING, count: int = 3) -> list[str]:
-        """The names that are like a text, or whose labels are: first those that differ by case or accents only."""
+        """The names that are like a text, or whose labels are.
+
+        First those that differ by case or accents only, then those that are the same number, such as 003 and 3.
+        """
         if len(text) > _LONGEST_COMPARED:
             return []
         known: dict[str, list[str]] = {}
         for name in self.names:
             for written in {name, labels.get(name, name)}:
                 known.setdefault(folded(written), []).append(name)
-        asked = folded(text)
+        asked, number = folded(text), _number(text)
+        same = [] if number is None else [one for one in known if _number(one) == number]
         close = difflib.get_close_matches(asked, known, n=count)
-        return list(dict.fromkeys(name for one in (asked, *close) for name in known.get(one, ())))[:count]
+        return list(dict.fromkeys(name for one in (asked, *same, *close) for name in known.get(one, ())))[:count]
+
+
+def _number(text: str) -> decimal.Decimal | None:
+    """The number that a name is, if it is one: 003, 3, and 3.0 are the same."""
+    return decimal.Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
 def _told(name: str, labels: Mapping[str, str]) -> str:

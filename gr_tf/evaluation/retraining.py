@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from gr_tf.attribution.base import in_parts
-from gr_tf.errors import InputError, argument
+from gr_tf.errors import InputError, whole_number
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs.checkpoints import CheckpointFolder
 from gr_tf.runs.journal import Journal
@@ -135,10 +135,9 @@ def check_jobs(jobs: int) -> None:
     """Checks the number of jobs.
 
     Raises:
-        InputError: if jobs is below 1.
+        InputError: if jobs is no whole number, or below 1.
     """
-    if jobs < 1:
-        raise InputError(f"{argument('jobs')} must be at least 1; got {jobs}.")
+    whole_number("jobs", jobs)
 
 
 class Trainers:

@@ -1,6 +1,8 @@
 """Rolling back what training triples did: the probability of a tail, or of another part, without each."""
 
+import functools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,8 @@ _CHUNK_NUMBERS = 1 << 22
 _TOGETHER = 16
 # So many scores are computed faster than bounded.
 _FEW_SCORES = 1 << 20
+# Methods of _TailRollback.
+_WITHOUT, _OWN = "before_and_without", "before_and_after"
 
 
 class TripleRollback(RolledBack):
@@ -38,20 +42,11 @@ class TripleRollback(RolledBack):
         self._table = tf.constant(table)
         # Columns of the scores are the entities that may be predicted.
         self._columns = model.columns
-        self._candidates = tf.gather(self._table, self._columns)
-        self._column_of = np.full(model.num_entities, -1, np.int32)
-        self._column_of[self._columns] = np.arange(len(self._columns))
+        self._tables = self._table, tf.gather(self._table, self._columns)
         self._chunk = max(1, _CHUNK_NUMBERS // (len(self._columns) * model.numbers_per_score))
         self._num_changed = deltas.shape[1]
         self._places: dict[int, PlaceRollback] = {}
         self._bounds: dict[int, RollbackBounds] = {}
-        changes = tf.TensorSpec([None, self._num_changed, model.width], self._table.dtype)
-        triple, many = tf.TensorSpec([3], tf.int32), tf.TensorSpec([None, 3], tf.int32)
-        # No Python of it depends on tensors; to look for that takes seconds (autograph).
-        self._rolled_back = tf.function(
-            self._before_and_without, input_signature=[triple, many, changes], autograph=False
-        )
-        self._own = tf.function(self._before_and_after, input_signature=[many, changes], autograph=False)
 
     def without(self, query: Query, example_ids: Ids) -> tuple[float, np.ndarray]:
         """See RolledBack.
@@ -65,7 +60,10 @@ class TripleRollback(RolledBack):
         if query.place != TAIL:
             return self._without_at(query.place, query, example_ids)
         asked = tf.constant(query.triple, tf.int32)
-        before, after = zip(*(self._rolled_back(asked, *part) for part in self._parts(example_ids)), strict=True)
+        rolled_back = _compiled(self._model, self._num_changed, self._table.dtype, _WITHOUT)
+        before, after = zip(
+            *(rolled_back(*self._tables, asked, *part) for part in self._parts(example_ids)), strict=True
+        )
         return float(before[-1]), np.concatenate(after)
 
     def _without_at(self, place: int, query: Query, example_ids: Ids) -> tuple[float, np.ndarray]:
@@ -124,33 +122,47 @@ class TripleRollback(RolledBack):
             InputError: if a tail cannot be predicted.
         """
         self._triples.check_predictable(np.unique(self._triples.train[example_ids, 2]).tolist())
-        parts = [self._own(*part) for part in self._parts(example_ids)]
+        own = _compiled(self._model, self._num_changed, self._table.dtype, _OWN)
+        parts = [own(*self._tables, *part) for part in self._parts(example_ids)]
         before, after = (np.concatenate([np.zeros(0), *(part[i] for part in parts)]) for i in range(2))
         return before, after
 
-    def _before_and_after(self, examples: Tensor, deltas: Rows) -> tuple[Tensor, Tensor]:
+
+class _TailRollback:
+    """The probabilities of tails with triples rolled back, of any table of a model, and its rows of the candidates."""
+
+    def __init__(self, model: FactorModel) -> None:
+        self._model = model
+        self._column_of = np.full(model.num_entities, -1, np.int32)
+        self._column_of[model.columns] = np.arange(len(model.columns))
+
+    def before_and_after(
+        self, table: Tensor, candidates: Rows, examples: Tensor, deltas: Rows
+    ) -> tuple[Tensor, Tensor]:
         """p of the tail of each of n examples before, and with it rolled back: [n] and [n]."""
-        model, table = self._model, self._table
+        model = self._model
         heads, relations, tails = tf.unstack(examples, axis=1)
-        scores = model.scores(
-            tf.gather(table, heads), tf.gather(table, relations + model.num_entities), self._candidates
-        )
+        scores = model.scores(tf.gather(table, heads), tf.gather(table, relations + model.num_entities), candidates)
         places = tf.gather(self._column_of, tails)
         before = tf.gather(tf.nn.softmax(scores), places, batch_dims=1)
-        return before, self._probabilities_without(examples, examples, deltas)
+        return before, self._probabilities_without(table, candidates, examples, examples, deltas)
 
-    def _before_and_without(self, asked: Tensor, examples: Tensor, deltas: Rows) -> tuple[Tensor, Tensor]:
+    def before_and_without(
+        self, table: Tensor, candidates: Rows, asked: Tensor, examples: Tensor, deltas: Rows
+    ) -> tuple[Tensor, Tensor]:
         """p(tail | head, relation) of asked [3] before, and with each of n examples rolled back: a scalar and [n]."""
-        model, table = self._model, self._table
+        model = self._model
         head, relation, tail = tf.unstack(asked)
-        before = model.scores_of_one(table[head], table[relation + model.num_entities], self._candidates)
+        before = model.scores_of_one(table[head], table[relation + model.num_entities], candidates)
         every = tf.tile(asked[None], [tf.shape(examples)[0], 1])
-        after = self._probabilities_without(every, examples, deltas)
+        after = self._probabilities_without(table, candidates, every, examples, deltas)
         return tf.nn.softmax(before)[tf.gather(self._column_of, tail)], after
 
-    def _probabilities_without(self, asked: Tensor, examples: Tensor, deltas: Rows) -> Tensor:
+    def _probabilities_without(
+        self, table: Tensor, candidates: Rows, asked: Tensor, examples: Tensor, deltas: Rows
+    ) -> Tensor:
         """p(tail | head, relation) [n] of asked [n, 3], each with one of examples [n, 3] rolled back."""
-        model, table = self._model, self._table
+        model = self._model
         head, relation, tail = tf.unstack(asked, axis=1)
         heads, relations, tails = tf.unstack(examples, axis=1)
         # The row of a self-loop lost both of its changes; a score need not be linear in them.
@@ -163,7 +175,7 @@ class TripleRollback(RolledBack):
 
         head_rows = tf.gather(table, head) - where(heads == head, of_heads) - where(tails == head, of_tails)
         relation_rows = tf.gather(table, relation + model.num_entities) - where(relations == relation, deltas[:, 1])
-        scores = model.scores(head_rows, relation_rows, self._candidates)
+        scores = model.scores(head_rows, relation_rows, candidates)
         # The example's own entities may be candidates too; each lost its change.
         for entities, delta in ((heads, of_heads), (tails, of_tails)):
             lost = model.lost_score(head_rows, relation_rows, tf.gather(table, entities), delta)
@@ -173,3 +185,18 @@ class TripleRollback(RolledBack):
             scores = tf.tensor_scatter_nd_sub(scores, places, tf.gather(lost, rows))
         own = tf.gather(scores, tf.gather(self._column_of, tail), batch_dims=1)
         return tf.exp(own - tf.reduce_logsumexp(scores, axis=1))
+
+
+@functools.cache
+def _compiled(model: FactorModel, num_changed: int, dtype: Any, name: str) -> Tensor:
+    """A method of _TailRollback as a graph, which all trainings of a model share: tracing takes a second."""
+    method = getattr(_TailRollback(model), name)
+    table, candidates, changes = (
+        tf.TensorSpec([*shape, model.width], dtype)
+        for shape in ([model.num_rows], [len(model.columns)], [None, num_changed])
+    )
+    triple, many = tf.TensorSpec([3], tf.int32), tf.TensorSpec([None, 3], tf.int32)
+    asked = [triple, many, changes] if name == _WITHOUT else [many, changes]
+    # No Python of it depends on tensors; to look for that takes seconds (autograph). It is traced here, and not when
+    # it is called: TensorFlow warns of the fifth call that traces, whatever model it is of.
+    return tf.function(method, input_signature=[table, candidates, *asked], autograph=False).get_concrete_function()

@@ -352,7 +352,7 @@ def test_verdicts() -> None:
     assert check_of([0.5, 0.5, 0.5], [0.6, 0.61, 0.59]).verdict == FAILED
     assert conclusion([check_of([0.5], [0.4]), check_of([0.5], [0.6])]) == (
         "Held in this one training: without the first example the prediction fell. Another seed may differ: "
-        "ask for more with verify_seeds. "
+        "ask for several seeds. "
         "Did NOT hold: without the first example the prediction did not fall in the one training that was done."
     )
     # All fell, but by so different an amount that the mean may be 0.

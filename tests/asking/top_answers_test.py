@@ -92,7 +92,7 @@ def test_no_more_than_there_are(single_rating_asker: Asker) -> None:
 def test_what_is_refused(asker: Asker) -> None:
     with pytest.raises(InputError, match=r"the best answers are of a question with \? for its answer; got 'e1,r1,e2'"):
         top_answers(asker, "e1,r1,e2")
-    with pytest.raises(InputError, match="the number of best answers must be at least 1; got 0"):
+    with pytest.raises(InputError, match="n must be at least 1; got 0"):
         top_answers(asker, "e1,r1,?", n=0)
 
 

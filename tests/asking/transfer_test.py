@@ -137,6 +137,23 @@ def test_conclusions() -> None:
     assert "top-1" not in str(one.frame)
 
 
+def test_best_answers_are_counted() -> None:
+    """Of one training each, or of each of several: never a mean of them."""
+    top = (((False,),) * 4, ((True,), (False,), (True,), (True,)), ((False,), (False,), (False,), (True,)))
+    one = dataclasses.replace(told(0.2, 0.01), top=top)
+    assert "x is the best answer for 3 of 4 others with the examples, 1 with random ones, and 0 with" in one.conclusion
+    assert one.frame["given the examples"].str.endswith(" (top-1)").tolist() == [True, False, True, True]
+    values = tuple(tuple(of_other * 2 for of_other in part) for part in one.values)
+    tops = (((False, False),) * 4, ((True, False), *((True, True),) * 3), ((False, True), *((False, False),) * 3))
+    two = dataclasses.replace(one, values=values, top=tops)
+    assert (
+        "x is the best answer in 7 of 8 cases (4 others with 2 seeds) with the examples, 1 with random ones, and 0 with"
+    ) in two.conclusion
+    assert two.frame["given the examples"].str.endswith(" (top-1 in 1 of 2)").tolist() == [True, False, False, False]
+    assert two.frame["given the examples"].str.endswith(" (top-1 in 2 of 2)").tolist() == [False, True, True, True]
+    assert "top-1" not in str(two.frame["given nothing"].tolist())
+
+
 def test_what_cannot_be_transferred(asker: Asker, rating_asker: Asker, sequence_asker: Asker) -> None:
     answer = asker.answer("e1,r1,?")
     with pytest.raises(InputError, match="count must be at least 1; got 0"):

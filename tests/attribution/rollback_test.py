@@ -10,11 +10,12 @@ import tensorflow as tf
 from gr_tf.attribution.base import Explainer
 from gr_tf.attribution.neighborhood import Neighborhood
 from gr_tf.attribution.rollback import GradientRollback
-from gr_tf.data.triples import Query, TripleSet, read_folder
+from gr_tf.data.triples import HEAD, RELATION, TAIL, Query, TripleSet, read_folder
 from gr_tf.errors import InputError, TrainingError
-from gr_tf.tasks import triple_rollback
+from gr_tf.tasks import place_rollback, triple_rollback
 from gr_tf.tasks.test_predictions import ExplainedPrediction, balanced_sample
 from gr_tf.tasks.trained import Trained, train_in_memory
+from gr_tf.tasks.triple_rollback import TripleRollback
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.rollback_store import RollbackStore, load_deltas
 from gr_tf.training.triple_config import TripleConfig
@@ -235,3 +236,21 @@ def test_samples_are_balanced() -> None:
         balanced_sample(mixed, 2, 0, "all")
     with pytest.raises(InputError, match="num_queries must be at least 1"):
         balanced_sample(predictions(2, 3), 0, seed=0)
+
+
+def test_trainings_of_a_model_share_what_is_compiled(trained: Trained, toy: TripleSet) -> None:
+    """But each is asked with its own table."""
+    model, table, deltas = trained.task.model, trained.parameters.table, trained.deltas
+    assert deltas is not None
+    noise = np.random.default_rng(3).normal(scale=0.3, size=table.shape).astype(table.dtype)
+    head, relation, tail = map(int, toy.train[7])
+    queries = [Query(head, relation, tail, place) for place in (HEAD, RELATION, TAIL)]
+    compiled, found = set(), []
+    for now in (table, table + noise):
+        rolled_back = TripleRollback(model, now, deltas, toy)
+        found.append([float(rolled_back.without(query, np.array([7]))[1][0]) for query in queries])
+        assert found[-1] == pytest.approx([rolled_back.together(query, np.array([7])) for query in queries], rel=1e-5)
+        rolled_back.own(np.array([7]))
+        compiled.add((triple_rollback._compiled.cache_info().misses, place_rollback._compiled.cache_info().misses))
+    assert found[0] != pytest.approx(found[1], rel=1e-2)
+    assert len(compiled) == 1

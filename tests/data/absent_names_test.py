@@ -31,11 +31,23 @@ def test_suggestions_have_names_and_labels() -> None:
         f"unknown entity 'Pariss': {unknown} 'Q100' ('Paris') or 'Q90' ('Paris')?"
     )
     assert message(names.id_of, "lyon", LABELS) == f"unknown entity 'lyon': {unknown} 'Lyon'?"
-    assert message(names.id_of, "Paris", LABELS) == "'Paris' is the label of 2 names: 'Q100', 'Q90'."
+    assert message(names.id_of, "Paris", LABELS) == (
+        "'Paris' is the label of 2 names: 'Q100', 'Q90'; ask with one of these names."
+    )
     # What differs by case only comes before what is similar otherwise.
     near = Vocabulary.of("user", ["annA", "anna1", "ANNA", "annab", "ann"])
     assert near.close_to("anna") == ["ANNA", "annA", "annab"] or near.close_to("anna")[:2] == ["ANNA", "annA"]
     assert near.close_to("x" * 300) == []
+
+
+def test_the_same_number_is_suggested() -> None:
+    """As spreadsheets and DataFrames write it."""
+    written = Vocabulary.of("user", ["003", "0030", "13", "3x", "7.0", "x003"])
+    assert written.close_to("3")[0] == "003"
+    assert written.close_to("7") == ["7.0"]
+    assert Vocabulary.of("item", ["12"]).close_to("00012.0") == ["12"]
+    # What is no number in digits has none.
+    assert Vocabulary.of("item", ["12"]).close_to("1e1") == Vocabulary.of("item", ["1e1"]).close_to("10") == []
 
 
 def test_folded() -> None:

@@ -109,6 +109,18 @@ def test_the_kind_is_found_from_named_columns(tmp_path: pathlib.Path) -> None:
     assert kinds_of_data(tmp_path, named={"item": "c"}) == ("ratings", "sequences", "choices")
 
 
+@pytest.mark.parametrize(("file", "name"), [("u.data", "movielens-100k"), ("ratings.dat", "movielens-1m")])
+def test_a_release_of_movielens_is_named(tmp_path: pathlib.Path, file: str, name: str) -> None:
+    (tmp_path / file).write_text("1\t2\t3\t4\n")
+    with pytest.raises(InputError) as caught:
+        kinds_of_data(tmp_path)
+    assert caught.value.on_command_line == f"{tmp_path}: has {file}, as {name} has: say --dataset={name}."
+    assert kinds_of_data(tmp_path, name) == ("ratings", "sequences", "choices")
+    # Own files come first.
+    (tmp_path / "train.txt").write_text("a\tr\tb\n")
+    assert kinds_of_data(tmp_path) == ("triples",)
+
+
 @pytest.mark.parametrize(
     ("told", "message"),
     [
