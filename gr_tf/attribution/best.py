@@ -149,7 +149,7 @@ def _check(task: Task[Any]) -> None:
     kinds=("triples",),
     needs="steps",
     unit="probability",
-    title="what the triple does on average over trainings: replay of several short ones, and the graph's shape",
+    title="what the triple does on average over trainings: replay of several short trainings, and the graph's shape",
     cost=_cost,
     check=_check,
     instead="gr",
