@@ -58,11 +58,10 @@ def main() -> None:
     """Scores, and writes the order of the rows and columns."""
     kind = open_flags.kind(overwrites=True)
     open_flags.refuse_training(overwrites=ORDER_DIR.present)
-    for flag in (*flags.FLAGS.flags_by_module_dict()[removal_flags.__name__], RETRAINING_STEPS, run_flags.JOBS):
-        if flag.present:
-            raise InputError(
-                f"--{flag.name} is for removing and retraining, not for --scores, --atlas, or --order_dir."
-            )
+    of_removal = [flag.name for flag in flags.FLAGS.flags_by_module_dict()[removal_flags.__name__]]
+    for name in (*of_removal, RETRAINING_STEPS.name, run_flags.JOBS.name):
+        if flags.FLAGS[name].present:
+            raise InputError(f"--{name} is for removing and retraining, not for --scores, --atlas, or --order_dir.")
     if ORDER_DIR.present and SCORES.value is None and OUTPUT.present:
         raise InputError(f"--output is for --scores, and --order_dir writes CSV; got --output={OUTPUT.value}.")
     path = atlas_flag.path()
@@ -70,18 +69,19 @@ def main() -> None:
     scoring = Scoring.read(path, dataset)
     kind = scoring.atlas.kind
     task = KINDS[kind](dataset, KINDS[kind].config_class.of_dict(scoring.settings["config"]))
-    own, name = None, ""
+    own, called = None, ""
     if SCORES.value is not None:
-        own, name = _read(scoring), pathlib.Path(SCORES.value).name
+        scores = pathlib.Path(SCORES.value)
+        own, called = _read(scores, scoring), scores.name
     if ORDER_DIR.value is not None:
         _write_order(task, scoring, pathlib.Path(ORDER_DIR.value))
         if own is None:
             return
-    _print(leaderboard(task, scoring, path, name, own))
+    _print(leaderboard(task, scoring, path, called, own))
 
 
-def _read(scoring: Scoring) -> np.ndarray:
-    path = pathlib.Path(SCORES.value)
+def _read(path: pathlib.Path, scoring: Scoring) -> np.ndarray:
+    """The influences, checked against the atlas."""
     count, examples = scoring.atlas.standard_errors.shape
     found = read_influences(path, (count, examples))
     try:

@@ -34,7 +34,7 @@ def test_from_the_order_to_the_leaderboard(
     assert "queries.csv, the 5 rows of --scores; examples.csv, the 60 columns" in written.err
     queries, examples = (pd.read_csv(order / f"{name}.csv", index_col=0) for name in ("queries", "examples"))
     assert queries.index.tolist() == list(range(5))
-    assert queries.loc[1].tolist() == list(toy.names_of(QUERIES[1]))
+    assert queries.iloc[1].to_list() == list(toy.names_of(QUERIES[1]))
     pd.testing.assert_frame_equal(examples, toy.train_frame, check_names=False, check_dtype=False)
     model = json.loads((order / "model.json").read_text())
     assert model["kind"] == "triples"

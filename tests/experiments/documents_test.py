@@ -166,8 +166,9 @@ def test_python_with_the_atlas_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_python_for_ones_own_influences_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     printed = run_example("experiments/README.md", 1, {})
-    shares = re.findall(r"'(?:shared >= 2|adjacent)': \[(0\.\d+), ", printed)
-    assert [round(float(share), 1) for share in shares] == [0.6, 0.3]
+    near, adjacent = map(float, re.findall(r"'(?:shared >= 2|adjacent)': \[(0\.\d+), ", printed))
+    assert 0.5 < near < 0.65
+    assert 0.2 < adjacent < 0.4
     assert re.search(r"\{1: 1\.\d+, 10: 1\.\d+\}", printed)
 
 

@@ -15,8 +15,9 @@ from gr_tf.evaluation import agreement
 from gr_tf.evaluation.atlas import Atlas
 from gr_tf.evaluation.compared import compared
 from gr_tf.evaluation.fidelity_stage import Sizes
+from gr_tf.evaluation.method_names import with_present_names
 from gr_tf.evaluation.sampled_fidelity import correlations
-from gr_tf.report.fidelity_tables import frame, with_present_names
+from gr_tf.report.fidelity_tables import frame
 from tests.conftest import rating_lines, write_graph
 from tests.experiments.binaries import ROOT, run_here
 
