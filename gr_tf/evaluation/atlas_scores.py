@@ -93,7 +93,8 @@ class Scoring:
         """
         self._check(influences)
         masks = self.masks.get("adjacent")
-        if masks is None or any(fidelity.best_k_effects(self.atlas.halves, masks, k).sum() <= 0 for k in fidelity.TOP):
+        halves = list(self.atlas.halves)
+        if masks is None or any(fidelity.best_k_effects(halves, masks, k).sum() <= 0 for k in fidelity.TOP):
             return None
         several = influences.reshape(-1, *influences.shape[-2:])
         return {k: float(np.mean([self._captured_by(one, masks, k) for one in several])) for k in fidelity.TOP}

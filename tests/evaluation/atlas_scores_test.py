@@ -34,7 +34,7 @@ def test_captured_effects_are_shares_of_the_best(path: pathlib.Path, toy: Triple
     expected, halves = scoring.atlas.expected, scoring.atlas.halves
     # Halves that agree capture all of it; where all effects are bad, there is nothing to capture.
     atlas = dataclasses.replace(scoring.atlas, halves=np.stack([expected, expected]))
-    assert dataclasses.replace(scoring, atlas=atlas).captured(expected) == {1: pytest.approx(1), 10: pytest.approx(1)}
+    assert dataclasses.replace(scoring, atlas=atlas).captured(expected) == pytest.approx({1: 1, 10: 1})
     # Several are averaged: the opposite takes the worst.
     both = dataclasses.replace(scoring, atlas=atlas).captured(np.stack([expected, -expected]))
     worst = np.where(scoring.masks["adjacent"], expected, np.inf).min(axis=1).sum()
