@@ -21,9 +21,9 @@ from gr_tf.runs import files
 
 common.adopt(triple_flags)
 
-_START = flags.DEFINE_string("start", None, "The name of the first entity.", required=True)
+_START = flags.DEFINE_string("start", None, "The name of the first entity.")
 _ENTITIES = flags.DEFINE_integer("entities", 150, "How many entities.", lower_bound=2)
-_OUT = flags.DEFINE_string("out", None, "The folder to write, which must not exist.", required=True)
+_OUT = flags.DEFINE_string("out", None, "The folder to write, which must not exist.")
 # Neighbours that every entity counts as having, so that those of few triples do not come first.
 _PRIOR = 10
 
@@ -68,6 +68,9 @@ def parts_between(triples: TripleSet, entities: np.ndarray) -> dict[str, pd.Data
 
 
 def main() -> None:
+    for flag in (_START, _OUT):
+        if flag.value is None:
+            raise InputError(f"--{flag.name} must be given.")
     out = pathlib.Path(_OUT.value)
     if out.exists():
         raise InputError(f"--out: {out} exists already; name another folder.")

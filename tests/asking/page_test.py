@@ -82,6 +82,7 @@ def opened(browser: Any, path: pathlib.Path, **options: Any) -> tuple[Any, list[
     return shown, wrong
 
 
+@pytest.mark.slow
 @IN_BROWSER
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_names_are_text(browser: Any, nasty_asker: Asker, tmp_path: pathlib.Path, scheme: str) -> None:
@@ -164,6 +165,7 @@ COVERED = """() => [...document.querySelectorAll(".drawn svg")].flatMap(svg => {
 })"""
 
 
+@pytest.mark.slow
 @IN_BROWSER
 @pytest.mark.parametrize("width", [390, 1200])
 def test_no_text_of_a_drawing_covers_another(

@@ -96,17 +96,15 @@ def test_a_check(request: pytest.FixtureRequest, name: str, question: str, other
         assert f"{other} would win" in check_frame(checks)
     text = page(asker, answer, checks)
     assert f"Why {answer.predicted} rather than {other}?" in text
-    data = json.loads(re.findall(r'id="data">(.*?)</script>', text)[0])
-    assert len(data["others"]) == 1
-    assert data["nodes"][data["others"][0]["end"]] == other
-    assert data["nodes"][data["query"]["end"]] == answer.predicted
+    drawings = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
+    assert {other, answer.predicted} <= set(re.findall(r">([^<>]+)<", drawings))
 
 
 def test_the_other_wins_only_where_it_is_ahead_afterwards(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not in a training where it is ahead with all examples, and behind without some."""
     answer = asker.answer("e1,r1,?", k=1, rather_than="e2")
     ahead, behind = Look(0.3, FIRST, (0.5, 0.2)), Look(-0.1, OTHER, (0.2, 0.3))
-    monkeypatch.setattr(asker.checker, "_looks", lambda *_: [[ahead, behind, behind], [behind, ahead, behind]])
+    monkeypatch.setattr(asker.checker, "_looks", lambda *_: [[[ahead, behind, behind], [behind, ahead, behind]]])
     check, *_ = asker.check(answer, seeds=3, controls=False)
     assert check.top_changed == (True, False, True)
     assert "e2 would win in 2 of 3 trainings." in conclusion([check])

@@ -7,7 +7,7 @@ import pytest
 from tests.commands.malformed import CUT, LONG, refused
 
 METHODS = (
-    "--method must be one of gr, cosine, criage, dot, gr-o, influence, overlap, replay, rollback-all, tracin, nh for "
+    "--method must be one of gr, best, cosine, criage, dot, gr-o, influence, overlap, replay, rollback-all, tracin, nh for "
     "triples; got "
 )
 

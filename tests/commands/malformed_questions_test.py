@@ -13,7 +13,7 @@ OF_SEQUENCES = (
     "a question is user, or the items of a history,item or ?, with quotes around a part that has a comma; got "
 )
 METHODS = (
-    "--method must be one of gr, cosine, criage, dot, gr-o, influence, overlap, replay, rollback-all, tracin, nh for "
+    "--method must be one of gr, best, cosine, criage, dot, gr-o, influence, overlap, replay, rollback-all, tracin, nh for "
     "triples; got "
 )
 
@@ -225,7 +225,7 @@ TABLE: list[tuple[str, list[str], str]] = [
     (
         "choices",
         ["--query=u1,?", "--method=replay"],
-        "--method must be one of gr, cosine, criage, dot, gr-o, influence,",
+        "--method must be one of gr, best, cosine, criage, dot, gr-o, influence,",
     ),
     ("choices", ["--query=u1,?", "--kind=ratings"], "--kind must be choices for DATA/choices; got 'ratings'."),
     ("choices", ["--query=u1,?", "--window=3"], "--window is not for choices."),

@@ -163,6 +163,7 @@ def test_python_with_the_atlas_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "truth" in printed
 
 
+@pytest.mark.slow
 def test_python_for_ones_own_influences_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     printed = run_example("experiments/README.md", 1, {})

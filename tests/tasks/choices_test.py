@@ -122,7 +122,7 @@ def test_settings(toy_choices: ChoiceSet) -> None:
 def test_methods_are_those_of_triples() -> None:
     """All but those that replay single steps, which choices never have."""
     replaying = {name for name, entry in methods_of("triples").items() if entry.needs == "steps"}
-    assert replaying == {"replay", "rollback-all"}
+    assert replaying == {"best", "replay", "rollback-all"}
     assert list(methods_of("choices")) == [name for name in methods_of("triples") if name not in replaying]
     assert method_of("choices", None).name == "gr"
     with pytest.raises(InputError, match="for choices; got 'replay'"):

@@ -224,11 +224,11 @@ def test_dropout_is_drawn_for_the_batch(toy: TripleSet) -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"batch_size": 1, "optimizer": "adam", "reciprocal": False, "dropout": 0.2}, "dropout 0.2 is for training in"),
-        ({"steps": "dense"}, "steps 'dense' is for the paper's steps: batch_size 1"),
+        ({"batch_size": 1, "optimizer": "adam", "reciprocal": False, "dropout": 0.2}, "dropout=0.2 is for training in"),
+        ({"steps": "dense"}, "steps='dense' is for the paper's steps: batch_size 1"),
         ({"model": "transe", "dropout": 0.2}, "dropout is of the query vector, which transe does not have"),
         ({"loss": "sigmoid", "label_smoothing": 0.1}, "label_smoothing is for loss 'softmax'"),
-        ({"loss": "sigmoid", "candidates": "kvsall"}, "candidates 'kvsall' is for loss 'softmax'"),
+        ({"loss": "sigmoid", "candidates": "kvsall"}, "candidates='kvsall' is for loss 'softmax'"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(changes: dict[str, Any], told: str) -> None:

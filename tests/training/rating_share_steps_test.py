@@ -225,7 +225,7 @@ def test_what_is_refused(toy_ratings: RatingSet) -> None:
     empty = dataclasses.replace(toy_ratings, valid=toy_ratings.valid.only(slice(0, 0)))
     with pytest.raises(InputError, match="patience needs validation ratings"):
         task_of(empty, patience=2).train()
-    with pytest.raises(InputError, match="training_steps is for optimizer 'adam'; sgd trains for a number of epochs"):
+    with pytest.raises(InputError, match="steps is for optimizer 'adam'; sgd trains for a number of epochs"):
         RatingTask.own_settings(toy_ratings, {"steps": 3, "optimizer": "sgd"})
 
 

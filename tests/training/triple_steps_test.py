@@ -176,5 +176,5 @@ def test_constraints_hold_and_are_part_of_the_deltas(toy: TripleSet, constraint:
 
 
 def test_a_constraint_needs_dense_steps() -> None:
-    with pytest.raises(InputError, match="constraint 'unit_norm' moves every row"):
+    with pytest.raises(InputError, match="constraint='unit_norm' moves every row"):
         TripleConfig(constraint="unit_norm", steps="rows")
