@@ -68,14 +68,14 @@ def parts_between(triples: TripleSet, entities: np.ndarray) -> dict[str, pd.Data
 
 
 def main() -> None:
-    for flag in (_START, _OUT):
-        if flag.value is None:
-            raise InputError(f"--{flag.name} must be given.")
-    out = pathlib.Path(_OUT.value)
+    start, name = _START.value, _OUT.value
+    if start is None or name is None:
+        raise InputError("--start and --out must be given.")
+    out = pathlib.Path(name)
     if out.exists():
         raise InputError(f"--out: {out} exists already; name another folder.")
     triples = triple_flags.load_dataset()
-    entities = neighbourhood(triples.train[:, [0, 2]], triples.id_at(0, _START.value), _ENTITIES.value)
+    entities = neighbourhood(triples.train[:, [0, 2]], triples.id_at(0, start), _ENTITIES.value)
     parts = parts_between(triples, entities)
     with files.new_files(out) as folder:
         for split, frame in parts.items():

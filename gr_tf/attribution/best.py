@@ -30,8 +30,8 @@ FIRST_MEMBER = 10_000
 TRAININGS, SHARE, WIDTH, QUERIES = 5, 0.3, 2, 64
 # See BUILD_NOTES, "How sure".
 _WARNINGS = (
-    "the intervals and chances of signs hold on Nations; on another graph that was measured, signs that were said to be "
-    "right in 93 of 100 cases were right in 68",
+    "the intervals and chances of signs hold on Nations; on another graph that was measured, signs that were said to "
+    "be right in 93 of 100 cases were right in 68",
 )
 # Fewer trainings do not tell how far they are off.
 _LEAST = 3

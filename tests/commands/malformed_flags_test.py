@@ -7,8 +7,8 @@ import pytest
 from tests.commands.malformed import CUT, LONG, refused
 
 METHODS = (
-    "--method must be one of gr, best, cosine, criage, dot, gr-o, influence, overlap, replay, rollback-all, tracin, nh for "
-    "triples; got "
+    "--method must be one of gr, best, cosine, criage, dot, gr-o, influence, overlap, replay, rollback-all, tracin, nh "
+    "for triples; got "
 )
 
 TABLE: list[tuple[str, str, list[str], str]] = [

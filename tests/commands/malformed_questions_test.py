@@ -13,8 +13,8 @@ OF_SEQUENCES = (
     "a question is user, or the items of a history,item or ?, with quotes around a part that has a comma; got "
 )
 METHODS = (
-    "--method must be one of gr, best, cosine, criage, dot, gr-o, influence, overlap, replay, rollback-all, tracin, nh for "
-    "triples; got "
+    "--method must be one of gr, best, cosine, criage, dot, gr-o, influence, overlap, replay, rollback-all, tracin, nh "
+    "for triples; got "
 )
 
 TABLE: list[tuple[str, list[str], str]] = [
