@@ -40,7 +40,7 @@ def test_why_not_and_a_group(
     text = capsys.readouterr().out
     for part in (
         "What helps and what hurts the held-out questions with relation r1? Gradient Rollback",
-        "The model gives their answers a probability of ",
+        " questions. Explained is the mean probability of their answers, ",
         "\nWhat helps most:\n",
         "lower for",
         "The mean probability of each training:",

@@ -225,7 +225,7 @@ TABLE: list[tuple[str, list[str], str]] = [
     (
         "choices",
         ["--query=u1,?", "--method=replay"],
-        "--method must be one of gr, best, cosine, criage, dot, gr-o, influence,",
+        "--method must be one of gr, cosine, criage, dot, gr-o, influence,",
     ),
     ("choices", ["--query=u1,?", "--kind=ratings"], "--kind must be choices for DATA/choices; got 'ratings'."),
     ("choices", ["--query=u1,?", "--window=3"], "--window is not for choices."),
