@@ -20,6 +20,8 @@ from gr_tf.evaluation.explained_facts import ExplainedFacts, explain_facts
 from gr_tf.evaluation.kept_influences import FIRST_MEMBER, Asked
 from gr_tf.evaluation.paired import NOTHING, OTHER_ORDER
 from gr_tf.evaluation.removal import ALL, parse_ks
+from gr_tf.report.fact_tables import beyond_frame, frame, heading
+from gr_tf.report.tables import as_text
 from gr_tf.runs import files
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks import kinds
@@ -224,3 +226,11 @@ def _named(task: HeadFactsTask, found: ExplainedFacts, most: int) -> list[dict[s
         }
         for place, query in enumerate(found.explained)
     ]
+
+
+def tell(result: Mapping[str, Any], place: pathlib.Path) -> None:
+    """Prints what `run` gave."""
+    print(heading(result))
+    for table in (frame(result), beyond_frame(result)):
+        print(as_text(table))
+    print(f"Written to {place}.")

@@ -17,8 +17,6 @@ from gr_tf.commands import common, run_flags
 from gr_tf.evaluation.changed_ranks import Changes
 from gr_tf.evaluation.explained_facts import ExplainedFacts
 from gr_tf.evaluation.paired import Pairs
-from gr_tf.report.fact_tables import beyond_frame, frame, heading
-from gr_tf.report.tables import as_text
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks.head_facts import HeadFactsTask
 
@@ -40,11 +38,7 @@ def measured(task: HeadFactsTask, found: ExplainedFacts, work: RunDir) -> dict[s
 
 
 def main() -> None:
-    result, place = fact_flags.run(NAME, measured)
-    print(heading(result))
-    for table in (frame(result), beyond_frame(result)):
-        print(as_text(table))
-    print(f"Written to {place}.")
+    fact_flags.tell(*fact_flags.run(NAME, measured))
 
 
 if __name__ == "__main__":

@@ -21,8 +21,6 @@ from gr_tf.evaluation.changed_ranks import Changes
 from gr_tf.evaluation.explained_facts import ExplainedFacts
 from gr_tf.evaluation.given_facts import others_of
 from gr_tf.evaluation.paired import NOTHING, Pairs
-from gr_tf.report.fact_tables import beyond_frame, frame, heading
-from gr_tf.report.tables import as_text
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks.head_facts import HeadFactsTask
 
@@ -53,11 +51,7 @@ def measured(task: HeadFactsTask, found: ExplainedFacts, work: RunDir) -> dict[s
 
 
 def main() -> None:
-    result, place = fact_flags.run(NAME, measured, {_OTHERS.name: _OTHERS.value})
-    print(heading(result))
-    for table in (frame(result), beyond_frame(result)):
-        print(as_text(table))
-    print(f"Written to {place}.")
+    fact_flags.tell(*fact_flags.run(NAME, measured, {_OTHERS.name: _OTHERS.value}))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ _WARNINGS = (
     "be right in 93 of 100 cases were right in 68",
 )
 # Fewer trainings do not tell how far they are off.
-_LEAST = 3
+LEAST_TRAININGS = 3
 # What is replayed of each training.
 _BASE = "replay"
 
@@ -88,8 +88,8 @@ def learn(task: Task[Any], queries: Sequence[Any], influences: np.ndarray) -> Le
         InputError: if the influences on a query are all the same.
     """
     found, _ = standardised(influences)
-    strata = np.stack([certainty.stratum(task.dataset.shared_elements(query)) for query in queries])
-    parts = [sums_of(task, queries, found, strata == number) for number in range(certainty.STRATA)]
+    by_query = [_sums_by_stratum(task, query, found[:, place]) for place, query in enumerate(queries)]
+    parts = [functools.reduce(operator.add, of_stratum) for of_stratum in zip(*by_query, strict=True)]
     whole = functools.reduce(operator.add, parts)
     blend = blending.learn(whole)
     return Learnt(blend, np.array([blending.variance(part, whole, blend) if part.count else 0.0 for part in parts]))
@@ -110,20 +110,11 @@ def expected(task: Task[Any], query: Any, influences: np.ndarray, learnt: Learnt
     return certainty.expected_effects(blended, found, float(spread.mean()), shared, learnt.variances)
 
 
-def sums_of(task: Task[Any], queries: Sequence[Any], found: np.ndarray, masks: np.ndarray) -> Sums:
-    """The sums that a blend is learnt from.
-
-    Args:
-        task: of the data.
-        queries: at least one.
-        found: [m, num_queries, num_examples], standardised.
-        masks: bool [num_queries, num_examples], the examples that count.
-    """
-    parts = (
-        Sums.of(centred_likeness(task, query)[mask], found[:, place, mask])
-        for place, (query, mask) in enumerate(zip(queries, masks, strict=True))
-    )
-    return functools.reduce(operator.add, parts)
+def _sums_by_stratum(task: Task[Any], query: Any, found: np.ndarray) -> list[Sums]:
+    """The sums [STRATA] over a query's examples that a blend is learnt from; found [m, num_examples] is standardised."""
+    features = centred_likeness(task, query)
+    strata = certainty.stratum(task.dataset.shared_elements(query))
+    return [Sums.of(features[strata == number], found[:, strata == number]) for number in range(certainty.STRATA)]
 
 
 def centred_likeness(task: Task[Any], query: Any) -> np.ndarray:
@@ -202,7 +193,7 @@ class Best(Explainer[Any]):
     @property
     def warnings(self) -> tuple[str, ...]:
         """See Explainer."""
-        return _WARNINGS
+        return _WARNINGS if len(self._explainers) >= LEAST_TRAININGS else ()
 
     def influences(self, queries: Sequence[Any]) -> list[Influences]:
         """See Explainer; `agreeing` counts the short trainings whose own influence has the sign of all together."""
@@ -219,7 +210,7 @@ class Best(Explainer[Any]):
         values, errors = expected(self.task, query, replayed, self._learnt)
         signs = np.sign(replayed - replayed.mean(axis=1, keepdims=True))
         # The variance of fewer trainings than three is not known.
-        is_known = len(replayed) >= _LEAST
+        is_known = len(replayed) >= LEAST_TRAININGS
         return Influences(
             np.arange(len(values)),
             values,

@@ -18,8 +18,6 @@ PRICES = (1, 3, 10)
 _WHOLE = ("gr", "cosine", "replay")
 # The first seed of the explained trainings, which no atlas has.
 FIRST_SEED = 20_000
-# From so many on, answers say how sure they are.
-_LEAST_TRAININGS = 3
 # Rows of what the data alone say.
 SHAPE_ROWS = ("graph's shape, fitted on other queries' truth", "graph's shape, fitted on replay")
 
@@ -83,7 +81,7 @@ def measure_prices(
             blend = learnt[0].blend
             weights = {"own": blend.own, "prior": blend.prior}
             rows.append({"method": "best", **told, **_scored(scoring, [values for values, _ in answers]), **weights})
-            if count >= _LEAST_TRAININGS:
+            if count >= best.LEAST_TRAININGS:
                 calibration.append({**told, "rows": calibration_rows(scoring, answers)})
         rows += _shape_rows(task, scoring, queries, blend.coefficients)
         facts = {"ceilings": dict(scoring.ceilings), "num_queries": len(queries)}
