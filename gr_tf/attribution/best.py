@@ -111,7 +111,7 @@ def expected(task: Task[Any], query: Any, influences: np.ndarray, learnt: Learnt
 
 
 def _sums_by_stratum(task: Task[Any], query: Any, found: np.ndarray) -> list[Sums]:
-    """The sums [STRATA] over a query's examples that a blend is learnt from; found [m, num_examples] is standardised."""
+    """The sums [STRATA] of standardised influences [m, num_examples] and features over a query's examples."""
     features = centred_likeness(task, query)
     strata = certainty.stratum(task.dataset.shared_elements(query))
     return [Sums.of(features[strata == number], found[:, strata == number]) for number in range(certainty.STRATA)]
