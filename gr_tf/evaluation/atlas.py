@@ -69,7 +69,7 @@ class Atlas:
         halves = np.stack([effects[0::2].mean(axis=0), effects[1::2].mean(axis=0)])
         errors = effects.std(axis=0, ddof=1) / np.sqrt(len(effects))
         halves, errors = halves.astype(np.float32), errors.astype(np.float32)
-        return cls(_numbers(queries), halves, errors, np.array(seeds, np.int64), kind)
+        return cls(packed(queries), halves, errors, np.array(seeds, np.int64), kind)
 
     @property
     def expected(self) -> np.ndarray:
@@ -79,7 +79,7 @@ class Atlas:
 
     def asked(self) -> list[Any]:
         """The queries."""
-        return _queries(self.queries, KINDS[self.kind].query_class)
+        return unpacked(self.queries, KINDS[self.kind].query_class)
 
     def shared(self, dataset: Dataset) -> np.ndarray:
         """[num_queries, num_examples]: see Dataset.shared_elements."""
@@ -108,13 +108,15 @@ class Atlas:
             raise InputError(f"{path}: not an atlas: {error}.") from None
 
 
-def _numbers(queries: Sequence[Any]) -> np.ndarray:
+def packed(queries: Sequence[Any]) -> np.ndarray:
+    """Queries as numbers [num_queries, n]: rows of fewer begin with -1."""
     rows = [numbers_of(query) for query in queries]
     width = max(map(len, rows))
     return np.array([[_NO_ID] * (width - len(row)) + row for row in rows], np.int32)
 
 
-def _queries(numbers: np.ndarray, query_class: type) -> list[Any]:
+def unpacked(numbers: np.ndarray, query_class: type) -> list[Any]:
+    """The queries that `packed` was given."""
     return [query_of_numbers(query_class, row[row != _NO_ID].tolist()) for row in numbers]
 
 
@@ -187,8 +189,8 @@ def _asked_queries(folder: pathlib.Path, task: Task[Any]) -> list[Any]:
             for seed in seeds:
                 parameters.append(task.seeded(seed).train().parameters)
                 bar.advance()
-        files.write_arrays(folder, {"queries": _numbers(task.consensus(parameters))})
-    return _queries(files.read_arrays(folder)[0]["queries"], task.query_class)
+        files.write_arrays(folder, {"queries": packed(task.consensus(parameters))})
+    return unpacked(files.read_arrays(folder)[0]["queries"], task.query_class)
 
 
 def reliability_rows(effects: np.ndarray, shared: np.ndarray) -> list[dict[str, Any]]:

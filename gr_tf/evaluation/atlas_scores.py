@@ -141,15 +141,46 @@ class Scoring:
             features: [num_queries, num_examples, n].
             folds: parts of the queries, of which each is predicted by the others.
         """
-        effects = self.atlas.expected - self.atlas.expected.mean(axis=1, keepdims=True)
+        fitted = FittedOnOthers.of(features, self.atlas.expected, folds)
+        found = np.zeros_like(self.atlas.expected)
+        scaled = (features - features.mean(axis=1, keepdims=True)) / fitted.scale
+        for number, weights in enumerate(fitted.weights):
+            found[fitted.fold == number] = scaled[fitted.fold == number] @ weights
+        return found
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FittedOnOthers:
+    """Weights of features for each part of the queries, by a ridge regression on the effects of the other parts.
+
+    Attributes:
+        scale: [n], by which features are divided.
+        fold: [num_queries], the part that each query is in.
+        weights: [folds, n].
+    """
+
+    scale: np.ndarray
+    fold: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, features: np.ndarray, effects: np.ndarray, folds: int = 5) -> "FittedOnOthers":
+        """From features [num_queries, num_examples, n] and effects [num_queries, num_examples].
+
+        Both are centred for each query, and its effects divided by their standard deviation.
+        """
+        effects = effects - effects.mean(axis=1, keepdims=True)
         effects /= np.maximum(effects.std(axis=1, keepdims=True), 1e-12)
         features = features - features.mean(axis=1, keepdims=True)
-        features = features / np.maximum(features.std(axis=(0, 1)), 1e-6)
-        fold = np.arange(len(effects)) % folds
-        found = np.zeros_like(effects)
+        scale = np.maximum(features.std(axis=(0, 1)), 1e-6)
+        features, fold, found = features / scale, np.arange(len(effects)) % folds, []
         for number in range(folds):
             others = features[fold != number].reshape(-1, features.shape[2]).astype(np.float64)
             gram = others.T @ others + 0.01 * len(others) * np.eye(others.shape[1])
-            weights = np.linalg.solve(gram, others.T @ effects[fold != number].ravel())
-            found[fold == number] = features[fold == number] @ weights
+            found.append(np.linalg.solve(gram, others.T @ effects[fold != number].ravel()))
+        return cls(scale, fold, np.stack(found))
+
+    def score(self, place: int, features: np.ndarray) -> np.ndarray:
+        """What the weights of the others say of features [num_examples, n] of the query at a place: [num_examples]."""
+        found: np.ndarray = (features / self.scale) @ self.weights[self.fold[place]]
         return found

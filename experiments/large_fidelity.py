@@ -1,0 +1,59 @@
+"""How faithful are the methods at real size? Your own data too: graphs, ratings, and sequences.
+
+python -m experiments.large_fidelity --data_dir=DATA/wn18rr --dim=50 --num_negatives=100 --epochs=6
+python -m experiments.large_fidelity --dataset=movielens-100k --model=ncf
+
+Some test predictions are explained by all methods. The truth is measured twice, by trainings of other seeds: without
+each of some examples (those that the methods rank first, and random related ones), and on random halves of all
+examples. The settings of the training are those of `gr_tf train`. Finished trainings are found again; --methods says
+which methods to compare.
+"""
+
+import dataclasses
+
+from absl import flags
+
+from gr_tf.commands import common, open_flags, removal_flags, run_flags
+from gr_tf.evaluation.large_fidelity import NAME, Sizes, measure
+from gr_tf.report.large_fidelity_tables import frame, truth_line
+from gr_tf.report.tables import as_text
+
+common.adopt(open_flags, run_flags)
+flags.declare_key_flag("methods")
+_SIZES = {
+    name: flags.DEFINE_integer(name, default, help, lower_bound=1)
+    for name, default, help in (
+        ("queries", 20, "How many test predictions are explained."),
+        ("first", 20, "How many examples of each are left out that the methods together rank first."),
+        ("drawn", 20, "How many random related examples of each are left out."),
+        ("truth_seeds", 12, "By how many seeds each example is left out."),
+        ("explained", 5, "How many trainings the methods explain."),
+        ("halves", 100, "How many random halves of the training examples the model is trained on."),
+        ("half_seeds", 5, "By how many seeds, on each half."),
+    )
+}
+
+
+def main() -> None:
+    kind = open_flags.kind()
+    task = open_flags.load_task(kind)
+    sizes = {name: flag.value for name, flag in _SIZES.items()}
+    sizes["seeds"] = sizes.pop("truth_seeds")
+    folder = run_flags.run_dir(f"{task.dataset.name}-{task.config.model}-large")
+    result = measure(
+        task,
+        folder,
+        dataclasses.replace(Sizes(), **sizes),
+        names=removal_flags.METHODS.value,
+        jobs=run_flags.JOBS.value,
+        overwrite=run_flags.OVERWRITE.value,
+    )
+    print(truth_line(result))
+    print(as_text(frame(result)))
+    for name, why in result["refused"].items():
+        print(f"{name} is not compared: {why}")
+    print(f"Written to {folder / NAME}.")
+
+
+if __name__ == "__main__":
+    common.start(main)
