@@ -13,7 +13,7 @@ from gr_tf.errors import InputError, argument
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.atlas import packed, unpacked
 from gr_tf.evaluation.atlas_scores import FittedOnOthers
-from gr_tf.evaluation.compared import Scored, compared
+from gr_tf.evaluation.compared import Scored, Scores, compared
 from gr_tf.evaluation.fidelity import half_subsets, linear_datamodeling_score
 from gr_tf.evaluation.fidelity_stage import FIRST_SUBSET_SEED
 from gr_tf.evaluation.large_truth import chosen_examples, chosen_queries, effects_together
@@ -136,11 +136,11 @@ def measure(
     asked = {**settings, "sizes": dataclasses.asdict(sizes), "trainings_fingerprint": files.fingerprint(*places)}
     with RunDir.begin(run_dir / NAME, asked, overwrite=overwrite, replace=True, reuse=True) as stage:
         if not stage.is_finished:
-            truth = _Truth(task, queries, examples, effects, sizes.first, subsets, outputs)
+            truth = LargeTruth(task, queries, examples, effects, sizes.first, subsets, outputs)
             qualities = [scored.meta(_RANDOM, seed)["quality"] for seed in explained]
             stage.finish(
                 {
-                    "queries": [task.dataset.names_of(query) for query in queries],
+                    "queries": [list(task.names_of(query)) for query in queries],
                     "values": [float(of.mean()) for of in np.moveaxis(outputs, 2, 0)],
                     "mean_effect": float(np.abs(effects).mean()),
                     "mean_expected_effect": float(np.abs(effects.mean(axis=0)).mean()),
@@ -187,7 +187,7 @@ def _examples(
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Truth:
+class LargeTruth:
     """What was measured.
 
     Attributes:
@@ -217,7 +217,7 @@ class _Truth:
             HALVES: agreement.reliability(self.outputs.transpose(0, 2, 1), everything, agreement.spearman_rows)
         }
 
-    def rows(self, scored: Scored, names: Sequence[str], seeds: Sequence[int]) -> list[dict[str, Any]]:
+    def rows(self, scored: Scores, names: Sequence[str], seeds: Sequence[int]) -> list[dict[str, Any]]:
         """A row for each method, one training and all of them: correlations, and how much they exceed the default's."""
         default = methods.method_of(self.task.kind, None).name
         ordered = [default, *(name for name in names if name != default)] if default in names else list(names)

@@ -1,0 +1,154 @@
+"""The truth at real size: what is left out together, and methods beside it."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+from gr_tf.data.ratings import RatingSet
+from gr_tf.data.sequences import SequenceSet
+from gr_tf.data.triples import Query, TripleSet
+from gr_tf.errors import InputError
+from gr_tf.evaluation.large_fidelity import ALL, BEST, DRAWN, HALVES, LargeTruth, Sizes, measure
+from gr_tf.evaluation.large_truth import chosen_examples, chosen_queries, effects_together, partners
+from gr_tf.evaluation.leave_one_out import leave_one_out
+from gr_tf.evaluation.prices import SHAPE_ROWS
+from gr_tf.report.large_fidelity_tables import frame, truth_line
+from gr_tf.tasks.ratings import RatingTask
+from gr_tf.tasks.sequences import SequenceTask
+from gr_tf.tasks.task import Task
+from gr_tf.tasks.triples import TripleTask
+from gr_tf.training.rating_config import RatingConfig
+from gr_tf.training.sequence_config import SequenceConfig
+from gr_tf.training.triple_config import TripleConfig
+
+CONFIG = TripleConfig(dim=4, num_negatives=5, epochs=2, learning_rate=0.05)
+QUERIES = [Query(0, 0, 1), Query(2, 1, 3)]
+SIZES = Sizes(queries=3, first=3, drawn=3, seeds=4, explained=2, halves=4, half_seeds=2)
+
+
+@pytest.fixture(scope="module")
+def task(toy: TripleSet) -> TripleTask:
+    return TripleTask(toy, CONFIG)
+
+
+def test_examples_of_a_query_are_left_out_in_another_order_by_each_seed() -> None:
+    examples = np.arange(12).reshape(3, 4)
+    orders = [partners(examples, seed) for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(orders[0], orders[1])
+    assert (orders[0] != orders[2]).any()
+    np.testing.assert_array_equal(np.sort(orders[2], axis=1), np.tile(range(4), (3, 1)))
+    assert (orders[2][0] != orders[2][1]).any()
+
+
+def test_one_query_is_left_one_out(task: TripleTask, tmp_path: pathlib.Path) -> None:
+    examples = task.related(QUERIES[0])[None, :5]
+    found = effects_together(tmp_path, task.seeded, [0, 3], QUERIES[:1], examples, 1)
+    for effects, seed in zip(found, (0, 3), strict=True):
+        wanted = leave_one_out(task.seeded(seed), QUERIES[:1], 1, example_ids=examples[0])
+        np.testing.assert_array_equal(effects[0], wanted.effects[0])
+    assert np.abs(found).max() > 1e-4
+
+
+def test_examples_of_two_queries_are_left_out_together(task: TripleTask, tmp_path: pathlib.Path) -> None:
+    examples = np.stack([task.related(query)[:3] for query in QUERIES])
+    found = effects_together(tmp_path, task.seeded, [1], QUERIES, examples, 2)[0]
+    order, one = partners(examples, 1), task.seeded(1)
+    whole = one.exact_value(one.train().parameters, QUERIES)
+    for column in order.T:
+        removed = [int(ids[place]) for ids, place in zip(examples, column, strict=True)]
+        effects = whole - one.exact_value(one.train(removed=removed).parameters, QUERIES)
+        for query, place in enumerate(column):
+            assert found[query, place] == effects[query]
+    # They are found again: nothing can be trained now.
+    again = effects_together(tmp_path, None, [1], QUERIES, examples, 1)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(again[0], found)
+
+
+def test_methods_name_examples_in_turn(task: TripleTask) -> None:
+    related = task.related(QUERIES[0])
+    upwards, downwards = np.zeros((2, 1, task.num_examples))
+    upwards[0, related], downwards[0, related] = np.arange(len(related)), -np.arange(len(related))
+    upwards[0, np.setdiff1d(np.arange(task.num_examples), related)] = 1e9
+    named = {"one": upwards, "other": downwards, "same": upwards}
+    (found,) = chosen_examples(task, QUERIES[:1], named, first=4, drawn=3, seed=0)
+    assert found[:4].tolist() == [related[-1], related[0], related[-2], related[1]]
+    assert set(found[4:]) <= set(related[2:-2])
+    assert len(set(found)) == 7
+    (without,) = chosen_examples(task, QUERIES[:1], {}, first=4, drawn=3, seed=0)
+    assert len(set(without)) == 7
+
+
+def test_queries_have_enough_related_examples(task: TripleTask) -> None:
+    candidates = [Query(head, relation, 1) for head in range(4) for relation in range(3)]
+    counts = [len(task.related(query)) for query in candidates]
+    least = sorted(counts)[-3]
+    found = chosen_queries(task, candidates, 3, least, 0)
+    assert len(set(found)) == 3
+    assert all(len(task.related(query)) >= least for query in found)
+    with pytest.raises(InputError, match=rf"queries must be at most {sum(np.array(counts) >= least)}: .*; got 12"):
+        chosen_queries(task, candidates, 12, least, 0)
+
+
+def test_an_exact_method_has_correlations_of_1(task: TripleTask) -> None:
+    generator = np.random.default_rng(0)
+    count = task.num_examples
+    exact = generator.normal(size=(2, count))
+    examples = np.stack([generator.permutation(count)[:8] for _ in QUERIES])
+    subsets = generator.random((30, count)) < 0.5
+    outputs = np.stack([subsets @ exact.T] * 2)
+    effects = np.stack([np.take_along_axis(exact, examples, axis=1)] * 4)
+    truth = LargeTruth(task, QUERIES, examples, effects, 4, subsets, outputs)
+
+    def scored(name: str, seed: int) -> np.ndarray:
+        if name == "overlap":
+            return np.ones((2, count))
+        noise = np.random.default_rng(seed).normal(size=exact.shape)
+        return exact if name == "replay" else exact + {"gr": 1, "nh": 1e9}[name] * noise
+
+    rows = {
+        (row["method"], row["trainings"]): row for row in truth.rows(scored, ["nh", "gr", "replay", "overlap"], [5, 6])
+    }
+    for row in (rows["replay", 1], rows["replay", 2]):
+        assert [row[name][0] for name in (ALL, DRAWN, HALVES)] == pytest.approx([1, 1, 1])
+    assert 0.2 < rows["gr", 1][HALVES][0] < rows["gr", 2][HALVES][0] < 0.95
+    gained = rows["replay", 2]["beyond"][HALVES][0]
+    assert gained == pytest.approx(1 - rows["gr", 2][HALVES][0])
+    assert "beyond" not in rows["gr", 1]
+    assert rows["overlap", 1][ALL] is None
+    assert {BEST, SHAPE_ROWS[0]} <= {name for name, _ in rows}
+    ceilings = truth.ceilings()
+    assert [ceilings[name]["reliability"] for name in (ALL, DRAWN, HALVES)] == pytest.approx([1, 1, 1])
+
+
+def test_the_sizes_are_checked(task: TripleTask, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(InputError, match="seeds must be at least 4; got 3"):
+        measure(task, tmp_path, Sizes(seeds=3))
+    with pytest.raises(InputError, match="a seed would serve twice: take another seed"):
+        measure(task.seeded(19_999), tmp_path, SIZES)
+    with pytest.raises(InputError, match=r"methods must be of nh, .*; got best"):
+        measure(task, tmp_path, SIZES, names=["best"])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["triples", "ratings", "sequences"])
+def test_every_kind_is_measured(
+    kind: str, task: TripleTask, toy_ratings: RatingSet, toy_sequences: SequenceSet, tmp_path: pathlib.Path
+) -> None:
+    tasks: dict[str, Task] = {
+        "triples": task,
+        "ratings": RatingTask(toy_ratings, RatingConfig(model="ncf", dim=2, steps=40, batch_size=20)),
+        "sequences": SequenceTask(toy_sequences, SequenceConfig(dim=3, hidden=3, epochs=2, kept_epochs=(1, 2))),
+    }
+    names = {"triples": ["gr", "replay"], "ratings": ["fia"], "sequences": ["tracin"]}[kind]
+    found = measure(tasks[kind], tmp_path, SIZES, names=names)
+    assert {row["method"] for row in found["rows"]} >= {"nh", *names}
+    assert len(found["queries"]) == len(found["values"]) == 3
+    assert found["ceilings"].keys() == {ALL, DRAWN, HALVES}
+    assert "3 predictions" in truth_line(found)
+    assert len(frame(found)) == len(found["rows"])
+    # With two jobs, in another folder: the same; and in the same folder nothing is done again.
+    parallel = measure(tasks[kind], tmp_path / "two", SIZES, names=names, jobs=2)
+    assert parallel["rows"] == found["rows"]
+    assert measure(tasks[kind], tmp_path, SIZES, names=names) == found
