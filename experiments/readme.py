@@ -33,7 +33,15 @@ from gr_tf.asking.answer import signed
 from gr_tf.asking.check import check_frame, check_of_dict, conclusion
 from gr_tf.attribution.methods import methods_of
 from gr_tf.commands import common
-from gr_tf.report import fact_tables, fia_tables, fidelity_tables, figure2, tracin_tables, trust_table
+from gr_tf.report import (
+    fact_tables,
+    fia_tables,
+    fidelity_tables,
+    figure2,
+    large_fidelity_tables,
+    tracin_tables,
+    trust_table,
+)
 from gr_tf.report.price_tables import calibration_frame, price_frame
 from gr_tf.report.tables import as_markdown, removal_frame
 from gr_tf.runs import files
@@ -166,6 +174,14 @@ def _facts(experiment: str) -> str:
     return "\n\n".join(parts)
 
 
+def _large() -> str:
+    """The tables of the truth at real size."""
+    parts = []
+    for result in _results("large_*"):
+        parts += [large_fidelity_tables.truth_line(result), as_markdown(large_fidelity_tables.frame(result))]
+    return "\n\n".join(parts)
+
+
 FIGURES: dict[str, Text] = {
     "methods": _methods,
     "explain_nations": _explanation,
@@ -230,6 +246,7 @@ FIGURES: dict[str, Text] = {
     "prices": _each(price_frame, "prices_*"),
     "calibration": _each(calibration_frame, "prices_*"),
     "trust": lambda: as_markdown(trust_table.trust_frame({name: _results(name) for name in trust_table.SOURCES})),
+    "large": _large,
     "necessary": partial(_facts, "necessary"),
     "sufficient": partial(_facts, "sufficient"),
     "benchmark": _each(lambda result: benchmark.frame(result["rows"]), "benchmark"),

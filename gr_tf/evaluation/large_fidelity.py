@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gr_tf.attribution import best, methods
+from gr_tf.data.sources import public_name
 from gr_tf.errors import InputError, argument
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.atlas import packed, unpacked
@@ -140,6 +141,7 @@ def measure(
             qualities = [scored.meta(_RANDOM, seed)["quality"] for seed in explained]
             stage.finish(
                 {
+                    "public_name": public_name(task.dataset.checksums),
                     "queries": [list(task.names_of(query)) for query in queries],
                     "values": [float(of.mean()) for of in np.moveaxis(outputs, 2, 0)],
                     "mean_effect": float(np.abs(effects).mean()),

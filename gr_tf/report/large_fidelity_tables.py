@@ -12,9 +12,15 @@ from gr_tf.report.tables import correlation_interval, mean_and_sd
 _TRUTHS = (ALL, DRAWN, HALVES)
 
 
+def of_what(result: Mapping[str, Any]) -> str:
+    """The data and the model."""
+    settings = result["settings"]
+    return f"{result['public_name'] or settings['dataset']}, {settings['config']['model']}"
+
+
 def truth_line(result: Mapping[str, Any]) -> str:
     """Says what the truth is, and how certain."""
-    settings, sizes = result["settings"], result["settings"]["sizes"]
+    sizes = result["settings"]["sizes"]
     parts = []
     for name, told in result["ceilings"].items():
         ceiling = "no ceiling" if told["ceiling"] is None else f"{told['ceiling']:.2f}"
@@ -24,7 +30,7 @@ def truth_line(result: Mapping[str, Any]) -> str:
         for part, metrics in result["quality"].items()
     )
     return (
-        f"{settings['config']['model']}, {settings['dataset']}: {sizes['queries']} predictions; of each, "
+        f"{of_what(result)}: {sizes['queries']} predictions; of each, "
         f"{sizes['first']} examples that the methods rank first and {sizes['drawn']} random related ones left out by "
         f"{sizes['seeds']} seeds; {sizes['halves']} halves by {sizes['half_seeds']} seeds. Reliability (ceiling) of "
         f"the truth: {', '.join(parts)}. Mean size of an effect {result['mean_effect']:.2g}, of its mean over seeds "

@@ -8,7 +8,9 @@ import pandas as pd
 
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.atlas_scores import STRATA
+from gr_tf.evaluation.large_fidelity import ALL, HALVES
 from gr_tf.evaluation.method_names import is_variant, with_present_names
+from gr_tf.report.large_fidelity_tables import of_what
 
 Result = Mapping[str, Any]
 _RANDOM = "nh"
@@ -115,6 +117,19 @@ def _rating(truth: str, method: str, count: int, share: Sequence[float]) -> Meas
     return Measured(truth, method, *_costs(method, count), _share(share), share[0])
 
 
+def _of_large(result: Result) -> Iterator[Measured]:
+    """Results of experiments/large_fidelity.py: examples that were left out, and halves of the data."""
+    names = {row["method"] for row in result["rows"]}
+    for key, what in ((ALL, "left out"), (HALVES, "halves")):
+        ceiling, truth = result["ceilings"][key]["ceiling"] or math.nan, f"{of_what(result)}, {what}"
+        for row in result["rows"]:
+            method, count = row["method"], row["trainings"]
+            if row[key] is None or is_variant(method, names) or (method == _RANDOM and count > 1):
+                continue
+            share = [value / ceiling for value in row[key]]
+            yield Measured(truth, method, *_costs(method, count), _share(share), share[0])
+
+
 def _of_facts(result: Result) -> Iterator[Measured]:
     """The largest explanations of Kelpie's protocol: the change of the probability by seeds that were not explained."""
     most = max(row["k"] for row in result["rows"] if "k" in row)
@@ -146,6 +161,7 @@ SOURCES: Mapping[str, Callable[[Result], Iterator[Measured]]] = {
     "fidelity_nations_*": _of_fidelity,
     "ratings_fidelity_*": _of_one_model,
     "ratings_rollback_*": _of_seeds,
+    "large_*": _of_large,
     "necessary_*": _of_facts,
     "sufficient_*": _of_facts,
 }
