@@ -12,6 +12,7 @@ from gr_tf.data.columns import ITEM_FIELDS, ColumnNames
 from gr_tf.data.dataset import grouped
 from gr_tf.data.items import ItemSet, Records, name_notes, reasons
 from gr_tf.data.named_tables import notes_of
+from gr_tf.data.rating_likeness import RatingLikeness
 from gr_tf.data.vocabulary import Vocabulary
 from gr_tf.errors import InputError, argument
 from gr_tf.settings import SEED, Range
@@ -119,6 +120,14 @@ class RatingSet(ItemSet[Ratings]):
     def related(self, query: RatingQuery) -> Ids:
         """R_t of Cheng et al. (2019): the training ratings of the query's user or item, each once, ascending."""
         return np.union1d(self.of_user(query.user), self.of_item(query.item))
+
+    @functools.cached_property
+    def _likeness(self) -> RatingLikeness:
+        return RatingLikeness(self.train.pairs, self.train.values, len(self.users), len(self.items))
+
+    def likeness(self, query: RatingQuery) -> np.ndarray:
+        """See Dataset; see RatingLikeness for the features."""
+        return self._likeness.features(query.user, query.item)
 
     def with_wrong(self, example_ids: Ids, generator: np.random.Generator) -> "RatingSet":
         """See Dataset: another value of those that occur."""

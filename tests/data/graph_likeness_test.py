@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gr_tf.data.graph_likeness import NUM_FEATURES, GraphLikeness
-from gr_tf.data.ratings import RatingSet
+from gr_tf.data.sequences import SequenceSet
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
 
@@ -56,6 +56,6 @@ def test_the_same_triple_is_like_itself_in_everything(toy: TripleSet) -> None:
     np.testing.assert_allclose(own, 1, atol=1e-5)
 
 
-def test_other_kinds_say_that_they_have_none(toy_ratings: RatingSet) -> None:
+def test_other_kinds_say_that_they_have_none(toy_sequences: SequenceSet) -> None:
     with pytest.raises(InputError, match="nothing is known of how alike"):
-        toy_ratings.likeness(toy_ratings.query_of(0))
+        toy_sequences.likeness(toy_sequences.query_of(0))
