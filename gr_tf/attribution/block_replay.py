@@ -38,13 +38,13 @@ def _check(task: Task[Any]) -> None:
 
 
 def _cost(task: Task[Any]) -> Cost:
-    return replay_cost(task) if task.steps.backward() is None else _block_cost(task)
+    return replay_cost(task) if task.steps.backward() is None else block_cost(task)
 
 
 @register(
     "replay",
     kinds=("triples",),
-    needs="steps",
+    needs="trajectory",
     unit="probability",
     title="the derivative of the probability by the triple's part in the training after the first epoch, through the "
     "rest of the training",
@@ -156,7 +156,7 @@ def _by_epoch(blocks: Sequence[Block]) -> list[list[Block]]:
     return [epoch for epoch in epochs if epoch]
 
 
-def _block_cost(task: Task[Any]) -> Cost:
+def block_cost(task: Task[Any]) -> Cost:
     """What it costs to keep the states of a training, and to go back for a query."""
     blocks = _by_epoch(task.steps.blocks(task.length))
     numbers = sum(array.size for array in task.initial_parameters.arrays)
