@@ -33,20 +33,26 @@ def _check(task: Task[Any]) -> None:
     Raises:
         InputError: if nothing takes derivatives back over the task's steps.
     """
-    if task.steps.backward() is None:
-        check_replayable(task)
+    if task.steps.backward() is not None:
+        return
+    if task.steps.replayed_with:
+        raise InputError(f"replaying a training of {task.kind} needs {task.steps.replayed_with}.")
+    check_replayable(task)
 
 
 def _cost(task: Task[Any]) -> Cost:
-    return replay_cost(task) if task.steps.backward() is None else block_cost(task)
+    if task.steps.backward() is not None:
+        return _block_cost(task)
+    # What `_check` refuses costs nothing.
+    return Cost(0) if task.steps.replayed_with else replay_cost(task)
 
 
 @register(
     "replay",
-    kinds=("triples",),
+    kinds=("triples", "ratings"),
     needs="trajectory",
-    unit="probability",
-    title="the derivative of the probability by the triple's part in the training after the first epoch, through the "
+    unit="probability or stars",
+    title="the derivative of the prediction by the example's part in the training after the first epoch, through the "
     "rest of the training",
     cost=_cost,
     check=_check,
@@ -54,6 +60,7 @@ def _cost(task: Task[Any]) -> Cost:
 )
 def replay(trained: Trained, **settings: Any) -> Explainer[Any]:
     """Replay of single steps, or of batches, whichever the model was trained by."""
+    _check(trained.task)
     return Replay(trained, **settings) if trained.task.steps.backward() is None else BlockReplay(trained, **settings)
 
 
@@ -156,7 +163,7 @@ def _by_epoch(blocks: Sequence[Block]) -> list[list[Block]]:
     return [epoch for epoch in epochs if epoch]
 
 
-def block_cost(task: Task[Any]) -> Cost:
+def _block_cost(task: Task[Any]) -> Cost:
     """What it costs to keep the states of a training, and to go back for a query."""
     blocks = _by_epoch(task.steps.blocks(task.length))
     numbers = sum(array.size for array in task.initial_parameters.arrays)

@@ -82,9 +82,7 @@ class RatingBatchKernel:
         """Does a batch on variables, see RatingShareState."""
         before = tf.gather(memories[0], plan.distinct)
         network = [tf.identity(memory) for memory in memories[1:]]
-        error, of_rows, of_network = self._gradients(
-            tf.gather(before, plan.places), network, plan.values, plan.weights
-        )
+        error, of_rows, of_network = self._gradients(tf.gather(before, plan.places), network, plan.values, plan.weights)
         summed = tf.math.unsorted_segment_sum(of_rows, plan.places, self.num_distinct)
         after, factor = self._apply(before, summed)
         memories[0].scatter_update(tf.IndexedSlices(after, plan.distinct))

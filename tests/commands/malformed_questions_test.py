@@ -224,7 +224,7 @@ TABLE: list[tuple[str, list[str], str]] = [
     ("choices", ["--query=u1,?", "--reciprocal"], "reciprocal relations are for predicting users; of choices only"),
     (
         "choices",
-        ["--query=u1,?", "--method=replay"],
+        ["--query=u1,?", "--method=rollback-all"],
         "--method must be one of gr, cosine, criage, dot, gr-o, influence,",
     ),
     ("choices", ["--query=u1,?", "--kind=ratings"], "--kind must be choices for DATA/choices; got 'ratings'."),
