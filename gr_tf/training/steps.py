@@ -51,7 +51,12 @@ class Backward(abc.ABC):
     """Takes derivatives of predictions back over the steps of a training, last block first.
 
     An adjoint has the derivatives with respect to a state; only the newest is valid, as of states.
+
+    Attributes:
+        seconds: about how long one core takes for a step and one prediction, what is trained again included.
     """
+
+    seconds: float
 
     @abc.abstractmethod
     def start(self, arrays: dict[str, np.ndarray], gradients: Sequence[Tensor]) -> Any:
