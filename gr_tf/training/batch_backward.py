@@ -42,7 +42,7 @@ class BatchBackward(Backward):
                 triples are kept.
             num_scores: of a batch, in all directions.
         """
-        # By FB15k-237, 1,000 candidates, 200 numbers: 28 s of two cores for an epoch (BUILD_NOTES, "Replay of batches").
+        # By FB15k-237, 1,000 candidates, 200 numbers: 28 s of two cores an epoch (BUILD_NOTES, "Replay of batches").
         self.seconds = 1e-3 + 5e-10 * num_scores * objective.model.width
         self._objective, self._optimizer, self._rate, self._plan = objective, optimizer, rate, plan
 
