@@ -132,7 +132,7 @@ TABLE: list[tuple[str, list[str], str]] = [
     (
         "ratings",
         ["--min_interactions=2", "--query=u1,i1", "--method=criage"],
-        "--method must be one of fia, cosine, dot, gr, ia, tracin, nh for ratings; got 'criage'.",
+        "--method must be one of fia, cosine, dot, gr, ia, replay, tracin, nh for ratings; got 'criage'.",
     ),
     (
         "ratings",
