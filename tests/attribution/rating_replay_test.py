@@ -12,6 +12,7 @@ from gr_tf.data.choices import ChoiceSet
 from gr_tf.data.ratings import RatingQuery, RatingSet
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
+from gr_tf.models.parameters import Parameters
 from gr_tf.tasks.choices import ChoiceTask
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.task import Task
@@ -128,7 +129,9 @@ def test_what_is_refused(toy_ratings: RatingSet, batch_size: int) -> None:
 def test_derivatives_of_predictions(toy_ratings: RatingSet) -> None:
     """By differences, of a number of each array: the first item's row, and the first of each of the network's."""
     task = RatingTask(toy_ratings, RatingConfig(**{**IN_BATCHES, "model": "ncf"}))  # type: ignore[arg-type]
-    parameters, size = task.initial_parameters, 1e-6
+    initial, size = task.initial_parameters, 1e-6
+    # No ReLU is at its kink, as where all biases are 0.
+    parameters = Parameters(initial.table.copy(), tuple(array + 0.1 for array in initial.shared))
     asked = [RatingQuery(0, 0), RatingQuery(1, 0)]
     told = task.value_gradients(parameters, asked)
     places = [task.model.num_users * task.model.width] + [0] * len(parameters.shared)
