@@ -38,7 +38,15 @@ SETTINGS: list[dict[str, Any]] = [
     {"model": "ncf", "optimizer": "adagrad", "learning_rate": 0.05},
     {"model": "ncf"},
 ]
-CHOICES = {"dim": 3, "num_negatives": 5, "epochs": 3, "batch_size": 7, "optimizer": "adagrad", "dtype": "float64"}
+CHOICES = {
+    "dim": 3,
+    "num_negatives": 5,
+    "epochs": 3,
+    "batch_size": 7,
+    "optimizer": "adagrad",
+    "learning_rate": 0.3,
+    "dtype": "float64",
+}
 
 
 def trained_with(ratings: RatingSet, setting: dict[str, Any]) -> Trained:
