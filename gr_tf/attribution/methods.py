@@ -44,7 +44,8 @@ class Method:
         name: in commands and tables.
         kinds: of data that it serves.
         needs: of a training: "deltas" (what each example changed), "checkpoints" (kept epochs, if there are any),
-            "gradients", "hessian", "steps" (that can be replayed), "nothing".
+            "gradients", "hessian", "steps" (single ones, that can be replayed), "trajectory" (any steps that can be
+            gone back over), "nothing".
         unit: of an influence.
         title: what the method is, for people who have read its name.
         estimates: whether an influence estimates how much the prediction falls without the example.
@@ -76,7 +77,7 @@ class Method:
 
 METHODS: dict[str, dict[str, Method]] = {}
 # The default for models that gr_tf did not train; and the needs that only a training by gr_tf meets.
-OF_GIVEN, _OF_TRAININGS = "tracin", ("deltas", "steps")
+OF_GIVEN, _OF_TRAININGS = "tracin", ("deltas", "steps", "trajectory")
 # A method that takes longer is refused.
 MOST_SECONDS = 600
 
