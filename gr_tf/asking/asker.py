@@ -244,7 +244,8 @@ class Asker:
             seconds = 0 if entry.cost is None else entry.cost(self.task).seconds or 0
             if seconds > _SHORT_SECONDS:
                 each = f" for each of {missing} trainings" if missing > 1 else ""
-                print(f"Method {entry.name} will take about {seconds:.0f} s of one core{each}.", file=sys.stderr)
+                about = registry.duration(seconds)
+                print(f"Method {entry.name} will take about {about} of one core{each}.", file=sys.stderr)
         if not found:
             # A method that cannot be used is refused before other models are trained.
             found.append(registry.explainer(self.trained, method, **settings))

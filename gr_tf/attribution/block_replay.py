@@ -166,7 +166,10 @@ def _by_epoch(blocks: Sequence[Block]) -> list[list[Block]]:
 
 
 def _block_cost(task: Task[Any]) -> Cost:
-    """What it costs to keep the states of a training, and to go back for a query."""
+    """What it costs to keep the states of a training, and to go back for a query.
+
+    The time is told, and refuses nothing: going back over a whole training of a large graph takes an hour.
+    """
     blocks = _by_epoch(task.steps.blocks(task.length))
     numbers = sum(array.size for array in task.initial_parameters.arrays)
     # Two numbers of each parameter: the optimizer's squares too.
@@ -176,4 +179,5 @@ def _block_cost(task: Task[Any]) -> Cost:
     assert backward is not None
     # A training that may end early does: after 45 and 21 of 200 epochs on MovieLens-100k and 1M.
     epochs = len(blocks) * (0.25 if task.selection.patience else 1)
-    return Cost(memory, _COMPILING + epochs * sum(block.count for block in blocks[0]) * backward.seconds)
+    seconds = _COMPILING + epochs * sum(block.count for block in blocks[0]) * backward.seconds
+    return Cost(memory, seconds, limited=False)

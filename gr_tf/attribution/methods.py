@@ -30,10 +30,13 @@ class Cost:
     Attributes:
         memory: bytes.
         seconds: time of one core before the first answer; None if it is short.
+        limited: whether a method that takes longer than MOST_SECONDS is refused; else the user is told the time, and
+            decides.
     """
 
     memory: float
     seconds: float | None = None
+    limited: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Method:
 METHODS: dict[str, dict[str, Method]] = {}
 # The default for models that gr_tf did not train; and the needs that only a training by gr_tf meets.
 OF_GIVEN, _OF_TRAININGS = "tracin", ("deltas", "steps", "trajectory")
-# A method that takes longer is refused.
+# A method that takes longer is refused, if its cost is limited.
 MOST_SECONDS = 600
 
 
@@ -190,12 +193,12 @@ def check_size(method: Method, task: Task[Any]) -> None:
     cost, free = method.cost(task), available_memory()
     told = f"method {method.name!r} would need about {_bytes(cost.memory)}"
     if cost.seconds is not None:
-        told += f" and {_duration(cost.seconds)}"
+        told += f" and {duration(cost.seconds)}"
     told += f" on this data ({task.num_examples:,} examples)"
     if cost.memory > free:
         raise InputError(f"{told}; {_bytes(free)} of memory are free{advice}.")
-    if cost.seconds is not None and cost.seconds > MOST_SECONDS:
-        raise InputError(f"{told}; the limit is {_duration(MOST_SECONDS)}{advice}.")
+    if cost.limited and cost.seconds is not None and cost.seconds > MOST_SECONDS:
+        raise InputError(f"{told}; the limit is {duration(MOST_SECONDS)}{advice}.")
 
 
 def explainer(trained: Trained, name: str | None = None, **settings: Any) -> Explainer[Any]:
@@ -237,5 +240,6 @@ def _bytes(count: float) -> str:
     return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """About how long, for people."""
     return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} s"

@@ -45,7 +45,7 @@ class RatingBackward(Backward):
         """
         self._kernel, self._at_once, self._plan = kernel, at_once, plan
         # To a factor of two (BUILD_NOTES, "Replay of ratings").
-        self.seconds = 5e-4 + 1e-7 * 2 * kernel.config.batch_size * kernel.model.width
+        self.seconds = 2e-3 + 3e-8 * 2 * kernel.config.batch_size * kernel.model.width
         self._recorded = tf.function(self._recorded_block)
         self._back = tf.function(self._back_over)
         # XLA's code is four times faster here, unlike for triples: a batch has few rows.
