@@ -28,13 +28,13 @@ DEFAULTS = {
     "num_seeds": 8,
     "points": 16,
 }
-# IA's linear system is not positive definite (fidelity_rating_rollback); dot is the cosine without its norms.
+# All but IA, whose linear system is not positive definite (fidelity_rating_rollback), and cosine and dot, which are for
+# small data.
 METHODS: tuple[str, ...] = (
     "nh",
     "gr",
     "fia",
     "fia, published decay",
-    "cosine",
     "tracin",
     "tracin, every epoch",
     "replay",
