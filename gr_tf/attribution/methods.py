@@ -30,13 +30,20 @@ class Cost:
     Attributes:
         memory: bytes.
         seconds: time of one core before the first answer; None if it is short.
+        at_most: whether it may take less, as where a training ends early.
         limited: whether a method that takes longer than MOST_SECONDS is refused; else the user is told the time, and
             decides.
     """
 
     memory: float
     seconds: float | None = None
+    at_most: bool = False
     limited: bool = True
+
+    @property
+    def time(self) -> str:
+        """The seconds, for people."""
+        return f"{'at most ' if self.at_most else ''}about {_duration(self.seconds or 0)}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,12 +200,12 @@ def check_size(method: Method, task: Task[Any]) -> None:
     cost, free = method.cost(task), available_memory()
     told = f"method {method.name!r} would need about {_bytes(cost.memory)}"
     if cost.seconds is not None:
-        told += f" and {duration(cost.seconds)}"
+        told += f" and {_duration(cost.seconds)}"
     told += f" on this data ({task.num_examples:,} examples)"
     if cost.memory > free:
         raise InputError(f"{told}; {_bytes(free)} of memory are free{advice}.")
     if cost.limited and cost.seconds is not None and cost.seconds > MOST_SECONDS:
-        raise InputError(f"{told}; the limit is {duration(MOST_SECONDS)}{advice}.")
+        raise InputError(f"{told}; the limit is {_duration(MOST_SECONDS)}{advice}.")
 
 
 def explainer(trained: Trained, name: str | None = None, **settings: Any) -> Explainer[Any]:
@@ -240,6 +247,5 @@ def _bytes(count: float) -> str:
     return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
 
 
-def duration(seconds: float) -> str:
-    """About how long, for people."""
+def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} s"

@@ -205,8 +205,8 @@ def test_settings_of_methods(rating_asker: Asker) -> None:
     assert sizes[0] < sizes[1] / 2
 
 
-def cost_of(seconds: float, task: Task[Any], limited: bool = True) -> methods.Cost:
-    return methods.Cost(0, seconds, limited)
+def cost_of(seconds: float, task: Task[Any], **more: bool) -> methods.Cost:
+    return methods.Cost(0, seconds, **more)
 
 
 def test_what_takes_long_is_told(
@@ -224,10 +224,10 @@ def test_what_takes_long_is_told(
     monkeypatch.setitem(methods.METHODS["triples"], "gr", slow)
     with pytest.raises(InputError, match="the limit is 10 minutes"):
         fresh.answer("e1,r1,e2", "gr")
-    slow = dataclasses.replace(entry, cost=functools.partial(cost_of, 1800.0, limited=False))
+    slow = dataclasses.replace(entry, cost=functools.partial(cost_of, 1800.0, at_most=True, limited=False))
     monkeypatch.setitem(methods.METHODS["triples"], "gr", slow)
     Asker(asker.trained).answer("e1,r1,e2", "gr")
-    assert capsys.readouterr().err == "Method gr will take about 30 minutes of one core.\n"
+    assert capsys.readouterr().err == "Method gr will take at most about 30 minutes of one core.\n"
 
 
 def test_warnings_are_told_once(rating_asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
