@@ -13,6 +13,7 @@ from experiments import rating_points, rating_truth, seed_flags
 from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.commands import common, config_flags, rating_flags, run_flags
 from gr_tf.errors import InputError
+from gr_tf.training.rating_config import RatingConfig
 
 common.adopt(rating_flags, rating_points, run_flags, seed_flags)
 # The settings of one's own ratings, but with fewer factors and twice the rate, for shorter trainings; chosen by the
@@ -47,9 +48,9 @@ def main() -> None:
     for name in ("training_steps", "retraining_steps", "checkpoint_seconds", "patience"):
         if flags.FLAGS[name].present:
             raise InputError(f"--{name} is not used here: --epochs sets the length, and checkpoints are not kept.")
+    if config_flags.asked(RatingConfig)["optimizer"] == "adam":
+        raise InputError("--optimizer must be sgd or adagrad: trainings by adam cannot be replayed.")
     task = rating_flags.load_task()
-    if not task.config.has_shares:
-        raise InputError(f"--optimizer must be sgd or adagrad: {task.config.optimizer} cannot be replayed.")
     folder = run_flags.run_dir(f"{task.dataset.name}-{task.config.model}-batches")
     rating_truth.tell(task, folder, METHODS)
 

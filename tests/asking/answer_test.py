@@ -174,7 +174,7 @@ def test_several_trainings_of_every_kind(request: pytest.FixtureRequest, name: s
 
 @pytest.mark.slow
 def test_methods(request: pytest.FixtureRequest) -> None:
-    refused = {("asker", "criage"), ("rating_asker", "gr")}
+    refused = {("asker", "criage"), ("rating_asker", "gr"), ("rating_asker", "replay")}
     for name, question in QUESTIONS.items():
         asker: Asker = request.getfixturevalue(name)
         for method, entry in asker.methods.items():
@@ -193,6 +193,8 @@ def test_methods(request: pytest.FixtureRequest) -> None:
         asker.answer("e1,r1,e2", "criage")
     with pytest.raises(InputError, match="batch_size=1"):
         rating_asker.answer("u1,i2", "gr")
+    with pytest.raises(InputError, match="replaying a training of ratings needs optimizer='sgd' or 'adagrad'"):
+        rating_asker.answer("u1,i2", "replay")
     with pytest.raises(InputError, match="k must be at least 1; got 0"):
         asker.answer("e1,r1,e2", k=0)
     with pytest.raises(InputError, match="unknown relation 'r9'"):

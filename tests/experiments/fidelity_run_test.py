@@ -189,7 +189,7 @@ def test_batches_of_ratings(
         f"--run_dir={tmp_path / 'run'}",
     ]
     for flag, message in (
-        ("--optimizer=adam", "--optimizer must be sgd or adagrad: adam cannot be replayed."),
+        ("--optimizer=adam", "--optimizer must be sgd or adagrad: trainings by adam cannot be replayed."),
         ("--patience=2", "--patience is not used here: --epochs sets the length"),
         ("--training_steps=9", "--training_steps is not used here: --epochs sets the length"),
         ("--damping=1", "--damping is not used here"),
