@@ -16,8 +16,8 @@ from gr_tf.errors import InputError
 from gr_tf.training.rating_config import RatingConfig
 
 common.adopt(rating_flags, rating_points, run_flags, seed_flags)
-# The settings of one's own ratings, but with fewer factors and four times the rate, for shorter trainings; chosen by the
-# validation RMSE (BUILD_NOTES, "Replay of ratings").
+# The settings of one's own ratings, but with fewer factors and four times the rate, for shorter trainings (BUILD_NOTES,
+# "Replay of ratings").
 DEFAULTS = {
     "optimizer": "sgd",
     "dim": 16,
