@@ -12,13 +12,10 @@ import dataclasses
 
 from absl import flags
 
-from experiments import rating_points, seed_flags
+from experiments import rating_points, rating_truth, seed_flags
 from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.commands import common, config_flags, rating_flags, run_flags
 from gr_tf.errors import InputError
-from gr_tf.evaluation.sampled_fidelity import NAME, Points, over_seeds
-from gr_tf.report.fidelity_tables import notes, seeds_frame, truth_line
-from gr_tf.report.tables import as_text
 from gr_tf.settings import Settings
 from gr_tf.tasks.ratings import RatingTask
 
@@ -49,24 +46,13 @@ def main() -> None:
     for name in ("training_steps", "retraining_steps", "checkpoint_seconds"):
         if flags.FLAGS[name].present:
             raise InputError(f"--{name} is not used here: --epochs sets the length, and checkpoints are not kept.")
-    ratings, num_seeds = rating_flags.load_dataset(), seed_flags.NUM_SEEDS.value
+    ratings = rating_flags.load_dataset()
     steps = config_flags.asked(Length)["epochs"] * ratings.num_examples
     task = RatingTask(ratings, rating_flags.config_of_flags(steps=steps, epochs=None))
     if task.config.batch_size != 1:
         raise InputError(f"training rating by rating needs batch_size 1; got {task.config.batch_size}.")
     folder = run_flags.run_dir(f"{ratings.name}-{task.config.model}-rollback")
-    result = over_seeds(
-        task,
-        folder,
-        Points(**rating_points.of_flags()),
-        num_seeds,
-        methods=METHODS,
-        jobs=run_flags.JOBS.value,
-        overwrite=run_flags.OVERWRITE.value,
-    )
-    print(truth_line(result))
-    print(as_text(seeds_frame(result)))
-    print("\n".join([*notes(result), f"Written to {folder / f'{NAME}{num_seeds}'}."]))
+    rating_truth.tell(task, folder, METHODS)
 
 
 if __name__ == "__main__":

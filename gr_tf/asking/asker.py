@@ -241,10 +241,10 @@ class Asker:
         if (missing := trainings - len(found)) > 0:
             entry = registry.method_of(self.task.kind, method)
             registry.check_task(entry, self.task)
-            seconds = 0 if entry.cost is None else entry.cost(self.task).seconds or 0
-            if seconds > _SHORT_SECONDS:
+            cost = None if entry.cost is None else entry.cost(self.task)
+            if cost is not None and (cost.seconds or 0) > _SHORT_SECONDS:
                 each = f" for each of {missing} trainings" if missing > 1 else ""
-                print(f"Method {entry.name} will take about {seconds:.0f} s of one core{each}.", file=sys.stderr)
+                print(f"Method {entry.name} will take {cost.time} of one core{each}.", file=sys.stderr)
         if not found:
             # A method that cannot be used is refused before other models are trained.
             found.append(registry.explainer(self.trained, method, **settings))

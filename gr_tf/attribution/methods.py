@@ -30,10 +30,20 @@ class Cost:
     Attributes:
         memory: bytes.
         seconds: time of one core before the first answer; None if it is short.
+        at_most: whether it may take less, as where a training ends early.
+        limited: whether a method that takes longer than MOST_SECONDS is refused; else the user is told the time, and
+            decides.
     """
 
     memory: float
     seconds: float | None = None
+    at_most: bool = False
+    limited: bool = True
+
+    @property
+    def time(self) -> str:
+        """The seconds, for people."""
+        return f"{'at most ' if self.at_most else ''}about {_duration(self.seconds or 0)}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +54,8 @@ class Method:
         name: in commands and tables.
         kinds: of data that it serves.
         needs: of a training: "deltas" (what each example changed), "checkpoints" (kept epochs, if there are any),
-            "gradients", "hessian", "steps" (that can be replayed), "nothing".
+            "gradients", "hessian", "steps" (single ones, that can be replayed), "trajectory" (any steps that can be
+            gone back over), "nothing".
         unit: of an influence.
         title: what the method is, for people who have read its name.
         estimates: whether an influence estimates how much the prediction falls without the example.
@@ -76,8 +87,8 @@ class Method:
 
 METHODS: dict[str, dict[str, Method]] = {}
 # The default for models that gr_tf did not train; and the needs that only a training by gr_tf meets.
-OF_GIVEN, _OF_TRAININGS = "tracin", ("deltas", "steps")
-# A method that takes longer is refused.
+OF_GIVEN, _OF_TRAININGS = "tracin", ("deltas", "steps", "trajectory")
+# A method that takes longer is refused, if its cost is limited.
 MOST_SECONDS = 600
 
 
@@ -193,7 +204,7 @@ def check_size(method: Method, task: Task[Any]) -> None:
     told += f" on this data ({task.num_examples:,} examples)"
     if cost.memory > free:
         raise InputError(f"{told}; {_bytes(free)} of memory are free{advice}.")
-    if cost.seconds is not None and cost.seconds > MOST_SECONDS:
+    if cost.limited and cost.seconds is not None and cost.seconds > MOST_SECONDS:
         raise InputError(f"{told}; the limit is {_duration(MOST_SECONDS)}{advice}.")
 
 

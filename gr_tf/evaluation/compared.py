@@ -125,6 +125,8 @@ _VARIANTS: Mapping[str, Mapping[str, Ask]] = {
     "ratings": {
         "fia, published decay": _asked("fia", settings=FiaSettings(decay="published")),
         "ia": _asked("ia", dtype="float64"),
+        "replay": _replayed(1),
+        "replay with epoch 1": _replayed(0),
         "tracin": _asked("tracin", dtype="float64"),
         "tracin, every epoch": _every_epoch,
     },

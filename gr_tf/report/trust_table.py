@@ -104,9 +104,11 @@ def _of_one_model(result: Result) -> Iterator[Measured]:
 
 
 def _of_seeds(result: Result) -> Iterator[Measured]:
-    """Results of experiments/fidelity_rating_rollback.py, where models are trained anew."""
+    """Results of experiments/fidelity_rating_rollback.py and fidelity_rating_batches.py: models are trained anew."""
     settings, ceiling = result["settings"], result["reliability"]["spearman"]["ceiling"] or math.nan
-    truth = f"{settings['dataset']}, {settings['config']['model']}, trained anew"
+    how = settings["config"].get("optimizer", "adam")
+    batches = "" if how == "adam" else f" by {how} in batches"
+    truth = f"{settings['dataset']}, {settings['config']['model']}{batches}, trained anew"
     for row in with_present_names(result)["rows"]:
         for count, name in ((1, "one"), (settings["num_seeds"], "all")):
             if row["method"] != _RANDOM or count == 1:
@@ -162,6 +164,7 @@ SOURCES: Mapping[str, Callable[[Result], Iterator[Measured]]] = {
     "ratings_fidelity_*": _of_one_model,
     "ratings_rollback_*": _of_seeds,
     "large_*": _of_large,
+    "ratings_batches_*": _of_seeds,
     "necessary_*": _of_facts,
     "sufficient_*": _of_facts,
 }

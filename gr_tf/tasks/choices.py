@@ -34,7 +34,7 @@ class ChoiceTask(TripleTask):
     kind = "choices"
     served_as = "triples"
     words = types.MappingProxyType({"triple": "choice", "triples": "choices", "tail": "item", "graphs": "data"})
-    # Batches cannot be replayed, and there are no other steps.
+    # There are no single steps.
     unmet = ("steps",)
     only_if_named = True
     parts = ("user", "item or ?")  # type: ignore[assignment]

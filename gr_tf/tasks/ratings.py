@@ -12,6 +12,7 @@ from gr_tf.data.rating_sources import RATING_DATASETS, load_ratings, ratings_of_
 from gr_tf.data.ratings import RatingQuery, Ratings, RatingSet, RatingSplit
 from gr_tf.errors import InputError, argument, short
 from gr_tf.models.parameters import Parameters
+from gr_tf.models.rating_gradients import rating_gradients
 from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.drawing import Drawing
@@ -160,6 +161,10 @@ class RatingTask(Task[RatingQuery]):
     def value(self, parameters: Parameters, queries: Sequence[RatingQuery]) -> np.ndarray:
         """The predicted ratings, in float64 whatever the model's precision."""
         return self.model.predict_pairs(parameters, pairs_of(queries)).astype(np.float64)
+
+    def value_gradients(self, parameters: Parameters, queries: Sequence[RatingQuery]) -> list[Tensor]:
+        """See Task."""
+        return rating_gradients(self.model, parameters, pairs_of(queries))
 
     def best(self, parameters: Parameters, query: RatingQuery, count: int) -> list[tuple[int, float]]:
         """See Task: the items of the most stars, of those that the user rated neither in training nor in validation.

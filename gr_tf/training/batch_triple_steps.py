@@ -117,7 +117,9 @@ class BatchTripleSteps(Steps):
 
     def backward(self) -> BatchBackward:
         """See Steps."""
-        return BatchBackward(self._objective, self._optimizer, self._rate, self._plan)
+        drawn = self._config.num_negatives if self._config.candidates == "drawn" else len(self._possible)
+        num_scores = self._objective.directions * self._size * min(drawn, len(self._possible))
+        return BatchBackward(self._objective, self._optimizer, self._rate, self._plan, num_scores)
 
     def name_of(self, state: BatchState, block: Block, place: int) -> str:
         """See Steps."""

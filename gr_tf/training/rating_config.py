@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gr_tf.data.ratings import RatingSet
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.models.matrix_factorization import MatrixFactorization
 from gr_tf.models.neural_cf import NeuralCF
 from gr_tf.models.rating_model import RatingModel
@@ -16,6 +16,9 @@ from gr_tf.training.dtypes import DTYPES
 # Adam is the papers'; the others train in batches of which each rating's share is known.
 OPTIMIZERS = ("adam", "sgd", "adagrad")
 RATING_MODELS: dict[str, type[RatingModel]] = {"mf": MatrixFactorization, "ncf": NeuralCF}
+
+# What replay needs of a training; see Steps.
+REPLAYED_WITH = argument("optimizer", "sgd", "adagrad")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)

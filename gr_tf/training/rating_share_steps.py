@@ -9,10 +9,10 @@ ratings (see row_optimizers): the initial rows plus all shares are the trained r
 share is moved by the sum of the gradients, without decay, and is credited to no rating; MF's is the mean rating, which
 stays. A removed rating's error and decay count for nothing.
 
-A native loop gathers the distinct rows of a batch, sums their gradients, and writes them; the arithmetic between is
-compiled, as in rating_steps.
+What a batch computes is in rating_batch_kernel; rating_backward goes back over the batches.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,11 +23,13 @@ from gr_tf.errors import InputError, argument
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
+from gr_tf.training.rating_backward import RatingBackward
+from gr_tf.training.rating_batch_kernel import RatingBatchKernel, RatingPlan
 from gr_tf.training.rating_batches import RatingBatches
 from gr_tf.training.rating_config import RatingConfig
 from gr_tf.training.row_optimizers import RowAdagrad, RowOptimizer, RowSgd
 from gr_tf.training.steps import Block, Steps, Trace, check_length
-from gr_tf.types import Ids, Rows, Tensor
+from gr_tf.types import Ids, Tensor
 
 # Ratings of a block, about: its shares are in memory at once.
 _RATINGS_AT_ONCE = 1 << 16
@@ -69,12 +71,9 @@ class RatingShareSteps(Steps):
         self._values = np.append(ratings.train.values, 0).astype(config.dtype)
         self._shapes = [array.shape for array in model.initial_parameters(0).shared]
         self._optimizer = _OPTIMIZERS[config.optimizer]()
-        self._rate = tf.constant(config.learning_rate, config.dtype)
-        self._num_distinct = min(2 * self._size, model.num_rows + 1)
+        self._kernel = RatingBatchKernel(model, config, self._optimizer, self._shapes)
         self._at_once = min(max(1, _RATINGS_AT_ONCE // self._size), self._per_epoch)
         self._run_block = tf.function(self._block)
-        self._gradients = tf.function(self._batch_gradients, jit_compile=True)
-        self._apply = tf.function(self._applied, jit_compile=True)
         self._shares = tf.function(
             lambda factor, gradient: tf.reshape(factor * gradient, [self._size, 2, model.width]), jit_compile=True
         )
@@ -127,43 +126,46 @@ class RatingShareSteps(Steps):
 
     def run(self, state: RatingShareState, block: Block, kept: np.ndarray) -> tuple[RatingShareState, Trace]:
         """See Steps; the losses are the batches' mean squared errors, before their steps."""
-        examples = state.order.take(block.first, block.count)
-        plan = self._plan(np.pad(examples, ((0, self._at_once - block.count), (0, 0)), constant_values=-1), kept)
-        errors, shares = self._run_block(state.memories, *plan, tf.constant(block.count))
-        # Only the last batch of an epoch, the last of its block, is not full; what fills it up is at its end.
-        count = int((examples >= 0).sum())
-        changed = tf.IndexedSlices(shares[:count], tf.constant(examples.ravel()[:count]))
+        examples, plan = self._plan(state.order.take(block.first, block.count), kept)
+        errors, shares = self._run_block(state.memories, plan, tf.constant(block.count))
+        changed = tf.IndexedSlices(shares[: len(examples)], tf.constant(examples))
         return state, Trace(errors.numpy()[: block.count], changed, block.count)
+
+    def backward(self) -> RatingBackward:
+        """See Steps."""
+        return self._backward
+
+    @functools.cached_property
+    def _backward(self) -> RatingBackward:
+        return RatingBackward(self._kernel, self._at_once, self._plan_of)
+
+    def _plan_of(self, block: Block, seed: int, kept: np.ndarray) -> tuple[Ids, RatingPlan]:
+        return self._plan(self._order(seed).take(block.first, block.count), kept)
 
     def _order(self, seed: int) -> RatingBatches:
         return RatingBatches(self._num_examples, self._size, seed, whole=True)
 
-    def _plan(self, examples: Ids, kept: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What the graph needs of batches [n, batch] of example ids; -1 fills one up.
+    def _plan(self, examples: Ids, kept: np.ndarray) -> tuple[Ids, RatingPlan]:
+        """The ratings of some batches in their order, and what the compiled graph needs of them.
 
-        Returns:
-            The distinct rows [n, num_distinct] of each batch; the places among them of each rating's user's and item's
-            row [n, 2 * batch]; values and weights [n, batch].
+        Args:
+            examples: ids [count, batch]; -1 fills a batch up. Only the last batch of an epoch, the last of its block,
+                is not full; what fills it up is at its end.
+            kept: see Steps.run.
         """
-        rows = self._rows[examples].reshape(len(examples), -1)
-        distinct = np.full((len(rows), self._num_distinct), self._model.num_rows, np.int32)
+        filled = np.pad(examples, ((0, self._at_once - len(examples)), (0, 0)), constant_values=-1)
+        rows = self._rows[filled].reshape(len(filled), -1)
+        distinct = np.full((len(rows), self._kernel.num_distinct), self._model.num_rows, np.int32)
         places = np.zeros(rows.shape, np.int32)
         for i, row in enumerate(rows):
             found, places[i] = np.unique(row, return_inverse=True)
             distinct[i, : len(found)] = found
-        weights = np.append(kept, False).take(examples).astype(self._config.dtype)
-        return tuple(map(tf.constant, (distinct, places, self._values.take(examples), weights)))
+        weights = np.append(kept, False).take(filled).astype(self._config.dtype)
+        plan = RatingPlan(*map(tf.constant, (distinct, places, self._values.take(filled), weights)))
+        return examples[examples >= 0], plan
 
-    def _block(
-        self,
-        memories: Sequence[Tensor],
-        distinct: Tensor,
-        places: Tensor,
-        values: Tensor,
-        weights: Tensor,
-        count: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Does `count` steps on a state's memories; for the other arguments see `_plan`.
+    def _block(self, memories: Sequence[Tensor], plan: RatingPlan, count: Tensor) -> tuple[Tensor, Tensor]:
+        """Does `count` steps on a state's memories.
 
         Returns:
             The mean squared errors [at_once], and the shares [at_once * batch, 2, width].
@@ -172,43 +174,7 @@ class RatingShareSteps(Steps):
         errors = tf.TensorArray(dtype, size=self._at_once, element_shape=[])
         told = tf.TensorArray(dtype, size=self._at_once, element_shape=[self._size, 2, width])
         for i in tf.range(count):
-            before = tf.gather(memories[0], distinct[i])
-            network = [tf.identity(memory) for memory in memories[1:]]
-            error, of_rows, of_network = self._gradients(tf.gather(before, places[i]), network, values[i], weights[i])
-            summed = tf.math.unsorted_segment_sum(of_rows, places[i], self._num_distinct)
-            after, factor = self._apply(before, summed)
-            memories[0].scatter_update(tf.IndexedSlices(after, distinct[i]))
-            if self._model.trains_network:
-                for memory, array, gradient in zip(memories[1:], network, of_network):  # noqa: B905  (autograph)
-                    memory.assign(self._apply(array, gradient)[0])
-            told = told.write(i, self._shares(tf.gather(factor, places[i]), of_rows))
-            errors = errors.write(i, error)
+            done = self._kernel.step(memories, plan.batch(i))
+            told = told.write(i, self._shares(tf.gather(done.factor, plan.places[i]), done.of_rows))
+            errors = errors.write(i, done.error)
         return errors.stack(), tf.reshape(told.stack(), [-1, 2, width])
-
-    def _batch_gradients(self, own: Rows, network: Sequence[Tensor], values: Tensor, weights: Tensor) -> Tensor:
-        """The mean squared error of a batch; the gradients of each rating by its rows, and their sums by the network.
-
-        Args:
-            own: [2 * batch, columns], the memories of each rating's user's and item's row.
-            network: the memories of the network's arrays.
-            values, weights: [batch].
-        """
-        rows = own[:, : self._model.width]
-        arrays = [
-            tf.reshape(memory[0, : int(np.prod(shape))], shape)
-            for memory, shape in zip(network, self._shapes, strict=True)
-        ]
-        with tf.GradientTape() as tape:
-            tape.watch([rows, arrays])
-            pairs = tf.reshape(rows, [self._size, 2, -1])
-            predicted = self._model.predict(pairs[:, 0], pairs[:, 1], arrays)
-            total = tf.reduce_sum(tf.square(predicted - values) * weights)
-        of_rows, of_network = tape.gradient(total, [rows, arrays])
-        of_rows += self._config.weight_decay * tf.repeat(weights, 2)[:, None] * rows
-        # At least one: a batch may have nothing left in it.
-        error = total / tf.maximum(tf.reduce_sum(weights), 1)
-        return error, of_rows, [tf.reshape(gradient, [1, -1]) for gradient in of_network]
-
-    def _applied(self, memory: Rows, gradient: Rows) -> tuple[Rows, Rows]:
-        """See RowOptimizer.apply; SGD and Adagrad do not count their steps."""
-        return self._optimizer.apply(memory, gradient, tf.constant(0, self._config.dtype), self._rate)

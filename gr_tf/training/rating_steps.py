@@ -14,7 +14,7 @@ from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
 from gr_tf.training.adam_kernel import AdamState, AdamSteps, adam_step
 from gr_tf.training.rating_batches import RatingBatches
-from gr_tf.training.rating_config import RatingConfig
+from gr_tf.training.rating_config import REPLAYED_WITH, RatingConfig
 from gr_tf.training.steps import Block, Trace
 from gr_tf.types import Ids, Rows, Tensor
 
@@ -26,6 +26,8 @@ _RATINGS_AT_ONCE = 1 << 21
 
 class RatingSteps(AdamSteps):
     """Steps on batches of ratings; a removed rating counts for nothing in its batch."""
+
+    replayed_with = REPLAYED_WITH
 
     def __init__(self, ratings: RatingSet, model: RatingModel, config: RatingConfig) -> None:
         """

@@ -20,7 +20,7 @@ from gr_tf.models.rating_model import RatingModel
 from gr_tf.runs.engine import tf
 from gr_tf.training.optimizers import Adam
 from gr_tf.training.rating_batches import RatingBatches
-from gr_tf.training.rating_config import RatingConfig
+from gr_tf.training.rating_config import REPLAYED_WITH, RatingConfig
 from gr_tf.training.row_adam import RowAdam, split_memory
 from gr_tf.training.steps import Block, Steps, Trace, check_length
 from gr_tf.types import Ids, Tensor
@@ -57,6 +57,7 @@ class SingleRatingSteps(Steps):
 
     rows_per_example = 2
     can_go_on = False
+    replayed_with = REPLAYED_WITH
 
     def __init__(self, ratings: RatingSet, model: RatingModel, config: RatingConfig) -> None:
         """

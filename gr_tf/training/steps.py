@@ -51,7 +51,12 @@ class Backward(abc.ABC):
     """Takes derivatives of predictions back over the steps of a training, last block first.
 
     An adjoint has the derivatives with respect to a state; only the newest is valid, as of states.
+
+    Attributes:
+        seconds: about how long one core takes for a step and one prediction, what is trained again included.
     """
+
+    seconds: float
 
     @abc.abstractmethod
     def start(self, arrays: dict[str, np.ndarray], gradients: Sequence[Tensor]) -> Any:
@@ -89,10 +94,13 @@ class Steps(abc.ABC):
     Attributes:
         rows_per_example: how many rows the changes have that `run` gives for each example; 0: it gives no changes.
         can_go_on: whether a training may start from the last state of another one.
+        replayed_with: of steps that nothing goes back over: what the kind's trainings need for that, for people; empty:
+            the methods that replay know.
     """
 
     rows_per_example: int = 0
     can_go_on: bool = True
+    replayed_with: str = ""
 
     def backward(self) -> Backward | None:
         """What takes derivatives back over the steps; None: nothing does."""

@@ -174,7 +174,7 @@ def test_several_trainings_of_every_kind(request: pytest.FixtureRequest, name: s
 
 @pytest.mark.slow
 def test_methods(request: pytest.FixtureRequest) -> None:
-    refused = {("asker", "criage"), ("rating_asker", "gr")}
+    refused = {("asker", "criage"), ("rating_asker", "gr"), ("rating_asker", "replay")}
     for name, question in QUESTIONS.items():
         asker: Asker = request.getfixturevalue(name)
         for method, entry in asker.methods.items():
@@ -193,6 +193,8 @@ def test_methods(request: pytest.FixtureRequest) -> None:
         asker.answer("e1,r1,e2", "criage")
     with pytest.raises(InputError, match="batch_size=1"):
         rating_asker.answer("u1,i2", "gr")
+    with pytest.raises(InputError, match="replaying a training of ratings needs optimizer='sgd' or 'adagrad'"):
+        rating_asker.answer("u1,i2", "replay")
     with pytest.raises(InputError, match="k must be at least 1; got 0"):
         asker.answer("e1,r1,e2", k=0)
     with pytest.raises(InputError, match="unknown relation 'r9'"):
@@ -205,8 +207,8 @@ def test_settings_of_methods(rating_asker: Asker) -> None:
     assert sizes[0] < sizes[1] / 2
 
 
-def cost_of(seconds: float, task: Task[Any]) -> methods.Cost:
-    return methods.Cost(0, seconds)
+def cost_of(seconds: float, task: Task[Any], **more: bool) -> methods.Cost:
+    return methods.Cost(0, seconds, **more)
 
 
 def test_what_takes_long_is_told(
@@ -224,6 +226,10 @@ def test_what_takes_long_is_told(
     monkeypatch.setitem(methods.METHODS["triples"], "gr", slow)
     with pytest.raises(InputError, match="the limit is 10 minutes"):
         fresh.answer("e1,r1,e2", "gr")
+    slow = dataclasses.replace(entry, cost=functools.partial(cost_of, 1800.0, at_most=True, limited=False))
+    monkeypatch.setitem(methods.METHODS["triples"], "gr", slow)
+    Asker(asker.trained).answer("e1,r1,e2", "gr")
+    assert capsys.readouterr().err == "Method gr will take at most about 30 minutes of one core.\n"
 
 
 def test_warnings_are_told_once(rating_asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:

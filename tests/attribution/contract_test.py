@@ -47,7 +47,14 @@ NAMES = [*ENTRIES, *((kind, f"ensemble of {name}") for kind, name in ENSEMBLES)]
 SETTINGS: dict[tuple[str, str], dict[str, Any]] = {("triples", "influence"): {"damping": 1.0}}
 SETTINGS["choices", "influence"] = SETTINGS["triples", "influence"]
 # Many queries at once are computed in another order than one by one; of all others they are equal to the bit.
-ROUNDED = {"fia of ratings", "ensemble of fia of ratings", "replay of triples", "rollback-all of triples"}
+ROUNDED = {
+    "fia of ratings",
+    "ensemble of fia of ratings",
+    "replay of triples",
+    "replay of ratings",
+    "replay of choices",
+    "rollback-all of triples",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,19 +63,21 @@ class Models:
 
     Attributes:
         of_kind: one of each kind.
-        one_by_one: of ratings, trained one by one, for the methods that need it.
+        special: trained otherwise, for the methods of a kind that need it.
         others: two more of each kind, with other seeds.
     """
 
     of_kind: dict[str, Trained]
-    one_by_one: Trained
+    special: dict[tuple[str, str], Trained]
     others: dict[str, list[Trained]]
 
     def make(self, kind: str, name: str) -> Explainer[Any]:
         if name.startswith("ensemble of "):
             return Ensemble([explainer(trained, name.removeprefix("ensemble of ")) for trained in self.others[kind]])
-        trained = self.one_by_one if (kind, name) == ("ratings", "gr") else self.of_kind[kind]
-        return explainer(trained, name, **SETTINGS.get((kind, name), {}))
+        return explainer(self.of(kind, name), name, **SETTINGS.get((kind, name), {}))
+
+    def of(self, kind: str, name: str) -> Trained:
+        return self.special.get((kind, name), self.of_kind[kind])
 
 
 def of_keras(ratings: RatingSet) -> tuple[Trained, list[Trained]]:
@@ -123,9 +132,16 @@ def models(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet, t
     }
     trained = {kind: train_in_memory(task) for kind, task in tasks.items()}
     one_by_one = RatingTask(toy_ratings, dataclasses.replace(of_ratings, batch_size=1, steps=8_000))
+    with_shares = RatingTask(
+        toy_ratings, dataclasses.replace(of_ratings, optimizer="sgd", epochs=80, initial_deviation=0.3)
+    )
+    special = {
+        ("ratings", "gr"): train_in_memory(one_by_one),
+        ("ratings", "replay"): train_in_memory(with_shares),
+    }
     others = {kind: [train_in_memory(task.member(i)) for i in (1, 2)] for kind, task in tasks.items()}
     trained["keras"], others["keras"] = of_keras(toy_ratings)
-    return Models(trained, train_in_memory(one_by_one), others)
+    return Models(trained, special, others)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -377,11 +393,12 @@ def test_ratings_without_neighbourhood(models: Models, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(("kind", "name"), ENTRIES)
 def test_entries(models: Models, kind: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An entry says all that it should; what is too large is refused with the limit, the estimate and what would do."""
-    entry, task = method_of(kind, name), models.of_kind[kind].task
+    trained = models.of(kind, name)
+    entry, task = method_of(kind, name), trained.task
     assert entry.name == name
     assert served_as(kind) in entry.kinds
     assert set(entry.kinds) <= set(KINDS)
-    assert entry.needs in ("deltas", "checkpoints", "gradients", "hessian", "steps", "nothing")
+    assert entry.needs in ("deltas", "checkpoints", "gradients", "hessian", "steps", "trajectory", "nothing")
     assert entry.unit
     assert re.search(r"\w\)?$", entry.title)
     if entry.cost is None:
@@ -396,12 +413,16 @@ def test_entries(models: Models, kind: str, name: str, monkeypatch: pytest.Monke
     told = rf"method '{name}' would need about \d+ MiB.* on this data \({task.num_examples} examples\); "
     monkeypatch.setattr(methods, "available_memory", lambda: cost.memory - 1)
     with pytest.raises(InputError, match=told + rf"\d+ MiB of memory are free{advice}"):
-        explainer(models.of_kind[kind], name)
+        explainer(trained, name)
     monkeypatch.undo()
     if cost.seconds is not None:
         monkeypatch.setattr(methods, "MOST_SECONDS", 0)
+        if not cost.limited:
+            # The user is told the time, and decides.
+            methods.check_size(entry, task)
+            return
         with pytest.raises(InputError, match=told + rf"the limit is 0 s{advice}"):
-            explainer(models.of_kind[kind], name)
+            explainer(trained, name)
 
 
 def test_names() -> None:

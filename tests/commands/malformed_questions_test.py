@@ -132,7 +132,7 @@ TABLE: list[tuple[str, list[str], str]] = [
     (
         "ratings",
         ["--min_interactions=2", "--query=u1,i1", "--method=criage"],
-        "--method must be one of fia, cosine, dot, gr, ia, tracin, nh for ratings; got 'criage'.",
+        "--method must be one of fia, cosine, dot, gr, ia, replay, tracin, nh for ratings; got 'criage'.",
     ),
     (
         "ratings",
@@ -224,7 +224,7 @@ TABLE: list[tuple[str, list[str], str]] = [
     ("choices", ["--query=u1,?", "--reciprocal"], "reciprocal relations are for predicting users; of choices only"),
     (
         "choices",
-        ["--query=u1,?", "--method=replay"],
+        ["--query=u1,?", "--method=rollback-all"],
         "--method must be one of gr, cosine, criage, dot, gr-o, influence,",
     ),
     ("choices", ["--query=u1,?", "--kind=ratings"], "--kind must be choices for DATA/choices; got 'ratings'."),

@@ -97,6 +97,8 @@ def test_methods_that_do_not_serve_say_why(toy_ratings: RatingSet) -> None:
     refused = {name: told(ask, one)[1]["refused"] for name, ask in compared("ratings").items()}
     assert "needs a training that kept what each example changed" in refused.pop("gr")
     assert "needs a training that kept its epochs" in refused.pop("tracin, every epoch")
+    for name in ("replay", "replay with epoch 1"):
+        assert refused.pop(name) == "replaying a training of ratings needs optimizer='sgd' or 'adagrad'."
     assert set(refused.values()) == {None}
 
 

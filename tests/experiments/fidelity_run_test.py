@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments import fidelity, fidelity_rating_rollback
+from experiments import fidelity, fidelity_rating_batches, fidelity_rating_rollback
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.atlas import Atlas
 from gr_tf.evaluation.compared import compared
@@ -166,6 +166,46 @@ def test_rollback_of_ratings(
     assert run_here(monkeypatch, "fidelity_rating_rollback", *asked, "--num_seeds=4", "--jobs=2") == 0
     assert capsys.readouterr().out == printed
     assert json.loads((written / "result.json").read_text())["rows"] == result["rows"]
+
+
+@pytest.mark.slow
+def test_batches_of_ratings(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: pathlib.Path,
+    rating_folder: pathlib.Path,
+) -> None:
+    """Replay with the first epoch is the derivative of what is measured: by far the best on its own training."""
+    asked = [
+        "--dataset=yelp",
+        "--min_interactions=4",
+        f"--data_dir={rating_folder}",
+        "--dim=2",
+        "--batch_size=10",
+        "--epochs=4",
+        "--points=4",
+        "--ratings_a_point=6",
+        "--num_seeds=4",
+        f"--run_dir={tmp_path / 'run'}",
+    ]
+    for flag, message in (
+        ("--optimizer=adam", "--optimizer must be sgd or adagrad: trainings by adam cannot be replayed."),
+        ("--patience=2", "--patience is not used here: --epochs sets the length"),
+        ("--training_steps=9", "--training_steps is not used here: --epochs sets the length"),
+        ("--damping=1", "--damping is not used here"),
+    ):
+        assert run_here(monkeypatch, "fidelity_rating_batches", *asked, flag) == 1
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / "run").exists()
+    few = ("nh", "tracin", "replay", "replay with epoch 1")
+    monkeypatch.setattr(fidelity_rating_batches, "METHODS", few)
+    assert run_here(monkeypatch, "fidelity_rating_batches", *asked, "--jobs=1") == 0
+    assert "Two seeds agree at Spearman" in capsys.readouterr().out
+    result = json.loads((tmp_path / "run" / "fidelity4" / "result.json").read_text())
+    assert not result["refused"]
+    own = {row["method"]: row["pearson"]["own"][0] for row in result["rows"]}
+    assert list(own) == list(few)
+    assert own["replay with epoch 1"] > 0.99 > own["tracin"] > own["nh"]
 
 
 def test_correlations_of_one_of_all_and_of_their_own() -> None:

@@ -62,6 +62,13 @@ RESULTS: dict[str, list[Any]] = {
             "rows": [{"method": "gr", "spearman": {"one": [0.4, 0.3, 0.5], "all": [0.6, 0.5, 0.7]}}],
         }
     ],
+    "ratings_batches_*": [
+        {
+            "settings": {"dataset": "stars", "config": {"model": "mf", "optimizer": "sgd"}, "num_seeds": 4},
+            "reliability": {"spearman": {"ceiling": 0.8}},
+            "rows": [{"method": "gr", "spearman": {"one": [0.2, 0.1, 0.3], "all": [0.28, 0.2, 0.3]}}],
+        }
+    ],
     "necessary_*": [
         {
             "experiment": "necessary",
@@ -83,24 +90,26 @@ RESULTS: dict[str, list[Any]] = {
 
 def test_a_row_for_each_method_and_price() -> None:
     assert RESULTS.keys() == SOURCES.keys()
-    graph, further, anew, facts = (
+    graph, further, anew, batches, facts = (
         "toy, simple",
         "stars, mf, trained on",
         "stars, mf, trained anew",
+        "stars, mf by sgd in batches, trained anew",
         "toy, simple, 4 facts removed",
     )
     found = trust_frame(RESULTS)
-    assert found.columns.tolist() == ["price", "method", "trainings", graph, further, anew, facts]
+    assert found.columns.tolist() == ["price", "method", "trainings", graph, further, anew, batches, facts]
     cells = [[row[0], row[1], row[2], *row[3:]] for row in found.itertuples(index=False)]
     assert cells == [
         # At a price the best first, by the columns from the left; of prices_* and fidelity_*, the former's 0.50.
-        ["0", "nh", 0, "noise / noise", "-", "-", "+0.005 noise"],
-        ["0", "graph's shape, by a rule", 0, "-", "-", "-", "-0.040"],
-        ["1", "replay", 1, "0.60 / 0.40", "-", "-", "-"],
-        ["1", "gr", 1, "0.50 / 0.30", "-", "0.50", "-0.050"],
-        ["1", "fia", 1, "-", "0.50", "-", "-"],
-        ["3", "best", 5, "0.80 / 0.60", "-", "-", "-"],
-        ["5", "gr", 5, "-", "-", "-", "-0.060"],
-        ["8", "gr", 8, "-", "-", "0.75", "-"],
-        ["9", "gr", 9, "0.75 / 0.70", "-", "-", "-"],
+        ["0", "nh", 0, "noise / noise", "-", "-", "-", "+0.005 noise"],
+        ["0", "graph's shape, by a rule", 0, "-", "-", "-", "-", "-0.040"],
+        ["1", "replay", 1, "0.60 / 0.40", "-", "-", "-", "-"],
+        ["1", "gr", 1, "0.50 / 0.30", "-", "0.50", "0.25", "-0.050"],
+        ["1", "fia", 1, "-", "0.50", "-", "-", "-"],
+        ["3", "best", 5, "0.80 / 0.60", "-", "-", "-", "-"],
+        ["4", "gr", 4, "-", "-", "-", "0.35", "-"],
+        ["5", "gr", 5, "-", "-", "-", "-", "-0.060"],
+        ["8", "gr", 8, "-", "-", "0.75", "-", "-"],
+        ["9", "gr", 9, "0.75 / 0.70", "-", "-", "-", "-"],
     ]
