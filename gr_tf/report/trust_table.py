@@ -163,8 +163,8 @@ SOURCES: Mapping[str, Callable[[Result], Iterator[Measured]]] = {
     "fidelity_nations_*": _of_fidelity,
     "ratings_fidelity_*": _of_one_model,
     "ratings_rollback_*": _of_seeds,
-    "large_*": _of_large,
     "ratings_batches_*": _of_seeds,
+    "large_*": _of_large,
     "necessary_*": _of_facts,
     "sufficient_*": _of_facts,
 }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gr_tf.evaluation.large_fidelity import ALL, DRAWN, HALVES
 from gr_tf.report.trust_table import SOURCES, trust_frame
 
 GRAPH = {"dataset": "toy", "config": {"model": "simple"}}
@@ -69,6 +70,19 @@ RESULTS: dict[str, list[Any]] = {
             "rows": [{"method": "gr", "spearman": {"one": [0.2, 0.1, 0.3], "all": [0.28, 0.2, 0.3]}}],
         }
     ],
+    "large_*": [
+        {
+            "settings": {"dataset": "own-big", "config": {"model": "simple"}},
+            "public_name": "big",
+            "ceilings": {ALL: {"ceiling": 0.8}, DRAWN: {"ceiling": 0.1}, HALVES: {"ceiling": 0.5}},
+            "rows": [
+                {"method": "gr", "trainings": 1, ALL: [0.4, 0.3, 0.5], DRAWN: [0.1] * 3, HALVES: [0.1, -0.1, 0.3]},
+                {"method": "replay", "trainings": 1, ALL: None, DRAWN: None, HALVES: [0.3, 0.2, 0.4]},
+                {"method": "replay, last epoch", "trainings": 1, ALL: [1.0] * 3, DRAWN: None, HALVES: None},
+                {"method": "nh", "trainings": 9, ALL: [1.0] * 3, DRAWN: None, HALVES: None},
+            ],
+        }
+    ],
     "necessary_*": [
         {
             "experiment": "necessary",
@@ -90,26 +104,39 @@ RESULTS: dict[str, list[Any]] = {
 
 def test_a_row_for_each_method_and_price() -> None:
     assert RESULTS.keys() == SOURCES.keys()
-    graph, further, anew, batches, facts = (
+    graph, further, anew, batches, left_out, halves, facts = (
         "toy, simple",
         "stars, mf, trained on",
         "stars, mf, trained anew",
         "stars, mf by sgd in batches, trained anew",
+        "big, simple, left out",
+        "big, simple, halves",
         "toy, simple, 4 facts removed",
     )
     found = trust_frame(RESULTS)
-    assert found.columns.tolist() == ["price", "method", "trainings", graph, further, anew, batches, facts]
+    assert found.columns.tolist() == [
+        "price",
+        "method",
+        "trainings",
+        graph,
+        further,
+        anew,
+        batches,
+        left_out,
+        halves,
+        facts,
+    ]
     cells = [[row[0], row[1], row[2], *row[3:]] for row in found.itertuples(index=False)]
     assert cells == [
         # At a price the best first, by the columns from the left; of prices_* and fidelity_*, the former's 0.50.
-        ["0", "nh", 0, "noise / noise", "-", "-", "-", "+0.005 noise"],
-        ["0", "graph's shape, by a rule", 0, "-", "-", "-", "-", "-0.040"],
-        ["1", "replay", 1, "0.60 / 0.40", "-", "-", "-", "-"],
-        ["1", "gr", 1, "0.50 / 0.30", "-", "0.50", "0.25", "-0.050"],
-        ["1", "fia", 1, "-", "0.50", "-", "-", "-"],
-        ["3", "best", 5, "0.80 / 0.60", "-", "-", "-", "-"],
-        ["4", "gr", 4, "-", "-", "-", "0.35", "-"],
-        ["5", "gr", 5, "-", "-", "-", "-", "-0.060"],
-        ["8", "gr", 8, "-", "-", "0.75", "-", "-"],
-        ["9", "gr", 9, "0.75 / 0.70", "-", "-", "-", "-"],
+        ["0", "nh", 0, "noise / noise", "-", "-", "-", "-", "-", "+0.005 noise"],
+        ["0", "graph's shape, by a rule", 0, "-", "-", "-", "-", "-", "-", "-0.040"],
+        ["1", "replay", 1, "0.60 / 0.40", "-", "-", "-", "-", "0.60", "-"],
+        ["1", "gr", 1, "0.50 / 0.30", "-", "0.50", "0.25", "0.50", "noise", "-0.050"],
+        ["1", "fia", 1, "-", "0.50", "-", "-", "-", "-", "-"],
+        ["3", "best", 5, "0.80 / 0.60", "-", "-", "-", "-", "-", "-"],
+        ["4", "gr", 4, "-", "-", "-", "0.35", "-", "-", "-"],
+        ["5", "gr", 5, "-", "-", "-", "-", "-", "-", "-0.060"],
+        ["8", "gr", 8, "-", "-", "0.75", "-", "-", "-", "-"],
+        ["9", "gr", 9, "0.75 / 0.70", "-", "-", "-", "-", "-", "-"],
     ]
