@@ -143,7 +143,7 @@ def measure(
                 {
                     "public_name": public_name(task.dataset.checksums),
                     "queries": [list(task.names_of(query)) for query in queries],
-                    "values": [float(of.mean()) for of in np.moveaxis(outputs, 2, 0)],
+                    "mean_on_halves": outputs.mean(axis=(0, 1)).tolist(),
                     "mean_effect": float(np.abs(effects).mean()),
                     "mean_expected_effect": float(np.abs(effects.mean(axis=0)).mean()),
                     "quality": {

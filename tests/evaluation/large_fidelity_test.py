@@ -144,7 +144,7 @@ def test_every_kind_is_measured(
     names = {"triples": ["gr", "replay"], "ratings": ["fia"], "sequences": ["tracin"]}[kind]
     found = measure(tasks[kind], tmp_path, SIZES, names=names)
     assert {row["method"] for row in found["rows"]} >= {"nh", *names}
-    assert len(found["queries"]) == len(found["values"]) == 3
+    assert len(found["queries"]) == len(found["mean_on_halves"]) == 3
     assert found["ceilings"].keys() == {ALL, DRAWN, HALVES}
     assert "3 predictions" in truth_line(found)
     assert len(frame(found)) == len(found["rows"])
