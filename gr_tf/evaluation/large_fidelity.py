@@ -27,7 +27,7 @@ from gr_tf.types import Ids
 
 NAME = "fidelity"
 # Which of a query's examples are compared, and the other truth.
-ALL, DRAWN, HALVES = "all left out", "random ones", "halves (LDS)"
+ALL, NAMED, DRAWN, HALVES = "all left out", "named ones", "random ones", "halves (LDS)"
 _RANDOM = "nh"
 BEST = "best, of these trainings"
 # By truth, the correlations [num_queries] of a method's scores; None if it ranks nothing there.
@@ -110,7 +110,6 @@ def measure(
         "split": task.dataset.split and task.dataset.split.to_dict(),
         "config": task.config.to_dict(),
         "queries": [sizes.queries, sizes.query_seed, sizes.first + sizes.drawn],
-        "methods": list(asks),
     }
     seeds, explained = range(task.config.seed, task.config.seed + sizes.seeds), _explained(sizes)
     with RunDir.begin(run_dir / "trainings", settings, overwrite=overwrite, reuse=True) as stage:
@@ -134,7 +133,12 @@ def measure(
         outputs = np.stack([arrays["outputs"] for arrays in of_halves])
         places = [left_out / f"seed{seed}" for seed in seeds]
         places += [scored.place(name, seed) for name in asks for seed in explained]
-    asked = {**settings, "sizes": dataclasses.asdict(sizes), "trainings_fingerprint": files.fingerprint(*places)}
+    asked = {
+        **settings,
+        "methods": list(asks),
+        "sizes": dataclasses.asdict(sizes),
+        "trainings_fingerprint": files.fingerprint(*places),
+    }
     with RunDir.begin(run_dir / NAME, asked, overwrite=overwrite, replace=True, reuse=True) as stage:
         if not stage.is_finished:
             truth = LargeTruth(task, queries, examples, effects, sizes.first, subsets, outputs)
@@ -260,7 +264,9 @@ class LargeTruth:
         everything = np.ones(self.examples.shape, bool)
         drawn = everything.copy()
         drawn[:, : self.first] = False
-        return {ALL: everything, DRAWN: drawn}
+        masks = {ALL: everything, NAMED: ~drawn, DRAWN: drawn}
+        # Fewer than three cannot be correlated.
+        return {name: mask for name, mask in masks.items() if mask[0].sum() >= 3}
 
     def _correlations(self, scores: np.ndarray) -> _Correlations:
         """Spearman's correlations of scores [m, num_queries, num_examples], meaned over m."""

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from gr_tf.evaluation.large_fidelity import ALL, DRAWN, HALVES
+from gr_tf.evaluation.large_fidelity import ALL, DRAWN, HALVES, NAMED
 from gr_tf.report.fact_tables import interval
 from gr_tf.report.tables import correlation_interval, mean_and_sd
 
-_TRUTHS = (ALL, DRAWN, HALVES)
+_TRUTHS = (ALL, NAMED, DRAWN, HALVES)
 
 
 def of_what(result: Mapping[str, Any]) -> str:
@@ -46,11 +46,12 @@ def frame(result: Mapping[str, Any]) -> pd.DataFrame:
     rows = []
     for row in result["rows"]:
         told: dict[str, Any] = {"method": row["method"], "trainings": row["trainings"] or "-"}
-        told |= {name: correlation_interval(row[name]) for name in _TRUTHS}
+        told |= {name: correlation_interval(row[name]) for name in _TRUTHS if name in row}
         beyond = row.get("beyond", {})
         told |= {
             f"beyond the default: {name}": interval(beyond[name], 2) if name in beyond else "-"
-            for name in (ALL, HALVES)
+            for name in (NAMED, HALVES)
+            if name in row
         }
         rows.append(told)
     return pd.DataFrame(rows)

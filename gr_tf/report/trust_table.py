@@ -8,7 +8,7 @@ import pandas as pd
 
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.atlas_scores import STRATA
-from gr_tf.evaluation.large_fidelity import ALL, HALVES
+from gr_tf.evaluation.large_fidelity import HALVES, NAMED
 from gr_tf.evaluation.method_names import is_variant, with_present_names
 from gr_tf.report.large_fidelity_tables import of_what
 
@@ -122,7 +122,7 @@ def _rating(truth: str, method: str, count: int, share: Sequence[float]) -> Meas
 def _of_large(result: Result) -> Iterator[Measured]:
     """Results of experiments/large_fidelity.py: examples that were left out, and halves of the data."""
     names = {row["method"] for row in result["rows"]}
-    for key, what in ((ALL, "left out"), (HALVES, "halves")):
+    for key, what in ((NAMED, "left out"), (HALVES, "halves")):
         ceiling, truth = result["ceilings"][key]["ceiling"] or math.nan, f"{of_what(result)}, {what}"
         for row in result["rows"]:
             method, count = row["method"], row["trainings"]

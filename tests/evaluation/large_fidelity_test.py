@@ -9,7 +9,7 @@ from gr_tf.data.ratings import RatingSet
 from gr_tf.data.sequences import SequenceSet
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
-from gr_tf.evaluation.large_fidelity import ALL, BEST, DRAWN, HALVES, LargeTruth, Sizes, measure
+from gr_tf.evaluation.large_fidelity import ALL, BEST, DRAWN, HALVES, NAMED, LargeTruth, Sizes, measure
 from gr_tf.evaluation.large_truth import chosen_examples, chosen_queries, effects_together, partners
 from gr_tf.evaluation.leave_one_out import leave_one_out
 from gr_tf.evaluation.prices import SHAPE_ROWS
@@ -110,7 +110,7 @@ def test_an_exact_method_has_correlations_of_1(task: TripleTask) -> None:
         (row["method"], row["trainings"]): row for row in truth.rows(scored, ["nh", "gr", "replay", "overlap"], [5, 6])
     }
     for row in (rows["replay", 1], rows["replay", 2]):
-        assert [row[name][0] for name in (ALL, DRAWN, HALVES)] == pytest.approx([1, 1, 1])
+        assert [row[name][0] for name in (ALL, NAMED, DRAWN, HALVES)] == pytest.approx([1, 1, 1, 1])
     assert 0.2 < rows["gr", 1][HALVES][0] < rows["gr", 2][HALVES][0] < 0.95
     gained = rows["replay", 2]["beyond"][HALVES][0]
     assert gained == pytest.approx(1 - rows["gr", 2][HALVES][0])
@@ -118,7 +118,7 @@ def test_an_exact_method_has_correlations_of_1(task: TripleTask) -> None:
     assert rows["overlap", 1][ALL] is None
     assert {BEST, SHAPE_ROWS[0]} <= {name for name, _ in rows}
     ceilings = truth.ceilings()
-    assert [ceilings[name]["reliability"] for name in (ALL, DRAWN, HALVES)] == pytest.approx([1, 1, 1])
+    assert [ceilings[name]["reliability"] for name in (ALL, NAMED, DRAWN, HALVES)] == pytest.approx([1, 1, 1, 1])
 
 
 def test_the_sizes_are_checked(task: TripleTask, tmp_path: pathlib.Path) -> None:
@@ -145,10 +145,14 @@ def test_every_kind_is_measured(
     found = measure(tasks[kind], tmp_path, SIZES, names=names)
     assert {row["method"] for row in found["rows"]} >= {"nh", *names}
     assert len(found["queries"]) == len(found["mean_on_halves"]) == 3
-    assert found["ceilings"].keys() == {ALL, DRAWN, HALVES}
+    assert found["ceilings"].keys() == {ALL, NAMED, DRAWN, HALVES}
     assert "3 predictions" in truth_line(found)
     assert len(frame(found)) == len(found["rows"])
     # With two jobs, in another folder: the same; and in the same folder nothing is done again.
     parallel = measure(tasks[kind], tmp_path / "two", SIZES, names=names, jobs=2)
     assert parallel["rows"] == found["rows"]
     assert measure(tasks[kind], tmp_path, SIZES, names=names) == found
+    # Another method is compared on the same truth.
+    less = measure(tasks[kind], tmp_path, SIZES, names=[])
+    assert {row["method"] for row in less["rows"]} <= {"nh", SHAPE_ROWS[0]}
+    assert less["ceilings"] == found["ceilings"]

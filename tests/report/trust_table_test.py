@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gr_tf.evaluation.large_fidelity import ALL, DRAWN, HALVES
+from gr_tf.evaluation.large_fidelity import DRAWN, HALVES, NAMED
 from gr_tf.report.trust_table import SOURCES, trust_frame
 
 GRAPH = {"dataset": "toy", "config": {"model": "simple"}}
@@ -74,12 +74,12 @@ RESULTS: dict[str, list[Any]] = {
         {
             "settings": {"dataset": "own-big", "config": {"model": "simple"}},
             "public_name": "big",
-            "ceilings": {ALL: {"ceiling": 0.8}, DRAWN: {"ceiling": 0.1}, HALVES: {"ceiling": 0.5}},
+            "ceilings": {NAMED: {"ceiling": 0.8}, DRAWN: {"ceiling": 0.1}, HALVES: {"ceiling": 0.5}},
             "rows": [
-                {"method": "gr", "trainings": 1, ALL: [0.4, 0.3, 0.5], DRAWN: [0.1] * 3, HALVES: [0.1, -0.1, 0.3]},
-                {"method": "replay", "trainings": 1, ALL: None, DRAWN: None, HALVES: [0.3, 0.2, 0.4]},
-                {"method": "replay, last epoch", "trainings": 1, ALL: [1.0] * 3, DRAWN: None, HALVES: None},
-                {"method": "nh", "trainings": 9, ALL: [1.0] * 3, DRAWN: None, HALVES: None},
+                {"method": "gr", "trainings": 1, NAMED: [0.4, 0.3, 0.5], DRAWN: [0.1] * 3, HALVES: [0.1, -0.1, 0.3]},
+                {"method": "replay", "trainings": 1, NAMED: None, DRAWN: None, HALVES: [0.3, 0.2, 0.4]},
+                {"method": "replay, last epoch", "trainings": 1, NAMED: [1.0] * 3, DRAWN: None, HALVES: None},
+                {"method": "nh", "trainings": 9, NAMED: [1.0] * 3, DRAWN: None, HALVES: None},
             ],
         }
     ],
