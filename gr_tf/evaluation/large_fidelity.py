@@ -145,7 +145,7 @@ def measure(
             qualities = [scored.meta(_RANDOM, seed)["quality"] for seed in explained]
             stage.finish(
                 {
-                    "public_name": public_name(task.dataset.checksums),
+                    "public_name": public_name(getattr(task.dataset, "checksums", {})),
                     "queries": [list(task.names_of(query)) for query in queries],
                     "mean_on_halves": outputs.mean(axis=(0, 1)).tolist(),
                     "mean_effect": float(np.abs(effects).mean()),
