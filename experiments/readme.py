@@ -243,6 +243,9 @@ FIGURES: dict[str, Text] = {
     "fidelity_rating_rollback": _each(
         fidelity_tables.seeds_frame, "ratings_rollback_movielens-100k_mf", above=fidelity_tables.truth_line
     ),
+    "fidelity_rating_batches": _each(
+        fidelity_tables.seeds_frame, "ratings_batches_movielens-100k_mf", above=fidelity_tables.truth_line
+    ),
     "prices": _each(price_frame, "prices_*"),
     "calibration": _each(calibration_frame, "prices_*"),
     "trust": lambda: as_markdown(trust_table.trust_frame({name: _results(name) for name in trust_table.SOURCES})),

@@ -196,7 +196,8 @@ def batches(objective: Objective, optimizer: RowOptimizer, tracked: bool) -> Ten
     Args:
         objective: what is minimised.
         optimizer: of the rows.
-        tracked: whether shares are wanted; without them it is faster, and does the same to the bit.
+        tracked: whether shares are wanted; without them it is faster, and does the same up to rounding: XLA joins other
+            operations.
 
     Returns:
         A tf.function of (the variable's handle, steps done, the learning rate, the parts of a BatchPlan), which

@@ -65,7 +65,8 @@ def test_equals_finite_differences(toy: TripleSet, setting: dict[str, Any]) -> N
     trained = trained_with(toy, setting)
     for first_epoch in (1, 2):
         replay = BlockReplay(trained, first_epoch=first_epoch)
-        np.testing.assert_array_equal(replay.parameters.table, trained.parameters.table)
+        # Not to the bit: XLA joins other operations where shares are wanted.
+        np.testing.assert_allclose(replay.parameters.table, trained.parameters.table, rtol=1e-12, atol=1e-15)
         found = replay.matrix(QUERIES)
         for example_id in (0, 17, trained.task.num_examples - 1):
             told = measured(trained.task, example_id, first_epoch)  # type: ignore[arg-type]
