@@ -7,6 +7,7 @@ from gr_tf.settings import Range, Settings
 
 BLOCKS = {"all": "all parameters", "query": "the rows of the query's head, relation, and tail"}
 CURVATURES = {
+    "auto": "hessian of a small graph, gauss_newton of a large one",
     "hessian": "second derivatives of the training loss, which may have negative eigenvalues",
     "gauss_newton": "the Hessian without the second derivatives of the scores, which has none",
 }
@@ -21,14 +22,14 @@ class InfluenceSettings(Settings):
         damping: added to the diagonal of the mean loss's Hessian. Default: 0.01 of a small graph; of a large one a
             tenth of the mean eigenvalue of the Gauss-Newton matrix (Grosse et al. 2023).
         curvature: hessian, which may have negative eigenvalues, or gauss_newton, the Hessian without the second
-            derivatives of the scores, which has none. Default: hessian of a small graph, gauss_newton of a large one.
+            derivatives of the scores, which has none; auto: hessian of a small graph, gauss_newton of a large one.
         tolerance: of the conjugate gradients, ||H x - b|| / ||b||.
         max_iterations: of the conjugate gradients.
     """
 
     block: str = "all"
     damping: float | None = None
-    curvature: str | None = None
+    curvature: str = "auto"
     tolerance: float = 1e-3
     max_iterations: int = 100
 
@@ -40,7 +41,7 @@ class InfluenceSettings(Settings):
             "max_iterations": "cg_max_iterations",
         }
     )
-    choices = types.MappingProxyType({"block": BLOCKS, "curvature": (None, *CURVATURES)})
+    choices = types.MappingProxyType({"block": BLOCKS, "curvature": CURVATURES})
     ranges = types.MappingProxyType(
         {"damping": Range(0), "tolerance": Range(0, 1, above=True), "max_iterations": Range(1, 1 << 20)}
     )

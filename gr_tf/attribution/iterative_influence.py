@@ -18,6 +18,7 @@ from gr_tf.attribution.many_systems import solve_together
 from gr_tf.errors import InputError, argument
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
+from gr_tf.training.steps import Curvature
 from gr_tf.types import Ids
 
 # Of the mean eigenvalue of the Gauss-Newton matrix (Grosse et al. 2023, "Studying Large Language Model Generalization
@@ -45,8 +46,7 @@ class IterativeInfluence(Explainer[Any]):
             InputError: if nothing gives second derivatives of what the training minimised.
         """
         self.task, self._parameters, self._settings, self._rows_of = trained.task, trained.parameters, settings, rows_of
-        check_curvature(trained.task)
-        self._curvature = trained.task.steps.curvature()
+        self._curvature = curvature_of(trained.task)
         self._diagonal = self._curvature.row_curvatures(trained.parameters)[:, None]
         given = settings.damping
         self.damping = _RELATIVE_DAMPING * float(self._diagonal.mean()) if given is None else given
@@ -65,7 +65,9 @@ class IterativeInfluence(Explainer[Any]):
         if settings.block == "all":
             solutions, diagnostics = self._solve(right_sides, np.ones(right_sides.shape[1:2], bool))
         else:
-            solved = [self._solve(one[None], self._is_own(query)) for one, query in zip(right_sides, queries, strict=True)]
+            solved = [
+                self._solve(one[None], self._is_own(query)) for one, query in zip(right_sides, queries, strict=True)
+            ]
             solutions, diagnostics = np.concatenate([x for x, _ in solved]), [told for _, (told,) in solved]
         values = self._curvature.derivatives(self._parameters, solutions) / task.num_examples
         everyone = np.arange(task.num_examples)
@@ -98,14 +100,16 @@ class IterativeInfluence(Explainer[Any]):
         )
 
 
-def check_curvature(task: Task[Any]) -> None:
+def curvature_of(task: Task[Any]) -> Curvature:
     """
     Raises:
         InputError: if nothing gives second derivatives of what a task's steps minimise.
     """
-    if task.steps.curvature() is None:
+    found = task.steps.curvature()
+    if found is None:
         raise InputError(
             f"influence functions of a graph of this size ({task.num_examples:,} triples, {task.model.num_rows:,} rows "
             f"of {task.model.width}) need a training in batches ({argument('batch_size')} above 1, or "
             f"{argument('optimizer', 'adagrad')}): use {argument('method', 'gr')}."
         )
+    return found

@@ -19,7 +19,7 @@ from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.gradients import gradients_cost, gradients_of
 from gr_tf.attribution.hessian import check_damping
 from gr_tf.attribution.influence_settings import BLOCKS, InfluenceSettings
-from gr_tf.attribution.iterative_influence import VECTORS, IterativeInfluence, check_curvature
+from gr_tf.attribution.iterative_influence import VECTORS, IterativeInfluence, curvature_of
 from gr_tf.attribution.methods import MOST_SECONDS, Cost, register
 from gr_tf.data.triples import Query
 from gr_tf.errors import InputError
@@ -133,7 +133,7 @@ def _check(task: Task[Any]) -> None:
         InputError: if the Hessian is too large to be made, and the steps give no products with it.
     """
     if not _is_small(task):
-        check_curvature(task)
+        curvature_of(task)
 
 
 def _cost(task: Task[Any]) -> Cost:

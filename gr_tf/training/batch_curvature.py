@@ -38,9 +38,7 @@ class BatchCurvature(Curvature):
     A triple's loss is that in both directions if it is trained in both, with its penalty, times its weight of kvsall.
     """
 
-    def __init__(
-        self, objective: Objective, blocks: Sequence[Block], plan: Plan, seed: int, num_examples: int
-    ) -> None:
+    def __init__(self, objective: Objective, blocks: Sequence[Block], plan: Plan, seed: int, num_examples: int) -> None:
         """
         Args:
             objective: of the batches; its dropout does not count.

@@ -122,7 +122,9 @@ class BatchTripleSteps(Steps):
 
     def curvature(self) -> BatchCurvature:
         """See Steps."""
-        return BatchCurvature(self._objective, self.blocks(1), self._plan, self._config.seed, self._triples.num_examples)
+        return BatchCurvature(
+            self._objective, self.blocks(1), self._plan, self._config.seed, self._triples.num_examples
+        )
 
     def name_of(self, state: BatchState, block: Block, place: int) -> str:
         """See Steps."""

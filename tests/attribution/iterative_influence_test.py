@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from gr_tf.attribution import methods, triple_influence
+from gr_tf.attribution.hessian import explicit_hessian, hessian_vector_product
 from gr_tf.attribution.influence_settings import InfluenceSettings
 from gr_tf.attribution.iterative_influence import IterativeInfluence
 from gr_tf.attribution.methods import explainer
@@ -24,7 +25,7 @@ QUERIES = [Query(0, 0, 1), Query(2, 1, 2), Query(4, 2, 1, HEAD), Query(3, 0, 0),
 IN_BATCHES = {
     "dim": 3,
     "epochs": 3,
-    "batch_size": 7,
+    "batch_size": 25,
     "optimizer": "adagrad",
     "learning_rate": 0.2,
     "num_negatives": 4,
@@ -73,9 +74,7 @@ class Explicit:
         return Asked(heads, relations, tails, heads, plan.columns), rows[3 * n :]
 
     def scores(self, table: Tensor) -> list[tuple[Tensor, Tensor]]:
-        return [
-            self._objective.scores(*self._asked(table, plan), plan.keys) for _, _, plan in self._batches
-        ]
+        return [self._objective.scores(*self._asked(table, plan), plan.keys) for _, _, plan in self._batches]
 
     def of_scores(self, scores: list[tuple[Tensor, Tensor]]) -> Tensor:
         return sum(
@@ -101,37 +100,49 @@ class Explicit:
 
     def jacobian(self) -> np.ndarray:
         """[num_examples, size]."""
-        variable = tf.Variable(self.table)
-        with tf.GradientTape() as tape:
-            found = self.losses(variable)
-        return np.asarray(tape.jacobian(found, variable)).reshape(self.count, -1)
+        return _jacobian(self.losses, self.table)
 
     def hessian(self, gauss_newton: bool) -> np.ndarray:
         """[size, size], of the mean loss."""
         if not gauss_newton:
             return _hessian(lambda table: tf.reduce_sum(self.losses(table)), self.table) / self.count
-        variable = tf.Variable(self.table)
-        with tf.GradientTape() as tape:
-            flat = tf.concat([tf.concat([a[:, None], b], 1) for a, b in self.scores(variable)], axis=0)
-        jacobian = np.asarray(tape.jacobian(flat, variable)).reshape(-1, self.table.size)
+
+        def flat(table: Tensor) -> Tensor:
+            return tf.reshape(tf.concat([tf.concat([a[:, None], b], 1) for a, b in self.scores(table)], 0), [-1])
+
         sizes = [plan.weights.shape[0] for _, _, plan in self._batches]
 
-        def loss(flat: Tensor) -> Tensor:
-            return self.of_scores([(part[:, 0], part[:, 1:]) for part in tf.split(flat, sizes)])
+        def loss(scores: Tensor) -> Tensor:
+            parts = tf.split(tf.reshape(scores, [sum(sizes), -1]), sizes)
+            return self.of_scores([(part[:, 0], part[:, 1:]) for part in parts])
 
-        found = jacobian.T @ _hessian(loss, np.asarray(flat)) @ jacobian
+        jacobian = _jacobian(flat, self.table)
+        found = jacobian.T @ _hessian(loss, flat(tf.constant(self.table)).numpy()) @ jacobian
         if self._objective.penalty:
             found += _hessian(self.penalty, self.table)
         return np.asarray(found / self.count)
 
 
+def _jacobian(function: Any, at: np.ndarray) -> np.ndarray:
+    @tf.function
+    def row(weights: Tensor) -> Tensor:
+        table = tf.constant(at)
+        with tf.GradientTape() as tape:
+            tape.watch(table)
+            value = tf.reduce_sum(weights * function(table))
+        return tf.reshape(tf.convert_to_tensor(tape.gradient(value, table)), [-1])
+
+    count = len(function(tf.constant(at)))
+    return np.stack([row(tf.constant(one)).numpy() for one in np.eye(count)])
+
+
 def _hessian(function: Any, at: np.ndarray) -> np.ndarray:
-    variable = tf.Variable(at)
-    with tf.GradientTape() as outer:
-        with tf.GradientTape() as inner:
-            value = function(variable)
-        gradient = tf.convert_to_tensor(inner.gradient(value, variable))
-    return np.asarray(outer.jacobian(gradient, variable)).reshape(at.size, at.size)
+    @tf.function
+    def product(vector: Tensor) -> Tensor:
+        vectors = [tf.reshape(vector, at.shape)]
+        return tf.reshape(hessian_vector_product(lambda x: function(x[0]), [tf.constant(at)], vectors)[0], [-1])
+
+    return explicit_hessian(product, at.size)
 
 
 @pytest.mark.parametrize(
