@@ -101,7 +101,8 @@ class IterativeInfluence(Explainer[Any]):
 
 
 def curvature_of(task: Task[Any]) -> Curvature:
-    """
+    """The second derivatives of what a task's steps minimise.
+
     Raises:
         InputError: if nothing gives second derivatives of what a task's steps minimise.
     """
