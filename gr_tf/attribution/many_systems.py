@@ -81,5 +81,5 @@ def solve_together(
 
 def _dots(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """[n], the dot products of vectors [n, ...]."""
-    found: np.ndarray = (left * right).reshape(len(left), -1).sum(axis=1)
+    found: np.ndarray = (left * right).sum(axis=tuple(range(1, left.ndim)))
     return found
