@@ -7,14 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gr_tf.attribution import methods, triple_influence
 from gr_tf.attribution.hessian import explicit_hessian, hessian_vector_product
 from gr_tf.attribution.influence_settings import InfluenceSettings
 from gr_tf.attribution.iterative_influence import IterativeInfluence
 from gr_tf.attribution.methods import explainer
-from gr_tf.attribution.triple_influence import TripleInfluence
 from gr_tf.data.triples import HEAD, Query, TripleSet
-from gr_tf.errors import InputError
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.batch_kernel import Asked, BatchPlan
@@ -145,9 +142,10 @@ def _hessian(function: Any, at: np.ndarray) -> np.ndarray:
     return explicit_hessian(product, at.size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "setting",
-    [SETTINGS[0], *(pytest.param(setting, marks=pytest.mark.slow) for setting in SETTINGS[1:])],
+    SETTINGS,
     ids=lambda setting: "-".join(map(str, setting.values())),
 )
 def test_equals_the_explicit_solution(toy: TripleSet, setting: dict[str, Any]) -> None:
