@@ -134,7 +134,8 @@ class _Batch:
         return self._objective.penalties(*parts[:3]) * self._plan.weights
 
     def _asked(self, parts: Sequence[Rows]) -> Asked:
-        return Asked(*parts[:4], self._plan.columns)
+        heads, relations, tails, as_candidates, _ = parts
+        return Asked(heads, relations, tails, as_candidates, self._plan.columns)
 
 
 def _hessian_products(
