@@ -4,7 +4,7 @@
 
 (see triple_influence). H is never made. The system H x = grad p of each query is solved with products of H and vectors
 over the mini-batches of the training (training.batch_curvature); one pass over the training then tells the derivatives
-of all examples' losses along the solutions of all queries.
+of all examples' losses along the solution.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.attribution.base import Explainer, Influences, in_parts
+from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.influence_settings import InfluenceSettings
-from gr_tf.attribution.many_systems import solve_together
+from gr_tf.attribution.preconditioned_cg import preconditioned_cg
 from gr_tf.errors import InputError, argument
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
@@ -24,8 +24,8 @@ from gr_tf.types import Ids
 # Of the mean eigenvalue of the Gauss-Newton matrix (Grosse et al. 2023, "Studying Large Language Model Generalization
 # with Influence Functions").
 _RELATIVE_DAMPING = 0.1
-# Bytes of the vectors of the queries that are solved together; of each query there are so many.
-_VECTOR_BYTES, VECTORS = 1 << 30, 8
+# Vectors of the size of the table that a system has at a time, about.
+VECTORS = 12
 
 
 class IterativeInfluence(Explainer[Any]):
@@ -54,63 +54,42 @@ class IterativeInfluence(Explainer[Any]):
             raise InputError("a row of the table has no curvature, and there is no damping: use some damping.")
 
     def influences(self, queries: Sequence[Any]) -> list[Influences]:
-        """See Explainer."""
-        together = max(1, _VECTOR_BYTES // (8 * VECTORS * self._parameters.table.size))
-        return [found for part in in_parts(queries, together) for found in self._of_part(part)]
+        """See Explainer; a query at a time, so that nothing depends on what else is asked."""
+        return [self._of_query(query) for query in queries]
 
-    def _of_part(self, queries: Sequence[Any]) -> list[Influences]:
-        task, settings = self.task, self._settings
-        (gradients,) = task.value_gradients(self._parameters, queries)
-        right_sides = -np.asarray(gradients, np.float64)
-        if settings.block == "all":
-            solutions, diagnostics = self._solve(right_sides, np.ones(right_sides.shape[1:2], bool))
-        else:
-            solved = [
-                self._solve(one[None], self._is_own(query)) for one, query in zip(right_sides, queries, strict=True)
-            ]
-            solutions, diagnostics = np.concatenate([x for x, _ in solved]), [told for _, (told,) in solved]
-        values = self._curvature.derivatives(self._parameters, solutions) / task.num_examples
-        everyone = np.arange(task.num_examples)
-        return [
-            Influences(everyone, row, float(task.value(self._parameters, [query])[0]), systems=(told,))
-            for query, row, told in zip(queries, values, diagnostics, strict=True)
-        ]
-
-    def _is_own(self, query: Any) -> np.ndarray:
-        """[num_rows], which rows are the query's."""
-        is_own = np.zeros(len(self._parameters.table), bool)
-        is_own[self._rows_of(query)] = True
-        return is_own
-
-    def _solve(self, right_sides: np.ndarray, counts: np.ndarray) -> Any:
-        """See solve_together; the system of the rows [num_rows] that count, and 0 elsewhere."""
-        mask = counts[:, None].astype(np.float64)
-        gauss_newton = self._settings.curvature != "hessian"
-
-        def product(vectors: np.ndarray) -> np.ndarray:
-            return mask * self._curvature.product(self._parameters, vectors, gauss_newton=gauss_newton)
-
-        return solve_together(
-            product,
-            mask * right_sides,
+    def _of_query(self, query: Any) -> Influences:
+        task, parameters, settings = self.task, self._parameters, self._settings
+        ((gradient,),) = task.value_gradients(parameters, [query])
+        # The system of the rows that count, and 0 elsewhere.
+        counts = np.ones((len(parameters.table), 1))
+        if settings.block == "query":
+            counts[:] = 0
+            counts[self._rows_of(query)] = 1
+        solution, told = preconditioned_cg(
+            lambda vector: (
+                counts * self._curvature.product(parameters, vector, gauss_newton=settings.curvature != "hessian")
+            ),
+            -counts * np.asarray(gradient, np.float64),
             self.damping,
             self._diagonal,
-            tolerance=self._settings.tolerance,
-            max_iterations=self._settings.max_iterations,
+            tolerance=settings.tolerance,
+            max_iterations=settings.max_iterations,
         )
+        values = self._curvature.derivatives(parameters, solution) / task.num_examples
+        prediction = float(task.value(parameters, [query])[0])
+        return Influences(np.arange(task.num_examples), values, prediction, systems=(told,))
 
 
 def curvature_of(task: Task[Any]) -> Curvature:
     """The second derivatives of what a task's steps minimise.
 
     Raises:
-        InputError: if nothing gives second derivatives of what a task's steps minimise.
+        InputError: if nothing gives them.
     """
     found = task.steps.curvature()
     if found is None:
         raise InputError(
-            f"influence functions of a graph of this size ({task.num_examples:,} triples, {task.model.num_rows:,} rows "
-            f"of {task.model.width}) need a training in batches ({argument('batch_size')} above 1, or "
-            f"{argument('optimizer', 'adagrad')}): use {argument('method', 'gr')}."
+            f"influence functions by conjugate gradients need a training in batches ({argument('batch_size')} above 1, "
+            f"or {argument('optimizer', 'adagrad')})."
         )
     return found

@@ -19,10 +19,10 @@ from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.gradients import gradients_cost, gradients_of
 from gr_tf.attribution.hessian import check_damping
 from gr_tf.attribution.influence_settings import BLOCKS, InfluenceSettings
-from gr_tf.attribution.iterative_influence import VECTORS, IterativeInfluence, curvature_of
+from gr_tf.attribution.iterative_influence import VECTORS, IterativeInfluence
 from gr_tf.attribution.methods import MOST_SECONDS, Cost, register
 from gr_tf.data.triples import Query
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.places import scored_as
 from gr_tf.tasks.task import Task
@@ -35,6 +35,8 @@ _DAMPING = 0.01
 _MOST_BYTES = 1 << 32
 # Products of which an iterative solution is expected to need.
 _PRODUCTS = 50
+# Settings that only conjugate gradients have.
+_OF_ITERATIONS = ("tolerance", "max_iterations")
 # Of one core, for each number that a product multiplies.
 _NANOSECONDS = 0.5
 
@@ -127,13 +129,42 @@ def _is_small(task: Task[Any]) -> bool:
     return cost.memory <= _MOST_BYTES and (cost.seconds or 0) <= MOST_SECONDS
 
 
+def _makes_hessian(task: Task[Any], settings: InfluenceSettings) -> bool:
+    return _is_small(task) and settings.curvature != "gauss_newton"
+
+
 def _check(task: Task[Any]) -> None:
     """
     Raises:
         InputError: if the Hessian is too large to be made, and the steps give no products with it.
     """
-    if not _is_small(task):
-        curvature_of(task)
+    if not _is_small(task) and task.steps.curvature() is None:
+        raise InputError(
+            f"influence functions of a graph of this size ({task.num_examples:,} triples, {task.model.num_rows:,} rows "
+            f"of {task.model.width}) need a training in batches ({argument('batch_size')} above 1, or "
+            f"{argument('optimizer', 'adagrad')}): use {argument('method', 'gr')}."
+        )
+
+
+def _check_settings(task: Task[Any], settings: InfluenceSettings) -> None:
+    """Refuses settings of conjugate gradients where there are none.
+
+    Raises:
+        InputError: naming the setting.
+    """
+    if not _makes_hessian(task, settings):
+        if task.steps.curvature() is None:
+            raise InputError(
+                f"{argument('curvature', 'gauss_newton')} needs a training in batches ({argument('batch_size')} above "
+                f"1, or {argument('optimizer', 'adagrad')}): use {argument('curvature', 'hessian')}."
+            )
+        return
+    for name in _OF_ITERATIONS:
+        if getattr(settings, name) != getattr(InfluenceSettings, name):
+            raise InputError(
+                f"{argument(name, flag=settings.flag_of(name))} is of conjugate gradients, and the Hessian of this "
+                f"graph is small enough to be made: leave it out, or use {argument('curvature', 'gauss_newton')}."
+            )
 
 
 def _cost(task: Task[Any]) -> Cost:
@@ -160,6 +191,7 @@ def _cost(task: Task[Any]) -> Cost:
     check=_check,
     instead="gr",
     settings=InfluenceSettings(),
+    check_settings=_check_settings,
 )
 def influence(trained: Trained, settings: InfluenceSettings | None = None, **others: Any) -> Explainer[Query]:
     """TripleInfluence where the Hessian is small enough and nothing else is asked, else IterativeInfluence.
@@ -170,10 +202,12 @@ def influence(trained: Trained, settings: InfluenceSettings | None = None, **oth
         others: instead of the settings of these names.
 
     Raises:
-        InputError: see both.
+        InputError: see both; also if a setting is not for what is used.
     """
     settings = dataclasses.replace(settings or InfluenceSettings(), **others)
-    if _is_small(trained.task) and settings.curvature != "gauss_newton":
+    _check(trained.task)
+    _check_settings(trained.task, settings)
+    if _makes_hessian(trained.task, settings):
         damping = _DAMPING if settings.damping is None else settings.damping
         return TripleInfluence(trained, block=settings.block, damping=damping)
     return IterativeInfluence(trained, settings, functools.partial(rows_of, trained.task.model))

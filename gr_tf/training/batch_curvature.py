@@ -25,8 +25,6 @@ from gr_tf.types import Ids, Rows, Tensor
 
 # Gives the triples of a block in their order, and its BatchPlan, from the block, the seed, and which are kept.
 Plan = Callable[[Block, int, np.ndarray], tuple[Ids, BatchPlan]]
-# Vectors that one compiled graph multiplies with.
-_AT_ONCE = 4
 # Random signs of the scores, from which a diagonal is estimated.
 _PROBES = 8
 _ZERO = "zero"  # tf.UnconnectedGradients.ZERO
@@ -51,16 +49,14 @@ class BatchCurvature(Curvature):
         self._blocks, self._seed, self._num_examples = blocks, seed, num_examples
         self._plan = functools.lru_cache(maxsize=None)(lambda block: plan(block, seed, np.ones(num_examples, bool)))
 
-    def product(self, parameters: Parameters, vectors: np.ndarray, *, gauss_newton: bool) -> np.ndarray:
+    def product(self, parameters: Parameters, vector: np.ndarray, *, gauss_newton: bool) -> np.ndarray:
         """See Curvature."""
-        table, parts = self._padded(parameters.table), []
-        for first in range(0, len(vectors), _AT_ONCE):
-            part = self._padded(vectors[first : first + _AT_ONCE])
-            run, total = _products(self._objective, len(part), gauss_newton), tf.Variable(tf.zeros_like(part))
-            for block in self._blocks:
-                run(total.handle, table, part, *self._plan(block)[1])
-            parts.append(total.numpy()[:, :-1])
-        return np.concatenate(parts) / self._num_examples
+        table, padded = self._padded(parameters.table), self._padded(vector)
+        total, run = tf.Variable(tf.zeros_like(padded)), _product(self._objective, gauss_newton)
+        for block in self._blocks:
+            run(total.handle, table, padded, *self._plan(block)[1])
+        found: np.ndarray = total.numpy()[:-1].astype(np.float64) / self._num_examples
+        return found
 
     def row_curvatures(self, parameters: Parameters) -> np.ndarray:
         """See Curvature."""
@@ -73,25 +69,21 @@ class BatchCurvature(Curvature):
         found: np.ndarray = total.numpy()[:-1].astype(np.float64) / self._num_examples
         return found
 
-    def derivatives(self, parameters: Parameters, vectors: np.ndarray) -> np.ndarray:
+    def derivatives(self, parameters: Parameters, vector: np.ndarray) -> np.ndarray:
         """See Curvature."""
-        table, found = self._padded(parameters.table), np.zeros((len(vectors), self._num_examples))
-        directions = self._objective.directions
-        for first in range(0, len(vectors), _AT_ONCE):
-            part = self._padded(vectors[first : first + _AT_ONCE])
-            count, run = len(part), _derivatives(self._objective, len(part))
-            for block in self._blocks:
-                examples, plan = self._plan(block)
-                along = run(table, part, *plan).numpy().astype(np.float64)
-                # [vectors, batches, directions, batch]: an example's directions together.
-                summed = along.reshape(count, block.count, directions, -1).sum(axis=2).reshape(count, -1)
-                found[first : first + count, examples] = summed[:, : len(examples)]
+        table, padded, run = self._padded(parameters.table), self._padded(vector), _derivatives(self._objective)
+        found = np.zeros(self._num_examples)
+        for block in self._blocks:
+            examples, plan = self._plan(block)
+            along = run(table, padded, *plan).numpy().astype(np.float64)
+            # [batches, directions, batch]: an example's directions together.
+            summed = along.reshape(block.count, self._objective.directions, -1).sum(axis=1).reshape(-1)
+            found[examples] = summed[: len(examples)]
         return found
 
     def _padded(self, rows: np.ndarray) -> Tensor:
-        """Rows [..., num_rows, width] with that beyond the table, 0."""
-        widths = [*([(0, 0)] * (rows.ndim - 2)), (0, 1), (0, 0)]
-        return tf.constant(np.pad(rows.astype(self._objective.dtype), widths))
+        """Rows [num_rows, width] with that beyond the table, 0."""
+        return tf.constant(np.pad(rows.astype(self._objective.dtype), ((0, 1), (0, 0))))
 
 
 class _Batch:
@@ -138,25 +130,22 @@ class _Batch:
         return Asked(heads, relations, tails, as_candidates, self._plan.columns)
 
 
-def _hessian_products(
-    function: Callable[[Sequence[Tensor]], Tensor], at: Sequence[Tensor], vectors: Sequence[Sequence[Tensor]]
-) -> list[list[Tensor]]:
-    """The Hessian of the sum of a function, times each of several vectors."""
-    with tf.GradientTape(persistent=True) as outer:
+def _hessian_product(
+    function: Callable[[Sequence[Tensor]], Tensor], at: Sequence[Tensor], vector: Sequence[Tensor]
+) -> list[Tensor]:
+    """The Hessian of the sum of a function times a vector."""
+    with tf.GradientTape() as outer:
         outer.watch(at)
         with tf.GradientTape() as inner:
             inner.watch(at)
             total = tf.reduce_sum(function(at))
         gradient = inner.gradient(total, at, unconnected_gradients=_ZERO)
-    return [
-        list(outer.gradient(gradient, at, output_gradients=list(vector), unconnected_gradients=_ZERO))
-        for vector in vectors
-    ]
+    return list(outer.gradient(gradient, at, output_gradients=list(vector), unconnected_gradients=_ZERO))
 
 
-def _gauss_newton_products(batch: _Batch, vectors: Sequence[Sequence[Rows]]) -> list[list[Rows]]:
-    """The Gauss-Newton matrix of a batch times each of several vectors, by parts."""
-    with tf.GradientTape(persistent=True) as forward:
+def _gauss_newton_product(batch: _Batch, vector: Sequence[Rows]) -> list[Rows]:
+    """The Gauss-Newton matrix of a batch times a vector, by parts."""
+    with tf.GradientTape() as forward:
         with tf.GradientTape(persistent=True) as backward:
             backward.watch(batch.parts)
             scores = batch.scores(batch.parts)
@@ -164,52 +153,47 @@ def _gauss_newton_products(batch: _Batch, vectors: Sequence[Sequence[Rows]]) -> 
         dummies = [tf.zeros_like(part) for part in scores]
         forward.watch(dummies)
         turned = backward.gradient(scores, batch.parts, output_gradients=dummies, unconnected_gradients=_ZERO)
-    of_scores = [
-        forward.gradient(turned, dummies, output_gradients=list(vector), unconnected_gradients=_ZERO)
-        for vector in vectors
-    ]
-    bent = _hessian_products(batch.loss_of, [tf.identity(part) for part in scores], of_scores)
-    return [
-        list(backward.gradient(scores, batch.parts, output_gradients=one, unconnected_gradients=_ZERO)) for one in bent
-    ]
+    of_scores = forward.gradient(turned, dummies, output_gradients=list(vector), unconnected_gradients=_ZERO)
+    bent = _hessian_product(batch.loss_of, [tf.identity(part) for part in scores], of_scores)
+    return list(backward.gradient(scores, batch.parts, output_gradients=bent, unconnected_gradients=_ZERO))
 
 
 @functools.cache
-def _products(objective: Objective, count: int, gauss_newton: bool) -> Any:
-    """The function that adds a block's products with `count` vectors to a variable.
+def _product(objective: Objective, gauss_newton: bool) -> Any:
+    """The function that adds a block's product with a vector to a variable.
 
     Returns:
-        A tf.function of (the handle of a variable [count, num_rows + 1, width], the table [num_rows + 1, width], the
-        vectors [count, num_rows + 1, width], the parts of a BatchPlan).
+        A tf.function of (the handle of a variable [num_rows + 1, width], the table, the vector, both of this shape, the
+        parts of a BatchPlan).
     """
 
-    def of_batch(table: Tensor, vectors: Tensor, plan: BatchPlan) -> Tensor:
+    def of_batch(table: Tensor, vector: Tensor, plan: BatchPlan) -> Tensor:
         batch = _Batch(objective, table, plan)
-        along = tf.gather(vectors, plan.reads, axis=1)
-        each = [batch.gathered(along[i]) for i in range(count)]
-        if gauss_newton:
-            found = _gauss_newton_products(batch, each)
-            if objective.penalty:
-                of_penalty = _hessian_products(batch.penalties, batch.parts, each)
-                found = [[a + b for a, b in zip(*both, strict=True)] for both in zip(found, of_penalty, strict=True)]
-        else:
-            found = _hessian_products(batch.losses, batch.parts, each)
-        return tf.stack([batch.summed(parts) for parts in found])
+        along = batch.gathered(tf.gather(vector, plan.reads))
+        if not gauss_newton:
+            return batch.summed(_hessian_product(batch.losses, batch.parts, along))
+        found = _gauss_newton_product(batch, along)
+        if objective.penalty:
+            of_penalty = _hessian_product(batch.penalties, batch.parts, along)
+            found = [one + other for one, other in zip(found, of_penalty, strict=True)]
+        return batch.summed(found)
 
-    def run(handle: Tensor, table: Tensor, vectors: Tensor, *plan: Tensor) -> None:
-        slots = plan[0].shape[1]
-
-        def body(i: Tensor) -> tuple[Tensor]:
-            one = BatchPlan(*(tf.gather(part, i) for part in plan))
-            products = tf.reshape(of_batch(table, vectors, one), [count * slots, -1])
-            places = tf.stack([tf.repeat(tf.range(count), slots), tf.tile(one.reads, [count])], axis=1)
-            add = tf.raw_ops.ResourceScatterNdAdd(ref=handle, indices=places, updates=products)
-            with tf.control_dependencies([add]):
-                return (i + 1,)
-
-        tf.while_loop(lambda i: i < plan[0].shape[0], body, (tf.constant(0),), parallel_iterations=1)
+    def run(handle: Tensor, table: Tensor, vector: Tensor, *plan: Tensor) -> None:
+        _add_batches(handle, plan, functools.partial(of_batch, table, vector))
 
     return tf.function(run)
+
+
+def _add_batches(handle: Tensor, plan: Sequence[Tensor], of_batch: Callable[[BatchPlan], Tensor]) -> None:
+    """Adds what each batch gives, [slots, ...], to the rows of a variable that it reads."""
+
+    def body(i: Tensor) -> tuple[Tensor]:
+        one = BatchPlan(*(tf.gather(part, i) for part in plan))
+        add = tf.raw_ops.ResourceScatterAdd(resource=handle, indices=one.reads, updates=of_batch(one))
+        with tf.control_dependencies([add]):
+            return (i + 1,)
+
+    tf.while_loop(lambda i: i < plan[0].shape[0], body, (tf.constant(0),), parallel_iterations=1)
 
 
 @functools.cache
@@ -239,18 +223,12 @@ def _row_curvatures(objective: Objective) -> Any:
             found += tf.reduce_mean(tf.square(batch.summed(parts)), axis=1) / _PROBES
         if objective.penalty:
             ones = [tf.ones_like(part) for part in batch.parts]
-            (of_penalty,) = _hessian_products(batch.penalties, batch.parts, [ones])
+            of_penalty = _hessian_product(batch.penalties, batch.parts, ones)
             found += tf.reduce_mean(batch.summed(of_penalty), axis=1)
         return found
 
     def run(handle: Tensor, table: Tensor, *plan: Tensor) -> None:
-        def body(i: Tensor) -> tuple[Tensor]:
-            one = BatchPlan(*(tf.gather(part, i) for part in plan))
-            add = tf.raw_ops.ResourceScatterAdd(resource=handle, indices=one.reads, updates=of_batch(table, one))
-            with tf.control_dependencies([add]):
-                return (i + 1,)
-
-        tf.while_loop(lambda i: i < plan[0].shape[0], body, (tf.constant(0),), parallel_iterations=1)
+        _add_batches(handle, plan, functools.partial(of_batch, table))
 
     return tf.function(run)
 
@@ -269,37 +247,35 @@ def _times_root(loss: str, scores: Sequence[Tensor], signs: Tensor) -> Tensor:
 
 
 @functools.cache
-def _derivatives(objective: Objective, count: int) -> Any:
-    """The function that differentiates the losses of a block's triples along `count` vectors.
+def _derivatives(objective: Objective) -> Any:
+    """The function that differentiates the losses of a block's triples along a vector.
 
     Returns:
-        A tf.function of (the table, the vectors [count, num_rows + 1, width], the parts of a BatchPlan), which returns
-        [count, batches, n].
+        A tf.function of (the table [num_rows + 1, width], the vector of this shape, the parts of a BatchPlan), which
+        returns [batches, n].
     """
 
-    def run(table: Tensor, vectors: Tensor, *plan: Tensor) -> Tensor:
+    def of_batch(table: Tensor, vector: Tensor, plan: BatchPlan) -> Tensor:
+        batch, shares = _Batch(objective, table, plan), tf.ones_like(plan.weights)
+        with tf.GradientTape() as outer:
+            outer.watch(shares)
+            with tf.GradientTape() as inner:
+                inner.watch(batch.parts)
+                total = tf.reduce_sum(batch.losses(batch.parts) * shares)
+            # Linear in the shares, so that its derivative by them along a vector is each loss's along the vector.
+            gradient = inner.gradient(total, batch.parts, unconnected_gradients=_ZERO)
+        along = batch.gathered(tf.gather(vector, plan.reads))
+        return outer.gradient(gradient, shares, output_gradients=along, unconnected_gradients=_ZERO)
+
+    def run(table: Tensor, vector: Tensor, *plan: Tensor) -> Tensor:
         size = plan[0].shape[0]
-        told = tf.TensorArray(objective.dtype, size=size, element_shape=[count, plan[3].shape[1]])
+        told = tf.TensorArray(objective.dtype, size=size, element_shape=[plan[3].shape[1]])
 
         def body(i: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
             one = BatchPlan(*(tf.gather(part, i) for part in plan))
-            batch = _Batch(objective, table, one)
-            along = tf.gather(vectors, one.reads, axis=1)
-            shares = tf.ones_like(one.weights)
-            with tf.GradientTape(persistent=True) as outer:
-                outer.watch(shares)
-                with tf.GradientTape() as inner:
-                    inner.watch(batch.parts)
-                    total = tf.reduce_sum(batch.losses(batch.parts) * shares)
-                # Linear in the shares, so that its derivative by them along a vector is each loss's along the vector.
-                gradient = inner.gradient(total, batch.parts, unconnected_gradients=_ZERO)
-            each = [
-                outer.gradient(gradient, shares, output_gradients=batch.gathered(along[q]), unconnected_gradients=_ZERO)
-                for q in range(count)
-            ]
-            return i + 1, told.write(i, tf.stack(each))
+            return i + 1, told.write(i, of_batch(table, vector, one))
 
         *_, told = tf.while_loop(lambda i, *_: i < size, body, (tf.constant(0), told), parallel_iterations=1)
-        return tf.transpose(told.stack(), [1, 0, 2])
+        return told.stack()
 
     return tf.function(run)

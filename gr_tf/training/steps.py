@@ -84,16 +84,16 @@ class Curvature(abc.ABC):
     """First and second derivatives of what the steps of a task minimise, the mean loss over its examples.
 
     What is drawn anew in each epoch is drawn once here, as in the first epoch; nothing is dropped out. Vectors are of
-    the shape [num_rows, width] of the table; several are [n, num_rows, width], and computed together.
+    the shape [num_rows, width] of the table.
     """
 
     @abc.abstractmethod
-    def product(self, parameters: Parameters, vectors: np.ndarray, *, gauss_newton: bool) -> np.ndarray:
-        """The Hessian of the mean loss times vectors [n, num_rows, width].
+    def product(self, parameters: Parameters, vector: np.ndarray, *, gauss_newton: bool) -> np.ndarray:
+        """The Hessian of the mean loss times a vector.
 
         Args:
             parameters: where.
-            vectors: several.
+            vector: [num_rows, width].
             gauss_newton: leave out the second derivatives of the scores: what remains has no negative eigenvalue.
         """
 
@@ -102,8 +102,8 @@ class Curvature(abc.ABC):
         """[num_rows], the mean of each row's numbers on the Gauss-Newton matrix's diagonal; estimated, at least 0."""
 
     @abc.abstractmethod
-    def derivatives(self, parameters: Parameters, vectors: np.ndarray) -> np.ndarray:
-        """[n, num_examples], the derivatives of each example's loss along vectors [n, num_rows, width]."""
+    def derivatives(self, parameters: Parameters, vector: np.ndarray) -> np.ndarray:
+        """[num_examples], the derivatives of each example's loss along a vector."""
 
 
 class Steps(abc.ABC):

@@ -1,6 +1,7 @@
 """Influence functions by conjugate gradients against explicit Hessians."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,13 @@ import pytest
 import tensorflow as tf
 
 from gr_tf.attribution.hessian import explicit_hessian, hessian_vector_product
-from gr_tf.attribution.influence_settings import InfluenceSettings
+from gr_tf.attribution.influence_settings import BLOCKS, InfluenceSettings
 from gr_tf.attribution.iterative_influence import IterativeInfluence
 from gr_tf.attribution.methods import explainer
+from gr_tf.attribution.triple_influence import TripleInfluence, rows_of
 from gr_tf.data.triples import HEAD, Query, TripleSet
+from gr_tf.errors import InputError
+from gr_tf.models.parameters import Parameters
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.batch_kernel import Asked, BatchPlan
@@ -149,28 +153,64 @@ def _hessian(function: Any, at: np.ndarray) -> np.ndarray:
     ids=lambda setting: "-".join(map(str, setting.values())),
 )
 def test_equals_the_explicit_solution(toy: TripleSet, setting: dict[str, Any]) -> None:
+    """With both matrices and both blocks; what is asked together is told as if it were asked alone."""
     trained = trained_with(toy, setting)
-    explicit, parameters = Explicit(trained), trained.parameters
+    explicit, parameters, model = Explicit(trained), trained.parameters, trained.task.model
     (gradients,) = trained.task.value_gradients(parameters, QUERIES)
     asked = np.asarray(gradients).reshape(len(QUERIES), -1)
     jacobian = explicit.jacobian()
+    places = np.arange(asked.shape[1]).reshape(parameters.table.shape)
     for curvature in ("gauss_newton", "hessian"):
         hessian = explicit.hessian(curvature == "gauss_newton")
         smallest = np.linalg.eigvalsh(hessian)[0]
         if curvature == "gauss_newton":
             assert smallest > -1e-12
+            chosen = IterativeInfluence(trained, InfluenceSettings(), functools.partial(rows_of, model)).damping
+            assert chosen == pytest.approx(0.1 * np.diag(hessian).mean(), rel=0.1)
         damping = max(0.01, 0.02 - smallest)
+        damped = hessian + damping * np.eye(len(hessian))
         settings = InfluenceSettings(curvature=curvature, damping=damping, tolerance=1e-9, max_iterations=500)
-        found = explainer(trained, "influence", settings=settings, block="all")
-        if curvature == "hessian":
-            # Of a graph as small as this, the Hessian is made.
-            found = IterativeInfluence(trained, settings, lambda query: np.zeros(0, int))
-        assert isinstance(found, IterativeInfluence)
-        wanted = -asked @ np.linalg.solve(hessian + damping * np.eye(len(hessian)), jacobian.T) / explicit.count
-        told = found.influences(QUERIES)
-        np.testing.assert_allclose([one.values for one in told], wanted, rtol=1e-6, atol=1e-7 * np.abs(wanted).max())
-        for one in told:
-            (system,) = one.systems
-            assert system.converged
-            assert system.residual < 2e-9
-            assert 0 < (system.iterations or 0) < 500
+        for block in BLOCKS:
+            own = [places[rows_of(model, query)].ravel() if block == "query" else places.ravel() for query in QUERIES]
+            wanted = np.stack(
+                [
+                    -jacobian[:, some] @ np.linalg.solve(damped[np.ix_(some, some)], of_query[some]) / explicit.count
+                    for some, of_query in zip(own, asked, strict=True)
+                ]
+            )
+            # The registry makes the Hessian of a graph as small as this, unless the other matrix is asked for.
+            asked_with = dataclasses.replace(settings, block=block)
+            method = IterativeInfluence(trained, asked_with, functools.partial(rows_of, model))
+            told = method.influences(QUERIES)
+            np.testing.assert_allclose(
+                [one.values for one in told], wanted, rtol=1e-6, atol=1e-7 * np.abs(wanted).max()
+            )
+            for one in told:
+                (system,) = one.systems
+                assert system.converged
+                assert system.residual < 2e-9
+                assert 0 < (system.iterations or 0) < 500
+            (alone,) = method.influences(QUERIES[2:3])
+            np.testing.assert_array_equal(alone.values, told[2].values)
+            assert alone.systems == told[2].systems
+
+
+@pytest.mark.slow
+def test_gauss_newton_is_taken_if_it_is_asked_for(toy: TripleSet) -> None:
+    """Of a small graph, too; and the settings of conjugate gradients count then."""
+    trained = trained_with(toy, {"reciprocal": True, "penalty": 0.01})
+    found = explainer(trained, "influence", curvature="gauss_newton", max_iterations=1, tolerance=1e-12)
+    assert isinstance(found, IterativeInfluence)
+    (told,) = found.influences(QUERIES[:1])
+    assert told.systems[0].iterations == 1
+    assert not told.systems[0].converged
+    assert told.systems[0].warnings == [f"not solved: relative residual {told.systems[0].residual:.2g}"]
+    assert found.damping == told.systems[0].damping > 0
+    assert isinstance(explainer(trained, "influence"), TripleInfluence)
+
+
+def test_no_damping_of_rows_without_curvature(toy: TripleSet) -> None:
+    trained = trained_with(toy, {"penalty": 0.0})
+    nothing = dataclasses.replace(trained, parameters=Parameters(trained.parameters.table * 0))
+    with pytest.raises(InputError, match="a row of the table has no curvature, and there is no damping"):
+        explainer(nothing, "influence", curvature="gauss_newton", damping=0.0)
