@@ -26,7 +26,7 @@ from gr_tf.types import Ids, Rows, Tensor
 # Gives the triples of a block in their order, and its BatchPlan, from the block, the seed, and which are kept.
 Plan = Callable[[Block, int, np.ndarray], tuple[Ids, BatchPlan]]
 # Random signs of the scores, from which a diagonal is estimated.
-_PROBES = 8
+_PROBES = 4
 _ZERO = "zero"  # tf.UnconnectedGradients.ZERO
 
 
