@@ -66,6 +66,7 @@ class Method:
         check: refuses tasks of its kinds that it does not serve, with an InputError.
         check_query: refuses queries that it does not explain, with an InputError.
         settings: its default settings, which `make` takes as an argument of this name; None: it has none.
+        check_settings: refuses settings that do not suit a task, with an InputError.
         averages: whether it does trainings of its own, from other seeds, and averages over them.
     """
 
@@ -82,6 +83,7 @@ class Method:
     check: Callable[[Task[Any]], None] = lambda task: None
     check_query: Callable[[Any], None] = lambda query: None
     settings: Settings | None = None
+    check_settings: Callable[[Task[Any], Any], None] = lambda task, settings: None
     averages: bool = False
 
 
@@ -176,6 +178,16 @@ def refuse_averaging(method: Method, trainings: int) -> None:
         raise InputError(
             f"{argument('method', method.name)} averages over trainings of its own: leave out {argument('trainings')}."
         )
+
+
+def asked_with(method: Method, settings: Settings | None) -> Method:
+    """The method as it is asked with settings; its check refuses tasks that these do not suit, too. None: its own."""
+
+    def check(task: Task[Any]) -> None:
+        method.check(task)
+        method.check_settings(task, settings)
+
+    return method if settings is None else dataclasses.replace(method, check=check)
 
 
 def check_task(method: Method, task: Task[Any]) -> None:

@@ -135,7 +135,7 @@ def main() -> None:
     given_flags.check(kind, searches=search, trainings=_TRAININGS.value, overwrites=report is not None)
     method = method_for(kind, _METHOD.value, given=given_flags.is_given())
     refuse_averaging(method, _TRAININGS.value)
-    open_flags.refuse_settings(kind, method.name)
+    method = open_flags.with_settings(kind, method)
     settings = open_flags.ask_settings(kind)
     question = _question(kind, report, verify or search or bool(_TRANSFER.value) or top_flags.SWAP.value, search)
     trained = _open(kind, method, parse_question(question) if question else (), report)

@@ -11,7 +11,7 @@ from typing import Any
 from absl import flags
 
 from gr_tf.asking import opening
-from gr_tf.attribution.methods import Method, check_task, methods_of
+from gr_tf.attribution.methods import Method, asked_with, check_task, methods_of
 from gr_tf.commands import config_flags, data_flags, help_text, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.data.dataset import Dataset
@@ -304,6 +304,17 @@ def refuse_settings(kind: str, method: str | None = None) -> None:
     for name, settings in _SETTINGS[kind].items():
         why = f"is a setting of `gr_tf explain --method={name}`" + (f", not of {method}." if method else ".")
         config_flags.refuse_flags(type(settings), why, unless=[*used, _TRAININGS[kind], _SPLITS[kind]])
+
+
+def with_settings(kind: str, method: Method) -> Method:
+    """The method with the settings that the flags give: its check refuses data that these do not suit, too.
+
+    Raises:
+        InputError: see refuse_settings; or if a setting is out of range.
+    """
+    refuse_settings(kind, method.name)
+    of_method = ask_settings(kind)["settings"].get(method.name, {})
+    return asked_with(method, of_method.get("settings"))
 
 
 def ask_settings(kind: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from gr_tf.training.row_optimizers import RowOptimizer
 from gr_tf.types import Rows, Tensor
 
 # The score of a candidate that is the answer already: it counts for nothing in any loss.
-_NO_SCORE = -1e9
+NO_SCORE = -1e9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +62,17 @@ class Objective:
             candidates: [k, width]; the last is none.
             key: [2] int32, of the dropout.
         """
+        found = self.loss_of(*self.scores(asked, candidates, key))
+        if self.penalty:
+            found += self.penalties(asked.heads, asked.relations, asked.tails)
+        return found
+
+    def penalties(self, heads: Rows, relations: Rows, tails: Rows) -> Tensor:
+        """The penalty [n] of each asked triple, of its rows [n, width]."""
+        return self.penalty * sum(self.model.penalty(part, self.power) for part in (heads, relations, tails))
+
+    def scores(self, asked: "Asked", candidates: Rows, key: Tensor) -> tuple[Tensor, Tensor]:
+        """The scores [n] of the answers, and those [n, k] of their competitors; see `losses`."""
         model = self.model
         if isinstance(model, BilinearModel):
             query = model.query_vector(asked.heads, asked.relations)
@@ -75,25 +86,20 @@ class Objective:
                 model.score(asked.heads, asked.relations, rows) for rows in (asked.tails, asked.heads_as_candidates)
             )
             others = model.scores(asked.heads, asked.relations, candidates)
-        nothing = tf.fill(tf.shape(own), tf.constant(_NO_SCORE, self.dtype))
+        nothing = tf.fill(tf.shape(own), tf.constant(NO_SCORE, self.dtype))
         last = candidates.shape[0] - 1
         updates = tf.concat([tf.where(asked.columns[0] < last, own, nothing), nothing, nothing], axis=0)
         columns = tf.concat([tf.reshape(asked.columns, [-1]), tf.fill(tf.shape(own), last)], axis=0)
         lines = tf.tile(tf.range(tf.shape(own)[0]), [3])
-        others = tf.tensor_scatter_nd_update(others, tf.stack([lines, columns], axis=1), updates)
-        found = self._loss(gold, others)
-        if self.penalty:
-            rows = (asked.heads, asked.relations, asked.tails)
-            found += self.penalty * sum(model.penalty(part, self.power) for part in rows)
-        return found
+        return gold, tf.tensor_scatter_nd_update(others, tf.stack([lines, columns], axis=1), updates)
 
-    def _loss(self, gold: Tensor, others: Tensor) -> Tensor:
+    def loss_of(self, gold: Tensor, others: Tensor) -> Tensor:
         """The loss [n] of an answer's score [n] among those of its competitors [n, k]; see LOSSES."""
         if self.loss == "softmax" and not self.label_smoothing:
             # Without a copy of all scores.
             return tf.math.softplus(tf.reduce_logsumexp(others, axis=1) - gold)
         scores = tf.concat([gold[:, None], others], axis=1)
-        is_there = tf.cast(scores > _NO_SCORE, self.dtype)
+        is_there = tf.cast(scores > NO_SCORE, self.dtype)
         count = tf.reduce_sum(is_there, axis=1)
         found = LOSSES[self.loss](scores)
         if self.loss == "sigmoid":

@@ -13,6 +13,7 @@ from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs.engine import tf
 from gr_tf.training.batch_backward import BatchBackward
+from gr_tf.training.batch_curvature import BatchCurvature
 from gr_tf.training.batch_kernel import BatchPlan, batches
 from gr_tf.training.steps import Block, Steps, Trace, check_length
 from gr_tf.training.triple_config import TripleConfig
@@ -120,6 +121,12 @@ class BatchTripleSteps(Steps):
         drawn = self._config.num_negatives if self._config.candidates == "drawn" else len(self._possible)
         num_scores = self._objective.directions * self._size * min(drawn, len(self._possible))
         return BatchBackward(self._objective, self._optimizer, self._rate, self._plan, num_scores)
+
+    def curvature(self) -> BatchCurvature:
+        """See Steps."""
+        return BatchCurvature(
+            self._objective, self.blocks(1), self._plan, self._config.seed, self._triples.num_examples
+        )
 
     def name_of(self, state: BatchState, block: Block, place: int) -> str:
         """See Steps."""

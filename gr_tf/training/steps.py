@@ -85,6 +85,32 @@ class Backward(abc.ABC):
         """
 
 
+class Curvature(abc.ABC):
+    """First and second derivatives of what the steps of a task minimise, the mean loss over its examples.
+
+    What is drawn anew in each epoch is drawn once here, as in the first epoch; nothing is dropped out. Vectors are of
+    the shape [num_rows, width] of the table.
+    """
+
+    @abc.abstractmethod
+    def product(self, parameters: Parameters, vector: np.ndarray, *, gauss_newton: bool) -> np.ndarray:
+        """The Hessian of the mean loss times a vector.
+
+        Args:
+            parameters: where.
+            vector: [num_rows, width].
+            gauss_newton: leave out the second derivatives of the scores: what remains has no negative eigenvalue.
+        """
+
+    @abc.abstractmethod
+    def row_curvatures(self, parameters: Parameters) -> np.ndarray:
+        """[num_rows], the mean of each row's numbers on the Gauss-Newton matrix's diagonal; estimated, at least 0."""
+
+    @abc.abstractmethod
+    def derivatives(self, parameters: Parameters, vector: np.ndarray) -> np.ndarray:
+        """[num_examples], the derivatives of each example's loss along a vector."""
+
+
 class Steps(abc.ABC):
     """The compiled steps of one task: its model, its data, its optimizer.
 
@@ -104,6 +130,10 @@ class Steps(abc.ABC):
 
     def backward(self) -> Backward | None:
         """What takes derivatives back over the steps; None: nothing does."""
+        return None
+
+    def curvature(self) -> Curvature | None:
+        """Second derivatives of what the steps minimise; None: nothing gives them."""
         return None
 
     @abc.abstractmethod

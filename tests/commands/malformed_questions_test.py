@@ -82,6 +82,32 @@ TABLE: list[tuple[str, list[str], str]] = [
     ("graph", ["--query=e1,r1,?", "--retraining_steps=3"], "--retraining_steps is not for triples."),
     ("graph", ["--query=e1,r1,?", "--damping=1"], "--damping is not for triples."),
     ("graph", ["--query=e1,r1,?", "--method=tracin", "--damping=0.1"], "--damping is not for triples."),
+    (
+        "graph",
+        ["--query=e1,r1,?", "--method=gr", "--influence_block=query"],
+        "--influence_block is a setting of `gr_tf explain --method=influence`, not of gr.",
+    ),
+    (
+        "graph",
+        ["--query=e1,r1,?", "--method=influence", "--influence_damping=-1"],
+        "--influence_damping must be a number of at least 0; got -1.0.",
+    ),
+    (
+        "graph",
+        ["--query=e1,r1,?", "--method=influence", "--cg_tolerance=0.1"],
+        (
+            "--cg_tolerance is of conjugate gradients, and the Hessian of this graph is small enough to be made: leave "
+            "it out, or use --curvature=gauss_newton."
+        ),
+    ),
+    (
+        "graph",
+        ["--query=e1,r1,?", "--method=influence", "--curvature=gauss_newton", "--optimizer=adam", "--batch_size=1"],
+        (
+            "--curvature=gauss_newton needs a training in batches (--batch_size above 1, or --optimizer=adagrad): use "
+            "--curvature=hessian."
+        ),
+    ),
     ("graph", ["--query=e1,r1,?", "--convention=pykeen"], "--convention is for --model_dir."),
     ("graph", ["--query=e1,r1,?", "--model_loss=mse"], "--model_loss is for --model_dir."),
     ("graph", ["--query=e1,r1,?", "--report=/dev"], "/dev: is no regular file, and is not replaced."),
