@@ -185,7 +185,7 @@ def _cost(task: Task[Any]) -> Cost:
     kinds=("triples",),
     needs="hessian",
     unit="probability",
-    title="influence functions with all parameters; for small graphs",
+    title="influence functions with all parameters; of large graphs trained in batches by conjugate gradients",
     cost=_cost,
     check=_check,
     instead="gr",
