@@ -6,6 +6,7 @@ of these say in which direction the rating should move the prediction.
 """
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def _means(ids: Ids, values: np.ndarray, count: int, otherwise: float) -> np.nda
     return np.divide(sums, counts, out=np.full(count, otherwise), where=counts > 0)
 
 
-def _cosines(rows: scipy.sparse.csr_array, place: int) -> np.ndarray:
+def _cosines(rows: Any, place: int) -> np.ndarray:
     """The cosines [num_rows] of sparse rows with one of them; 0 where one of the two is 0."""
     norms = np.sqrt(rows.multiply(rows).sum(axis=1))
     products = (rows @ rows[[place]].T).toarray().ravel()

@@ -161,7 +161,12 @@ class Case:
     dataset: Any
 
 
-@pytest.fixture(scope="module", params=NAMES, ids=lambda entry: f"{entry[1]} of {entry[0]}")
+# Choices are replayed as triples are, whose batches have tests of their own.
+SLOW = ("choices", "replay")
+CASES = [pytest.param(name, marks=pytest.mark.slow) if name == SLOW else name for name in NAMES]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda entry: f"{entry[1]} of {entry[0]}")
 def case(request: pytest.FixtureRequest, models: Models) -> Case:
     kind, name = request.param
 
