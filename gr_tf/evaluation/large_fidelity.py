@@ -63,9 +63,12 @@ class Sizes:
         Raises:
             InputError: if there are too few seeds, or a seed would serve twice.
         """
-        for name, least in (("seeds", 4), ("half_seeds", 2), ("drawn", 3), ("explained", 1)):
+        flags = {"seeds": "truth_seeds"}
+        for name, least in {"seeds": 4, "half_seeds": 2, "first": 3, "drawn": 3, "explained": 1, "halves": 3}.items():
             if getattr(self, name) < least:
-                raise InputError(f"{argument(name)} must be at least {least}; got {getattr(self, name)}.")
+                raise InputError(
+                    f"{argument(name, flag=flags.get(name, name))} must be at least {least}; got {getattr(self, name)}."
+                )
         first = task.config.seed
         uses = [
             range(first, first + self.seeds),
@@ -264,9 +267,7 @@ class LargeTruth:
         everything = np.ones(self.examples.shape, bool)
         drawn = everything.copy()
         drawn[:, : self.first] = False
-        masks = {ALL: everything, NAMED: ~drawn, DRAWN: drawn}
-        # Fewer than three cannot be correlated.
-        return {name: mask for name, mask in masks.items() if mask[0].sum() >= 3}
+        return {ALL: everything, NAMED: ~drawn, DRAWN: drawn}
 
     def _correlations(self, scores: np.ndarray) -> _Correlations:
         """Spearman's correlations of scores [m, num_queries, num_examples], meaned over m."""

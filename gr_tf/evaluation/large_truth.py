@@ -3,7 +3,8 @@
 A training without a few of many thousand examples costs as much as one without a single one, and chance moves every
 prediction as much. So one training leaves out an example of *each* query. Which examples go together is drawn anew for
 each seed: what the example of one query does to another query is then noise that the seeds average out. (On average
-over the draws it moves all examples of a query alike, which no ranking sees.)
+over the draws it moves all examples of a query alike, which no ranking sees.) An example that is left out for several
+queries is counted for each.
 """
 
 import pathlib
@@ -105,7 +106,18 @@ def effects_together(
             jobs,
             lambda values: {"whole": values[:, 0], "without": values[:, 1:]},
         )
-        effects = np.empty(examples.shape)
-        np.put_along_axis(effects, order, arrays["whole"][:, None] - arrays["without"], axis=1)
-        found.append(effects)
+        gone = [np.isin(examples, removed) for removed in removals[1:]]
+        found.append(_solved(np.stack(gone, axis=1), arrays["whole"][:, None] - arrays["without"]))
     return np.stack(found)
+
+
+def _solved(gone: np.ndarray, falls: np.ndarray) -> np.ndarray:
+    """The effects [num_queries, n] of which the falls of the trainings are sums.
+
+    An example may be left out for several queries, and so a training may lack several of one query's examples.
+
+    Args:
+        gone: bool [num_queries, n, n], which of its examples each of n trainings lacks; at least one.
+        falls: [num_queries, n], how much lower the query's value is in each training.
+    """
+    return np.stack([np.linalg.lstsq(lacks.astype(float), fall)[0] for lacks, fall in zip(gone, falls, strict=True)])

@@ -9,6 +9,7 @@ from gr_tf.data.ratings import RatingSet
 from gr_tf.data.sequences import SequenceSet
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
+from gr_tf.evaluation import large_truth
 from gr_tf.evaluation.large_fidelity import ALL, BEST, DRAWN, HALVES, NAMED, LargeTruth, Sizes, measure
 from gr_tf.evaluation.large_truth import chosen_examples, chosen_queries, effects_together, partners
 from gr_tf.evaluation.leave_one_out import leave_one_out
@@ -50,19 +51,37 @@ def test_one_query_is_left_one_out(task: TripleTask, tmp_path: pathlib.Path) -> 
     assert np.abs(found).max() > 1e-4
 
 
+def _only(task: TripleTask, place: int) -> np.ndarray:
+    """The related examples of one of the two queries that the other does not have."""
+    return np.setdiff1d(task.related(QUERIES[place]), task.related(QUERIES[1 - place]))
+
+
 def test_examples_of_two_queries_are_left_out_together(task: TripleTask, tmp_path: pathlib.Path) -> None:
-    examples = np.stack([task.related(query)[:3] for query in QUERIES])
+    examples = np.stack([_only(task, place)[:3] for place in range(2)])
     found = effects_together(tmp_path, task.seeded, [1], QUERIES, examples, 2)[0]
+    assert not np.isin(examples[0], examples[1]).any()
     order, one = partners(examples, 1), task.seeded(1)
     whole = one.exact_value(one.train().parameters, QUERIES)
     for column in order.T:
         removed = [int(ids[place]) for ids, place in zip(examples, column, strict=True)]
         effects = whole - one.exact_value(one.train(removed=removed).parameters, QUERIES)
         for query, place in enumerate(column):
-            assert found[query, place] == effects[query]
+            assert found[query, place] == pytest.approx(effects[query], rel=1e-9)
     # They are found again: nothing can be trained now.
     again = effects_together(tmp_path, None, [1], QUERIES, examples, 1)  # type: ignore[arg-type]
     np.testing.assert_array_equal(again[0], found)
+
+
+def test_an_example_of_two_queries_is_counted_for_both() -> None:
+    """If effects are sums, they are found, whatever is left out together."""
+    examples = np.array([[3, 5, 7, 9], [5, 1, 3, 2], [9, 3, 4, 6]])
+    effects = np.random.default_rng(0).normal(size=(3, 10))
+    together = np.take_along_axis(examples, partners(examples, 0), axis=1)
+    gone = np.stack([np.isin(examples, column) for column in together.T], axis=1)
+    assert gone.sum() > examples.size
+    own = np.take_along_axis(effects, examples, axis=1)
+    falls = np.einsum("qtn,qn->qt", gone.astype(float), own)
+    np.testing.assert_allclose(large_truth._solved(gone, falls), own, atol=1e-9)
 
 
 def test_methods_name_examples_in_turn(task: TripleTask) -> None:
@@ -124,6 +143,8 @@ def test_an_exact_method_has_correlations_of_1(task: TripleTask) -> None:
 def test_the_sizes_are_checked(task: TripleTask, tmp_path: pathlib.Path) -> None:
     with pytest.raises(InputError, match="seeds must be at least 4; got 3"):
         measure(task, tmp_path, Sizes(seeds=3))
+    with pytest.raises(InputError, match="halves must be at least 3; got 2"):
+        measure(task, tmp_path, Sizes(halves=2))
     with pytest.raises(InputError, match="a seed would serve twice: take another seed"):
         measure(task.seeded(19_999), tmp_path, SIZES)
     with pytest.raises(InputError, match=r"methods must be of nh, .*; got best"):
