@@ -64,7 +64,15 @@ class Sizes:
             InputError: if there are too few seeds, or a seed would serve twice.
         """
         flags = {"seeds": "truth_seeds"}
-        for name, least in {"seeds": 4, "half_seeds": 2, "first": 3, "drawn": 3, "explained": 1, "halves": 3}.items():
+        for name, least in {
+            "queries": 2,
+            "seeds": 4,
+            "half_seeds": 2,
+            "first": 3,
+            "drawn": 3,
+            "explained": 1,
+            "halves": 3,
+        }.items():
             if getattr(self, name) < least:
                 raise InputError(
                     f"{argument(name, flag=flags.get(name, name))} must be at least {least}; got {getattr(self, name)}."

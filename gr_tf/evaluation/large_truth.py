@@ -4,7 +4,7 @@ A training without a few of many thousand examples costs as much as one without 
 prediction as much. So one training leaves out an example of *each* query. Which examples go together is drawn anew for
 each seed: what the example of one query does to another query is then noise that the seeds average out. (On average
 over the draws it moves all examples of a query alike, which no ranking sees.) An example that is left out for several
-queries is counted for each.
+queries counts for each.
 """
 
 import pathlib
@@ -85,39 +85,52 @@ def partners(examples: Ids, seed: int) -> np.ndarray:
 def effects_together(
     folder: pathlib.Path, seeded: Seeded, seeds: Sequence[int], queries: Sequence[Any], examples: Ids, jobs: int
 ) -> np.ndarray:
-    """The effects [num_seeds, num_queries, n] of each query's examples [num_queries, n]; see `partners`.
+    """The effects [num_seeds, num_queries, n] of each query's examples [num_queries, n], less about their mean.
+
+    An example may be left out for several queries. Its effect is how much lower a prediction is in the trainings
+    without it than in the others of the seed; see `partners`.
 
     Args:
         folder, seeded, seeds: see leave_one_out.values_by_seed.
         queries, examples: what is measured, and without what.
         jobs: trainings at a time; they change no result.
+
+    Raises:
+        InputError: if an example would be left out of all trainings of a seed.
     """
-    found = []
+    plans = {}
     for seed in seeds:
-        order = partners(examples, seed)
-        together = np.take_along_axis(examples, order, axis=1)
-        removals = [np.zeros(0, np.int64), *map(np.unique, together.T)]
+        removals = [np.unique(column) for column in np.take_along_axis(examples, partners(examples, seed), axis=1).T]
+        gone = np.stack([np.isin(examples, removed) for removed in removals], axis=1)
+        if gone.all(axis=1).any():
+            raise InputError(
+                f"with seed {seed} an example would be left out of all trainings: want fewer {argument('queries')}, or "
+                f"more examples ({argument('first')}, {argument('drawn')})."
+            )
+        plans[seed] = removals, gone
+    found = []
+    for seed, (removals, gone) in plans.items():
         (arrays,) = values_by_seed(
             folder,
             seeded,
             [seed],
             queries,
-            removals,
+            [np.zeros(0, np.int64), *removals],
             jobs,
             lambda values: {"whole": values[:, 0], "without": values[:, 1:]},
         )
-        gone = [np.isin(examples, removed) for removed in removals[1:]]
-        found.append(_solved(np.stack(gone, axis=1), arrays["whole"][:, None] - arrays["without"]))
+        found.append(mean_falls(gone, arrays["whole"][:, None] - arrays["without"]))
     return np.stack(found)
 
 
-def _solved(gone: np.ndarray, falls: np.ndarray) -> np.ndarray:
-    """The effects [num_queries, n] of which the falls of the trainings are sums.
-
-    An example may be left out for several queries, and so a training may lack several of one query's examples.
+def mean_falls(gone: np.ndarray, falls: np.ndarray) -> np.ndarray:
+    """How much more a value falls [num_queries, n] without an example than with it, on average over trainings.
 
     Args:
-        gone: bool [num_queries, n, n], which of its examples each of n trainings lacks; at least one.
-        falls: [num_queries, n], how much lower the query's value is in each training.
+        gone: bool [num_queries, num_trainings, n], which of a query's examples each training lacks.
+        falls: [num_queries, num_trainings], how much lower the query's value is.
     """
-    return np.stack([np.linalg.lstsq(lacks.astype(float), fall)[0] for lacks, fall in zip(gone, falls, strict=True)])
+    counts, total = gone.sum(axis=1), falls.sum(axis=1, keepdims=True)
+    without = np.einsum("qtn,qt->qn", gone.astype(np.float64), falls)
+    found: np.ndarray = without / counts - (total - without) / (gone.shape[1] - counts)
+    return found
