@@ -161,9 +161,9 @@ class Case:
     dataset: Any
 
 
-# Choices are replayed as triples are, whose batches have tests of their own.
-SLOW = ("choices", "replay")
-CASES = [pytest.param(name, marks=pytest.mark.slow) if name == SLOW else name for name in NAMES]
+# Replay of batches has tests of its own.
+SLOW = (("choices", "replay"), ("ratings", "replay"))
+CASES = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NAMES]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda entry: f"{entry[1]} of {entry[0]}")
