@@ -166,7 +166,8 @@ def test_equals_the_explicit_solution(toy: TripleSet, setting: dict[str, Any]) -
         if curvature == "gauss_newton":
             assert smallest > -1e-12
             chosen = IterativeInfluence(trained, InfluenceSettings(), functools.partial(rows_of, model)).damping
-            assert chosen == pytest.approx(0.1 * np.diag(hessian).mean(), rel=0.1)
+            # Estimated from four random signs a score, of a few triples.
+            assert chosen == pytest.approx(0.1 * np.diag(hessian).mean(), rel=0.4)
         damping = max(0.01, 0.02 - smallest)
         damped = hessian + damping * np.eye(len(hessian))
         settings = InfluenceSettings(curvature=curvature, damping=damping, tolerance=1e-9, max_iterations=500)
