@@ -1,6 +1,6 @@
 """How faithful are the methods at real size? Your own data too: graphs, ratings, and sequences.
 
-python -m experiments.large_fidelity --data_dir=DATA/wn18rr --dim=50 --num_negatives=100 --epochs=6
+python -m experiments.large_fidelity --data_dir=DATA/wn18rr --dim=50 --num_negatives=100 --epochs=6 --batch_size=1024
 python -m experiments.large_fidelity --dataset=movielens-100k --model=ncf
 
 Some test predictions are explained by all methods. The truth is measured twice, by trainings of other seeds: without
@@ -52,6 +52,9 @@ def main() -> None:
     print(as_text(frame(result)))
     for name, why in result["refused"].items():
         print(f"{name} is not compared: {why}")
+    for row in result["rows"]:
+        for truth, why in row["why"].items():
+            print(f"{row['method']}, {row['trainings']} trainings, {truth}: {why}")
     print(f"Written to {folder / NAME}.")
 
 

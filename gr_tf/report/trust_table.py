@@ -8,7 +8,7 @@ import pandas as pd
 
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.atlas_scores import STRATA
-from gr_tf.evaluation.large_fidelity import HALVES, NAMED
+from gr_tf.evaluation.large_rows import HALVES, NAMED
 from gr_tf.evaluation.method_names import is_variant, with_present_names
 from gr_tf.report.large_fidelity_tables import of_what
 

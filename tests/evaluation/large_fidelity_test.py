@@ -1,5 +1,6 @@
 """The truth at real size: what is left out together, and methods beside it."""
 
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -10,7 +11,8 @@ from gr_tf.data.sequences import SequenceSet
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation import large_truth
-from gr_tf.evaluation.large_fidelity import ALL, BEST, DRAWN, HALVES, NAMED, LargeTruth, Sizes, measure
+from gr_tf.evaluation.large_fidelity import Sizes, measure
+from gr_tf.evaluation.large_rows import ALL, BEST, DRAWN, HALVES, NAMED, LargeTruth
 from gr_tf.evaluation.large_truth import chosen_examples, chosen_queries, effects_together, partners
 from gr_tf.evaluation.leave_one_out import leave_one_out
 from gr_tf.evaluation.prices import SHAPE_ROWS
@@ -146,9 +148,9 @@ def test_an_exact_method_has_correlations_of_1(task: TripleTask) -> None:
         noise = np.random.default_rng(seed).normal(size=exact.shape)
         return exact if name == "replay" else exact + {"gr": 1, "nh": 1e9}[name] * noise
 
-    rows = {
-        (row["method"], row["trainings"]): row for row in truth.rows(scored, ["nh", "gr", "replay", "overlap"], [5, 6])
-    }
+    told, refused = truth.rows(scored, ["nh", "gr", "replay", "overlap"], [5, 6])
+    assert not refused
+    rows = {(row["method"], row["trainings"]): row for row in told}
     for row in (rows["replay", 1], rows["replay", 2]):
         assert [row[name][0] for name in (ALL, NAMED, DRAWN, HALVES)] == pytest.approx([1, 1, 1, 1])
     assert 0.2 < rows["gr", 1][HALVES][0] < rows["gr", 2][HALVES][0] < 0.95
@@ -156,6 +158,16 @@ def test_an_exact_method_has_correlations_of_1(task: TripleTask) -> None:
     assert gained == pytest.approx(1 - rows["gr", 2][HALVES][0])
     assert "beyond" not in rows["gr", 1]
     assert rows["overlap", 1][ALL] is None
+    assert rows["overlap", 1]["why"][ALL] == "the scores of query 0 are all 1.0: they rank nothing."
+    assert not rows["gr", 1]["why"]
+
+    # What is not finite is told, too.
+    def broken(name: str, seed: int) -> np.ndarray:
+        return np.where(exact > 1, np.nan, exact)
+
+    (row, *_), refused = truth.rows(broken, ["replay"], [5])
+    assert "are not all finite" in row["why"][ALL]
+    assert refused.keys() == {BEST}
     assert {BEST, SHAPE_ROWS[0]} <= {name for name, _ in rows}
     ceilings = truth.ceilings()
     assert [ceilings[name]["reliability"] for name in (ALL, NAMED, DRAWN, HALVES)] == pytest.approx([1, 1, 1, 1])
@@ -168,9 +180,21 @@ def test_the_sizes_are_checked(task: TripleTask, tmp_path: pathlib.Path) -> None
         measure(task, tmp_path, Sizes(halves=2))
     with pytest.raises(InputError, match="a seed would serve twice: take another seed"):
         measure(task.seeded(19_999), tmp_path, SIZES)
-    with pytest.raises(InputError, match=r"methods must be of nh, .*; got best"):
+    with pytest.raises(InputError, match=r"methods must be of nh; .*; got best"):
         measure(task, tmp_path, SIZES, names=["best"])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_nothing_is_deleted_or_measured_if_it_cannot_be(task: TripleTask, tmp_path: pathlib.Path) -> None:
+    found = measure(task, tmp_path, SIZES, names=["gr"])
+    with pytest.raises(InputError, match=r"queries must be at most \d+: .*; got 1000"):
+        measure(task, tmp_path, dataclasses.replace(SIZES, queries=1000), names=["gr"], overwrite=True)
+    assert measure(task, tmp_path, SIZES, names=["gr"]) == found
+    with pytest.raises(InputError, match="was begun with first = 3, not 4"):
+        measure(task, tmp_path, dataclasses.replace(SIZES, first=4), names=["gr"])
+    with pytest.raises(InputError, match="no method names examples to leave out: want more methods than nh"):
+        measure(task, tmp_path / "random", SIZES, names=[])
 
 
 @pytest.mark.slow
@@ -194,7 +218,9 @@ def test_every_kind_is_measured(
     parallel = measure(tasks[kind], tmp_path / "two", SIZES, names=names, jobs=2)
     assert parallel["rows"] == found["rows"]
     assert measure(tasks[kind], tmp_path, SIZES, names=names) == found
+    assert found["named_by"] == names
     # Another method is compared on the same truth.
     less = measure(tasks[kind], tmp_path, SIZES, names=[])
+    assert less["named_by"] == names
     assert {row["method"] for row in less["rows"]} <= {"nh", SHAPE_ROWS[0]}
     assert less["ceilings"] == found["ceilings"]

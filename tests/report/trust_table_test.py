@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gr_tf.evaluation.large_fidelity import DRAWN, HALVES, NAMED
+from gr_tf.evaluation.large_rows import DRAWN, HALVES, NAMED
 from gr_tf.report.trust_table import SOURCES, trust_frame
 
 GRAPH = {"dataset": "toy", "config": {"model": "simple"}}
