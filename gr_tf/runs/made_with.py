@@ -68,10 +68,20 @@ def _commit() -> str:
 
 
 def _command() -> str:
-    """This process's command line, as one would type it."""
+    """This process's command line, as one would type it in the working folder; its paths are told from there."""
     program = pathlib.Path(sys.argv[0] if sys.argv else "")
     spec = getattr(sys.modules.get("__main__"), "__spec__", None)
     module = spec.name.removesuffix(".__main__") if spec is not None else ""
     name = f"python -m {module}" if module else program.name
     # A name that is no UTF-8 can be typed, but not written as JSON.
-    return f"{name} {shlex.join(sys.argv[1:])}".strip().encode("utf-8", "backslashreplace").decode()
+    return f"{name} {shlex.join(map(_from_here, sys.argv[1:]))}".strip().encode("utf-8", "backslashreplace").decode()
+
+
+def _from_here(argument: str) -> str:
+    """An argument; an absolute path in it, such as of --data_dir=/data, relative to the working folder.
+
+    Names of graphs may look like paths (/m/06w92), but are in no folder.
+    """
+    flag, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+    is_path = os.path.isabs(value) and (os.path.exists(value) or os.path.exists(os.path.dirname(value)))
+    return flag + equals + (os.path.relpath(value) if is_path else value)

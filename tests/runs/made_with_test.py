@@ -44,6 +44,22 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made_with.made_with()["command"] == "gr_tf explain '--query=a b,?'"
 
 
+def test_the_command_tells_paths_from_the_working_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    paths = [
+        f"--data_dir={tmp_path}/data",
+        "--run_dir=runs/one",
+        f"{tmp_path}/here/x.npz",
+        "--query=/m/06w92,/people/person,?",
+    ]
+    monkeypatch.setattr(sys, "argv", ["gr_tf", "explain", *paths])
+    told = made_with.made_with()["command"]
+    assert told.endswith("explain --data_dir=../data --run_dir=runs/one x.npz '--query=/m/06w92,/people/person,?'")
+
+
 def test_what_xla_may_use_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XLA_FLAGS", "--a=1 --xla_cpu_max_isa=SSE4_2")
     assert made_with.made_with()["instruction_set"] == "sse4_2"
