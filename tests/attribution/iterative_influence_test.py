@@ -157,7 +157,8 @@ def test_equals_the_explicit_solution(toy: TripleSet, setting: dict[str, Any], m
     """With both matrices and both blocks; what is asked together is told as if it were asked alone."""
     # Four random signs a score are enough for many triples, not for a few.
     monkeypatch.setattr(batch_curvature, "_PROBES", 64)
-    monkeypatch.setattr(batch_curvature, "_row_curvatures", batch_curvature._row_curvatures.__wrapped__)
+    uncached = batch_curvature._row_curvatures.__wrapped__
+    monkeypatch.setattr(batch_curvature, "_row_curvatures", functools.cache(uncached))
     trained = trained_with(toy, setting)
     explicit, parameters, model = Explicit(trained), trained.parameters, trained.task.model
     (gradients,) = trained.task.value_gradients(parameters, QUERIES)
