@@ -13,21 +13,18 @@ import dataclasses
 
 from absl import flags
 
-from gr_tf.commands import common, open_flags, removal_flags, run_flags
+from experiments import large_flags
+from gr_tf.commands import common, open_flags, run_flags
 from gr_tf.evaluation.large_fidelity import NAME, Sizes, measure
 from gr_tf.report.large_fidelity_tables import frame, truth_line
 from gr_tf.report.tables import as_text
 
-common.adopt(open_flags, run_flags)
-flags.declare_key_flag("methods")
+common.adopt(open_flags, run_flags, large_flags)
 _SIZES = {
     name: flags.DEFINE_integer(name, default, help, lower_bound=1)
     for name, default, help in (
-        ("queries", 20, "How many test predictions are explained."),
         ("first", 20, "How many examples of each are left out that the methods together rank first."),
         ("drawn", 20, "How many random related examples of each are left out."),
-        ("truth_seeds", 12, "By how many seeds each example is left out."),
-        ("explained", 5, "How many trainings the methods explain."),
         ("halves", 100, "How many random halves of the training examples the model is trained on."),
         ("half_seeds", 5, "By how many seeds, on each half."),
     )
@@ -38,13 +35,13 @@ def main() -> None:
     kind = open_flags.kind()
     task = open_flags.load_task(kind)
     sizes = {name: flag.value for name, flag in _SIZES.items()}
-    sizes["seeds"] = sizes.pop("truth_seeds")
+    sizes |= large_flags.sizes()
     folder = run_flags.run_dir(f"{task.dataset.name}-{task.config.model}-large")
     result = measure(
         task,
         folder,
         dataclasses.replace(Sizes(), **sizes),
-        names=removal_flags.METHODS.value,
+        names=large_flags.METHODS.value,
         jobs=run_flags.JOBS.value,
         overwrite=run_flags.OVERWRITE.value,
     )

@@ -12,10 +12,10 @@ from gr_tf.tasks.trained import Trained
 
 @register(
     "overlap",
-    kinds=("triples",),
+    kinds=("triples", "sequences"),
     needs="nothing",
     unit="shared elements",
-    title="overlap, a baseline that does not look at the model: how many elements the triple shares with the question",
+    title="overlap, a baseline that does not look at the model: how much the example shares with the question",
 )
 class Overlap(Explainer[Any]):
     """Ranks the related training examples by how much they have in common with the query, see Dataset.shared_elements.

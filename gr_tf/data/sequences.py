@@ -135,6 +135,19 @@ class SequenceSet(ItemSet[Sequences]):
         """The training sequences whose choice is the query's target or in its history, ascending."""
         return np.flatnonzero(np.isin(self.train.targets, [*query.history, query.target]))
 
+    def shared_elements(self, query: SequenceQuery) -> np.ndarray:
+        """How much every related training sequence has in common with a query; 0 for those not related.
+
+        One for itself, one for each item of its history that is in the query's too; and, as the choice matters most,
+        more than for any history if it is the query's target.
+        """
+        related = self.related(query)
+        histories, targets = self.train.histories[related], self.train.targets[related]
+        common = (np.isin(histories, query.history) & (histories > 0)).sum(axis=1)
+        shared = np.zeros(self.num_examples, int)
+        shared[related] = 1 + common + (targets == query.target) * (histories.shape[1] + 1)
+        return shared
+
     def query_of_user(self, user: str, target: int) -> SequenceQuery:
         """A user's latest choices, of every split, as the history of a query for a target.
 

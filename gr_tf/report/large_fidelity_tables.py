@@ -26,17 +26,22 @@ def truth_line(result: Mapping[str, Any]) -> str:
         ceiling = "no ceiling" if told["ceiling"] is None else f"{told['ceiling']:.2f}"
         parts.append(f"{name} {told['reliability']:.2f} ({ceiling})")
     named_by = ", ".join(result["named_by"])
-    quality = "; ".join(
-        f"{part}: {', '.join(f'{metric} {mean_and_sd(values, 3)}' for metric, values in metrics.items())}"
-        for part, metrics in result["quality"].items()
-    )
     return (
         f"{of_what(result)}: {sizes['queries']} predictions; of each, "
         f"{sizes['first']} examples that {named_by} rank first and {sizes['drawn']} random related ones left out by "
         f"{sizes['seeds']} seeds; {sizes['halves']} halves by {sizes['half_seeds']} seeds. Reliability (ceiling) of "
         f"the truth: {', '.join(parts)}. Mean size of an effect {result['mean_effect']:.2g}, of its mean over seeds "
-        f"{result['mean_expected_effect']:.2g}. The explained models, {quality}."
+        f"{result['mean_expected_effect']:.2g}. {quality_line(result)}"
     )
+
+
+def quality_line(result: Mapping[str, Any]) -> str:
+    """How good the explained models are."""
+    quality = "; ".join(
+        f"{part}: {', '.join(f'{metric} {mean_and_sd(values, 3)}' for metric, values in metrics.items())}"
+        for part, metrics in result["quality"].items()
+    )
+    return f"The explained models, {quality}."
 
 
 def frame(result: Mapping[str, Any]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from gr_tf.data.sequence_sources import load_sequences
-from gr_tf.data.sequences import SequenceSplit, make_sequence_set
+from gr_tf.data.sequences import SequenceQuery, SequenceSplit, make_sequence_set
 from gr_tf.errors import InputError
 
 DATA = os.environ.get("GR_TF_DATA")
@@ -45,6 +45,21 @@ def test_every_choice_is_predicted_from_those_before_it() -> None:
     assert made.target_of("Alpha") == made.target_of("a") == 1
     assert made.train_frame.title.tolist()[:2] == ["Alpha", "b"]
     assert made.train_frame.before.tolist()[:5] == [0, 1, 2, 3, 3]
+
+
+def test_what_sequences_share_with_a_query() -> None:
+    frame = pd.DataFrame({"user": [*"aaa", *"bbbb", *"cc"], "item": ["x", "y", "z", "y", "x", "z", "w", "v", "w"]})
+    split = SequenceSplit(min_interactions=1, window=4, order="file", test_share=0)
+    data = make_sequence_set("toy", frame, {}, split)
+    target = data.target_of
+    query = SequenceQuery((target("x"), target("y")), target("z"))
+    told = data.train_frame.assign(shared=data.shared_elements(query)).set_index(["user", "title"]).shared
+    # Histories have at most three items, so that the query's own answer counts four more.
+    assert told[("a", "x")] == 1
+    assert told[("a", "y")] == 2
+    assert told[("a", "z")] == told[("b", "z")] == 7
+    assert told[("b", "w")] == told[("c", "v")] == told[("c", "w")] == 0
+    assert set(np.flatnonzero(data.shared_elements(query))) == set(data.related(query))
 
 
 def test_order_by_time() -> None:
