@@ -39,6 +39,7 @@ from gr_tf.report import (
     fidelity_tables,
     figure2,
     large_fidelity_tables,
+    large_removal_tables,
     tracin_tables,
     trust_table,
 )
@@ -182,6 +183,14 @@ def _large() -> str:
     return "\n\n".join(parts)
 
 
+def _removals() -> str:
+    """The tables of what happens without the examples that methods rank first."""
+    parts = []
+    for result in _results("removal_*"):
+        parts += [large_removal_tables.removal_line(result), as_markdown(large_removal_tables.removal_frame(result))]
+    return "\n\n".join(parts)
+
+
 FIGURES: dict[str, Text] = {
     "methods": _methods,
     "explain_nations": _explanation,
@@ -250,6 +259,7 @@ FIGURES: dict[str, Text] = {
     "calibration": _each(calibration_frame, "prices_*"),
     "trust": lambda: as_markdown(trust_table.trust_frame({name: _results(name) for name in trust_table.SOURCES})),
     "large": _large,
+    "removals": _removals,
     "necessary": partial(_facts, "necessary"),
     "sufficient": partial(_facts, "sufficient"),
     "benchmark": _each(lambda result: benchmark.frame(result["rows"]), "benchmark"),

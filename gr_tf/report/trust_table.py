@@ -8,6 +8,7 @@ import pandas as pd
 
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.atlas_scores import STRATA
+from gr_tf.evaluation.large_removal import ANY, CONTROLS
 from gr_tf.evaluation.large_rows import HALVES, NAMED
 from gr_tf.evaluation.method_names import is_variant, with_present_names
 from gr_tf.report.large_fidelity_tables import of_what
@@ -132,6 +133,18 @@ def _of_large(result: Result) -> Iterator[Measured]:
             yield Measured(truth, method, *_costs(method, count), _share(share), share[0])
 
 
+def _of_removals(result: Result) -> Iterator[Measured]:
+    """Results of experiments/large_removal.py: the factor of a probability, or the change of another value."""
+    sizes, relative = result["settings"]["sizes"], result["unit"] == "probability"
+    truth = f"{of_what(result)}, {sizes['removed']} removed"
+    for row in result["rows"]:
+        method = row["method"]
+        price = 0 if method in (*CONTROLS, ANY) else sizes["explained"]
+        mean, low, high = row["change"]
+        cell = f"x {math.exp(mean):.2f}" if relative else f"{mean:+.3f}"
+        yield Measured(truth, method, price, price, cell + (" noise" if low <= 0 <= high else ""), -mean)
+
+
 def _of_facts(result: Result) -> Iterator[Measured]:
     """The largest explanations of Kelpie's protocol: the change of the probability by seeds that were not explained."""
     most = max(row["k"] for row in result["rows"] if "k" in row)
@@ -165,6 +178,7 @@ SOURCES: Mapping[str, Callable[[Result], Iterator[Measured]]] = {
     "ratings_rollback_*": _of_seeds,
     "ratings_batches_*": _of_seeds,
     "large_*": _of_large,
+    "removal_*": _of_removals,
     "necessary_*": _of_facts,
     "sufficient_*": _of_facts,
 }

@@ -1,5 +1,6 @@
 """The table of all truths joins results of different experiments."""
 
+import math
 from typing import Any
 
 from gr_tf.evaluation.large_rows import DRAWN, HALVES, NAMED
@@ -83,6 +84,22 @@ RESULTS: dict[str, list[Any]] = {
             ],
         }
     ],
+    "removal_*": [
+        {
+            "settings": {
+                "dataset": "clicks",
+                "config": {"model": "lstm"},
+                "sizes": {"removed": 5, "explained": 3},
+            },
+            "public_name": None,
+            "unit": "probability",
+            "rows": [
+                {"method": "nh", "change": [0.01, -0.1, 0.1]},
+                {"method": "any random ones", "change": [0.02, 0.01, 0.03]},
+                {"method": "tracin", "change": [math.log(0.5), -0.8, -0.6]},
+            ],
+        }
+    ],
     "necessary_*": [
         {
             "experiment": "necessary",
@@ -104,13 +121,14 @@ RESULTS: dict[str, list[Any]] = {
 
 def test_a_row_for_each_method_and_price() -> None:
     assert RESULTS.keys() == SOURCES.keys()
-    graph, further, anew, batches, left_out, halves, facts = (
+    graph, further, anew, batches, left_out, halves, removed, facts = (
         "toy, simple",
         "stars, mf, trained on",
         "stars, mf, trained anew",
         "stars, mf by sgd in batches, trained anew",
         "big, simple, left out",
         "big, simple, halves",
+        "clicks, lstm, 5 removed",
         "toy, simple, 4 facts removed",
     )
     found = trust_frame(RESULTS)
@@ -124,19 +142,22 @@ def test_a_row_for_each_method_and_price() -> None:
         batches,
         left_out,
         halves,
+        removed,
         facts,
     ]
     cells = [[row[0], row[1], row[2], *row[3:]] for row in found.itertuples(index=False)]
     assert cells == [
         # At a price the best first, by the columns from the left; of prices_* and fidelity_*, the former's 0.50.
-        ["0", "nh", 0, "noise / noise", "-", "-", "-", "-", "-", "+0.005 noise"],
-        ["0", "graph's shape, by a rule", 0, "-", "-", "-", "-", "-", "-", "-0.040"],
-        ["1", "replay", 1, "0.60 / 0.40", "-", "-", "-", "-", "0.60", "-"],
-        ["1", "gr", 1, "0.50 / 0.30", "-", "0.50", "0.25", "0.50", "noise", "-0.050"],
-        ["1", "fia", 1, "-", "0.50", "-", "-", "-", "-", "-"],
-        ["3", "best", 5, "0.80 / 0.60", "-", "-", "-", "-", "-", "-"],
-        ["4", "gr", 4, "-", "-", "-", "0.35", "-", "-", "-"],
-        ["5", "gr", 5, "-", "-", "-", "-", "-", "-", "-0.060"],
-        ["8", "gr", 8, "-", "-", "0.75", "-", "-", "-", "-"],
-        ["9", "gr", 9, "0.75 / 0.70", "-", "-", "-", "-", "-", "-"],
+        ["0", "nh", 0, "noise / noise", "-", "-", "-", "-", "-", "x 1.01 noise", "+0.005 noise"],
+        ["0", "any random ones", 0, "-", "-", "-", "-", "-", "-", "x 1.02", "-"],
+        ["0", "graph's shape, by a rule", 0, "-", "-", "-", "-", "-", "-", "-", "-0.040"],
+        ["1", "replay", 1, "0.60 / 0.40", "-", "-", "-", "-", "0.60", "-", "-"],
+        ["1", "gr", 1, "0.50 / 0.30", "-", "0.50", "0.25", "0.50", "noise", "-", "-0.050"],
+        ["1", "fia", 1, "-", "0.50", "-", "-", "-", "-", "-", "-"],
+        ["3", "best", 5, "0.80 / 0.60", "-", "-", "-", "-", "-", "-", "-"],
+        ["3", "tracin", 3, "-", "-", "-", "-", "-", "-", "x 0.50", "-"],
+        ["4", "gr", 4, "-", "-", "-", "0.35", "-", "-", "-", "-"],
+        ["5", "gr", 5, "-", "-", "-", "-", "-", "-", "-", "-0.060"],
+        ["8", "gr", 8, "-", "-", "0.75", "-", "-", "-", "-", "-"],
+        ["9", "gr", 9, "0.75 / 0.70", "-", "-", "-", "-", "-", "-", "-"],
     ]
