@@ -4,6 +4,7 @@ The exit status is 0, 1 for a user's mistake, or as gr_tf.runs.streams says.
 """
 
 import contextlib
+import functools
 import os
 import pathlib
 import re
@@ -15,12 +16,14 @@ from typing import Any, TypeVar
 from absl import app, flags, logging
 
 from gr_tf.errors import InputError, TrainingError, short
-from gr_tf.runs import engine, streams
+from gr_tf.runs import devices, engine, streams
 
 Returned = TypeVar("Returned")
 _DEFAULT = re.compile(r" Default: \S+\.(?= |$)")
 # No flag's name is longer.
 _LONGEST_NAME = 100
+# The flag that says where to compute, of the programs that have it.
+_DEVICE = "device"
 # Of an error message; readers already cut what they show of a value.
 _MOST_CHARACTERS = 1000
 # `adopt` adopts flags for its caller, not for this module.
@@ -65,6 +68,8 @@ def start(
         if not flags.FLAGS["verbosity"].present:
             # Otherwise TensorFlow logs how long it took to write a checkpoint.
             logging.set_verbosity(logging.WARNING)
+        if _DEVICE in flags.FLAGS:
+            engine.configure = functools.partial(devices.choose, str(flags.FLAGS[_DEVICE].value))
         if load:
             engine.start_quietly()
         main()

@@ -6,6 +6,7 @@ from typing import Any
 from absl import flags
 
 from gr_tf.evaluation.retraining import available_cores
+from gr_tf.runs import devices
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks import stage as training
 from gr_tf.tasks.task import Task
@@ -24,8 +25,10 @@ CHECKPOINT_SECONDS = flags.DEFINE_float(
     "checkpoint_seconds", 30.0, "How much training a kill may lose, in seconds.", lower_bound=0.0
 )
 flags.register_validator(CHECKPOINT_SECONDS.name, lambda seconds: seconds < float("inf"), "must be a finite number.")
+_DEVICES = "; ".join(f"{name}: {told}" for name, told in devices.DEVICES.items())
+DEVICE = flags.DEFINE_enum("device", "auto", list(devices.DEVICES), f"Where to compute: {_DEVICES}.")
 # How a run is found, begun, and continued.
-FLAGS = (RUN_DIR, OVERWRITE, ANY_VERSION, CHECKPOINT_SECONDS)
+FLAGS = (RUN_DIR, OVERWRITE, ANY_VERSION, CHECKPOINT_SECONDS, DEVICE)
 JOBS = flags.DEFINE_integer("jobs", available_cores(), "Trainings at a time; they change no result.", lower_bound=1)
 
 

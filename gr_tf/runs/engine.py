@@ -10,7 +10,7 @@ import re
 import resource
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import lazy_loader
@@ -23,6 +23,8 @@ tf: Any = lazy_loader.load("tensorflow")
 scipy: Any = lazy_loader.load("scipy")
 # Bytes; a training of Nations with all cores takes less: BUILD_NOTES, "Address space".
 _ADDRESS_SPACE = 4 << 30
+# What a program wants to do as soon as TensorFlow is loaded, before anything is computed.
+configure: Callable[[], object] = lambda: None
 # TensorFlow's warnings that are of no use to anybody here.
 _NOT_TOLD = ("triggered tf.function retracing", "Converting IndexedSlices(")
 
@@ -51,6 +53,8 @@ def start_quietly() -> None:
         try:
             with streams.interrupted_at_once(stderr):
                 _load()
+        except InputError:
+            raise  # which says what is wrong
         except BaseException:
             notes.seek(0)
             os.write(stderr, notes.read())
@@ -77,6 +81,7 @@ def _load() -> None:
     # A new explainer traces its functions anew, and is right to; each example's gradient of an embedding is dense.
     tf.get_logger().addFilter(lambda record: not any(part in record.getMessage() for part in _NOT_TOLD))
     logging.getLogger("absl").setLevel(logging.WARNING)
+    configure()
 
 
 @contextlib.contextmanager

@@ -1,18 +1,22 @@
 """The one training loop: epochs, resuming, removal, finite checks, selection of an epoch, observers."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 
 from gr_tf.errors import TrainingError
 from gr_tf.models.parameters import Parameters
+from gr_tf.runs import devices
 from gr_tf.runs.checkpoints import CheckpointFolder
 from gr_tf.training.rollback_store import RollbackStore
 from gr_tf.training.steps import Block, Steps
 from gr_tf.types import Ids, State
 
+P = ParamSpec("P")
+R = TypeVar("R")
 # Of the validation metrics by name, higher or lower is better, as the task says.
 Validate = Callable[[Parameters], Mapping[str, float]]
 # How the training on all examples stood at the start of some blocks of its first epoch, in their order: the arrays of
@@ -162,6 +166,18 @@ def _mean(total: float, count: int) -> float:
     return total / count if count else float("nan")
 
 
+def _placed(function: Callable[Concatenate[Steps, P], R]) -> Callable[Concatenate[Steps, P], R]:
+    """Has a function of steps compute where these are placed."""
+
+    @functools.wraps(function)
+    def placed(steps: Steps, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with devices.of_steps(on_one_example=steps.on_one_example):
+            return function(steps, *args, **kwargs)
+
+    return placed
+
+
+@_placed
 def train(
     steps: Steps,
     parameters: Parameters,
@@ -247,6 +263,7 @@ def train(
     return progress.result(steps)
 
 
+@_placed
 def record_prefix(steps: Steps, parameters: Parameters, kept: np.ndarray, length: int, every: int) -> Prefix:
     """Trains the first epoch on all examples and records every `every`-th block's start but the first's."""
     states = []

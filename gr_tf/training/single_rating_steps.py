@@ -55,6 +55,7 @@ class SingleRatingSteps(Steps):
     A removed rating's error counts for nothing; the weight decay and everything else stays.
     """
 
+    on_one_example = True
     rows_per_example = 2
     can_go_on = False
     replayed_with = REPLAYED_WITH

@@ -118,12 +118,14 @@ class Steps(abc.ABC):
     may go on at a time, each with its own state.
 
     Attributes:
+        on_one_example: whether each step is on one example; see devices.of_steps.
         rows_per_example: how many rows the changes have that `run` gives for each example; 0: it gives no changes.
         can_go_on: whether a training may start from the last state of another one.
         replayed_with: of steps that nothing goes back over: what the kind's trainings need for that, for people; empty:
             the methods that replay know.
     """
 
+    on_one_example: bool = False
     rows_per_example: int = 0
     can_go_on: bool = True
     replayed_with: str = ""

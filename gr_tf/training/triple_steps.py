@@ -34,6 +34,7 @@ class TripleSteps(Steps):
         kernel: how the steps are computed.
     """
 
+    on_one_example = True
     rows_per_example = 3
     can_go_on = False
 
