@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from gr_tf.data.columns import ITEM_FIELDS, TRIPLE_FIELDS, how_to_name
 from gr_tf.data.named_tables import column_names, places_of, table_named
+from gr_tf.data.rating_parts import parts_of
 from gr_tf.data.rating_sources import RATING_DATASETS
 from gr_tf.data.sources import DATASETS
 from gr_tf.errors import InputError, argument
@@ -40,6 +41,8 @@ def kinds_of_data(
     path = pathlib.Path(data_dir)
     if path.is_file():
         return _kinds_of_file(path, kind, named)
+    if kind in (None, RATINGS) and parts_of(path):
+        return (RATINGS,)
     own = {
         TRIPLES: table_named(path, "train"),
         RATINGS: next(path.glob("*.rating"), None) or table_named(path, "ratings"),

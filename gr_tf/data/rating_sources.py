@@ -13,6 +13,7 @@ import pandas as pd
 from gr_tf.data.frames import IN_MEMORY, MAIN, FrameData, Names, refuse_named_columns, refuse_without_frame
 from gr_tf.data.movielens_download import download_with_tfds
 from gr_tf.data.named_tables import column_names, labels_of, read_headless, read_named, refuse_empty, table_named
+from gr_tf.data.rating_parts import parts_of, rating_set_of_parts
 from gr_tf.data.ratings import RatingSet, RatingSplit, make_rating_set
 from gr_tf.errors import InputError, argument, at, short
 
@@ -76,7 +77,7 @@ def load_ratings(
         dataset: a key of RATING_DATASETS, or a name for what is in your data_dir; default: see own_name. Or a DataFrame
             of ratings; see data.frames.
         data_dir: the folder with its files; default: through tensorflow-datasets. Of your own: see
-            read_own_folder.
+            read_own_folder, or, of ratings that come split, rating_parts.parts_of.
         split: what to leave out and to hold out.
         columns: what the columns of your own files are called, such as {"user": "customer_id", "item": "sku"}.
         titles: of a DataFrame: what people call items.
@@ -92,6 +93,9 @@ def load_ratings(
     dataset, split = dataset or own_name(data_dir), (split or RatingSplit()).with_columns(columns)
     if data_dir is None or dataset in RATING_DATASETS:
         split.refuse_columns(dataset)
+    elif (folder := pathlib.Path(data_dir)).is_dir() and (parts := parts_of(folder)):
+        frames = {part: _read_own(path, split.named) for part, path in parts.items()}
+        return rating_set_of_parts(dataset, frames, read_titles(folder), split, str(folder.resolve()))
     frame, found, source = read_interactions(dataset, data_dir, functools.partial(read_own_folder, named=split.named))
     return make_rating_set(dataset, frame, found, split, source)
 
@@ -197,9 +201,15 @@ def read_own_folder(
         )
     if path is None:
         return read_rating_folder(folder, _OWN)
+    titles = {} if path.suffix == ".rating" else read_titles(folder, path, named)
+    return _read_own(path, named), titles
+
+
+def _read_own(path: pathlib.Path, named: Mapping[str, str]) -> pd.DataFrame:
+    """The ratings of one's own file; see read_own_folder."""
     if path.suffix == ".rating":
-        return read_ratings(path, _OWN), {}
-    return with_numbers(path, read_named(path, COLUMNS[:3], COLUMNS[3:], named)), read_titles(folder, path, named)
+        return read_ratings(path, _OWN)
+    return with_numbers(path, read_named(path, COLUMNS[:3], COLUMNS[3:], named))
 
 
 def read_titles(

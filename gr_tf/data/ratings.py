@@ -165,6 +165,17 @@ class RatingSplit(ColumnNames):
     flag_names = types.MappingProxyType({"seed": "split_seed"})
     ranges = types.MappingProxyType({"min_interactions": Range(0), "seed": SEED})
 
+    def refuse_holding_out(self, where: object) -> None:
+        """Refuses settings that ratings which come split have no use for.
+
+        Raises:
+            InputError: if one of them is not its default.
+        """
+        for name in ("min_interactions", "seed"):
+            if getattr(self, name) != getattr(type(self), name):
+                told = argument(name, flag=self.flag_names.get(name, name))
+                raise InputError(f"{where}: comes split, and as it is: {told} has nothing to do there.")
+
 
 def make_rating_set(
     name: str, frame: pd.DataFrame, titles: Mapping[str, str], split: RatingSplit, source: str | None = None
