@@ -22,6 +22,7 @@ from gr_tf.tasks import kinds
 from gr_tf.tasks.reference import TaskReference
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
+from gr_tf.training.disk_store import store_of
 from gr_tf.training.driver import Epoch, Training
 from gr_tf.training.rollback_store import RollbackStore, load_deltas
 from gr_tf.training.steps import Block
@@ -29,6 +30,8 @@ from gr_tf.training.steps import Block
 STAGE = "train"
 _PARAMETERS, _ROLLBACK, _STATE = "parameters", "rollback", "state"
 _INITIAL = "initial."
+# Where changes are that memory does not hold, until the training is finished.
+_CHANGES = "changes"
 
 
 def train(
@@ -166,7 +169,8 @@ def _train(
     shared_bar: Progress | None,
 ) -> None:
     rows = task.steps.rows_per_example if tracking else 0
-    store = RollbackStore(task.num_examples, task.model.width, task.config.dtype, rows) if rows else None
+    sizes = (task.num_examples, task.model.width, task.config.dtype, rows)
+    store = store_of(*sizes, stage.place(_CHANGES)) if rows else None
     checkpoints = CheckpointFolder(stage.place(CHECKPOINTS), checkpoint_seconds)
     blocks = task.steps.blocks(task.length if length is None else length)
     start = time.monotonic()
@@ -223,6 +227,7 @@ def _save(
     files.write_arrays(stage.place(_PARAMETERS), arrays, meta)
     if store is not None:
         store.save(stage.place(_ROLLBACK))
+        store.close()
     if task.continues:
         files.write_arrays(stage.place(_STATE), training.state())
     for name, text in task.vocabularies().items():

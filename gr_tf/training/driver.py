@@ -92,16 +92,13 @@ class _Progress:
     history: list[Epoch] = dataclasses.field(default_factory=list)
     best_epoch: int = 0
     best: Parameters | None = None
-    best_deltas: np.ndarray | None = None
     kept: dict[int, Parameters] = dataclasses.field(default_factory=dict)
 
     def to_arrays(self, steps: Steps, store: RollbackStore | None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """The progress for a checkpoint: arrays, and a JSON value."""
         arrays = steps.to_arrays(self.state)
         if store is not None:
-            arrays["deltas"] = store.to_numpy()
-        if self.best_deltas is not None:
-            arrays["best_deltas"] = self.best_deltas
+            arrays |= store.to_arrays()
         if self.best is not None:
             arrays |= self.best.to_arrays("best.")
         for epoch, parameters in self.kept.items():
@@ -117,7 +114,7 @@ class _Progress:
         history = [Epoch(**told) for told in meta.pop("history")]
         best = Parameters.of_arrays(arrays, "best.") if meta.pop("has_best") else None
         kept = {epoch: Parameters.of_arrays(arrays, f"kept-{epoch}.") for epoch in meta.pop("kept")}
-        return cls(state, history=history, best=best, best_deltas=arrays.get("best_deltas"), kept=kept, **meta)
+        return cls(state, history=history, best=best, kept=kept, **meta)
 
     def is_over(self, blocks: Sequence[Block], patience: int | None) -> bool:
         """Whether all blocks are done, or no epoch was better for too long."""
@@ -151,6 +148,13 @@ class _Progress:
         self.history.append(Epoch(number, _mean(self.loss_sum, self.num_losses), self.lipschitz, validation))
         self.loss_sum, self.num_losses = 0.0, 0
         return is_best
+
+    def keep(self, epoch: int, parameters: Parameters, store: RollbackStore | None, *, is_last: bool) -> None:
+        """Remembers an epoch as the best so far."""
+        self.best_epoch, self.best = epoch, parameters
+        if store is not None:
+            # The last epoch's changes are in the store already.
+            store.forget() if is_last else store.keep()
 
     def result(self, steps: Steps) -> Training:
         """The result of a training that is over."""
@@ -237,7 +241,7 @@ def train(
     else:
         progress = _Progress.of_arrays(steps.restore(newest[0], removed, seed), *newest)
     if store is not None:
-        store.clear() if newest is None else store.assign(newest[0]["deltas"])
+        store.clear() if newest is None else store.restore(newest[0])
     on_resume(progress.block)
     while not progress.is_over(blocks, selection.patience):
         block = blocks[progress.block]
@@ -250,16 +254,14 @@ def train(
                 raise TrainingError(f"{told}; a lower learning rate may help.")
             validation = {} if validate is None else dict(validate(after))
             if progress.end_epoch(block.ends, validation, selection):
-                progress.best_epoch, progress.best = block.ends, after
-                # The last epoch's changes are in the store already.
-                progress.best_deltas = None if store is None or progress.block == len(blocks) else store.to_numpy()
+                progress.keep(block.ends, after, store, is_last=progress.block == len(blocks))
             if block.ends in kept_epochs:
                 progress.kept[block.ends] = after
             on_epoch(progress.history[-1])
         if checkpoints is not None and checkpoints.due() and not progress.is_over(blocks, selection.patience):
             checkpoints.save(*progress.to_arrays(steps, store))
-    if store is not None and progress.best_deltas is not None:
-        store.assign(progress.best_deltas)
+    if store is not None:
+        store.take_kept()
     return progress.result(steps)
 
 
