@@ -1,7 +1,5 @@
 """The answers that are already known, such as the tails of (head, relation): the filter of filtered ranking."""
 
-import collections
-
 import numpy as np
 
 from gr_tf.data.triples import HEAD, RELATION, TAIL, TripleSet
@@ -19,18 +17,22 @@ class KnownTails:
     """
 
     def __init__(self, num_entities: int, *splits: np.ndarray) -> None:
-        self._num_entities = num_entities
-        tails: dict[tuple[int, int], set[int]] = collections.defaultdict(set)
-        for head, relation, tail in np.concatenate(splits).tolist():
-            tails[head, relation].add(tail)
-        self._tails = {key: np.array(sorted(values)) for key, values in tails.items()}
+        self.num_entities = num_entities
+        heads, relations, tails = np.concatenate(splits).astype(np.int64).T
+        self._num_relations = int(relations.max(initial=-1)) + 1
+        keys = heads * self._num_relations + relations
+        order = np.argsort(keys, kind="stable")
+        # Those of a (head, relation) follow each other; a dictionary of a million takes a gigabyte.
+        self._keys, self._tails = keys[order], tails[order].astype(np.int32)
 
     def mask(self, heads: np.ndarray, relations: np.ndarray) -> np.ndarray:
         """Bool [n, num_entities]: whether a tail is known for each (head, relation)."""
-        mask = np.zeros((len(heads), self._num_entities), bool)
-        for row, key in enumerate(zip(heads.tolist(), relations.tolist(), strict=True)):
-            if key in self._tails:
-                mask[row, self._tails[key]] = True
+        mask = np.zeros((len(heads), self.num_entities), bool)
+        keys = heads.astype(np.int64) * self._num_relations + relations
+        keys[relations >= self._num_relations] = -1
+        bounds = (np.searchsorted(self._keys, keys, side).tolist() for side in ("left", "right"))
+        for row, (first, end) in enumerate(zip(*bounds, strict=True)):
+            mask[row, self._tails[first:end]] = True
         return mask
 
 

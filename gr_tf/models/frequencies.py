@@ -17,7 +17,7 @@ def tail_frequencies(model: FactorModel, train: np.ndarray, heads: Ids, relation
     """
     _, of_relation, tails = train.T
     shape = model.num_rows - model.num_entities, model.num_entities
-    counts = scipy.sparse.csr_array((np.ones(len(tails)), (of_relation, tails)), shape)
+    counts = scipy.sparse.csr_array((np.ones(len(tails), np.float32), (of_relation, tails)), shape)
     found: np.ndarray = counts[relations].toarray()
     impossible = np.setdiff1d(np.arange(shape[1]), model.columns)
     found[np.ix_(relations < model.num_relations, impossible)] = -1

@@ -14,7 +14,8 @@ from gr_tf.types import Ids
 
 # What a gold tail ranks behind of those that share its score, by PyKEEN's names: half of them, none, or all.
 TIE_RULES = {"realistic": 0.5, "optimistic": 0.0, "pessimistic": 1.0}
-_CHUNK = 512
+# So many triples are ranked together, or fewer if these have more scores than that.
+_CHUNK, _MOST_SCORES = 512, 1 << 25
 # From heads and relations [n] to the scores [n, num_entities] of all tails.
 Score = Callable[[Ids, Ids], Any]
 
@@ -48,8 +49,9 @@ def ranks_by(score: Score, triples: np.ndarray, known: KnownTails, ties: str = "
     if ties not in TIE_RULES:
         raise ValueError(f"ties must be one of {', '.join(TIE_RULES)}; got {ties!r}.")
     ranks = np.empty(len(triples))
-    for first in range(0, len(triples), _CHUNK):
-        heads, relations, golds = triples[first : first + _CHUNK].T
+    chunk = max(1, min(_CHUNK, _MOST_SCORES // known.num_entities))
+    for first in range(0, len(triples), chunk):
+        heads, relations, golds = triples[first : first + chunk].T
         scores = np.asarray(score(heads, relations))
         own = np.arange(len(golds)), golds
         gold_scores = scores[own][:, None]
@@ -57,5 +59,5 @@ def ranks_by(score: Score, triples: np.ndarray, known: KnownTails, ties: str = "
         competes[own] = False
         better = (competes & (scores > gold_scores)).sum(axis=1)
         equal = (competes & (scores == gold_scores)).sum(axis=1)
-        ranks[first : first + _CHUNK] = 1 + better + TIE_RULES[ties] * equal
+        ranks[first : first + chunk] = 1 + better + TIE_RULES[ties] * equal
     return ranks

@@ -169,8 +169,9 @@ def _train(
     shared_bar: Progress | None,
 ) -> None:
     rows = task.steps.rows_per_example if tracking else 0
-    sizes = (task.num_examples, task.model.width, task.config.dtype, rows)
-    store = store_of(*sizes, stage.place(_CHANGES)) if rows else None
+    store = None
+    if rows:
+        store = store_of(task.num_examples, task.model.width, task.config.dtype, rows, stage.place(_CHANGES))
     checkpoints = CheckpointFolder(stage.place(CHECKPOINTS), checkpoint_seconds)
     blocks = task.steps.blocks(task.length if length is None else length)
     start = time.monotonic()
