@@ -25,7 +25,8 @@ from gr_tf.data.sequences import SequenceSplit, make_sequence_set
 from gr_tf.data.sources import load_triples
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.data.vocabulary import Vocabulary
-from gr_tf.evaluation.retraining import Retraining, available_cores, retrain
+from gr_tf.evaluation.many_retrainings import retrain
+from gr_tf.evaluation.retraining import Retraining, available_cores
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs.engine import tf
 from gr_tf.tasks import triple_rollback

@@ -18,7 +18,8 @@ from gr_tf.attribution.methods import explainer, method_of
 from gr_tf.commands import common, config_flags, data_flags, k_flag, removal_flags, run_flags
 from gr_tf.data.ratings import RatingSplit
 from gr_tf.errors import InputError
-from gr_tf.evaluation.retraining import Retraining, outcomes_of
+from gr_tf.evaluation.outcomes import outcomes_of
+from gr_tf.evaluation.retraining import Retraining
 from gr_tf.report.tables import as_text
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks import kinds

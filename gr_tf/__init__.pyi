@@ -34,7 +34,8 @@ from .errors import InputError, TrainingError
 from .evaluation.atlas import Atlas
 from .evaluation.atlas_scores import Scoring
 from .evaluation.leave_one_out import leave_one_out
-from .evaluation.retraining import Outcome, Retraining, retrain
+from .evaluation.many_retrainings import retrain
+from .evaluation.retraining import Outcome, Retraining
 from .models.parameters import Parameters
 from .tasks.alternative import Alternative
 from .tasks.choices import ChoiceTask

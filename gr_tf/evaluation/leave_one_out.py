@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.evaluation.retraining import Retraining, outcomes_of, retrain
+from gr_tf.evaluation.many_retrainings import retrain
+from gr_tf.evaluation.outcomes import outcomes_of
+from gr_tf.evaluation.retraining import Retraining
 from gr_tf.runs import files
 from gr_tf.runs.progress import progress
 from gr_tf.tasks.task import Task
@@ -163,7 +165,7 @@ def paired_effects(
         removals: for each example to leave out, the places of the n queries that are measured without it.
         seeds: seeds of the batches.
         looks: after how many steps to measure; the last one is the end.
-        journal, jobs: see retraining.outcomes_of.
+        journal, jobs: see outcomes.outcomes_of.
 
     Returns:
         For each example [n, num_seeds, num_looks]: the prediction with everything minus the one without the example.
