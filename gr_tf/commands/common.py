@@ -23,6 +23,8 @@ _DEFAULT = re.compile(r" Default: \S+\.(?= |$)")
 _LONGEST_NAME = 100
 # Of an error message; readers already cut what they show of a value.
 _MOST_CHARACTERS = 1000
+# What programs do their work in; see `around_main`.
+_AROUND_MAIN: list[Callable[[], contextlib.AbstractContextManager[None]]] = []
 # `adopt` adopts flags for its caller, not for this module.
 flags.disclaim_key_flags()
 
@@ -31,6 +33,14 @@ def adopt(*modules: types.ModuleType) -> None:
     """Lists the flags of some modules in the --help of the program that calls this."""
     for module in modules:
         flags.adopt_module_key_flags(module)
+
+
+def around_main(
+    context: Callable[[], contextlib.AbstractContextManager[None]],
+) -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """Lets every program that has some flags do its work in a context that these flags decide: a decorator."""
+    _AROUND_MAIN.append(context)
+    return context
 
 
 def start(
@@ -65,9 +75,12 @@ def start(
         if not flags.FLAGS["verbosity"].present:
             # Otherwise TensorFlow logs how long it took to write a checkpoint.
             logging.set_verbosity(logging.WARNING)
-        if load:
-            engine.start_quietly()
-        main()
+        with contextlib.ExitStack() as around:
+            for context in _AROUND_MAIN:
+                around.enter_context(context())
+            if load:
+                engine.start_quietly()
+            main()
         sys.stdout.flush()
 
     streams.open_closed()

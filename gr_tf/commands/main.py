@@ -14,6 +14,7 @@ COMMANDS = {
     "explain": "why a model of your data predicts something, and whether the explanation holds",
     "train": "trains a model, and says how good it is",
     "evaluate": "removes what explanations name, trains again, and compares the methods",
+    "merge": "joins what shards did: parts of one command's retrainings, on any machines",
     "suspects": "which training examples look like mistakes",
     "names": "searches the names in your data, and what people call them",
     "export": "writes the embeddings for numpy, TensorBoard and tf.train",

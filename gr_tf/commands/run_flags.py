@@ -5,7 +5,7 @@ from typing import Any
 
 from absl import flags
 
-from gr_tf.evaluation.retraining import available_cores
+from gr_tf.commands import common, engine_flags
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks import stage as training
 from gr_tf.tasks.task import Task
@@ -26,7 +26,9 @@ CHECKPOINT_SECONDS = flags.DEFINE_float(
 flags.register_validator(CHECKPOINT_SECONDS.name, lambda seconds: seconds < float("inf"), "must be a finite number.")
 # How a run is found, begun, and continued.
 FLAGS = (RUN_DIR, OVERWRITE, ANY_VERSION, CHECKPOINT_SECONDS)
-JOBS = flags.DEFINE_integer("jobs", available_cores(), "Trainings at a time; they change no result.", lower_bound=1)
+# Who does retrainings.
+JOBS = engine_flags.JOBS
+common.adopt(engine_flags)
 
 
 def run_dir(default: str) -> pathlib.Path:

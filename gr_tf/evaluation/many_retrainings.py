@@ -42,7 +42,7 @@ def retrain(
     check_jobs(jobs)
     trainers = Trainers(known)
     pool = chosen.chosen()
-    if pool is not None:
+    if pool is not None and retrainings:
         pool.start(jobs)
         yield from sent_retrainings.done_by(pool, retrainings, trainers, folder, checkpoint_seconds, on_found, on_block)
         return
