@@ -17,6 +17,7 @@ from gr_tf.evaluation import common_beginning
 from gr_tf.evaluation.retraining import Outcome, Retraining, Trainers
 from gr_tf.runs.checkpoints import CheckpointFolder
 from gr_tf.runs.made_with import decisive, difference
+from gr_tf.runs.pools import worker
 from gr_tf.runs.pools.batches import completed
 from gr_tf.runs.pools.pool import Pool
 from gr_tf.runs.run_dir import RunDir
@@ -160,6 +161,7 @@ def do(batch: _Batch, data: tuple[Any, Any], state: dict[str, Any] | None) -> _R
         data: see Trainable.movable.
         state: of the training that these go on from.
     """
+    worker.start_tensorflow()
     began, found, done = time.monotonic(), 0, 0
     task, prefix = _REMEMBERED.task_and_beginning(batch, data)
     trainers = Trainers([task], {} if state is None else {batch.retrainings[0].start: state})
