@@ -13,12 +13,12 @@ import dataclasses
 
 from absl import flags
 
-from gr_tf.commands import common, open_flags, removal_flags, run_flags
+from gr_tf.commands import common, open_flags, removal_flags, run_flags, shard_flag
 from gr_tf.evaluation.large_fidelity import NAME, Sizes, measure
 from gr_tf.report.large_fidelity_tables import frame, truth_line
 from gr_tf.report.tables import as_text
 
-common.adopt(open_flags, run_flags)
+common.adopt(open_flags, run_flags, shard_flag)
 flags.declare_key_flag("methods")
 _SIZES = {
     name: flags.DEFINE_integer(name, default, help, lower_bound=1)

@@ -37,6 +37,7 @@ from .evaluation.leave_one_out import leave_one_out
 from .evaluation.many_retrainings import retrain
 from .evaluation.retraining import Outcome, Retraining
 from .models.parameters import Parameters
+from .runs.pools.chosen import retraining_on
 from .tasks.alternative import Alternative
 from .tasks.choices import ChoiceTask
 from .tasks.keras import Examples, KerasConfig, KerasTask
@@ -118,6 +119,7 @@ __all__ = [
     "open_run",
     "register",
     "retrain",
+    "retraining_on",
     "save_explanation",
     "suspicion",
     "top_answers",
