@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments import plain, stacked
+from experiments import benchmark_engines, plain, stacked
 from gr_tf.asking.asker import Asker
 from gr_tf.attribution.base import Explainer
 from gr_tf.attribution.fia import Fia
@@ -332,4 +332,5 @@ CASES: dict[str, Callable[[], float]] = {
     "tracin_loss": _tracin_loss,
     "tracin_forward_mode": _tracin_forward_mode,
     "tracin_explicit": _tracin_explicit,
+    **benchmark_engines.CASES,
 }

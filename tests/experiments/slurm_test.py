@@ -27,7 +27,7 @@ def test_each_job_is_a_shard(tmp_path: pathlib.Path) -> None:
     told = tmp_path / "told"
     for number in (1, 64):
         environment = {**os.environ, "SLURM_ARRAY_TASK_ID": str(number), "SLURM_CPUS_PER_TASK": "2"}
-        command = ["bash", SCRIPT, "bash", "-c", f'printf "%s\\n" "$@" > {told}', "program", "a b", "--seed=3"]
+        command = ["bash", str(SCRIPT), "bash", "-c", f'printf "%s\\n" "$@" > {told}', "program", "a b", "--seed=3"]
         subprocess.run(command, env=environment, check=True)
         assert told.read_text().splitlines() == ["a b", "--seed=3", f"--shard={number}/64", "--jobs=2"]
     failed = subprocess.run(["bash", SCRIPT, "false"], env=environment, check=False)
