@@ -43,7 +43,7 @@ def _seconds(engine: str, name: str) -> float:
 CASES: dict[str, Callable[[], float]] = {
     f"{engine}_{name}": functools.partial(_seconds, engine, name) for engine in ENGINES for name in _COUNTS
 }
-# What is compared: the words for it, and the two cases; a ratio below 1 is what the engine costs. Only what is installed.
+# What is compared, of engines that are installed: words, and two cases; a ratio below 1 is what the engine costs.
 COMPARED = [
     (f"{count} retrainings of {name}: {engine}, or threads", f"threads_{name}", f"{engine}_{name}")
     for name, count in _COUNTS.items()
