@@ -127,7 +127,7 @@ def command_of(process_id: int) -> str:
 # What the command line of a worker has in it.
 WORKERS: dict[str, Callable[[str], bool]] = {
     "processes": lambda command: "spawn_main" in command,
-    "ray": lambda command: command.startswith("ray::"),
+    "ray": lambda command: command.startswith(("ray::call", "ray::IDLE")),
     "dask": lambda command: "spawn_main" in command,
 }
 
@@ -145,7 +145,7 @@ def test_killed_workers_change_nothing(
     with retraining_on(engine):
         began = time.monotonic()
         dict(retrain(asked[:4], 2, known=[task]))
-        killer = Killer(WORKERS[engine], 20, (time.monotonic() - began) / 2)
+        killer = Killer(WORKERS[engine], 20, (time.monotonic() - began) / 8)
         killer.start()
         while killer.is_alive():
             assert dict(retrain(asked, 2, known=[task])) == straight
