@@ -1,5 +1,6 @@
 """Every engine gives the same bits as threads, also if its workers are killed again and again."""
 
+import contextlib
 import importlib.util
 import os
 import pathlib
@@ -18,6 +19,7 @@ from gr_tf.evaluation.outcomes import outcomes_of
 from gr_tf.evaluation.retraining import Outcome, Retraining
 from gr_tf.runs.journal import read_journal
 from gr_tf.runs.pools.chosen import retraining_on
+from gr_tf.runs.pools.dask_workers import DaskPool
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.triple_config import TripleConfig
@@ -153,3 +155,21 @@ def test_killed_workers_change_nothing(
         assert dict(retrain(asked, 2, known=[task])) == straight
     assert killer.killed == 20
     assert f"a worker of the engine {engine} died: " in capsys.readouterr().err
+
+
+@pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="needs distributed")
+@pytest.mark.skipif(not pathlib.Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+def test_dask_starts_a_worker_again_that_it_gave_up() -> None:
+    """It gives up one that is killed while it starts; the work would wait for ever."""
+    pool = DaskPool()
+    pool.start(1)
+    pool.submit(os.getpid).result()
+    until = time.monotonic() + 120
+    while pool._cluster.workers and time.monotonic() < until:
+        for process_id in filter(lambda one: WORKERS["dask"](command_of(one)), descendants(os.getpid())):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process_id, signal.SIGKILL)
+        time.sleep(0.2)
+    assert not pool._cluster.workers
+    assert pool.submit(os.getpid).result(timeout=180) != os.getpid()
+    pool.close()

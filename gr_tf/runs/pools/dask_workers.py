@@ -15,6 +15,7 @@ from gr_tf.runs.pools.pool import Pool, WorkerDiedError
 from gr_tf.runs.pools.shared_files import SharedFolder
 
 _SECONDS_TO_CONNECT = 30
+_SECONDS_BETWEEN_LOOKS = 20
 
 
 class DaskPool(Pool):
@@ -55,11 +56,22 @@ class DaskPool(Pool):
     def _call(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         future = self._client.submit(worker.call, function, *arguments, key=_key(function.__name__), pure=False)
         try:
-            return future.result()
+            return self._result(future)
         except (self._distributed.KilledWorker, concurrent.futures.CancelledError):
             raise WorkerDiedError from None
         finally:
             future.release()
+
+    def _result(self, future: Any) -> Any:
+        while True:
+            try:
+                return future.result(timeout=_SECONDS_BETWEEN_LOOKS)
+            except self._distributed.TimeoutError:
+                if future.done():
+                    raise  # The function's own.
+                if self._cluster is not None:
+                    # Dask gives up a worker that is killed while it starts: this starts another, if one is missing.
+                    self._cluster.scale(self.workers)
 
     def _close(self) -> None:
         self._client.close()
