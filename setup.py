@@ -39,7 +39,11 @@ setuptools.setup(
         "tqdm>=4.66",
     ],
     extras_require={
+        "ray": ["ray>=2.40"],
+        "dask": ["distributed>=2025.1"],
         "test": [
+            "distributed>=2025.1",
+            "ray>=2.40",
             "hypothesis>=6.100",
             "import-linter>=2.1",
             "mypy>=1.15",
@@ -54,6 +58,6 @@ setuptools.setup(
             "ruff>=0.9",
             "scipy-stubs; python_version >= '3.11'",
             "types-tqdm",
-        ]
+        ],
     },
 )

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from absl import flags
 
+from experiments import benchmark_engines
 from experiments.benchmark_cases import CASES
 from gr_tf.commands import common, run_flags
 from gr_tf.report.tables import as_text
@@ -83,6 +84,7 @@ COMPARISONS = (
         "TracIn of an LSTM: scores, or losses only", "us a sequence", "tracin_loss", "tracin_forward_mode", 1 / 4
     ),
     Comparison("MF: many retrainings", "s", "mf_retrain_one_core", "mf_retrain_all_cores", 1.7),
+    *(Comparison(what, "s", threads, engine) for what, threads, engine in benchmark_engines.COMPARED),
 )
 
 

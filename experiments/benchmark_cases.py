@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments import plain, stacked
+from experiments import benchmark_engines, plain, stacked
 from gr_tf.asking.asker import Asker
 from gr_tf.attribution.base import Explainer
 from gr_tf.attribution.fia import Fia
@@ -25,7 +25,8 @@ from gr_tf.data.sequences import SequenceSplit, make_sequence_set
 from gr_tf.data.sources import load_triples
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.data.vocabulary import Vocabulary
-from gr_tf.evaluation.retraining import Retraining, available_cores, retrain
+from gr_tf.evaluation.many_retrainings import retrain
+from gr_tf.evaluation.retraining import Retraining, available_cores
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs.engine import tf
 from gr_tf.tasks import triple_rollback
@@ -331,4 +332,5 @@ CASES: dict[str, Callable[[], float]] = {
     "tracin_loss": _tracin_loss,
     "tracin_forward_mode": _tracin_forward_mode,
     "tracin_explicit": _tracin_explicit,
+    **benchmark_engines.CASES,
 }

@@ -17,6 +17,7 @@ from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.errors import InputError
 from gr_tf.report import figure2, figures, removal_table
 from gr_tf.report.tables import as_text
+from gr_tf.runs import shards
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.training.constraints import CONSTRAINTS
 
@@ -47,7 +48,11 @@ def _tables() -> tuple[list[dict[str, Any]], pathlib.Path]:
         for constraint in _CONSTRAINTS.value
         for each in seed_flags.tasks(task)
     }
-    tables = [removal_table.run(each, place, gr_table1.NAME, **asked, reuse=True) for place, each in places.items()]
+    tables, parts = [], shards.Parts()
+    for place, each in places.items():
+        with parts:
+            tables.append(removal_table.run(each, place, gr_table1.NAME, **asked, reuse=True))
+    parts.stop()
     return tables, folder
 
 

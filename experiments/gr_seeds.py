@@ -16,6 +16,7 @@ from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.errors import InputError
 from gr_tf.report import removal_table
 from gr_tf.report.tables import as_text, or_dash
+from gr_tf.runs import shards
 from gr_tf.runs.run_dir import RunDir
 
 common.adopt(gr_table1, seed_flags)
@@ -52,11 +53,13 @@ def main() -> None:
         raise InputError(f"num_seeds must be at least 2 to show a spread; got {num_seeds}.")
     name, config = task.dataset.name, task.config
     folder, asked = run_flags.run_dir(f"{name}-{config.model}-seeds"), gr_table1.asked(name)
-    results = []
+    results, parts = [], shards.Parts()
     for each in seed_flags.tasks(task):
         seed, removals = each.config.seed, asked["removals"]
         of_seed = {**asked, "removals": {**removals, "nh_seed": removals["nh_seed"] + seed}}
-        results.append(removal_table.run(each, folder / f"seed{seed}", gr_table1.NAME, **of_seed, reuse=True))
+        with parts:
+            results.append(removal_table.run(each, folder / f"seed{seed}", gr_table1.NAME, **of_seed, reuse=True))
+    parts.stop()
     # The settings of every seed, without the fingerprints, which are different for each.
     settings = {name: value for name, value in results[0]["settings"].items() if not name.endswith("_fingerprint")}
     settings["num_seeds"] = num_seeds

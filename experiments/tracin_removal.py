@@ -13,17 +13,18 @@ from typing import Any
 from absl import flags
 
 from experiments import seed_flags
-from gr_tf.commands import common, run_flags, sequence_flags
+from gr_tf.commands import common, run_flags, sequence_flags, shard_flag
 from gr_tf.commands.config_flags import whole_numbers
 from gr_tf.errors import InputError
 from gr_tf.evaluation import opponents
 from gr_tf.report import figures, published
 from gr_tf.report.tables import as_text
 from gr_tf.report.tracin_tables import METRICS, removal_figure, removal_frame
+from gr_tf.runs import shards
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks.sequences import SequenceLosses, SequenceTask
 
-common.adopt(run_flags, seed_flags, sequence_flags)
+common.adopt(run_flags, seed_flags, sequence_flags, shard_flag)
 
 NAME = "removal"
 # The sequences by which the removed ones are chosen; the published code reports on the same sequences.
@@ -57,7 +58,11 @@ def main() -> None:
         if not len(getattr(data, part)):
             raise InputError(f"there are no {part} sequences: users have too few choices.")
     opponents.check_sizes(data.num_examples, ks)
-    found = {each.config.seed: train_seed(each, ks, chosen_on) for each in seed_flags.tasks(task)}
+    found, parts = {}, shards.Parts()
+    for each in seed_flags.tasks(task):
+        with parts:
+            found[each.config.seed] = train_seed(each, ks, chosen_on)
+    parts.stop()
     trainings = {seed: of_seed for seed, (of_seed, _) in found.items()}
     asked = {"chosen_on": chosen_on, "ks": list(ks), "seeds": list(found)}
     settings = {"checksum": data.checksum, "config": config.to_dict(), **asked}

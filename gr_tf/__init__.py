@@ -23,7 +23,7 @@ Names by purpose:
                                         data with a model: train, ask, value, quality
     train_in_memory, Trained            a training, and what it kept
     explainer, Ensemble, Explanation    any method by its name: rank, explain, self_influence
-    Retraining, retrain                 many trainings without some examples, on all cores
+    Retraining, retrain, retraining_on  many trainings without some examples, on all cores, processes, Ray, or Dask
     Atlas, Scoring                      measured effects of every example; how near anybody's influences come to them
 
 README.md has the commands; `gr_tf --help` lists them.

@@ -34,8 +34,10 @@ from .errors import InputError, TrainingError
 from .evaluation.atlas import Atlas
 from .evaluation.atlas_scores import Scoring
 from .evaluation.leave_one_out import leave_one_out
-from .evaluation.retraining import Outcome, Retraining, retrain
+from .evaluation.many_retrainings import retrain
+from .evaluation.retraining import Outcome, Retraining
 from .models.parameters import Parameters
+from .runs.pools.chosen import retraining_on
 from .tasks.alternative import Alternative
 from .tasks.choices import ChoiceTask
 from .tasks.keras import Examples, KerasConfig, KerasTask
@@ -117,6 +119,7 @@ __all__ = [
     "open_run",
     "register",
     "retrain",
+    "retraining_on",
     "save_explanation",
     "suspicion",
     "top_answers",

@@ -10,7 +10,8 @@ from gr_tf.asking.check import EXPLAINED, NOTHING, RANDOM, Check
 from gr_tf.asking.looks import OTHER, Look, explained_answer, look_at, look_of, measure_of, num_fallen
 from gr_tf.attribution.combined import Combination, all_numbers_of, queries_of, related_to
 from gr_tf.errors import InputError, argument, whole_number
-from gr_tf.evaluation.retraining import Retraining, retrain
+from gr_tf.evaluation.many_retrainings import retrain
+from gr_tf.evaluation.retraining import Retraining
 from gr_tf.runs.progress import progress
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained

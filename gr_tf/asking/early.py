@@ -9,6 +9,7 @@ from gr_tf.asking.checker import refuse_own_length
 from gr_tf.asking.rather_than import other_query, refuse_same
 from gr_tf.asking.transfer import refuse_going_on, refuse_without_others
 from gr_tf.errors import InputError, argument
+from gr_tf.runs.pools.chosen import chosen
 from gr_tf.tasks.task import Task
 
 
@@ -72,7 +73,7 @@ def refuse_transfer(task: Task[Any], parts: Sequence[str], *, given: bool) -> No
 
 
 def refuse_retraining(task: Task[Any], length: int | None, *, trainings: int, seeds: int) -> None:
-    """Refuses a length of retrainings where they do not go on from a trained model, and a seed with too few after it.
+    """Refuses retrainings that cannot be done: their length, engine, or seeds.
 
     Args:
         task: that will be trained.
@@ -81,8 +82,10 @@ def refuse_retraining(task: Task[Any], length: int | None, *, trainings: int, se
         seeds: of the checks, which come after these; 0: nothing is checked.
 
     Raises:
-        InputError: see Checker; also if the last seed is out of range.
+        InputError: see Checker; also if the last seed is out of range, or the engine cannot take the task.
     """
+    if seeds and chosen() is not None:
+        task.movable()
     if length is not None:
         refuse_own_length(task.continues)
     more = trainings - 1 + seeds if trainings > 1 else max(seeds - 1, 0)

@@ -15,7 +15,8 @@ from gr_tf.asking.asker import Asker
 from gr_tf.asking.page import Found
 from gr_tf.data.dataset import Dataset
 from gr_tf.errors import InputError, argument, whole_number
-from gr_tf.evaluation.retraining import Retraining, check_jobs, retrain
+from gr_tf.evaluation.many_retrainings import retrain
+from gr_tf.evaluation.retraining import Retraining, check_jobs
 from gr_tf.evaluation.statistics import mean_interval
 from gr_tf.runs.progress import progress
 from gr_tf.tasks.subjects import Subjects

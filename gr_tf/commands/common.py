@@ -4,7 +4,6 @@ The exit status is 0, 1 for a user's mistake, or as gr_tf.runs.streams says.
 """
 
 import contextlib
-import functools
 import os
 import pathlib
 import re
@@ -16,16 +15,16 @@ from typing import Any, TypeVar
 from absl import app, flags, logging
 
 from gr_tf.errors import InputError, TrainingError, short
-from gr_tf.runs import devices, engine, streams
+from gr_tf.runs import engine, streams
 
 Returned = TypeVar("Returned")
 _DEFAULT = re.compile(r" Default: \S+\.(?= |$)")
 # No flag's name is longer.
 _LONGEST_NAME = 100
-# The flag that says where to compute, of the programs that have it.
-_DEVICE = "device"
 # Of an error message; readers already cut what they show of a value.
 _MOST_CHARACTERS = 1000
+# What programs do their work in; see `around_main`.
+_AROUND_MAIN: list[Callable[[], contextlib.AbstractContextManager[None]]] = []
 # `adopt` adopts flags for its caller, not for this module.
 flags.disclaim_key_flags()
 
@@ -34,6 +33,14 @@ def adopt(*modules: types.ModuleType) -> None:
     """Lists the flags of some modules in the --help of the program that calls this."""
     for module in modules:
         flags.adopt_module_key_flags(module)
+
+
+def around_main(
+    context: Callable[[], contextlib.AbstractContextManager[None]],
+) -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """Lets every program that has some flags do its work in a context that these flags decide: a decorator."""
+    _AROUND_MAIN.append(context)
+    return context
 
 
 def start(
@@ -68,11 +75,12 @@ def start(
         if not flags.FLAGS["verbosity"].present:
             # Otherwise TensorFlow logs how long it took to write a checkpoint.
             logging.set_verbosity(logging.WARNING)
-        if _DEVICE in flags.FLAGS:
-            engine.configure = functools.partial(devices.choose, str(flags.FLAGS[_DEVICE].value))
-        if load:
-            engine.start_quietly()
-        main()
+        with contextlib.ExitStack() as around:
+            for context in _AROUND_MAIN:
+                around.enter_context(context())
+            if load:
+                engine.start_quietly()
+            main()
         sys.stdout.flush()
 
     streams.open_closed()

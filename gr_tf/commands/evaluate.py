@@ -16,7 +16,7 @@ gr_tf evaluate --scores=mine.npy    # of Nations; or --data_dir=my/graph --atlas
 from absl import flags
 
 from gr_tf.attribution.methods import method_of
-from gr_tf.commands import help_text, open_flags, own_scores, removal_flags, run_flags
+from gr_tf.commands import engine_flags, help_text, open_flags, own_scores, removal_flags, run_flags, shard_flag
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.errors import InputError, short
 from gr_tf.evaluation import removal
@@ -31,7 +31,8 @@ def sections() -> list[help_text.Section]:
     """The flags that --help lists."""
     own = [flag.name for flag in flags.FLAGS.flags_by_module_dict()[removal_flags.__name__]]
     return [
-        ("What to compare", [*own, RETRAINING_STEPS.name, run_flags.JOBS.name]),
+        ("What to compare", [*own, RETRAINING_STEPS.name]),
+        ("What does the work", [*(flag.name for flag in engine_flags.FLAGS), shard_flag.SHARD.name]),
         ("Influences from anywhere, scored by an atlas", [flag.name for flag in own_scores.FLAGS]),
         *open_flags.sections(),
     ]

@@ -37,7 +37,7 @@ from gr_tf.asking.top_page import top_page
 from gr_tf.asking.transfer import found_transfer, refuse_without_subjects, transfer
 from gr_tf.attribution.base import checked_k
 from gr_tf.attribution.methods import Method, method_for, refuse_averaging
-from gr_tf.commands import given_flags, help_text, k_flag, open_flags, run_flags, top_flags
+from gr_tf.commands import engine_flags, given_flags, help_text, k_flag, open_flags, run_flags, top_flags
 from gr_tf.commands.output_flag import OUTPUT as _OUTPUT
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.commands.spreadsheet_flag import SPREADSHEET_SAFE
@@ -114,7 +114,7 @@ def sections() -> list[help_text.Section]:
     asked = (_QUERY, _RATHER_THAN, _GROUP, _METHOD, k_flag.K, top_flags.TOP, _TRAININGS)
     checked = (
         *(_VERIFY, _VERIFY_SEEDS, _CONTROLS, _MINIMAL, top_flags.SWAP, _MOST, _TRANSFER),
-        *(RETRAINING_STEPS, run_flags.JOBS),
+        *(RETRAINING_STEPS, *engine_flags.FLAGS),
     )
     told = (("The question", asked), ("The check", checked), ("The output", (_OUTPUT, SPREADSHEET_SAFE, _REPORT)))
     return [

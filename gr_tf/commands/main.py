@@ -14,6 +14,7 @@ COMMANDS = {
     "explain": "why a model of your data predicts something, and whether the explanation holds",
     "train": "trains a model, and says how good it is",
     "evaluate": "removes what explanations name, trains again, and compares the methods",
+    "merge": "joins what shards did: parts of one command's retrainings, on any machines",
     "suspects": "which training examples look like mistakes",
     "names": "searches the names in your data, and what people call them",
     "export": "writes the embeddings for numpy, TensorBoard and tf.train",
@@ -30,6 +31,7 @@ Data: triples (train.csv with head, relation, tail), ratings (ratings.csv with u
   gr_tf explain --data_dir=my/folder --query="poland,ngoorgs3,?" --verify
   gr_tf train --dataset=nations --run_dir=runs/nations
   gr_tf evaluate --run_dir=runs/nations --ks=1,10
+  gr_tf merge --run_dir=runs/nations
   gr_tf suspects --data_dir=my/ratings --k=20
   gr_tf names --data_dir=my/folder --search=beij
   gr_tf export --run_dir=runs/nations

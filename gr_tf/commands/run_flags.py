@@ -1,12 +1,15 @@
 """Flags of the programs that work in a run's folder."""
 
+import contextlib
+import functools
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from absl import flags
 
-from gr_tf.evaluation.retraining import available_cores
-from gr_tf.runs import devices
+from gr_tf.commands import common, engine_flags
+from gr_tf.runs import devices, engine
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks import stage as training
 from gr_tf.tasks.task import Task
@@ -29,7 +32,16 @@ _DEVICES = "; ".join(f"{name}: {told}" for name, told in devices.DEVICES.items()
 DEVICE = flags.DEFINE_enum("device", "auto", list(devices.DEVICES), f"Where to compute: {_DEVICES}.")
 # How a run is found, begun, and continued.
 FLAGS = (RUN_DIR, OVERWRITE, ANY_VERSION, CHECKPOINT_SECONDS, DEVICE)
-JOBS = flags.DEFINE_integer("jobs", available_cores(), "Trainings at a time; they change no result.", lower_bound=1)
+# Who does retrainings.
+JOBS = engine_flags.JOBS
+common.adopt(engine_flags)
+
+
+@common.around_main
+@contextlib.contextmanager
+def _on_device() -> Iterator[None]:
+    engine.configure = functools.partial(devices.choose, DEVICE.value)
+    yield
 
 
 def run_dir(default: str) -> pathlib.Path:

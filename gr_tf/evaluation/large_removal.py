@@ -19,8 +19,9 @@ from gr_tf.evaluation import agreement
 from gr_tf.evaluation.atlas import packed, unpacked
 from gr_tf.evaluation.compared import Scored, compared
 from gr_tf.evaluation.method_names import is_variant
+from gr_tf.evaluation.outcomes import outcomes_of
 from gr_tf.evaluation.prices import FIRST_SEED
-from gr_tf.evaluation.retraining import Retraining, outcomes_of
+from gr_tf.evaluation.retraining import Retraining
 from gr_tf.runs import files
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks.task import Task

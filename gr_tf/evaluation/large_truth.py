@@ -15,6 +15,7 @@ import numpy as np
 
 from gr_tf.errors import InputError, argument
 from gr_tf.evaluation.leave_one_out import Seeded, values_by_seed
+from gr_tf.runs import shards
 from gr_tf.tasks.task import Task
 from gr_tf.types import Ids
 
@@ -108,18 +109,20 @@ def effects_together(
                 f"more examples ({argument('first')}, {argument('drawn')})."
             )
         plans[seed] = removals, gone
-    found = []
+    found, parts = [], shards.Parts()
     for seed, (removals, gone) in plans.items():
-        (arrays,) = values_by_seed(
-            folder,
-            seeded,
-            [seed],
-            queries,
-            [np.zeros(0, np.int64), *removals],
-            jobs,
-            lambda values: {"whole": values[:, 0], "without": values[:, 1:]},
-        )
-        found.append(mean_falls(gone, arrays["whole"][:, None] - arrays["without"]))
+        with parts:
+            (arrays,) = values_by_seed(
+                folder,
+                seeded,
+                [seed],
+                queries,
+                [np.zeros(0, np.int64), *removals],
+                jobs,
+                lambda values: {"whole": values[:, 0], "without": values[:, 1:]},
+            )
+            found.append(mean_falls(gone, arrays["whole"][:, None] - arrays["without"]))
+    parts.stop()
     return np.stack(found)
 
 

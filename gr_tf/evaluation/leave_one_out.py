@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.evaluation.retraining import Retraining, outcomes_of, retrain
-from gr_tf.runs import files
+from gr_tf.evaluation.many_retrainings import retrain
+from gr_tf.evaluation.outcomes import outcomes_of
+from gr_tf.evaluation.retraining import Retraining
+from gr_tf.runs import files, shards
 from gr_tf.runs.progress import progress
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
@@ -78,14 +80,18 @@ def values_without(
         task, queries, jobs, on_retrained: see leave_one_out.
         removals: example ids.
     """
-    like: dict[str, Any] = {"task": task.reference, "length": task.length, "seed": task.config.seed}
-    like |= {"measure": "exact value", "queries": tuple(queries)}
-    asked = [Retraining(removed=tuple(sorted(map(int, removed))), **like) for removed in removals]
+    asked = _asked(task, queries, removals)
     values = np.empty((len(queries), len(asked)))
     for place, outcome in retrain(asked, jobs, known=[task]):
         values[:, place] = outcome.measured
         on_retrained()
     return values
+
+
+def _asked(task: Task[Any], queries: Sequence[Any], removals: Sequence[Iterable[int]]) -> list[Retraining]:
+    like: dict[str, Any] = {"task": task.reference, "length": task.length, "seed": task.config.seed}
+    like |= {"measure": "exact value", "queries": tuple(queries)}
+    return [Retraining(removed=tuple(sorted(map(int, removed))), **like) for removed in removals]
 
 
 def values_by_seed(
@@ -99,6 +105,8 @@ def values_by_seed(
 ) -> list[dict[str, np.ndarray]]:
     """Computes arrays from each seed's `values_without`; they are on disk as soon as known, and found there again.
 
+    A seed's retrainings are in a journal until all are done.
+
     Args:
         folder: each seed's arrays are in a subfolder.
         seeded: gives the training of a seed.
@@ -109,9 +117,15 @@ def values_by_seed(
     places = {seed: folder / f"seed{seed}" for seed in seeds}
     missing = [seed for seed, place in places.items() if not place.exists()]
     with progress("retrainings", len(seeds) * len(removals), (len(seeds) - len(missing)) * len(removals)) as bar:
+        parts = shards.Parts()
         for seed in missing:
-            values = values_without(seeded(seed), queries, removals, jobs, bar.advance)
-            files.write_arrays(places[seed], arrays(values))
+            with parts:
+                journal, task = places[seed].with_name(f"seed{seed}.jsonl"), seeded(seed)
+                outcomes = outcomes_of([task], _asked(task, queries, removals), journal, jobs, bar=bar)
+                values = np.stack([outcome.measured for outcome in outcomes], axis=1)
+                files.write_arrays(places[seed], arrays(values))
+                journal.unlink()
+        parts.stop()
     return [files.read_arrays(place)[0] for place in places.values()]
 
 
@@ -163,7 +177,7 @@ def paired_effects(
         removals: for each example to leave out, the places of the n queries that are measured without it.
         seeds: seeds of the batches.
         looks: after how many steps to measure; the last one is the end.
-        journal, jobs: see retraining.outcomes_of.
+        journal, jobs: see outcomes.outcomes_of.
 
     Returns:
         For each example [n, num_seeds, num_looks]: the prediction with everything minus the one without the example.

@@ -8,7 +8,8 @@ import numpy as np
 
 from gr_tf.attribution.tracin import TracIn
 from gr_tf.errors import InputError, argument
-from gr_tf.evaluation.retraining import Retraining, outcomes_of
+from gr_tf.evaluation.outcomes import outcomes_of
+from gr_tf.evaluation.retraining import Retraining
 from gr_tf.evaluation.statistics import mean_interval
 from gr_tf.runs import files
 from gr_tf.runs.run_dir import CHECKPOINTS, RunDir

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.evaluation.retraining import Retraining, outcomes_of
+from gr_tf.evaluation.outcomes import outcomes_of
+from gr_tf.evaluation.retraining import Retraining
 from gr_tf.runs.run_dir import CHECKPOINTS, RunDir
 from gr_tf.tasks.task import Task
 from gr_tf.types import Ids

@@ -18,8 +18,9 @@ from gr_tf.attribution.base import Explanation, in_parts
 from gr_tf.errors import InputError, argument, short
 from gr_tf.evaluation import explained as explaining
 from gr_tf.evaluation.explained import QUERIES_AT_ONCE, ExplainedRun
+from gr_tf.evaluation.outcomes import outcomes_of
 from gr_tf.evaluation.released import evaluated_predictions, parse_defects, retraining_changes
-from gr_tf.evaluation.retraining import Retraining, outcomes_of
+from gr_tf.evaluation.retraining import Retraining
 from gr_tf.evaluation.statistics import proportion_interval
 from gr_tf.runs import files
 from gr_tf.runs.run_dir import RunDir
@@ -142,7 +143,7 @@ def remove_and_retrain(
         trained: the explained model.
         queries: the queries of the explained predictions.
         removals: what to train without.
-        journal, jobs: see retraining.outcomes_of.
+        journal, jobs: see outcomes.outcomes_of.
         retrained: how to retrain; default: as the explained model was trained.
         length: the length of a retraining; default: the training's.
     """

@@ -1,18 +1,15 @@
-"""Does many trainings of one model, each without some examples, on every core.
+"""One training of a model without some examples, as a value, and how it is done.
 
-A retraining is a value: it says where its data are, how the model is trained, what is removed and what is measured. It
-can be sent to another thread, process or machine; only the process that asked for it writes files.
+A retraining says where its data are, how the model is trained, what is removed and what is measured. It can be sent to
+another thread, process or machine (see many_retrainings); only the process that asked for it writes files.
 """
 
-import concurrent.futures
-import contextlib
 import dataclasses
 import functools
 import hashlib
 import os
-import pathlib
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,22 +18,16 @@ from gr_tf.attribution.base import in_parts
 from gr_tf.errors import InputError, whole_number
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs.checkpoints import CheckpointFolder
-from gr_tf.runs.journal import Journal
-from gr_tf.runs.progress import progress
 from gr_tf.tasks import kinds
 from gr_tf.tasks.reference import TaskReference
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
-from gr_tf.training.driver import Prefix, record_prefix
+from gr_tf.training.driver import Prefix
 from gr_tf.training.steps import Block
 
 # Tasks that are in memory already, and trainings whose states are.
 Known = Sequence[Task[Any] | Trained]
 
-# The fields of a journal's records.
-_FIELDS = ("retraining", "removed", "seed", "epoch", "epochs", "measured")
-# How many states of the common beginning are kept in memory, each three times the size of the parameters.
-_RECORDED_STATES = 16
 # How many queries are valued together where there may be any number.
 _QUERIES_AT_ONCE = 256
 
@@ -143,10 +134,17 @@ def check_jobs(jobs: int) -> None:
 class Trainers:
     """Makes or remembers the tasks of retrainings, and the states that they go on from."""
 
-    def __init__(self, known: Known = ()) -> None:
+    def __init__(
+        self, known: Known = (), states: Mapping[str, dict[str, np.ndarray]] = types.MappingProxyType({})
+    ) -> None:
+        """
+        Args:
+            known: tasks and trainings in memory.
+            states: of other trainings to go on from, by their fingerprints.
+        """
         tasks = [one.task if isinstance(one, Trained) else one for one in known]
         self._tasks = {task.reference: task for task in tasks}
-        self._states = {one.fingerprint: one.state for one in known if isinstance(one, Trained)}
+        self._states = {one.fingerprint: one.state for one in known if isinstance(one, Trained)} | dict(states)
 
     def task(self, reference: TaskReference) -> Task[Any]:
         """The task of a reference; reads and makes it if it is not in memory.
@@ -157,6 +155,17 @@ class Trainers:
         if reference not in self._tasks:
             self._tasks[reference] = kinds.make(reference)
         return self._tasks[reference]
+
+    def state(self, start: str) -> dict[str, np.ndarray]:
+        """The state of a training to go on from, by its fingerprint.
+
+        Raises:
+            InputError: if it is not in memory.
+        """
+        state = self._states.get(start)
+        if state is None:
+            raise InputError("the training that a retraining goes on from is not in memory.")
+        return state
 
     def run(
         self,
@@ -173,15 +182,13 @@ class Trainers:
             asked: the retraining.
             prefix: the beginning of the training with all examples; see training.driver.
             checkpoints: where earlier work is found and new work is saved.
-            on_found, on_block: see retrain.
+            on_found, on_block: see many_retrainings.retrain.
 
         Raises:
             InputError: if its state is not in memory, or a checkpoint is damaged.
         """
         task, measure = self.task(asked.task), MEASURES[asked.measure]
-        start = self._states.get(asked.start)
-        if asked.start and start is None:
-            raise InputError("the training that a retraining goes on from is not in memory.")
+        start = self.state(asked.start) if asked.start else None
         looked: dict[int, Any] = {}
         left = len(task.steps.blocks(asked.length))
 
@@ -213,120 +220,3 @@ class Trainers:
         at_looks = [looked[steps] for steps in asked.looks]
         measured = at_looks or measure(task, training.parameters, asked.queries)
         return Outcome(training.epoch, measured, len(training.history))
-
-
-def retrain(
-    retrainings: Sequence[Retraining],
-    jobs: int,
-    *,
-    known: Known = (),
-    folder: pathlib.Path | None = None,
-    checkpoint_seconds: float = 30.0,
-    on_found: Callable[[int], object] = lambda blocks: None,
-    on_block: Callable[[], object] = lambda: None,
-) -> Iterator[tuple[int, Outcome]]:
-    """Does many retrainings, `jobs` at a time; the number of jobs changes no result.
-
-    Args:
-        retrainings: what to do.
-        jobs: trainings at a time.
-        known: tasks and trainings in memory.
-        folder: where unfinished trainings save checkpoints; without it, or with looks, a killed one begins anew.
-        checkpoint_seconds: how much of each training a kill may lose.
-        on_found: called with the number of blocks that need no work: done earlier, or not needed by the stopping rule.
-        on_block: called after each block that is done.
-
-    Yields:
-        The place of each retraining and its outcome, in the order of completion.
-
-    Raises:
-        InputError: if jobs is below 1, or an example id is out of range.
-    """
-    check_jobs(jobs)
-    trainers = Trainers(known)
-    # The parent makes the tasks and compiles once, not each thread again.
-    tasks = {one.task: trainers.task(one.task) for one in retrainings}
-    prefixes = {
-        reference: _prefix_that_pays(task, [one for one in retrainings if one.task == reference])
-        for reference, task in (tasks.items() if folder is None else ())
-    }
-
-    def run(place: int) -> tuple[int, Outcome]:
-        asked = retrainings[place]
-        # Checkpoints do not contain the values of earlier looks.
-        checkpoints = None
-        if folder is not None and not asked.looks:
-            checkpoints = CheckpointFolder(folder / asked.key, checkpoint_seconds)
-        prefix = prefixes.get(asked.task)
-        return place, trainers.run(asked, prefix=prefix, checkpoints=checkpoints, on_found=on_found, on_block=on_block)
-
-    # Threads suffice: a compiled block computes outside Python's lock.
-    executor = concurrent.futures.ThreadPoolExecutor(jobs)
-    try:
-        futures = [executor.submit(run, place) for place in range(len(retrainings))]
-        for future in concurrent.futures.as_completed(futures):
-            yield future.result()
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def outcomes_of(
-    known: Known,
-    retrainings: Sequence[Retraining],
-    journal: pathlib.Path,
-    jobs: int,
-    *,
-    what: str = "retraining",
-    folder: pathlib.Path | None = None,
-    checkpoint_seconds: float = 30.0,
-) -> list[Outcome]:
-    """The outcomes of retrainings, in their order; those in the journal are not done again.
-
-    Args:
-        known: tasks and trainings in memory.
-        retrainings: what to do; equal ones are done once, and the journal may have others.
-        journal: a file; each record has Retraining.key, so that it is never found for other settings.
-        jobs: retrainings at a time; they change no result.
-        what: for the progress bar, which counts blocks of steps.
-        folder: where unfinished retrainings save checkpoints, removed at the end; None: a killed one begins anew.
-        checkpoint_seconds: how much of each retraining a kill may lose.
-
-    Raises:
-        InputError: if jobs is below 1, an example id is out of range, or the journal is damaged.
-    """
-    with contextlib.closing(Journal(journal, _FIELDS)) as kept:
-        done = {record["retraining"] for record in kept.records}
-        missing = list({one.key: one for one in retrainings if one.key not in done}.values())
-        trainers = Trainers(known)
-        blocks = sum(len(trainers.task(one.task).steps.blocks(one.length)) for one in missing)
-        with progress(what, blocks) as bar:
-            for place, outcome in retrain(
-                missing,
-                jobs,
-                known=known,
-                folder=folder,
-                checkpoint_seconds=checkpoint_seconds,
-                on_found=bar.pass_over,
-                on_block=bar.advance,
-            ):
-                one = missing[place]
-                told = {"retraining": one.key, "removed": list(one.removed), "seed": one.seed}
-                kept.add({**told, **dataclasses.asdict(outcome)})
-        outcomes = {one["retraining"]: Outcome(one["epoch"], one["measured"], one["epochs"]) for one in kept.records}
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
-    return [outcomes[one.key] for one in retrainings]
-
-
-def _prefix_that_pays(task: Task[Any], asked: Sequence[Retraining]) -> Prefix | None:
-    """The common beginning of trainings of one task, if recording it costs less than it saves."""
-    blocks = task.steps.blocks(asked[0].length)
-    per_epoch = next(place for place, block in enumerate(blocks, start=1) if block.ends is not None)
-    every = -(-per_epoch // _RECORDED_STATES)
-    firsts = [
-        task.steps.first_block_with(np.array(one.removed)) if one.removed and not one.start else 0 for one in asked
-    ]
-    if sum(first // every * every for first in firsts) <= per_epoch:
-        return None
-    kept = np.ones(task.num_examples, bool)
-    return record_prefix(task.steps, task.initial_parameters, kept, asked[0].length, every)

@@ -282,7 +282,7 @@ def compare(
         choosing: the method whose influences choose what to remove.
         seeds: the seeds of the retrainings' batches.
         length: the length of a retraining, in steps.
-        journal, jobs: see retraining.outcomes_of.
+        journal, jobs: see outcomes.outcomes_of.
 
     Returns:
         For result.json: "agreement" of each method, "observed_reliability", and "points", one for each prediction, with

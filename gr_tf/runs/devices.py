@@ -16,7 +16,8 @@ DEVICES = {
     "cpu": "the processor",
     "gpu": "a GPU, for steps on one example too",
 }
-_chosen = "auto"
+_DEVICE = "device"
+_chosen = {_DEVICE: "auto"}
 
 
 def check(device: str) -> None:
@@ -36,7 +37,6 @@ def choose(device: str) -> None:
     Raises:
         InputError: if there is no such device, or no GPU is there and one is asked for.
     """
-    global _chosen
     check(device)
     there = tf.config.list_physical_devices("GPU")
     if device == "gpu" and not there:
@@ -50,7 +50,12 @@ def choose(device: str) -> None:
         if "xla_gpu_deterministic_ops" not in flags:
             os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
         tf.config.experimental.enable_op_determinism()
-    _chosen = device
+    _chosen[_DEVICE] = device
+
+
+def chosen() -> str:
+    """What `choose` was told last."""
+    return _chosen[_DEVICE]
 
 
 def of_steps(*, on_one_example: bool) -> AbstractContextManager[object]:
@@ -59,7 +64,7 @@ def of_steps(*, on_one_example: bool) -> AbstractContextManager[object]:
     Args:
         on_one_example: whether each step is on one example.
     """
-    if on_one_example and _chosen != "gpu":
+    if on_one_example and chosen() != "gpu":
         placed: AbstractContextManager[object] = tf.device("/CPU:0")
         return placed
     return contextlib.nullcontext()

@@ -23,10 +23,16 @@ tf: Any = lazy_loader.load("tensorflow")
 scipy: Any = lazy_loader.load("scipy")
 # Bytes; a training of Nations with all cores takes less: BUILD_NOTES, "Address space".
 _ADDRESS_SPACE = 4 << 30
-# What a program wants to do as soon as TensorFlow is loaded, before anything is computed.
-configure: Callable[[], object] = lambda: None
 # TensorFlow's warnings that are of no use to anybody here.
 _NOT_TOLD = ("triggered tf.function retracing", "Converting IndexedSlices(")
+
+
+def _nothing() -> None:
+    """What most programs want."""
+
+
+# What a program wants to do as soon as TensorFlow is loaded, before anything is computed.
+configure: Callable[[], object] = _nothing
 
 
 def start_quietly() -> None:

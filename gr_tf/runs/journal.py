@@ -28,25 +28,9 @@ class Journal:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        files.refuse_special(path)
-        data = path.read_bytes() if path.exists() else b""
-        whole = data[: data.rfind(b"\n") + 1]
-        if not data[len(whole) :].startswith(b"{"[: len(data) - len(whole)]):
-            raise DamagedError(f"{path}: damaged: its last line is not the beginning of a record.")
-        self._checksum = ""
-        self.records: list[dict[str, Any]] = []
-        for line_number, line in enumerate(whole.splitlines(), start=1):
-            record, checksum = _parsed(line)
-            if record is None or (fields is not None and set(record) != set(fields)):
-                raise DamagedError(f"{path}:{line_number}: damaged: not a record of this journal.")
-            self._checksum = files.checksum_of(record, self._checksum)
-            if checksum != self._checksum:
-                raise DamagedError(
-                    f"{path}:{line_number}: edited, or not the line that followed: its checksum is another."
-                )
-            self.records.append(record)
+        self.records, self._checksum, whole = _read(path, fields)
         self._file = path.open("a+b")
-        self._file.truncate(len(whole))
+        self._file.truncate(whole)
 
     def add(self, record: dict[str, Any]) -> None:
         """Adds a record; a kill of this process no longer loses it.
@@ -67,6 +51,41 @@ class Journal:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+
+def read_journal(path: pathlib.Path, fields: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """The records of a journal, which stays as it is, and which another process may be writing.
+
+    Args:
+        path, fields: see Journal; no records if there is no file.
+
+    Raises:
+        DamagedError: see Journal.
+    """
+    return _read(path, fields)[0]
+
+
+def _read(path: pathlib.Path, fields: Collection[str] | None) -> tuple[list[dict[str, Any]], str, int]:
+    """The records of a journal, the checksum of them all, and how many bytes they are.
+
+    Raises:
+        DamagedError: see Journal.
+    """
+    files.refuse_special(path)
+    data = path.read_bytes() if path.exists() else b""
+    whole = data[: data.rfind(b"\n") + 1]
+    if not data[len(whole) :].startswith(b"{"[: len(data) - len(whole)]):
+        raise DamagedError(f"{path}: damaged: its last line is not the beginning of a record.")
+    before, records = "", list[dict[str, Any]]()
+    for line_number, line in enumerate(whole.splitlines(), start=1):
+        record, checksum = _parsed(line)
+        if record is None or (fields is not None and set(record) != set(fields)):
+            raise DamagedError(f"{path}:{line_number}: damaged: not a record of this journal.")
+        before = files.checksum_of(record, before)
+        if checksum != before:
+            raise DamagedError(f"{path}:{line_number}: edited, or not the line that followed: its checksum is another.")
+        records.append(record)
+    return records, before, len(whole)
 
 
 def _parsed(line: bytes) -> tuple[dict[str, Any] | None, Any]:

@@ -29,18 +29,23 @@ def made_with() -> dict[str, str]:
         The versions of gr_tf, Python, TensorFlow, and NumPy; "commit", if gr_tf is used from its repository, with a +
         if files differ from it; "instruction_set", the widest of the processor; "cpu"; "command", the command line.
     """
-    packages = {name: importlib.metadata.version(name) for name in ("tensorflow", "numpy")}
-    limit = _LIMIT.search(os.environ.get("XLA_FLAGS", ""))
+    now = decisive()
     told = {
-        "gr_tf": VERSION,
+        "gr_tf": now.pop("gr_tf"),
         "commit": _commit(),
         "python": platform.python_version(),
-        **packages,
-        "instruction_set": limit[1].lower() if limit else instruction_set(),
+        **now,
         "cpu": cpu_name(),
         "command": _command(),
     }
     return {name: value for name, value in told.items() if value}
+
+
+def decisive() -> dict[str, str]:
+    """That part of it which decides the last bits of a result, by the names of DECISIVE."""
+    packages = {name: importlib.metadata.version(name) for name in ("tensorflow", "numpy")}
+    limit = _LIMIT.search(os.environ.get("XLA_FLAGS", ""))
+    return {"gr_tf": VERSION, **packages, "instruction_set": limit[1].lower() if limit else instruction_set()}
 
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

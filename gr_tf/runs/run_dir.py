@@ -9,7 +9,7 @@ from typing import Any
 import filelock
 
 from gr_tf.errors import DamagedError, InputError, argument
-from gr_tf.runs import files
+from gr_tf.runs import files, shards
 from gr_tf.runs.made_with import difference, made_with
 
 RUN = "run.json"
@@ -105,7 +105,8 @@ class RunDir:
                     )
             else:
                 run_dir._go_on()
-            files.sweep_temporaries(path)
+            if shards.current() is None:  # Other shards may be writing there.
+                files.sweep_temporaries(path)
         except BaseException:
             run_dir._file_lock.release()
             raise
@@ -138,6 +139,29 @@ class RunDir:
             stage = cls(path, _run_of(path)["settings"])
             with stage._locked():
                 stage._clear()
+
+    @classmethod
+    def finished_or_not(cls, path: pathlib.Path) -> "RunDir":
+        """Opens a stage for reading, such as its settings.
+
+        Raises:
+            InputError: if it is absent.
+        """
+        return cls(path, _run_of(path)["settings"])
+
+    @classmethod
+    def locked(cls, path: pathlib.Path) -> "RunDir":
+        """Opens a stage, finished or not, whose journals get records from elsewhere; use it as a context.
+
+        Raises:
+            InputError: if it is absent, or another process works on it.
+        """
+        return cls.finished_or_not(path)._locked()
+
+    def made_with(self) -> list[dict[str, str]]:
+        """What the stage was made with, see runs.made_with: now, and before if that was something else."""
+        run = _run_of(self.path)
+        return [run.get("made_with", {}), *run.get("begun_with", [])]
 
     def begun_with(self) -> dict[str, Any]:
         """The settings that the stage was begun with."""
@@ -195,15 +219,23 @@ class RunDir:
         self._file_lock.release()
 
     def _locked(self) -> "RunDir":
-        """Keeps other processes out until the context ends.
+        """Keeps other processes out until the context ends; a shard waits for them, and may let others in before.
 
         Raises:
             InputError: if another process works in the folder.
         """
+        if shards.current() is not None:
+            shards.enter(self._file_lock, self.path)
+            return self
         try:
             self._file_lock.acquire(blocking=False)
         except filelock.Timeout:
             raise InputError(f"{self.path}: another process is working on it.") from None
+        try:
+            shards.refuse_working(self.path)
+        except BaseException:
+            self._file_lock.release()
+            raise
         return self
 
     def _go_on(self) -> None:
@@ -248,6 +280,8 @@ class RunDir:
         files.delete(self.path / RESULT)
         for name in writes:
             files.delete(self.path / name)
+            for _, part in shards.parts_of(self.path / name) if name.endswith(".jsonl") else ():
+                files.delete(part)
         files.sweep_temporaries(self.path)
         kept = sorted(child.name for child in self.path.iterdir() if child.name not in (_LOCK, RUN))
         if kept:

@@ -8,14 +8,14 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
 from gr_tf.data.dataset import Dataset
 from gr_tf.data.vocabulary import Vocabulary
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.models.keras_files import call
 from gr_tf.models.parameters import Parameters
 from gr_tf.runs.engine import tf
@@ -109,6 +109,17 @@ class KerasConfig(Settings):
     l2: float = 0.0
 
 
+def refuse_other_processes() -> NoReturn:
+    """Refuses to send a Keras model to another process.
+
+    Raises:
+        InputError: always.
+    """
+    raise InputError(
+        f"a Keras model is in the memory of this process only: its retrainings are for {argument('engine', 'threads')}."
+    )
+
+
 class KerasTask(Task[Examples]):
     """A Keras model and its training examples; a query is one or several examples."""
 
@@ -136,6 +147,10 @@ class KerasTask(Task[Examples]):
             raise InputError("the model has no trainable weights: build it, by calling it on some inputs.")
         self.model, self._losses = keras_model, KerasLosses(keras_model, train, loss)
         self.dataset, self.config, self.initial = train, config or KerasConfig(), None
+
+    def movable(self) -> tuple[Any, None]:
+        """See Trainable; a Keras model stays where it is."""
+        refuse_other_processes()
 
     def _initial_parameters(self) -> Parameters:
         return self.parameters_of([np.asarray(variable) for variable in self.model.trainable_variables])

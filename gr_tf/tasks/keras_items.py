@@ -12,7 +12,7 @@ from gr_tf.models.parameters import Parameters
 from gr_tf.models.sequence_ranking import next_item_metrics
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.example_losses import Batch
-from gr_tf.tasks.keras import Examples, KerasConfig, KerasLosses, KerasTask, Loss
+from gr_tf.tasks.keras import Examples, KerasConfig, KerasLosses, KerasTask, Loss, refuse_other_processes
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.sequences import SequenceTask
 from gr_tf.tasks.task import Task
@@ -119,6 +119,10 @@ class GivenKeras(Task[Any]):
     def with_config(self: T, **changes: Any) -> T:
         """See Trainable."""
         return type(self)(self.dataset, self.model, self.config.of_dict({**self.config.to_dict(), **changes}))
+
+    def movable(self) -> tuple[Any, None]:
+        """See Trainable; a Keras model stays where it is."""
+        refuse_other_processes()
 
     @property
     def initial_parameters(self) -> Parameters:

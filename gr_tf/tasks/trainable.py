@@ -101,6 +101,15 @@ class Trainable(abc.ABC):
         """
         return ()
 
+    def movable(self) -> tuple[Dataset, Parameters | None]:
+        """What another process needs, beside the class and the settings, to make the same task: `dataset`, `initial`.
+
+        Raises:
+            InputError: if it cannot be sent to another process.
+        """
+        # Another object, without what was computed from the data and would be sent with them.
+        return dataclasses.replace(self.dataset), self.initial
+
     # What it is.
 
     def model_in(self, dtype: str | None) -> Any:

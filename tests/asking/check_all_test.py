@@ -10,7 +10,8 @@ from gr_tf.asking import checker
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.top_answers import check_answers, top_answers
 from gr_tf.errors import InputError
-from gr_tf.evaluation.retraining import Outcome, Retraining, retrain
+from gr_tf.evaluation.many_retrainings import retrain
+from gr_tf.evaluation.retraining import Outcome, Retraining
 
 SEEDS = 2
 

@@ -14,7 +14,8 @@ from gr_tf.asking.opening import ask, open_run
 from gr_tf.asking.question import parts_of
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
-from gr_tf.evaluation.retraining import Retraining, retrain
+from gr_tf.evaluation.many_retrainings import retrain
+from gr_tf.evaluation.retraining import Retraining
 from gr_tf.tasks import kinds
 from gr_tf.tasks.trained import train_in_memory
 from gr_tf.tasks.triples import TripleTask

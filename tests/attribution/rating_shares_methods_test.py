@@ -14,7 +14,8 @@ from gr_tf.attribution.methods import explainer, method_of
 from gr_tf.attribution.training_loss import TrainingLoss
 from gr_tf.data.rating_sources import load_ratings
 from gr_tf.data.ratings import RatingQuery, RatingSet
-from gr_tf.evaluation.retraining import Retraining, retrain
+from gr_tf.evaluation.many_retrainings import retrain
+from gr_tf.evaluation.retraining import Retraining
 from gr_tf.tasks.kinds import own_config
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.trained import Trained, train_in_memory

@@ -25,8 +25,8 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
 def test_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert gr_tf("explian") == 1
     assert capsys.readouterr().err == (
-        "gr_tf: error: unknown command 'explian': want one of explain, train, evaluate, suspects, names, export. "
-        "Did you mean 'explain'?\n"
+        "gr_tf: error: unknown command 'explian': want one of explain, train, evaluate, merge, suspects, names, "
+        "export. Did you mean 'explain'?\n"
     )
 
 
@@ -37,7 +37,7 @@ def test_help_of_a_command(capsys: pytest.CaptureFixture[str], command: str) -> 
     assert f"gr_tf {command} --" in text
     assert "--run_dir=TEXT\n      Folder of the run." in text
     assert all(len(line) <= 120 for line in text.splitlines())
-    if command in ("export", "names"):
+    if command in ("export", "merge", "names"):
         return
     for flag in (
         "--data_dir",

@@ -307,17 +307,51 @@ TABLE: list[tuple[str, str, list[str], str]] = [
         "/no/such/run/train: has no finished training: name your data with --data_dir or --dataset.",
     ),
     (
+        "evaluate",
+        "graph",
+        ["--engine=spark"],
+        "flag --engine=spark: value should be one of <threads|processes|ray|dask>",
+    ),
+    ("evaluate", "graph", ["--address=auto"], "--address is of a cluster of ray or dask; got threads."),
+    ("explain", "graph", ["--engine=processes", "--address="], "--address is empty: leave it out, or give it a value."),
+    ("evaluate", "graph", ["--jobs=0"], "flag --jobs=0: 0 is not"),
+    (
+        "evaluate",
+        "graph",
+        ["--shard=4/3"],
+        "--shard must be a number and how many shards there are, from 1/N to N/N, such as 3/64; got '4/3'.",
+    ),
+    (
+        "evaluate",
+        "graph",
+        ["--shard=1/3", "--overwrite"],
+        "--overwrite deletes what other shards did: give it without --shard, or name another --run_dir.",
+    ),
+    ("merge", "", ["--run_dir="], "--run_dir is empty: leave it out, or give it a value."),
+    ("merge", "", ["--run_dir=/no/such/run"], "/no/such/run: no such folder."),
+    ("merge", "", ["--run_dir=/proc/self/fdinfo"], "/proc/self/fdinfo: no shard has left a journal there."),
+    (
         "explian",
         "",
         [],
         (
-            "unknown command 'explian': want one of explain, train, evaluate, suspects, names, export. "
+            "unknown command 'explian': want one of explain, train, evaluate, merge, suspects, names, export. "
             "Did you mean 'explain'?"
         ),
     ),
-    ("", "", [], "unknown command '': want one of explain, train, evaluate, suspects, names, export."),
-    (LONG, "", [], "unknown command " + CUT + ": want one of explain, train, evaluate, suspects, names, export."),
-    ("--dim=3", "", [], "unknown command '--dim=3': want one of explain, train, evaluate, suspects, names, export."),
+    ("", "", [], "unknown command '': want one of explain, train, evaluate, merge, suspects, names, export."),
+    (
+        LONG,
+        "",
+        [],
+        "unknown command " + CUT + ": want one of explain, train, evaluate, merge, suspects, names, export.",
+    ),
+    (
+        "--dim=3",
+        "",
+        [],
+        "unknown command '--dim=3': want one of explain, train, evaluate, merge, suspects, names, export.",
+    ),
 ]
 
 

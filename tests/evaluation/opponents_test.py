@@ -9,7 +9,8 @@ from gr_tf.attribution.tracin import TracIn
 from gr_tf.data.sequences import SequenceSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation.opponents import WHOLE, changes, choices, scores, shared_with_opponents, train_without
-from gr_tf.evaluation.retraining import Retraining, outcomes_of
+from gr_tf.evaluation.outcomes import outcomes_of
+from gr_tf.evaluation.retraining import Retraining
 from gr_tf.evaluation.statistics import mean_interval
 from gr_tf.runs.journal import Journal
 from gr_tf.runs.progress import Progress

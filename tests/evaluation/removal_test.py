@@ -15,6 +15,7 @@ from gr_tf.data.sequences import SequenceSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation import removal
 from gr_tf.evaluation.explained import explain_run
+from gr_tf.evaluation.many_retrainings import retrain
 from gr_tf.evaluation.removal import (
     Outcome,
     Removal,
@@ -23,7 +24,7 @@ from gr_tf.evaluation.removal import (
     remove_and_retrain,
     score_outcomes,
 )
-from gr_tf.evaluation.retraining import Retraining, retrain
+from gr_tf.evaluation.retraining import Retraining
 from gr_tf.evaluation.statistics import proportion_interval
 from gr_tf.models.parameters import Parameters
 from gr_tf.report.tables import removal_frame

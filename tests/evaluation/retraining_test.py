@@ -10,7 +10,8 @@ import pytest
 
 from gr_tf.data.triples import TripleSet, read_folder
 from gr_tf.errors import InputError
-from gr_tf.evaluation.retraining import MEASURES, Outcome, Retraining, Trainers, retrain
+from gr_tf.evaluation.many_retrainings import retrain
+from gr_tf.evaluation.retraining import MEASURES, Outcome, Retraining, Trainers
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.triple_config import TripleConfig

@@ -13,7 +13,8 @@ from gr_tf.attribution.methods import explainer, methods_of
 from gr_tf.data.known_tails import known_from_train_and_valid
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
-from gr_tf.evaluation.retraining import Retraining, retrain
+from gr_tf.evaluation.many_retrainings import retrain
+from gr_tf.evaluation.retraining import Retraining
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.knowledge_graph_models import MODELS
 from gr_tf.models.parameters import Parameters

@@ -28,9 +28,9 @@ from tests.commands.program import ROOT
 
 @pytest.fixture
 def as_chosen() -> Iterator[None]:
-    before = devices._chosen
+    before = devices.chosen()
     yield
-    devices._chosen = before
+    devices._chosen["device"] = before
 
 
 def test_steps_on_one_example_stay_on_the_processor(as_chosen: None) -> None:
@@ -41,7 +41,7 @@ def test_steps_on_one_example_stay_on_the_processor(as_chosen: None) -> None:
 
     assert place(on_one_example=True) == "/device:CPU:0"
     assert place(on_one_example=False) == ""
-    devices._chosen = "gpu"
+    devices._chosen["device"] = "gpu"
     assert place(on_one_example=True) == ""
 
 
@@ -56,7 +56,7 @@ def test_a_gpu_that_is_not_there_is_missed(as_chosen: None) -> None:
         devices.choose("gpu")
     with pytest.raises(InputError, match="device must be one of auto, cpu, gpu; got 'tpu'"):
         devices.choose("tpu")
-    assert devices._chosen == "auto"
+    assert devices.chosen() == "auto"
     devices.choose("auto")
 
 

@@ -1,0 +1,85 @@
+"""Dask's workers: on this machine, or of a cluster."""
+
+import concurrent.futures
+import logging
+import pickle
+import uuid
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from gr_tf.errors import InputError, argument, short
+from gr_tf.runs.pools import worker
+from gr_tf.runs.pools.packages import needed
+from gr_tf.runs.pools.pool import Pool, WorkerDiedError
+from gr_tf.runs.pools.shared_files import SharedFolder
+
+_SECONDS_TO_CONNECT = 30
+_SECONDS_BETWEEN_LOOKS = 20
+
+
+class DaskPool(Pool):
+    """Dask's workers.
+
+    On this machine they look at shared values in files. In a cluster each worker has the value once, sent by Dask from
+    one to another, and made again if all that have it die.
+    """
+
+    name = "dask"
+
+    def share(self, value: Any) -> Any:
+        """See Pool."""
+        if self._folder is not None:
+            return self._folder.share(value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # That it is large.
+            return self._client.submit(pickle.loads, pickle.dumps(value, protocol=5), key=_key("value"))
+
+    def _start(self, jobs: int | None) -> int:
+        dask, self._distributed = needed("dask", "dask"), needed("distributed", "dask")
+        self._folder = SharedFolder() if self.is_here else None
+        self._cluster = None
+        try:
+            if self.is_here:
+                # What is done again is counted, and told, by who asks for it.
+                with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+                    self._cluster = self._distributed.LocalCluster(
+                        n_workers=jobs, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+                    )
+            self._client = self._distributed.Client(self._cluster or self.address, timeout=_SECONDS_TO_CONNECT)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise InputError(
+                f"{argument('address', self.address or 'none')}: no Dask scheduler answers: {short(str(error))}."
+            ) from None
+        return jobs or max(1, sum(self._client.nthreads().values()))
+
+    def _call(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        future = self._client.submit(worker.call, function, *arguments, key=_key(function.__name__), pure=False)
+        try:
+            return self._result(future)
+        except (self._distributed.KilledWorker, concurrent.futures.CancelledError):
+            raise WorkerDiedError from None
+        finally:
+            future.release()
+
+    def _result(self, future: Any) -> Any:
+        while True:
+            try:
+                return future.result(timeout=_SECONDS_BETWEEN_LOOKS)
+            except self._distributed.TimeoutError:
+                if future.done():
+                    raise  # The function's own.
+                if self._cluster is not None:
+                    # Dask gives up a worker that is killed while it starts: this starts another, if one is missing.
+                    self._cluster.scale(self.workers)
+
+    def _close(self) -> None:
+        self._client.close()
+        if self._cluster is not None:
+            self._cluster.close()
+        if self._folder is not None:
+            self._folder.close()
+
+
+def _key(name: str) -> str:
+    return f"gr_tf-{name}-{uuid.uuid4().hex}"

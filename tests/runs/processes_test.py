@@ -1,0 +1,106 @@
+"""Worker processes of this machine: they die without loss, and with their parent."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+from gr_tf.errors import InputError
+from gr_tf.runs.pools.chosen import chosen, retraining_on
+from gr_tf.runs.pools.pool import WorkerDiedError
+from gr_tf.runs.pools.processes import ProcessPool
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def threads_of_linear_algebra() -> str | None:
+    return os.environ.get("OPENBLAS_NUM_THREADS")
+
+
+def is_alive(process_id: int) -> bool:
+    """Whether a process is there, and no zombie."""
+    stat = pathlib.Path(f"/proc/{process_id}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_workers_remember_and_die_without_harm_to_others() -> None:
+    pool = ProcessPool()
+    pool.start(1)
+    shared = pool.share(np.arange(10.0))
+    assert pool.submit(np.sum, shared).result() == 45
+    first = pool.submit(os.getpid).result()
+    assert first != os.getpid()
+    assert pool.submit(os.getpid).result() == first
+    assert pool.submit(threads_of_linear_algebra).result() == "1"
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
+    with pytest.raises(WorkerDiedError):
+        pool.submit(die).result()
+    second = pool.submit(os.getpid).result()
+    assert second != first
+    with pytest.raises(ZeroDivisionError):
+        pool.submit(divmod, 1, 0).result()
+    pool.close()
+    assert not is_alive(second)
+    assert not pathlib.Path(shared.path).exists()
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+def test_workers_end_with_a_parent_that_is_killed() -> None:
+    program = """
+        import os, time
+        from gr_tf.runs.pools.processes import ProcessPool
+        if __name__ == "__main__":
+            pool = ProcessPool()
+            pool.start(1)
+            print(pool.submit(os.getpid).result(), pool.share(1).path, flush=True)
+            pool.submit(time.sleep, 60).result()
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    process_id, path = parent.stdout.readline().split()
+    assert is_alive(int(process_id))
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    until = time.monotonic() + 20
+    while is_alive(int(process_id)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not is_alive(int(process_id))
+    assert not pathlib.Path(path).exists()
+
+
+def test_the_engine_is_one_of_some_for_a_while() -> None:
+    assert chosen() is None
+    with retraining_on("processes"):
+        assert isinstance(chosen(), ProcessPool)
+        with retraining_on("threads"):
+            assert chosen() is None
+        assert isinstance(chosen(), ProcessPool)
+    assert chosen() is None
+    for told, asked in (
+        ("engine must be one of threads, processes, ray, dask; got 'spark'", {"engine": "spark"}),
+        ("address is of a cluster of ray or dask; got processes", {"engine": "processes", "address": "auto"}),
+        ("jobs must be at least 1; got 0", {"engine": "processes", "jobs": 0}),
+    ):
+        with pytest.raises(InputError, match=told), retraining_on(**asked):
+            pass
+
+
+def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for engine, package in (("ray", "ray"), ("dask", "distributed")):
+        monkeypatch.setitem(sys.modules, package, None)  # As if it were not installed.
+        with pytest.raises(InputError, match=rf"needs the package {package}: pip install 'gr_tf\[{engine}\]'"):
+            retraining_on(engine).__enter__()
