@@ -67,7 +67,10 @@ def explained(folder: pathlib.Path, count: int) -> dict[str, Any]:
     trained = training.load(folder)
     reading = time.monotonic() - start
     asked = explainer(trained, "gr")
-    queries = [Query(*map(int, triple)) for triple in trained.task.dataset.test[: count + 1]]
+    test = trained.task.dataset.test
+    if len(test) <= count:
+        raise InputError(f"{argument('asked')} must be below {len(test)}, the test triples; got {count}.")
+    queries = [Query(*map(int, triple)) for triple in test[: count + 1]]
     seconds, related = [], []
     for query in queries:
         start = time.monotonic()
@@ -91,7 +94,7 @@ def measured(folder: pathlib.Path, size: int, epochs: int, count: int) -> dict[s
     data, run = folder / f"data{size}", folder / f"run{size}"
     write_graph(data, made_triples(size, entities, _RELATIONS, seed=0))
     train = ["gr_tf", "train", f"--data_dir={data}", f"--run_dir={run}", f"--epochs={epochs}", "--overwrite"]
-    _run([*train, *_TRAINING])
+    _run([*train, *_TRAINING, f"--device={run_flags.DEVICE.value}"])
     told = RunDir.finished(run / training.STAGE, "gr_tf train").result()
     explain = ["experiments.graph_growth", f"--explain_run={run}", f"--asked={count}"]
     return {
@@ -107,7 +110,8 @@ def measured(folder: pathlib.Path, size: int, epochs: int, count: int) -> dict[s
 def _run(arguments: list[str]) -> str:
     done = subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise InputError(f"{' '.join(arguments)}: {done.stderr.strip().splitlines()[-1]}")
+        why = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        raise InputError(f"{' '.join(arguments)}: {why[0]}")
     return done.stdout
 
 

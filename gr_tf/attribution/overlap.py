@@ -1,4 +1,4 @@
-"""Overlap, a baseline without a model: the triples that have most in common with the query."""
+"""Overlap, a baseline without a model: the examples that have most in common with the query."""
 
 from collections.abc import Sequence
 from typing import Any

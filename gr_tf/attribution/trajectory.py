@@ -13,6 +13,7 @@ from gr_tf.attribution.methods import Cost
 from gr_tf.data.negatives import BLOCK_SIZE
 from gr_tf.errors import InputError, argument
 from gr_tf.models.factor_model import FactorModel
+from gr_tf.runs import devices
 from gr_tf.runs.engine import tf
 from gr_tf.tasks.task import Task
 from gr_tf.training.dense_kernel import DenseKernel, DenseState
@@ -78,7 +79,9 @@ class Trajectory:
         self.optimizer = config.make_optimizer()
         self._forward = _compiled_forward(task.model, config.loss, self.optimizer, config.dtype)
         self.epochs = config.epochs if epochs is None else epochs
-        self.segments = list(self._train(segment))
+        # Where the training computed, so that the states are its own.
+        with devices.of_steps(on_one_example=True):
+            self.segments = list(self._train(segment))
 
     def _train(self, segment: int) -> Iterator[Segment]:
         num_examples, kernel = self.task.num_examples, self._kernel
@@ -105,7 +108,9 @@ class Trajectory:
 
     def states(self, segment: Segment) -> tuple[Tensor, Tensor, Tensor]:
         """Table, mean and square, [size + 1, num_rows, width] each: before each of the steps, and after the last."""
-        return self._forward(segment.state, self.rows(segment))
+        with devices.of_steps(on_one_example=True):
+            found: tuple[Tensor, Tensor, Tensor] = self._forward(segment.state, self.rows(segment))
+        return found
 
 
 def row_gradients(model: FactorModel, loss_name: str, rows: Rows) -> Rows:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from gr_tf.data.columns import ITEM_FIELDS, TRIPLE_FIELDS, how_to_name
 from gr_tf.data.named_tables import column_names, places_of, table_named
-from gr_tf.data.rating_parts import parts_of
+from gr_tf.data.rating_parts import parts_of, refuse_parts
 from gr_tf.data.rating_sources import RATING_DATASETS
 from gr_tf.data.sources import DATASETS
 from gr_tf.errors import InputError, argument
@@ -41,11 +41,10 @@ def kinds_of_data(
     path = pathlib.Path(data_dir)
     if path.is_file():
         return _kinds_of_file(path, kind, named)
-    if kind in (None, RATINGS) and parts_of(path):
-        return (RATINGS,)
+    parts = {} if kind == TRIPLES else parts_of(path)
     own = {
         TRIPLES: table_named(path, "train"),
-        RATINGS: next(path.glob("*.rating"), None) or table_named(path, "ratings"),
+        RATINGS: parts.get("train") or next(path.glob("*.rating"), None) or table_named(path, "ratings"),
         SEQUENCES: table_named(path, "sequences"),
         CHOICES: table_named(path, "choices"),
     }
@@ -62,6 +61,10 @@ def kinds_of_data(
     if not found:
         _refuse_unnamed_release(path)
     only = next(iter(found), TRIPLES)
+    if only == RATINGS and parts:
+        if kind is not None:
+            refuse_parts(path, parts)
+        return (RATINGS,)
     return {RATINGS: _OF_RATINGS, SEQUENCES: _OF_SEQUENCES}.get(only, (only,))
 
 

@@ -23,6 +23,13 @@ def parts_of(folder: pathlib.Path) -> dict[str, pathlib.Path]:
     """
     found = {part: _file_of(folder, part) for part in PARTS}
     there = {part: path for part, path in found.items() if path is not None}
+    whole = [table_named(folder, "ratings"), *folder.glob("*.rating")]
+    others = [path for path in whole if path is not None and path not in there.values()]
+    if there and others:
+        raise InputError(
+            f"{folder}: has {others[0].name}, and {' and '.join(path.name for path in there.values())}: want all "
+            "ratings in one file, or in parts."
+        )
     missing = [part for part in PARTS if part not in there]
     if there and missing:
         raise InputError(
@@ -30,6 +37,17 @@ def parts_of(folder: pathlib.Path) -> dict[str, pathlib.Path]:
             f"{' and '.join(missing)}: want all of {', '.join(PARTS)}, or one file of ratings, which is then split."
         )
     return there
+
+
+def refuse_parts(folder: pathlib.Path, parts: Mapping[str, pathlib.Path]) -> None:
+    """
+    Raises:
+        InputError: always: what comes split can be read as ratings only.
+    """
+    raise InputError(
+        f"{folder}: has {', '.join(path.name for path in parts.values())}: ratings that come split are read as ratings "
+        "only. Name one file of choices."
+    )
 
 
 def _file_of(folder: pathlib.Path, part: str) -> pathlib.Path | None:
@@ -62,6 +80,7 @@ def rating_set_of_parts(
     notes: list[str] = []
     kept = {part: _last_of_pairs(part, frame, notes) for part, frame in frames.items()}
     kept |= {part: _held_out(part, kept[part], kept["train"], notes) for part in PARTS[1:]}
+    kept["test"] = _not_in(kept["test"], kept["valid"], "test: {} ratings of a pair that is in valid skipped.", notes)
     for part, frame in kept.items():
         if frame.empty:
             raise InputError(f"{where}: {part}: no rating is left.{' '.join(['', *notes])}")
@@ -101,8 +120,16 @@ def _last_of_pairs(part: str, frame: pd.DataFrame, notes: list[str]) -> pd.DataF
 def _held_out(part: str, frame: pd.DataFrame, train: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """The held-out ratings of which something is to be learnt, and not already known; notes how many are not."""
     unknown = ~(frame.user.isin(train.user) & frame.item.isin(train.item))
-    pairs = pd.MultiIndex.from_frame(train[["user", "item"]])
-    again = pd.Series(pd.MultiIndex.from_frame(frame[["user", "item"]]).isin(pairs), frame.index)
-    whys = {"of a user or item without training rating": unknown, "of a pair that is in training": again}
-    notes += [f"{part}: {skipped.sum()} ratings {why} skipped." for why, skipped in whys.items() if skipped.any()]
-    return frame[~unknown & ~again]
+    if unknown.any():
+        notes.append(f"{part}: {unknown.sum()} ratings of a user or item without training rating skipped.")
+    told = f"{part}: {{}} ratings of a pair that is in training skipped."
+    return _not_in(frame[~unknown], train, told, notes)
+
+
+def _not_in(frame: pd.DataFrame, other: pd.DataFrame, told: str, notes: list[str]) -> pd.DataFrame:
+    """The ratings of pairs that are not in another part; notes how many are."""
+    pairs, others = (pd.MultiIndex.from_frame(one[["user", "item"]]) for one in (frame, other))
+    again = pairs.isin(others)
+    if again.any():
+        notes.append(told.format(again.sum()))
+    return frame[~again]

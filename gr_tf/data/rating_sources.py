@@ -94,8 +94,11 @@ def load_ratings(
     if data_dir is None or dataset in RATING_DATASETS:
         split.refuse_columns(dataset)
     elif (folder := pathlib.Path(data_dir)).is_dir() and (parts := parts_of(folder)):
+        if split.named and any(path.suffix == ".rating" for path in parts.values()):
+            raise InputError(f"{folder}: has no tables whose columns {argument('columns')} could name.")
         frames = {part: _read_own(path, split.named) for part, path in parts.items()}
-        return rating_set_of_parts(dataset, frames, read_titles(folder), split, str(folder.resolve()))
+        titles = read_titles(folder, parts["train"], split.named)
+        return rating_set_of_parts(dataset, frames, titles, split, str(folder.resolve()))
     frame, found, source = read_interactions(dataset, data_dir, functools.partial(read_own_folder, named=split.named))
     return make_rating_set(dataset, frame, found, split, source)
 

@@ -109,7 +109,9 @@ def measure(
         "config": task.config.to_dict(),
         **{name: getattr(sizes, name) for name in ("queries", "query_seed", "removed")},
     }
-    chosen = _chosen(task, sizes) if overwrite else None
+    # Before a folder is there, or anything is deleted: what is asked too much is refused.
+    is_new = overwrite or not (run_dir / "removals" / "queries").exists()
+    chosen = _chosen(task, sizes) if is_new else None
     with RunDir.begin(run_dir / "removals", settings, overwrite=overwrite, reuse=True) as stage:
         place = stage.place("queries")
         if not place.exists():
@@ -118,9 +120,8 @@ def measure(
         arrays, _ = files.read_arrays(place)
         queries = unpacked(arrays["queries"], task.query_class)
         scored = Scored(stage.place("explained"), task.seeded, queries, asks).compute(sizes.explained_seeds)
-        removals = {name: _strongest(scored, name, sizes) for name in asks if name not in scored.refused} | {
-            ANY: _at_random(task, sizes)
-        }
+        found = {name: _strongest(scored, name, sizes) for name in asks if name not in scored.refused}
+        removals = {name: ids for name, (ids, _) in found.items()} | {ANY: _at_random(task, sizes)}
         values = _values(task, queries, removals, stage.place("trainings.jsonl"), sizes, jobs)
         places = [place, *(scored.place(name, seed) for name in asks for seed in sizes.explained_seeds)]
     asked = {
@@ -146,7 +147,10 @@ def measure(
                         for part in qualities[0]
                         if qualities[0][part]
                     },
-                    "rows": rows(whole, values, relative=task.unit == "probability"),
+                    "rows": [
+                        row | {"supporting": found[row["method"]][1] if row["method"] in found else None}
+                        for row in rows(whole, values, relative=task.unit == "probability")
+                    ],
                     "refused": scored.refused,
                     "warnings": scored.warnings([name for name in removals if name != ANY], sizes.explained_seeds),
                 }
@@ -199,16 +203,23 @@ def _chosen(task: Task[Any], sizes: Sizes) -> tuple[list[Any], list[bool]]:
     if len(enough) < sizes.queries:
         raise InputError(
             f"{argument('queries')} must be at most {len(enough)}: so many of the {len(predictions)} predictions have "
-            f"{sizes.removed} related examples; got {sizes.queries}."
+            f"{sizes.removed} related examples to remove ({argument('removed', flag='removed_of_each')}); got "
+            f"{sizes.queries}."
         )
     found = balanced_sample(enough, sizes.queries, sizes.query_seed)
     return [one.query for one in found], [any(one.correct) for one in found]
 
 
-def _strongest(scored: Scored, name: str, sizes: Sizes) -> list[Ids]:
-    """The examples that a method ranks first for each query, by the mean over the explained trainings."""
+def _strongest(scored: Scored, name: str, sizes: Sizes) -> tuple[list[Ids], float]:
+    """The examples that a method ranks first for each query, by the mean over the explained trainings.
+
+    Returns:
+        The example ids; and how many of a query's have an influence above 0, on average.
+    """
     means = np.mean([scored(name, seed) for seed in sizes.explained_seeds], axis=0)
-    return [np.sort(order[: sizes.removed]) for order in np.argsort(-means, axis=1, kind="stable")]
+    first = np.argsort(-means, axis=1, kind="stable")[:, : sizes.removed]
+    supporting = (np.take_along_axis(means, first, axis=1) > 0).sum(axis=1)
+    return list(np.sort(first, axis=1)), float(supporting.mean())
 
 
 def _at_random(task: Task[Any], sizes: Sizes) -> list[Ids]:

@@ -9,7 +9,6 @@ import pandas as pd
 from gr_tf.evaluation.large_removal import CONTROLS
 from gr_tf.report.fact_tables import interval
 from gr_tf.report.large_fidelity_tables import of_what, quality_line
-from gr_tf.report.tables import mean_and_sd
 
 
 def removal_line(result: Mapping[str, Any]) -> str:
@@ -19,17 +18,21 @@ def removal_line(result: Mapping[str, Any]) -> str:
         f"{of_what(result)}: {sizes['queries']} predictions, {sum(result['right'])} of them right, explained by "
         f"{sizes['explained']} trainings; {sizes['removed']} of {result['num_examples']:,} examples removed for each, "
         f"from trainings of {sizes['seeds']} other seeds. With all examples the predictions are "
-        f"{mean_and_sd(result['whole'], 3)} ({result['unit']}). {quality_line(result)}"
+        f"{min(result['whole']):.3f} to {max(result['whole']):.3f} ({result['unit']}). {quality_line(result)}"
     )
 
 
 def removal_frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """A row for each method, with 95% intervals over predictions; of probabilities, changes are factors."""
+    """A row for each method, with 95% intervals over predictions; of probabilities, changes are factors.
+
+    "supporting" is how many of the removed examples have an influence above 0 by the method.
+    """
     relative = result["unit"] == "probability"
     rows = []
     for row in result["rows"]:
         cells = {
             "method": row["method"],
+            "supporting": "-" if row.get("supporting") is None else f"{row['supporting']:.0f}",
             "PD%": interval([100 * value for value in row["fell"]], 0, signed=False),
             "the prediction": _change(row["change"], relative),
             "other predictions": _change(row["others"], relative),

@@ -18,6 +18,7 @@ DEVICES = {
 }
 _DEVICE = "device"
 _chosen = {_DEVICE: "auto"}
+_used: set[str] = set()
 
 
 def check(device: str) -> None:
@@ -50,12 +51,18 @@ def choose(device: str) -> None:
         if "xla_gpu_deterministic_ops" not in flags:
             os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
         tf.config.experimental.enable_op_determinism()
+        _used.add("GPU")
     _chosen[_DEVICE] = device
 
 
 def chosen() -> str:
     """What `choose` was told last."""
     return _chosen[_DEVICE]
+
+
+def used() -> str:
+    """GPU, if this process may compute on one, as far as `choose` knows; else empty."""
+    return "".join(_used)
 
 
 def of_steps(*, on_one_example: bool) -> AbstractContextManager[object]:

@@ -12,11 +12,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from gr_tf.runs import devices
 from gr_tf.runs.machine import cpu_name, instruction_set
 from gr_tf.version import VERSION
 
 # With another of these, the last bits of a result may differ.
-DECISIVE = ("gr_tf", "tensorflow", "numpy", "instruction_set")
+DECISIVE = ("gr_tf", "tensorflow", "numpy", "instruction_set", "device")
 _ROOT = pathlib.Path(__file__).parents[2]
 # XLA's limit of the instructions that it may use.
 _LIMIT = re.compile(r"--xla_cpu_max_isa=(\w+)")
@@ -27,7 +28,8 @@ def made_with() -> dict[str, str]:
 
     Returns:
         The versions of gr_tf, Python, TensorFlow, and NumPy; "commit", if gr_tf is used from its repository, with a +
-        if files differ from it; "instruction_set", the widest of the processor; "cpu"; "command", the command line.
+        if files differ from it; "instruction_set", the widest of the processor; "device", if that may be a GPU; "cpu";
+        "command", the command line.
     """
     now = decisive()
     told = {
@@ -45,7 +47,8 @@ def decisive() -> dict[str, str]:
     """That part of it which decides the last bits of a result, by the names of DECISIVE."""
     packages = {name: importlib.metadata.version(name) for name in ("tensorflow", "numpy")}
     limit = _LIMIT.search(os.environ.get("XLA_FLAGS", ""))
-    return {"gr_tf": VERSION, **packages, "instruction_set": limit[1].lower() if limit else instruction_set()}
+    device = {"device": devices.used()} if devices.used() else {}
+    return {"gr_tf": VERSION, **packages, "instruction_set": limit[1].lower() if limit else instruction_set(), **device}
 
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

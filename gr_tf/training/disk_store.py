@@ -1,10 +1,14 @@
 """Gradient Rollback's store on disk, for as many examples as memory does not hold."""
 
+import contextlib
+import os
 import pathlib
 import shutil
+from collections.abc import Iterator
 
 import numpy as np
 
+from gr_tf.errors import InputError
 from gr_tf.runs import files
 from gr_tf.runs.engine import tf
 from gr_tf.training.rollback_store import RollbackStore
@@ -38,6 +42,22 @@ class DiskStore(RollbackStore):
         )
         return found
 
+    @contextlib.contextmanager
+    def _whole(self, name: str) -> Iterator[pathlib.Path]:
+        """The path of a file, whose blocks are on disk at the end: later a full disk would end the process.
+
+        Raises:
+            InputError: if there is no room.
+        """
+        path = self._folder / f"{name}.npy"
+        try:
+            yield path
+            if hasattr(os, "posix_fallocate"):
+                with path.open("r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written whole (is the disk full?): {error.strerror}.") from None
+
     def _add(self, deltas: "tf.IndexedSlices") -> None:
         ids, values = deltas.indices.numpy(), deltas.values.numpy()
         if len(np.unique(ids)) == len(ids):
@@ -48,8 +68,8 @@ class DiskStore(RollbackStore):
     def clear(self) -> None:
         """See RollbackStore."""
         self.forget()
-        # A new file is full of zeros, and has no blocks on disk yet.
-        self._changes = self._mapped("changes", "w+")
+        with self._whole("changes"):
+            self._changes = self._mapped("changes", "w+")  # a new file is full of zeros
 
     def to_numpy(self) -> np.ndarray:
         """See RollbackStore; in memory."""
@@ -62,7 +82,8 @@ class DiskStore(RollbackStore):
     def keep(self) -> None:
         """See RollbackStore."""
         self._changes.flush()  # type: ignore[attr-defined]
-        shutil.copyfile(self._folder / "changes.npy", self._folder / "kept.npy")
+        with self._whole("kept") as path:
+            shutil.copyfile(self._folder / "changes.npy", path)
         self._has_kept = True
 
     def forget(self) -> None:

@@ -242,6 +242,7 @@ def train(
         progress = _Progress.of_arrays(steps.restore(newest[0], removed, seed), *newest)
     if store is not None:
         store.clear() if newest is None else store.restore(newest[0])
+    del newest  # which may be large
     on_resume(progress.block)
     while not progress.is_over(blocks, selection.patience):
         block = blocks[progress.block]

@@ -51,8 +51,9 @@ def test_the_sizes_are_checked(task: TripleTask, tmp_path: pathlib.Path) -> None
         measure(task, tmp_path, SIZES, names=["best"])
     with pytest.raises(InputError, match="a seed would serve twice: take another seed"):
         measure(task.seeded(19_999), tmp_path, SIZES)
-    with pytest.raises(InputError, match=r"queries must be at most \d+: .* have 4 related examples; got 900"):
-        measure(task, tmp_path, Sizes(queries=900, removed=4), overwrite=True)
+    for overwrite in (True, False):
+        with pytest.raises(InputError, match=r"queries must be at most \d+: .* have 4 related examples .*; got 900"):
+            measure(task, tmp_path, Sizes(queries=900, removed=4), overwrite=overwrite)
     assert not list(tmp_path.iterdir())
 
 
@@ -73,6 +74,10 @@ def test_every_kind_is_measured(
     assert "3 predictions" in removal_line(found)
     assert f"4 of {one.num_examples}" in removal_line(found)
     assert len(removal_frame(found)) == len(found["rows"])
+    supporting = {row["method"]: row["supporting"] for row in found["rows"]}
+    assert supporting[ANY] is None
+    # Random numbers of related examples are above 0.
+    assert supporting["nh"] == 4 >= supporting[method]
     # With two jobs, in another folder: the same; and in the same folder nothing is done again.
     parallel = measure(one, tmp_path / "two", SIZES, names=[method], jobs=2)
     assert parallel["rows"] == found["rows"]

@@ -1,5 +1,7 @@
 """The store on disk holds what the one in memory holds."""
 
+import errno
+import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -72,6 +74,15 @@ def test_what_was_kept_comes_back(make: Callable[[], RollbackStore]) -> None:
     store.take_kept()
     np.testing.assert_array_equal(store.to_numpy(), present)
     store.close()
+
+
+def test_a_full_disk_is_told(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(InputError, match=r"changes\.npy: cannot be written whole \(.*\): No space left"):
+        DiskStore(*SIZES, tmp_path / "changes")
 
 
 def test_only_large_stores_are_on_disk(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
