@@ -69,4 +69,6 @@ def test_only_what_decides_is_a_difference() -> None:
     now = made_with.made_with()
     assert made_with.difference({**now, "command": "x", "commit": "y", "cpu": "z", "python": "4"}, now) == ""
     assert made_with.difference({**now, "numpy": "1"}, now) == f"numpy 1, not {now['numpy']}"
-    assert made_with.difference({}, now).count("None, not") == len(made_with.DECISIVE)
+    on_gpu = {**now, "device": "GPU"}
+    assert made_with.difference(on_gpu, now) == "device GPU, not None"
+    assert made_with.difference({}, on_gpu).count("None, not") == len(made_with.DECISIVE)
