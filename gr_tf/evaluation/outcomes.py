@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, argument
 from gr_tf.evaluation.many_retrainings import retrain
 from gr_tf.evaluation.retraining import Known, Outcome, Retraining, Trainers
 from gr_tf.runs import files, shards
@@ -83,8 +83,8 @@ def _refuse_unmerged(journal: pathlib.Path) -> None:
     parts = [path for _, path in shards.parts_of(journal) if path.suffix == ".jsonl"]
     if parts:
         raise InputError(
-            f"{journal.parent}: {len(parts)} parts of shards, such as {parts[0].name}, are not merged: run gr_tf merge "
-            f"--run_dir={journal.parent} first."
+            f"{journal.parent}: {len(parts)} parts of shards, such as {parts[0].name}, are not merged: merge them "
+            f"first (gr_tf merge, {argument('run_dir', str(journal.parent))})."
         )
 
 

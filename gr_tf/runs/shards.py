@@ -78,7 +78,7 @@ class Stopped(Exception):  # noqa: N818  (no error: a part is done)
         self.shard, self.done, self.part, self.total, self.folder = shard, done, part, total, folder
         super().__init__(
             f"Shard {shard}: its part is {part:,} of {total:,} retrainings: {done:,} done now, {part - done:,} before. "
-            f"When all shards are done: gr_tf merge --run_dir={folder}, then this command again, without --shard."
+            f"When all shards are done: gr_tf merge of {folder}, then the same again, of no shard."
         )
 
 

@@ -85,7 +85,7 @@ def test_a_shard_goes_on_where_it_stopped(trained: Trained, tmp_path: pathlib.Pa
     ):
         outcomes_of([trained], asked_of(trained), tmp_path / "stage" / "retrainings.jsonl", 1)
     assert own.read_bytes() == whole
-    assert f"gr_tf merge --run_dir={tmp_path / 'stage'}, then this command again" in str(stopped.value)
+    assert f"gr_tf merge of {tmp_path / 'stage'}, then the same again" in str(stopped.value)
 
 
 def test_what_is_missing_is_told_and_done_by_the_command(

@@ -99,7 +99,7 @@ def test_several_parts_then_one_stop(tmp_path: pathlib.Path) -> None:
                 raise Stopped(shard, 2, 3, 6, tmp_path / f"seed{seed}")
     with pytest.raises(Stopped, match=r"its part is 6 of 12 retrainings: 4 done now, 2 before") as stopped:
         parts.stop()
-    assert f"gr_tf merge --run_dir={tmp_path}," in str(stopped.value)
+    assert f"gr_tf merge of {tmp_path}," in str(stopped.value)
     Parts().stop()
     with pytest.raises(KeyError), Parts():
         raise KeyError

@@ -134,7 +134,7 @@ class _Left:
         if deaths >= MOST_DEATHS:
             raise TrainingError(
                 f"{deaths} workers of the engine {engine} died in a row at the same {what}: they were killed, perhaps "
-                "because the machine has too little memory for so many at a time (--jobs)."
+                "because the machine has too little memory for so many at a time: want fewer jobs."
             )
         told = f"a worker of the engine {engine} died: {count} {what}{'s' if count > 1 else ''} will be done again"
         print(f"{told} (death {deaths} of at most {MOST_DEATHS} in a row).", file=sys.stderr, flush=True)
