@@ -119,7 +119,7 @@ def _last_of_pairs(part: str, frame: pd.DataFrame, notes: list[str]) -> pd.DataF
 
 def _held_out(part: str, frame: pd.DataFrame, train: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """The held-out ratings of which something is to be learnt, and not already known; notes how many are not."""
-    unknown = ~(frame.user.isin(train.user) & frame.item.isin(train.item))
+    unknown = ~(frame.user.isin(train.user.unique()) & frame.item.isin(train.item.unique()))
     if unknown.any():
         notes.append(f"{part}: {unknown.sum()} ratings of a user or item without training rating skipped.")
     told = f"{part}: {{}} ratings of a pair that is in training skipped."
@@ -128,8 +128,9 @@ def _held_out(part: str, frame: pd.DataFrame, train: pd.DataFrame, notes: list[s
 
 def _not_in(frame: pd.DataFrame, other: pd.DataFrame, told: str, notes: list[str]) -> pd.DataFrame:
     """The ratings of pairs that are not in another part; notes how many are."""
-    pairs, others = (pd.MultiIndex.from_frame(one[["user", "item"]]) for one in (frame, other))
-    again = pairs.isin(others)
+    pair = ["user", "item"]
+    joined = frame[pair].merge(other[pair].drop_duplicates(), on=pair, how="left", indicator=True)
+    again = (joined["_merge"] == "both").to_numpy()
     if again.any():
         notes.append(told.format(again.sum()))
     return frame[~again]

@@ -154,7 +154,7 @@ def test_several_trainings(asker: Asker) -> None:
         asker.answer("e1,r1,e2", trainings=0)
 
 
-@pytest.mark.parametrize("name", ["rating_asker", "sequence_asker"])
+@pytest.mark.parametrize("name", ["sequence_asker", pytest.param("rating_asker", marks=pytest.mark.slow)])
 def test_several_trainings_of_every_kind(request: pytest.FixtureRequest, name: str) -> None:
     asker: Asker = request.getfixturevalue(name)
     several = asker.answer(QUESTIONS[name], k=3, trainings=3)

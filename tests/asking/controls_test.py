@@ -50,6 +50,7 @@ def test_one_seed_has_another_beside_it(asker: Asker) -> None:
     assert nothing.after == (task.value(task.train(length=asker.trained.length).parameters, [query])[0],)
 
 
+@pytest.mark.slow
 def test_random_examples_presented_as_an_explanation_are_found_out() -> None:
     """Gradient Rollback's are better than chance; a random ranking under its name is not."""
     asker = Asker(train_in_memory(TripleTask(load_triples("nations"), TripleConfig())))

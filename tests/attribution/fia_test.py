@@ -235,6 +235,7 @@ def test_network_part_is_that_of_the_explicit_system(trained_ratings: Trained) -
     assert len(rows_only.systems) == 1
 
 
+@pytest.mark.slow
 def test_conjugate_gradients_are_traced_once(trained_ratings: Trained) -> None:
     """Queries with R_t of several sizes share a graph."""
     task = trained_ratings.task

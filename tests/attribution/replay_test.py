@@ -50,7 +50,7 @@ def weighted_training(task: TripleTask) -> Callable[[np.ndarray], np.ndarray]:
     return train
 
 
-@pytest.fixture(scope="module", params=["distmult", "complex"])
+@pytest.fixture(scope="module", params=["distmult", pytest.param("complex", marks=pytest.mark.slow)])
 def replayed(request: pytest.FixtureRequest, toy: TripleSet) -> Trained:
     loss = "softmax" if request.param == "distmult" else "sigmoid"
     config = TripleConfig(model=request.param, dim=3, num_negatives=4, epochs=2, learning_rate=0.02, loss=loss)

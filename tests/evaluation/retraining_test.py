@@ -33,6 +33,7 @@ def _in_a_new_process(pickled: bytes) -> list[Outcome]:
     return [trainers.run(asked) for asked in pickle.loads(pickled)]
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_task_again_and_gives_the_same_bits(explained: Trained) -> None:
     asked = asked_of(explained)
     pickled = pickle.dumps(asked)

@@ -120,6 +120,7 @@ def test_the_papers_steps_are_had_by_their_settings() -> None:
     assert all("dim" not in variant for variant in variants({"dim": 20}))
 
 
+@pytest.mark.slow
 def test_a_variant_that_does_not_go_with_what_is_asked_is_told(toy: TripleSet, tmp_path: pathlib.Path) -> None:
     asked = {"model": "transe", "epochs": 2}
     tuning.tuned(TripleTask(toy, kinds.own_config("triples", toy, asked)), tmp_path, asked, 1.0)

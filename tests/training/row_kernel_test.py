@@ -188,6 +188,7 @@ def test_equal_gradients_for_5000_steps(dtype: str, tolerance: float) -> None:
     np.testing.assert_allclose(table, dense, rtol=0, atol=tolerance * (1 if dtype == "float64" else scale))
 
 
+@pytest.mark.slow
 def test_training_at_the_shape_of_fb15k237() -> None:
     """100 steps of training itself, before roundings have grown."""
     triples = of_fb15k237_shape(100)
