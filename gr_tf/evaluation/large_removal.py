@@ -148,7 +148,11 @@ def measure(
                         if qualities[0][part]
                     },
                     "rows": [
-                        row | {"supporting": found[row["method"]][1] if row["method"] in found else None}
+                        row
+                        | {
+                            "supporting": found[row["method"]][1] if row["method"] in found else None,
+                            "of_answer": _share_of_answer(task, queries, removals[row["method"]]),
+                        }
                         for row in rows(whole, values, relative=task.unit == "probability")
                     ],
                     "refused": scored.refused,
@@ -220,6 +224,18 @@ def _strongest(scored: Scored, name: str, sizes: Sizes) -> tuple[list[Ids], floa
     first = np.argsort(-means, axis=1, kind="stable")[:, : sizes.removed]
     supporting = (np.take_along_axis(means, first, axis=1) > 0).sum(axis=1)
     return list(np.sort(first, axis=1)), float(supporting.mean())
+
+
+def _share_of_answer(task: Task[Any], queries: Sequence[Any], removals: Sequence[Ids]) -> float | None:
+    """The share of the examples with a query's answer that is removed, on average; None: no query has an answer.
+
+    Without any of these nobody could predict it, whatever else was removed.
+    """
+    if not task.has_alternatives:
+        return None
+    have = [task.have_answer(query, np.arange(task.num_examples)) for query in queries]
+    shares = [of[ids].sum() / of.sum() for of, ids in zip(have, removals, strict=True) if of.any()]
+    return float(np.mean(shares)) if shares else None
 
 
 def _at_random(task: Task[Any], sizes: Sizes) -> list[Ids]:

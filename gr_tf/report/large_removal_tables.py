@@ -25,7 +25,8 @@ def removal_line(result: Mapping[str, Any]) -> str:
 def removal_frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """A row for each method, with 95% intervals over predictions; of probabilities, changes are factors.
 
-    "supporting" is how many of the removed examples have an influence above 0 by the method.
+    "supporting" is how many of the removed examples have an influence above 0 by the method, "of the answer's" the share
+    of all examples with the same answer that was removed.
     """
     relative = result["unit"] == "probability"
     rows = []
@@ -33,6 +34,7 @@ def removal_frame(result: Mapping[str, Any]) -> pd.DataFrame:
         cells = {
             "method": row["method"],
             "supporting": "-" if row.get("supporting") is None else f"{row['supporting']:.0f}",
+            "of the answer's": "-" if row.get("of_answer") is None else f"{row['of_answer']:.0%}",
             "PD%": interval([100 * value for value in row["fell"]], 0, signed=False),
             "the prediction": _change(row["change"], relative),
             "other predictions": _change(row["others"], relative),
@@ -50,4 +52,4 @@ def _change(values: list[float], relative: bool) -> str:
     if not relative:
         return interval(values, 3)
     mean, low, high = np.exp(values)
-    return f"x {mean:.2f} [{low:.2f}, {high:.2f}]"
+    return f"x {mean:.2g} [{low:.2g}, {high:.2g}]"

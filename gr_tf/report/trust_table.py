@@ -141,7 +141,7 @@ def _of_removals(result: Result) -> Iterator[Measured]:
         method = row["method"]
         price = 0 if method in (*CONTROLS, ANY) else sizes["explained"]
         mean, low, high = row["change"]
-        cell = f"x {math.exp(mean):.2f}" if relative else f"{mean:+.3f}"
+        cell = f"x {math.exp(mean):.2g}" if relative else f"{mean:+.3f}"
         yield Measured(truth, method, price, price, cell + (" noise" if low <= 0 <= high else ""), -mean)
 
 

@@ -76,6 +76,7 @@ def test_every_kind_is_measured(
     assert len(removal_frame(found)) == len(found["rows"])
     supporting = {row["method"]: row["supporting"] for row in found["rows"]}
     assert supporting[ANY] is None
+    assert all(0 <= row["of_answer"] <= 1 for row in found["rows"])
     # Random numbers of related examples are above 0.
     assert supporting["nh"] == 4 >= supporting[method]
     # With two jobs, in another folder: the same; and in the same folder nothing is done again.
