@@ -25,8 +25,8 @@ def removal_line(result: Mapping[str, Any]) -> str:
 def removal_frame(result: Mapping[str, Any]) -> pd.DataFrame:
     """A row for each method, with 95% intervals over predictions; of probabilities, changes are factors.
 
-    "supporting" is how many of the removed examples have an influence above 0 by the method, "of the answer's" the share
-    of all examples with the same answer that was removed.
+    "supporting" is how many of the removed examples have an influence above 0 by the method, "of the answer's" the
+    share of all examples with the same answer that was removed.
     """
     relative = result["unit"] == "probability"
     rows = []
