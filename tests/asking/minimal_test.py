@@ -55,6 +55,7 @@ def test_the_budget_is_kept() -> None:
 
 
 @pytest.mark.parametrize(("name", "question"), [("asker", "e1,r1,?"), ("sequence_asker", "i1,i2,i3,?")])
+@pytest.mark.slow
 def test_by_retraining(request: pytest.FixtureRequest, name: str, question: str) -> None:
     """What is said of both sets is seen in a training of its own."""
     asker: Asker = request.getfixturevalue(name)

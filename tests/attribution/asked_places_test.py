@@ -30,6 +30,7 @@ def model(request: pytest.FixtureRequest, toy: TripleSet) -> Trained:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_every_method(model: Trained, name: str) -> None:
     """Several places at once are each alone; the prediction is what is asked."""
     settings: dict[str, Any] = {"influence": {"damping": 1.0}}

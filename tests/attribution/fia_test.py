@@ -99,6 +99,7 @@ def test_many_large_queries_are_ranked_in_parts(trained_ratings: Trained, monkey
         np.testing.assert_allclose(by_example(first), by_example(second), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_weak_systems_are_solved_as_well_by_conjugate_gradients(trained_ratings: Trained) -> None:
     """Without weight decay the condition number is that of the damping, some 1e6."""
     task = trained_ratings.task

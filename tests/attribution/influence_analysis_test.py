@@ -70,6 +70,7 @@ def test_settings_out_of_range(trained_ratings: Trained) -> None:
         InfluenceAnalysis(trained_ratings, scope="some")
 
 
+@pytest.mark.slow
 def test_related_ratings_have_the_influences_that_they_have_among_all(trained_ratings: Trained) -> None:
     """The mean is over all n training ratings, however few of them are ranked."""
     task = trained_ratings.task

@@ -127,6 +127,7 @@ def test_published_decay_is_the_whole_one(shared: Trained) -> None:
     np.testing.assert_allclose(published - trained, np.diag(DECAY * (1 - share)), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_ia_is_the_written_formula(shared: Trained) -> None:
     """With all parameters; damped enough for conjugate gradients."""
     task, damping = shared.task, 1.0

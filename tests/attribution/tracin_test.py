@@ -206,6 +206,7 @@ def test_sign(toy_sequences: SequenceSet) -> None:
         assert before - loss_of(moved) == pytest.approx(scores[place], rel=0.01)
 
 
+@pytest.mark.slow
 def test_ideal_agrees_as_steps_get_small(case: Case) -> None:
     """At batch size 1 with plain steps, the changes of the loss are the dot products, up to the step size."""
     losses, checkpoints, test = case

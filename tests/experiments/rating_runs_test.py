@@ -185,6 +185,7 @@ def test_rq3_where_little_is_known(
     assert "every user has rated 'i1': name one with --user" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_overwriting_keeps_the_training(
     monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, rating_folder: pathlib.Path
 ) -> None:
@@ -289,6 +290,7 @@ def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: pathlib.Path, ratin
 SHARES_FLAGS = ("--dim=4", "--epochs=6", "--learning_rate=0.03", "--weight_decay=0.05", "--initial_deviation=0.3")
 
 
+@pytest.mark.slow
 def test_quality_over_folds(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
 ) -> None:

@@ -223,6 +223,7 @@ def test_table_5(
     assert result["training_seconds"] > 0
 
 
+@pytest.mark.slow
 def test_figures(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

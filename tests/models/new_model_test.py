@@ -131,6 +131,7 @@ def test_gradient_rollback_undoes_the_changes(trained: Trained) -> None:
 AGREEMENT = {"replay": 0.95, "cosine": 0.7, "dot": 0.7, "tracin": 0.7, "gr": 0.4, "rollback-all": 0.3}
 
 
+@pytest.mark.slow
 def test_every_method_explains_it(trained: Trained, changes: np.ndarray) -> None:
     for name, method in methods_of("triples").items():
         if method.averages:

@@ -77,6 +77,7 @@ def run(triples: TripleSet, config: TripleConfig, **options: object) -> tuple[np
 @pytest.mark.parametrize("removed", [(), (0, 5, 6, 7, 40)])
 @pytest.mark.parametrize("loss", ["softmax", "sigmoid"])
 @pytest.mark.parametrize("model", ["distmult", "complex"])
+@pytest.mark.slow
 def test_rows_are_dense(toy: TripleSet, model: str, loss: str, removed: tuple[int, ...]) -> None:
     """The toy has self-loops, and 13 candidates of 9 entities: every step has rows that repeat.
 
