@@ -19,7 +19,7 @@ ENGINE = flags.DEFINE_enum(
     "engine",
     THREADS,
     list(ENGINES),
-    "What does retrainings; it changes no result. ray and dask: pip install gr_tf[ray].",
+    'What does retrainings; it changes no result. ray and dask need pip install ".[ray]" or ".[dask]".',
 )
 ADDRESS = flags.DEFINE_string(
     "address",

@@ -6,6 +6,8 @@ import os
 import pathlib
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +26,7 @@ from gr_tf.runs.pools.pool import WorkerDiedError
 from gr_tf.tasks.ratings import RatingTask
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.triple_config import TripleConfig
+from tests.commands.program import ROOT
 
 pytestmark = pytest.mark.slow
 PACKAGES = {"processes": "multiprocessing", "ray": "ray", "dask": "distributed"}
@@ -61,6 +64,23 @@ def test_nations(task: TripleTask, engine: str, tmp_path: pathlib.Path) -> None:
         return sorted(read_journal(tmp_path / f"{name}.jsonl"), key=lambda record: record["retraining"])
 
     assert records(engine) == records("threads")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_program_says_what_it_says_in_threads(engine: str, tmp_path: pathlib.Path) -> None:
+    """Not what the engine does all the time; Ray's own note about its security is one line."""
+    asked = "--dataset=nations --epochs=1 --num_queries=2 --ks=1 --methods=nh"
+    done = subprocess.run(
+        [sys.executable, "-m", "gr_tf", "evaluate", *asked.split(), f"--engine={engine}", f"--run_dir={tmp_path}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(done.stdout.splitlines()) == 3
+    bars = ("training: ", "explaining: ", "retraining: ")
+    other = [line for line in done.stderr.splitlines() if not line.startswith(bars)]
+    assert len(other) <= (engine == "ray"), other
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -37,6 +37,10 @@ class DaskPool(Pool):
 
     def _start(self, jobs: int | None) -> int:
         dask, self._distributed = needed("dask", "dask"), needed("distributed", "dask")
+        # Dask tells each step of its own cluster, to whatever shows the program's log. A cluster elsewhere is not ours.
+        self._log = logging.getLogger("distributed")
+        self._log_level = self._log.level
+        self._log.setLevel(logging.CRITICAL if self.is_here else logging.WARNING)
         self._folder = SharedFolder() if self.is_here else None
         self._cluster = None
         try:
@@ -79,6 +83,7 @@ class DaskPool(Pool):
             self._cluster.close()
         if self._folder is not None:
             self._folder.close()
+        self._log.setLevel(self._log_level)
 
 
 def _key(name: str) -> str:
