@@ -15,7 +15,7 @@ import numpy as np
 from gr_tf.attribution import methods
 from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.fia_settings import FiaSettings
-from gr_tf.errors import DamagedError, InputError
+from gr_tf.errors import DamagedError, InputError, argument
 from gr_tf.evaluation.leave_one_out import Seeded
 from gr_tf.runs import files
 from gr_tf.runs.progress import progress
@@ -154,6 +154,33 @@ def compared(kind: str) -> dict[str, Ask]:
     return {name: asks[name] for name in names}
 
 
+def asked_for(kind: str, names: Sequence[str] | None, always: Sequence[str] = ()) -> dict[str, Ask]:
+    """Some of the methods compared on a kind of data, in the order of `compared`.
+
+    Args:
+        kind: of the data.
+        names: which; None: all.
+        always: what is compared besides, if it serves the kind.
+
+    Raises:
+        InputError: if a name is unknown.
+    """
+    known = compared(kind)
+    if unknown := [name for name in names or () if name not in known]:
+        raise InputError(f"{argument('methods')} must be of {'; '.join(known)}; got {unknown[0]}.")
+    return {name: ask for name, ask in known.items() if names is None or name in (*names, *always)}
+
+
+def settings_of(task: Task[Any]) -> dict[str, Any]:
+    """What a comparison's trainings are known by: data and settings."""
+    return {
+        "dataset": task.dataset.name,
+        "checksum": task.dataset.checksum,
+        "split": task.dataset.split and task.dataset.split.to_dict(),
+        "config": task.config.to_dict(),
+    }
+
+
 @dataclasses.dataclass(eq=False)
 class Scored:
     """The methods' influences by training; they are kept on disk as soon as they are known.
@@ -201,6 +228,15 @@ class Scored:
         """Facts about a method and a training: the model's "quality", and those of `told`."""
         meta: dict[str, Any] = files.read_json(self.place(name, seed) / files.MANIFEST)["meta"]
         return meta
+
+    def qualities(self, name: str, seeds: Sequence[int]) -> dict[str, dict[str, list[float]]]:
+        """How good the trainings are that a method explained: by split and metric, a value for each seed."""
+        found = [self.meta(name, seed)["quality"] for seed in seeds]
+        return {
+            part: {metric: [one[part][metric] for one in found] for metric in metrics}
+            for part, metrics in found[0].items()
+            if metrics
+        }
 
     def __call__(self, name: str, seed: int) -> np.ndarray:
         """Returns the influences [num_queries, num_examples], or those of the chosen examples.

@@ -10,7 +10,7 @@ import numpy as np
 from gr_tf.data.sources import public_name
 from gr_tf.errors import InputError, argument
 from gr_tf.evaluation.atlas import packed, unpacked
-from gr_tf.evaluation.compared import Scored, compared
+from gr_tf.evaluation.compared import Scored, asked_for, settings_of
 from gr_tf.evaluation.fidelity import half_subsets
 from gr_tf.evaluation.fidelity_stage import FIRST_SUBSET_SEED
 from gr_tf.evaluation.large_rows import LargeTruth
@@ -104,15 +104,9 @@ def measure(
     """
     sizes.check(task)
     task.steps  # noqa: B018  (refuses what cannot be trained, before a folder is there)
-    known = compared(task.kind)
-    if unknown := [name for name in names or () if name not in known]:
-        raise InputError(f"{argument('methods')} must be of {'; '.join(known)}; got {unknown[0]}.")
-    asks = {name: known[name] for name in known if names is None or name in names or name == _RANDOM}
+    asks = asked_for(task.kind, names, (_RANDOM,))
     settings = {
-        "dataset": task.dataset.name,
-        "checksum": task.dataset.checksum,
-        "split": task.dataset.split and task.dataset.split.to_dict(),
-        "config": task.config.to_dict(),
+        **settings_of(task),
         **{name: getattr(sizes, name) for name in ("queries", "query_seed", "first", "drawn")},
     }
     seeds, explained = range(task.config.seed, task.config.seed + sizes.seeds), _explained(sizes)
@@ -155,7 +149,6 @@ def measure(
         if not stage.is_finished:
             truth = LargeTruth(task, queries, examples, effects, sizes.first, subsets, outputs)
             rows, refused = truth.rows(scored, serve, explained)
-            qualities = [scored.meta(_RANDOM, seed)["quality"] for seed in explained]
             stage.finish(
                 {
                     "public_name": public_name(getattr(task.dataset, "checksums", {})),
@@ -163,11 +156,7 @@ def measure(
                     "mean_on_halves": outputs.mean(axis=(0, 1)).tolist(),
                     "mean_effect": float(np.abs(effects).mean()),
                     "mean_expected_effect": float(np.abs(effects.mean(axis=0)).mean()),
-                    "quality": {
-                        part: {metric: [one[part][metric] for one in qualities] for metric in qualities[0][part]}
-                        for part in qualities[0]
-                        if qualities[0][part]
-                    },
+                    "quality": scored.qualities(_RANDOM, explained),
                     "ceilings": truth.ceilings(),
                     "named_by": named_by,
                     "rows": rows,

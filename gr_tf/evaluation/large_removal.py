@@ -17,7 +17,7 @@ from gr_tf.data.sources import public_name
 from gr_tf.errors import InputError, argument
 from gr_tf.evaluation import agreement
 from gr_tf.evaluation.atlas import packed, unpacked
-from gr_tf.evaluation.compared import Scored, compared
+from gr_tf.evaluation.compared import Scored, asked_for, settings_of
 from gr_tf.evaluation.method_names import is_variant
 from gr_tf.evaluation.outcomes import outcomes_of
 from gr_tf.evaluation.prices import FIRST_SEED
@@ -88,7 +88,7 @@ def measure(
         task: the trainings' task; its seed is the first of those that were not explained.
         run_dir: the folder of the results.
         sizes: how much is measured.
-        names: the methods to compare, beside the controls; None: all that serve the task.
+        names: the methods to compare, beside the controls; None: all that serve the task, without their variants.
         jobs: trainings at a time; they change no result.
         overwrite: drop what was written.
 
@@ -97,16 +97,11 @@ def measure(
     """
     sizes.check(task)
     task.steps  # noqa: B018  (refuses what cannot be trained, before a folder is there)
-    known = compared(task.kind)
-    if unknown := [name for name in names or () if name not in known]:
-        raise InputError(f"{argument('methods')} must be of {'; '.join(known)}; got {unknown[0]}.")
-    wanted = [name for name in known if not is_variant(name, known)] if names is None else names
-    asks = {name: known[name] for name in known if name in wanted or name in CONTROLS}
+    asks = asked_for(task.kind, names, CONTROLS)
+    if names is None:
+        asks = {name: ask for name, ask in asks.items() if not is_variant(name, asks)}
     settings = {
-        "dataset": task.dataset.name,
-        "checksum": task.dataset.checksum,
-        "split": task.dataset.split and task.dataset.split.to_dict(),
-        "config": task.config.to_dict(),
+        **settings_of(task),
         **{name: getattr(sizes, name) for name in ("queries", "query_seed", "removed")},
     }
     # Before a folder is there, or anything is deleted: what is asked too much is refused.
@@ -132,7 +127,6 @@ def measure(
     }
     with RunDir.begin(run_dir / NAME, asked, overwrite=overwrite, replace=True, reuse=True) as stage:
         if not stage.is_finished:
-            qualities = [scored.meta(CONTROLS[0], seed)["quality"] for seed in sizes.explained_seeds]
             whole = values.pop("")
             stage.finish(
                 {
@@ -142,11 +136,7 @@ def measure(
                     "unit": task.unit,
                     "num_examples": task.num_examples,
                     "whole": whole.mean(axis=0).tolist(),
-                    "quality": {
-                        part: {metric: [one[part][metric] for one in qualities] for metric in qualities[0][part]}
-                        for part in qualities[0]
-                        if qualities[0][part]
-                    },
+                    "quality": scored.qualities(CONTROLS[0], sizes.explained_seeds),
                     "rows": [
                         row
                         | {

@@ -15,7 +15,7 @@ from gr_tf.attribution.base import Explanation
 from gr_tf.data.dataset import numbers_of
 from gr_tf.errors import InputError, argument
 from gr_tf.evaluation import agreement
-from gr_tf.evaluation.compared import OneTraining, Scored, compared, told
+from gr_tf.evaluation.compared import OneTraining, Scored, compared, settings_of, told
 from gr_tf.evaluation.leave_one_out import effects_by_seed, paired_effects
 from gr_tf.evaluation.statistics import pearson, reliability, slope, spearman
 from gr_tf.runs import files
@@ -184,10 +184,7 @@ def over_seeds(
     asks = compared(task.kind)
     asks = {name: asks[name] for name in (asks if methods is None else methods)}
     settings = {
-        "dataset": task.dataset.name,
-        "checksum": task.dataset.checksum,
-        "split": task.dataset.split and task.dataset.split.to_dict(),
-        "config": task.config.to_dict(),
+        **settings_of(task),
         "points": dataclasses.asdict(points),
         "methods": list(asks),
     }
