@@ -40,16 +40,16 @@ def test_a_report_replaces_nothing(
 
     assert gr_tf("explain", *where, QUERY, f"--report={page}", "--overwrite") == 0
     assert page.read_text().startswith("<!doctype html>")
-    trained = (run / "train" / "result.json").stat().st_ino
+    trained = (run / "train" / "result.json").stat().st_mtime_ns
     # The report is replaced; the training is the one that is there.
     for asked in (where, where[1:2]):
         assert gr_tf("explain", *asked, QUERY, f"--report={page}", "--overwrite") == 0
-    assert (run / "train" / "result.json").stat().st_ino == trained
+    assert (run / "train" / "result.json").stat().st_mtime_ns == trained
     another = (where[0], f"--run_dir={tmp_path / 'another'}", *where[2:])
     assert gr_tf("explain", *another, QUERY, f"--report={run / 'train' / 'result.json'}", "--overwrite") == 1
     assert "is a file of a run, and is not replaced" in capsys.readouterr().err
     assert gr_tf("train", *where, "--overwrite") == 0
-    assert (run / "train" / "result.json").stat().st_ino != trained
+    assert (run / "train" / "result.json").stat().st_mtime_ns != trained
 
 
 def test_an_export_replaces_nothing(
