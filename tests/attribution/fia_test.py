@@ -215,6 +215,7 @@ def test_explanation_by_name(trained_ratings: Trained) -> None:
             by_user.first(k)
 
 
+@pytest.mark.slow
 def test_network_part_is_that_of_the_explicit_system(trained_ratings: Trained) -> None:
     task, parameters = trained_ratings.task, trained_ratings.parameters
     query, damping = held_out(trained_ratings), 0.3

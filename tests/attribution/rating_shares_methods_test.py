@@ -95,7 +95,7 @@ def prediction_gradient(trained: Trained, query: RatingQuery) -> np.ndarray:
     return found
 
 
-@pytest.mark.parametrize("rated", [True, False])
+@pytest.mark.parametrize("rated", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_fia_is_the_written_formula(shared: Trained, rated: bool) -> None:
     """-1/n' grad y . H^-1 . grad L(z), all by automatic differentiation of the written loss."""
     task = shared.task

@@ -238,8 +238,8 @@ def made_tasks(ratings: RatingSet, sequences: SequenceSet) -> dict[str, Task[Any
     ("name", "methods_asked", "expected"),
     [
         ("batches", ("fia", "nh"), ["NH", "FIA"]),
-        ("one by one", ("NH", "GR"), ["NH", "GR"]),
-        ("sequences", ("tracin", "nh"), ["NH", "TRACIN"]),
+        pytest.param("one by one", ("NH", "GR"), ["NH", "GR"], marks=pytest.mark.slow),
+        pytest.param("sequences", ("tracin", "nh"), ["NH", "TRACIN"], marks=pytest.mark.slow),
     ],
 )
 def test_every_kind_is_explained_removed_and_retrained(

@@ -86,6 +86,7 @@ def test_it_learns_and_ranks_by_its_score(trained: Trained) -> None:
     assert told["mrr"] == pytest.approx(np.mean(1 / np.array(ranks)))
 
 
+@pytest.mark.slow
 def test_dense_and_row_steps_agree(trained: Trained) -> None:
     rows = train_in_memory(trained.task.with_config(steps="rows"), length=trained.epoch)
     np.testing.assert_allclose(rows.parameters.table, trained.parameters.table, rtol=0, atol=1e-10)
