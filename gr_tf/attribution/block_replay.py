@@ -51,7 +51,7 @@ def _cost(task: Task[Any]) -> Cost:
 
 @register(
     "replay",
-    kinds=("triples", "ratings"),
+    kinds=("triples", "ratings", "sequences"),
     needs="trajectory",
     unit="probability or stars",
     title="the derivative of the prediction by the example's part in the training after the first epoch, through the "
@@ -172,10 +172,10 @@ def _block_cost(task: Task[Any]) -> Cost:
     """
     blocks = _by_epoch(task.steps.blocks(task.length))
     numbers = sum(array.size for array in task.initial_parameters.arrays)
-    # Two numbers of each parameter: the optimizer's squares too.
-    state = 2 * numbers * np.dtype(task.config.dtype).itemsize
-    memory = 2**27 + state * (len(blocks) + len(blocks[0]) + 8.0) + 8.0 * len(blocks) * task.num_examples
     backward = task.steps.backward()
     assert backward is not None
+    state = backward.numbers * numbers * np.dtype(task.config.dtype).itemsize
+    kept = len(blocks) + len(blocks[0]) + backward.states + 8.0
+    memory = 2**27 + state * kept + 8.0 * len(blocks) * task.num_examples
     seconds = _COMPILING + len(blocks) * sum(block.count for block in blocks[0]) * backward.seconds
     return Cost(memory, seconds, at_most=task.selection.patience is not None, limited=False)

@@ -158,9 +158,13 @@ class GivenKeras(Task[Any]):
         return self._losses
 
     def _make_steps(self) -> Steps:
-        losses = self._losses
+        losses, count = self._losses, len(self.initial_parameters.shared)
         return WeightSteps(
-            lambda weights, batch: losses.losses(tf.zeros([]), weights, batch), losses.train, self.config, losses.dtype
+            lambda weights, batch: losses.losses(tf.zeros([]), weights, batch),
+            count,
+            losses.train,
+            self.config,
+            losses.dtype,
         )
 
 

@@ -13,7 +13,7 @@ from gr_tf.runs.engine import tf
 from gr_tf.training.steps import Steps
 from gr_tf.types import Ids, Tensor
 
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 # Of the names of arrays in files: parameters, means, squares.
 _PARTS = ("", "mean.", "square.")
 
@@ -71,12 +71,12 @@ def adam_step(
         var=variable.handle,
         m=mean.handle,
         v=square.handle,
-        beta1_power=_BETA1**number,
-        beta2_power=_BETA2**number,
+        beta1_power=BETA1**number,
+        beta2_power=BETA2**number,
         lr=learning_rate,
-        beta1=_BETA1,
-        beta2=_BETA2,
-        epsilon=_EPSILON,
+        beta1=BETA1,
+        beta2=BETA2,
+        epsilon=EPSILON,
         grad=gradient,
     )
 

@@ -54,9 +54,13 @@ class Backward(abc.ABC):
 
     Attributes:
         seconds: about how long one core takes for a step and one prediction, what is trained again included.
+        numbers: how many numbers of a state each parameter has.
+        states: how many states it holds at a time while it goes back over a block.
     """
 
     seconds: float
+    numbers: int = 2
+    states: int = 0
 
     @abc.abstractmethod
     def start(self, arrays: dict[str, np.ndarray], gradients: Sequence[Tensor]) -> Any:

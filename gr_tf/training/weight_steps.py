@@ -9,7 +9,6 @@ import numpy as np
 
 from gr_tf.runs.engine import tf
 from gr_tf.settings import RATE, SEED, Range, Settings
-from gr_tf.training.adam_kernel import adam_step
 from gr_tf.training.epoch_steps import EpochSteps
 from gr_tf.types import Tensor
 
@@ -42,35 +41,34 @@ class WeightConfig(Settings):
 class WeightSteps(EpochSteps):
     """Steps on random batches, of the mean loss; the parameters' table is not used."""
 
-    def __init__(self, losses: Losses, train: Sequence[np.ndarray], config: WeightConfig, dtype: str) -> None:
+    def __init__(
+        self, losses: Losses, num_weights: int, train: Sequence[np.ndarray], config: WeightConfig, dtype: str
+    ) -> None:
         """
         Args:
             losses: of the model.
+            num_weights: how many arrays it has.
             train: the training examples, [num_examples, ...] each.
             config: the settings.
             dtype: of the losses.
         """
-        super().__init__(len(train[0]), config, dtype)
+        super().__init__(len(train[0]), config, dtype, range(1, 1 + num_weights))
         self._losses, self._train = losses, [tf.constant(array) for array in train]
 
-    def _epoch(
-        self, parameters: Tensor, means: Tensor, squares: Tensor, order: Tensor, all_weights: Tensor, first: Tensor
-    ) -> Tensor:
+    @property
+    def num_rows(self) -> int:
         """See EpochSteps."""
-        errors = tf.TensorArray(self._dtype, size=tf.shape(order)[0])
-        for place in tf.range(tf.shape(order)[0]):
-            counts = tf.gather(all_weights, order[place])
-            examples = tf.minimum(order[place], self._num_examples - 1)
-            batch = [tf.gather(array, examples) for array in self._train]
-            weights = [tf.convert_to_tensor(array) for array in parameters[1:]]
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                losses = self._losses(weights, batch)
-                loss = tf.reduce_sum(losses * counts) / tf.maximum(tf.reduce_sum(counts), 1)
-            gradients = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-            number = tf.cast(first + place + 1, self._dtype)
-            for i, gradient in enumerate(gradients):
-                dense = tf.convert_to_tensor(gradient)
-                adam_step(parameters[i + 1], means[i + 1], squares[i + 1], dense, number, self._config.learning_rate)
-            errors = errors.write(place, loss)
-        return errors.stack()
+        return 0
+
+    def batch_of(self, examples: Tensor) -> list[Tensor]:
+        """See EpochSteps."""
+        examples = tf.minimum(examples, self.num_examples - 1)
+        return [tf.gather(array, examples) for array in self._train]
+
+    def lookups(self, batch: Sequence[Tensor]) -> Tensor:
+        """See EpochSteps."""
+        return tf.zeros([0], tf.int32)
+
+    def losses(self, inputs: Sequence[Tensor], batch: Sequence[Tensor]) -> Tensor:
+        """See EpochSteps."""
+        return self._losses(inputs[1:], batch)

@@ -53,6 +53,7 @@ ROUNDED = {
     "replay of triples",
     "replay of ratings",
     "replay of choices",
+    "replay of sequences",
     "rollback-all of triples",
 }
 
@@ -138,6 +139,7 @@ def models(toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet, t
     special = {
         ("ratings", "gr"): train_in_memory(one_by_one),
         ("ratings", "replay"): train_in_memory(with_shares),
+        ("sequences", "replay"): train_in_memory(tasks["sequences"].with_config(dtype="float64")),
     }
     others = {kind: [train_in_memory(task.member(i)) for i in (1, 2)] for kind, task in tasks.items()}
     trained["keras"], others["keras"] = of_keras(toy_ratings)
@@ -162,7 +164,7 @@ class Case:
 
 
 # Replay of batches has tests of its own.
-SLOW = (("choices", "replay"), ("ratings", "replay"))
+SLOW = (("choices", "replay"), ("ratings", "replay"), ("sequences", "replay"))
 CASES = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NAMES]
 
 
