@@ -8,12 +8,11 @@ from gr_tf.data.known_tails import KnownTails
 from gr_tf.data.triples import TAIL, Query
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.places import score_answers
+from gr_tf.models.ranking import scored_together
 from gr_tf.runs.engine import tf
 from gr_tf.types import Ids, Tensor
 
 NO_TAIL = -1
-# Queries scored at once.
-_CHUNK = 512
 
 
 def predict_top(
@@ -26,8 +25,9 @@ def predict_top(
         all possible tails, known ones included, NaN where there is no tail.
     """
     tails, probabilities = np.full(len(heads), NO_TAIL), np.full(len(heads), np.nan)
-    for first in range(0, len(heads), _CHUNK):
-        part = slice(first, first + _CHUNK)
+    together = scored_together(model.num_entities)
+    for first in range(0, len(heads), together):
+        part = slice(first, first + together)
         scores = model.score_all_tails(table, heads[part], relations[part])
         open_scores = np.where(known.mask(heads[part], relations[part]), -np.inf, scores.numpy())
         best = open_scores.argmax(axis=1)

@@ -14,10 +14,15 @@ from gr_tf.types import Ids
 
 # What a gold tail ranks behind of those that share its score, by PyKEEN's names: half of them, none, or all.
 TIE_RULES = {"realistic": 0.5, "optimistic": 0.0, "pessimistic": 1.0}
-# So many triples are ranked together, or fewer if these have more scores than that.
-_CHUNK, _MOST_SCORES = 512, 1 << 25
+# So many questions are scored together, or fewer if these have more scores than that.
+_TOGETHER, _MOST_SCORES = 512, 1 << 25
 # From heads and relations [n] to the scores [n, num_entities] of all tails.
 Score = Callable[[Ids, Ids], Any]
+
+
+def scored_together(num_entities: int) -> int:
+    """How many questions are scored among so many entities at a time."""
+    return max(1, min(_TOGETHER, _MOST_SCORES // num_entities))
 
 
 def ranking_metrics(ranks: np.ndarray) -> dict[str, float]:
@@ -49,7 +54,7 @@ def ranks_by(score: Score, triples: np.ndarray, known: KnownTails, ties: str = "
     if ties not in TIE_RULES:
         raise ValueError(f"ties must be one of {', '.join(TIE_RULES)}; got {ties!r}.")
     ranks = np.empty(len(triples))
-    chunk = max(1, min(_CHUNK, _MOST_SCORES // known.num_entities))
+    chunk = scored_together(known.num_entities)
     for first in range(0, len(triples), chunk):
         heads, relations, golds = triples[first : first + chunk].T
         scores = np.asarray(score(heads, relations))

@@ -11,7 +11,7 @@ from gr_tf.models.distmult import DistMult
 from gr_tf.models.factor_model import FactorModel
 from gr_tf.models.knowledge_graph_models import MODELS
 from gr_tf.models.prediction import NO_TAIL, predict_top, tail_probabilities
-from gr_tf.models.ranking import filtered_ranks, ranking_metrics
+from gr_tf.models.ranking import filtered_ranks, ranking_metrics, scored_together
 
 MODEL = DistMult(num_entities=7, num_relations=3, dim=5)
 
@@ -114,6 +114,20 @@ def test_filtered_ranks_by_counting(table: np.ndarray) -> None:
         scores = MODEL.score_all_tails(table, np.array([head]), np.array([relation])).numpy()[0]
         better = [t for t in range(7) if scores[t] > scores[gold] and (head, relation, t) not in known_set]
         assert rank == 1 + len(better)
+
+
+def test_fewer_together_where_there_are_many_entities(table: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [scored_together(num_entities) for num_entities in (14, 65_536, 123_000, 1 << 26)] == [512, 512, 272, 1]
+    heads, relations, known = np.arange(7).repeat(3), np.tile(np.arange(3), 7), KnownTails(7, np.array([[1, 2, 3]]))
+    triples = np.stack([heads, relations, heads[::-1]], axis=1)
+
+    def found() -> list[np.ndarray]:
+        return [*predict_top(MODEL, table, known, heads, relations), filtered_ranks(MODEL, table, triples, known)]
+
+    together = found()
+    monkeypatch.setattr("gr_tf.models.ranking._MOST_SCORES", 7 * 4)
+    for few, all_of_them in zip(found(), together, strict=True):
+        np.testing.assert_allclose(few, all_of_them, rtol=1e-12)
 
 
 def test_ties_have_a_rule() -> None:
