@@ -81,6 +81,19 @@ TABLE_5: dict[str, dict[str, float]] = {
     "movielens": {"training": 7, "explaining_mean": 12, "explaining_sd": 4},
 }
 
+# "Qualitative Examples": questions of FB15k-237 with their answer, and the triple that Gradient Rollback ranked first.
+_CURRENCY = "/location/statistical_region/rent50_2./measurement_unit/dated_money_value/currency"
+_INDUSTRY = "/business/business_operation/industry"
+_RELEASED = "/film/film/release_date_s./film/film_regional_release_date/film_release_region"
+EXAMPLES: tuple[tuple[tuple[str, str, str], tuple[str, str, str]], ...] = (
+    # Lycoming County, United States dollar; Delaware County.
+    (("/m/0mwk9", _CURRENCY, "/m/09nqf"), ("/m/0f4y_", _CURRENCY, "/m/09nqf")),
+    # Bandai, video game; Midway Games.
+    (("/m/01qszl", _INDUSTRY, "/m/01mw1"), ("/m/027lf1", _INDUSTRY, "/m/01mw1")),
+    # Inception, Denmark; the film Bird.
+    (("/m/0661ql3", _RELEASED, "/m/0k6nt"), ("/m/077q8x", _RELEASED, "/m/0k6nt")),
+)
+
 # For DistMult on Nations: constraint -> Lipschitz constant, TC% of GR-1.
 FIGURE_2 = {"unit_norm": (0.67, 18), "none": (6.93, 38)}
 FIGURE_2_TRAINED = ("nations", "distmult", "softmax")
