@@ -32,12 +32,13 @@ def _summary(values: Sequence[float]) -> dict[str, float]:
     return {"mean": float(np.mean(values)), "sd": float(np.std(values)), "max": max(values)}
 
 
-def measure(task: Task[Any], method: str, **sample: Any) -> dict[str, Any]:
+def measure(task: Task[Any], method: str, *, beside: Sequence[str] = (), **sample: Any) -> dict[str, Any]:
     """Trains and explains, and says how many seconds this took.
 
     Args:
         task: what is trained; its steps must tell what each example changed.
         method: the name of the method that explains.
+        beside: other methods that then explain the same predictions.
         sample: see explained.predictions_to_explain.
     """
     store = RollbackStore(task.num_examples, task.model.width, task.config.dtype, task.steps.rows_per_example)
@@ -45,23 +46,32 @@ def measure(task: Task[Any], method: str, **sample: Any) -> dict[str, Any]:
         seconds, training = timed(lambda: task.train(store=store, on_block=lambda *_: bar.advance()))
     peak = peak_memory_bytes()
     trained = Trained(task, training.parameters, training.epoch, store.to_numpy())
-    explainer = methods.explainer(trained, method)
     _, predictions = predictions_to_explain(trained, **sample)
-    first, _ = timed(explainer.rank, predictions[0].query)
-    each = []
-    with progress("explaining", len(predictions)) as bar:
-        for prediction in predictions:
-            each.append(timed(explainer.rank, prediction.query))
-            bar.advance()
+    queries = [prediction.query for prediction in predictions]
+    own, *others = (_explaining(trained, name, queries) for name in (method, *beside))
     return {
         "machine": {"cpu": cpu_name(), "cores": os.cpu_count()},
         "training_seconds": seconds,
         "training_peak_bytes": peak,
         "store_bytes": store.to_numpy().nbytes,
+        **own,
+        "num_queries": len(queries),
+        "beside": dict(zip(beside, others, strict=True)),
+    }
+
+
+def _explaining(trained: Trained, method: str, queries: Sequence[Any]) -> dict[str, Any]:
+    """Seconds of a method's explanations, and how many examples it ranks."""
+    explainer, each = methods.explainer(trained, method), []
+    first, _ = timed(explainer.rank, queries[0])
+    with progress(f"explaining by {method}", len(queries)) as bar:
+        for query in queries:
+            each.append(timed(explainer.rank, query))
+            bar.advance()
+    return {
         "first_explanation_seconds": first,
         "explaining_seconds": _summary([of_one for of_one, _ in each]),
         "num_adjacent": _summary([len(explanation.example_ids) for _, explanation in each]),
-        "num_queries": len(predictions),
     }
 
 

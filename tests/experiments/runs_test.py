@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 
 import numpy as np
 import pandas as pd
@@ -215,12 +216,19 @@ def test_table_5(
     tmp_path: pathlib.Path,
     graph_folder: pathlib.Path,
 ) -> None:
-    assert run_here(monkeypatch, "gr_table5", *run_dir_and_data(tmp_path, graph_folder), "--num_queries=3") == 0
-    assert "the paper: GTX 1080 Ti" in capsys.readouterr().out
+    asked = (*run_dir_and_data(tmp_path, graph_folder), "--num_queries=3")
+    assert run_here(monkeypatch, "gr_table5", *asked, "--beside=nh,criage") == 1
+    assert "criage explains models trained with --loss=sigmoid" in capsys.readouterr().err
+    assert run_here(monkeypatch, "gr_table5", *asked, "--beside=nh") == 0
+    shown = capsys.readouterr().out
+    assert "the paper: GTX 1080 Ti" in shown
+    assert re.search(r"distmult +nh +0\.", shown)
     result = files.read_json(tmp_path / "run" / "table5" / "result.json")
     assert result["num_queries"] == 3
     assert 0 < result["explaining_seconds"]["mean"] <= result["explaining_seconds"]["max"]
     assert result["training_seconds"] > 0
+    assert result["beside"]["nh"]["num_adjacent"] == result["num_adjacent"]
+    assert result["beside"]["nh"]["explaining_seconds"]["mean"] > 0
 
 
 @pytest.mark.slow
