@@ -206,6 +206,7 @@ FIGURES: dict[str, Text] = {
     "baselines": _each(gr_baselines.frame, *(f"baselines_{dataset}" for dataset in _DATASETS)),
     "movielens_rate": _each(gr_table3_4.ranking_frame, "table3_4_movielens_rate0.003"),
     "table5": _each(gr_table5.frame, "table5_*"),
+    "table5_beside": _each(gr_table5.beside_frame, "beside_*"),
     "figure2": _each(figure2.frame, "figure2"),
     "figure2_constraints": _each(figure2.frame, "figure2_constraints"),
     "figure4": _each(gr_figure4.frame, "figure4"),
