@@ -15,19 +15,45 @@ if TYPE_CHECKING:
 METRICS = {"mrr": "MRR", "recall_at_10": "Recall@10", "cross_entropy": "cross-entropy"}
 # How many opponents the page removes.
 _PAGES_K = 500
+# How many movies are near the front of an order.
+_FRONT = 20
 
 
 def table1_frame(result: Mapping[str, Any]) -> pd.DataFrame:
-    """Our proponents and opponents, beside the page's with their places in our order."""
+    """Our proponents and opponents, beside the page's with their places in our order, or in that of each seed."""
     rows = []
     for row in result["rows"]:
         told = {"movie": row["title"]}
         for what in ("proponents", "opponents"):
             told[what] = "; ".join(item["title"] for item in row[what])
             paper = row["paper"][what] if row["paper"] else ()
-            told[f"page's {what} (place)"] = "; ".join(f"{item['title']} ({item['place']})" for item in paper) or "-"
+            told[f"page's {what} (place)"] = "; ".join(f"{item['title']} ({_places(item)})" for item in paper) or "-"
         rows.append(told)
     return pd.DataFrame(rows)
+
+
+def _places(item: Mapping[str, Any]) -> str:
+    of_seeds = item.get("places", ())
+    return ", ".join(map(str, of_seeds)) if len(of_seeds) > 1 else str(item["place"])
+
+
+def places_lines(result: Mapping[str, Any]) -> list[str]:
+    """Say how many of the page's movies are near the front of our orders, and of the orders of its other movies.
+
+    A movie with many sequences has a large sum of either sign, whatever it is asked about: hence the others.
+    """
+    lines = []
+    for what in ("proponents", "opponents"):
+        items = [item for row in result["rows"] if row["paper"] for item in row["paper"][what]]
+        own = [item["place"] for item in items if item["place"] is not None]
+        others = [place for item in items for place in item["of_other_movies"] if place is not None]
+        if own and others:
+            lines.append(
+                f"Of the page's {what} {np.mean(np.array(own) <= _FRONT):.0%} are among our first {_FRONT} for their "
+                f"movie, and {np.mean(np.array(others) <= _FRONT):.0%} for the other movies; median places "
+                f"{np.median(own):.0f} and {np.median(others):.0f} of {result['rows'][0]['num_items']:,}."
+            )
+    return lines
 
 
 def removal_frame(result: Mapping[str, Any]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from gr_tf.data.sequence_sources import load_sequences
 from gr_tf.data.sequences import SequenceSet, SequenceSplit
 from gr_tf.errors import InputError
 from gr_tf.evaluation import opponents
+from gr_tf.report import published
 from gr_tf.runs import files
 from gr_tf.tasks import stage as training
 from gr_tf.tasks.sequences import SequenceLosses, SequenceTask
@@ -62,7 +63,7 @@ def test_table_1(
     assert influences == sorted(influences, reverse=True)
     assert tested not in [item["title"] for item in (*row["proponents"], *row["opponents"])]
     # Sums over the sequences of a next item.
-    trained = training.load(tmp_path, sequences)
+    trained = training.load(tmp_path / "seed-0", sequences)
     losses = trained.task.losses()
     tracin = TracIn(losses, trained.checkpoints(), losses.trained_layers)
     assert len(trained.checkpoints()) == 2
@@ -82,6 +83,34 @@ def test_table_1(
     ):
         assert run_here(monkeypatch, "tracin_table1", *arguments, *flags) == 1
         assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_table_1_over_seeds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path, choices: pathlib.Path
+) -> None:
+    """Sums are means over seeds; the page's movies are looked up in the orders of each seed, and of other movies."""
+    sequences = published_sequences(choices)
+    first, second = map(sequences.title, np.unique(sequences.test.targets)[:2].tolist())
+    often = np.bincount(sequences.train.targets).argsort()[::-1]
+    wanted = [title for title in map(sequences.title, often[:6].tolist()) if title not in (first, second)][:4]
+    page = {first: (tuple(wanted[:2]), tuple(wanted[2:])), second: (tuple(wanted[2:]), tuple(wanted[:2]))}
+    monkeypatch.setattr(published, "TRACIN_TABLE1", page)
+    arguments = (*TOY_FLAGS, f"--data_dir={choices}", "--epochs=4", "--kept_epochs=4", "--k=99")
+    results = {}
+    for name, flags in (("both", ["--num_seeds=2"]), ("one", ["--seed=1"])):
+        folder = tmp_path / name
+        assert run_here(monkeypatch, "tracin_table1", *arguments, f"--run_dir={folder}", *flags) == 0
+        results[name] = files.read_json(folder / "table1" / "result.json")
+    assert "are among our first" in capsys.readouterr().out
+    rows, rows_of_one = (results[name]["rows"] for name in ("both", "one"))
+    for row, alone, other in zip(rows, rows_of_one, rows[::-1], strict=True):
+        for what in ("proponents", "opponents"):
+            order, order_of_one, order_of_other = ([item["title"] for item in of[what]] for of in (row, alone, other))
+            for told in row["paper"][what]:
+                assert told["place"] == 1 + order.index(told["title"])
+                assert told["places"][1] == 1 + order_of_one.index(told["title"])
+                assert told["of_other_movies"] == [1 + order_of_other.index(told["title"])]
 
 
 @pytest.mark.parametrize("protocol", [pytest.param("published", marks=pytest.mark.slow), "proper"])
