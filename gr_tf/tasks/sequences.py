@@ -108,11 +108,7 @@ class SequenceTask(Task[SequenceQuery]):
         return probabilities[np.arange(len(queries)), [query.target - 1 for query in queries]]
 
     def value_gradients(self, parameters: Parameters, queries: Sequence[SequenceQuery]) -> list[Tensor]:
-        """See Task.
-
-        Raises:
-            InputError: if a history is longer than the model's.
-        """
+        """See Task, and `value`."""
         arrays = [tf.constant(array.astype(self.model.dtype)) for array in parameters.arrays]
         found = []
         for query in queries:
@@ -120,7 +116,7 @@ class SequenceTask(Task[SequenceQuery]):
                 tape.watch(arrays)
                 logits = self.model.logits(tf.gather(arrays[0], history_of(self.model, query)[None]), arrays[1:])
                 value = tf.nn.softmax(logits[:, 1:])[0, query.target - 1]
-            found.append([tf.convert_to_tensor(gradient) for gradient in tape.gradient(value, arrays)])
+            found.append(map(tf.convert_to_tensor, tape.gradient(value, arrays)))
         return [tf.stack(parts) for parts in zip(*found, strict=True)]
 
     def _probabilities(self, parameters: Parameters, queries: Sequence[SequenceQuery]) -> np.ndarray:
