@@ -6,15 +6,18 @@ without the example, through everything that came after. It is computed for all 
 differentiation through the whole training (see attribution.replay, of single steps).
 
 The training is done again, once, and its state kept at the start of each epoch; an epoch's states at the start of each
-block are made again when derivatives go back over it, and the rows before each batch within its block.
+block are made again when derivatives go back over it, and the rows before each batch within its block. Derivatives go
+back as far as they are credible; see attribution.credible.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
 
 from gr_tf.attribution.base import Explainer, Influences, in_parts
+from gr_tf.attribution.credible import credible_sums
 from gr_tf.attribution.methods import Cost, register
 from gr_tf.attribution.replay import Replay
 from gr_tf.attribution.trajectory import check_replayable, replay_cost
@@ -55,7 +58,7 @@ def _cost(task: Task[Any]) -> Cost:
     needs="trajectory",
     unit="probability or stars",
     title="the derivative of the prediction by the example's part in the training after the first epoch, through the "
-    "rest of the training",
+    "rest of the training; in batches, as far back as it is credible",
     cost=_cost,
     check=_check,
     instead="gr",
@@ -73,7 +76,8 @@ class BlockReplay(Explainer[Any]):
         """
         Args:
             trained: the model.
-            first_epoch: counted from 1; the batches of earlier ones count for nothing. Default: 2, if there is one.
+            first_epoch: counted from 1; the batches of earlier ones count for nothing. Default: as far back as is
+                credible for a prediction, at most to epoch 2, if there is one.
 
         Raises:
             InputError: if there is no such epoch, or nothing takes derivatives back over the steps.
@@ -84,6 +88,7 @@ class BlockReplay(Explainer[Any]):
             how = argument("optimizer", "sgd", "adagrad", "adam")
             raise InputError(f"these steps cannot be replayed: train in batches with {how}.")
         self._backward = backward
+        self._as_credible, self._shortened = first_epoch is None, 0
         self._first_epoch = min(2, trained.epoch) if first_epoch is None else first_epoch
         if not 1 <= self._first_epoch <= trained.epoch:
             raise InputError(f"first_epoch must be from 1 to {trained.epoch}; got {first_epoch}.")
@@ -104,9 +109,20 @@ class BlockReplay(Explainer[Any]):
                     bar.advance()
         return states, _copied(steps.to_arrays(state))
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Of predictions for which derivatives did not go back over all epochs but the first."""
+        if not self._shortened:
+            return ()
+        return (
+            "replay does not go back over the whole training: further back, its derivatives are too large to be of "
+            "the data",
+        )
+
     def influences(self, queries: Sequence[Any]) -> list[Influences]:
         """See Explainer."""
-        values = self._of_all(queries, in_epochs=False)[0]
+        parts = [self._influences_of(part) for part in in_parts(queries, self._together)]
+        values = np.concatenate([np.zeros((0, self.task.num_examples)), *parts])
         everyone = np.arange(self.task.num_examples)
         return [
             Influences(everyone, row, float(self.task.value(self.parameters, [query])[0]))
@@ -114,27 +130,41 @@ class BlockReplay(Explainer[Any]):
         ]
 
     def by_epoch(self, queries: Sequence[Any]) -> np.ndarray:
-        """The parts [epochs, num_queries, num_examples] of `influences` that are due to each epoch's batches.
+        """The parts [epochs, num_queries, num_examples] of influences that are due to each epoch's batches.
 
         Raises:
             InputError: if a query cannot be asked.
         """
-        return self._of_all(queries, in_epochs=True)
+        found = np.zeros((len(self._epochs), len(queries), self.task.num_examples))
+        for first in range(0, len(queries), self._together):
+            some = slice(first, first + self._together)
+            for epoch, part in self._back_over(queries[some]):
+                found[epoch, some] = part
+        return found
 
-    def _of_all(self, queries: Sequence[Any], in_epochs: bool) -> np.ndarray:
-        together = max(1, _ADJOINT_BYTES // sum(array.nbytes for array in self._end.values()))
-        parts = [self._go_back(part, in_epochs) for part in in_parts(queries, together)]
-        empty = np.zeros((len(self._epochs) if in_epochs else 1, 0, self.task.num_examples))
-        return np.concatenate([empty, *parts], axis=1)
+    @property
+    def _together(self) -> int:
+        """How many queries go back together."""
+        return max(1, _ADJOINT_BYTES // sum(array.nbytes for array in self._end.values()))
 
-    def _go_back(self, queries: Sequence[Any], in_epochs: bool) -> np.ndarray:
-        """The influences, [epochs or 1, num_queries, num_examples]."""
+    def _influences_of(self, queries: Sequence[Any]) -> np.ndarray:
+        """[num_queries, num_examples], for queries that go back together."""
+        with contextlib.closing(self._back_over(queries)) as parts:
+            if not self._as_credible:
+                return sum((part for _, part in parts), start=np.zeros((len(queries), self.task.num_examples)))
+            scales = self.task.large_change(self.task.value(self.parameters, queries))
+            sums, depths = credible_sums((part for _, part in parts), scales)
+        self._shortened += int((depths <= len(self._epochs) - self._first_epoch).sum())
+        return sums
+
+    def _back_over(self, queries: Sequence[Any]) -> Generator[tuple[int, np.ndarray]]:
+        """Goes back over the epochs that count, the last first: each one's place, and [num_queries, num_examples]."""
         task, steps = self.task, self.task.steps
-        found = np.zeros((len(self._epochs) if in_epochs else 1, len(queries), task.num_examples))
         adjoint = self._backward.start(self._end, task.value_gradients(self.parameters, queries))
         counted = range(self._first_epoch - 1, len(self._epochs))
         with progress("going back", sum(len(self._epochs[epoch]) for epoch in counted)) as bar:
             for epoch in reversed(counted):
+                found = np.zeros((len(queries), task.num_examples))
                 blocks = self._epochs[epoch]
                 states, state = [self._states[epoch]], steps.restore(self._states[epoch], _NOBODY, self._seed)
                 for block in blocks[:-1]:
@@ -142,9 +172,9 @@ class BlockReplay(Explainer[Any]):
                     states.append(_copied(steps.to_arrays(state)))
                 for block in reversed(blocks):
                     adjoint, ids, effects = self._backward.back(states.pop(), block, self._seed, self._kept, adjoint)
-                    found[epoch if in_epochs else 0][:, ids] += effects
+                    found[:, ids] += effects
                     bar.advance()
-        return found
+                yield epoch, found
 
 
 _NOBODY = np.zeros(0, np.int64)

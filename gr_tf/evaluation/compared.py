@@ -14,6 +14,7 @@ import numpy as np
 
 from gr_tf.attribution import methods
 from gr_tf.attribution.base import Explainer, Influences
+from gr_tf.attribution.credible import credible_sums
 from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.errors import DamagedError, InputError, argument
 from gr_tf.evaluation.leave_one_out import Seeded
@@ -110,12 +111,30 @@ def _replayed(first: int) -> Ask:
     return ask
 
 
+def _as_far_as_credible(one: OneTraining) -> Found:
+    """Replay as the registry has it: of single steps after the first epoch, of batches as far back as is credible."""
+    task, parts = one.trained.task, one.replayed
+    if task.steps.backward() is None:
+        return _replayed(1)(one)
+    scales = task.large_change(task.value(one.trained.parameters, one.queries))
+    values, _ = credible_sums(parts[min(1, len(parts) - 1) :][::-1], scales)
+    return Found([Influences(np.arange(len(row)), row, np.nan) for row in values])
+
+
+def _from_epoch_2(one: OneTraining) -> Found:
+    """Replay of batches after the first epoch, credible or not."""
+    if one.trained.task.steps.backward() is None:
+        raise InputError("of single steps, that is replay.")
+    return _replayed(1)(one)
+
+
 # By kind: methods of the registry that have other settings here, and variants that only the comparisons have.
 _VARIANTS: Mapping[str, Mapping[str, Ask]] = {
     "triples": {
         "criage": _asked("criage", any_loss=True),
         "influence, query's rows": _asked("influence", block="query"),
-        "replay": _replayed(1),
+        "replay": _as_far_as_credible,
+        "replay, from epoch 2": _from_epoch_2,
         "replay with epoch 1": _replayed(0),
         "replay with epoch 1, median": _replayed(0),
         "replay, last epoch": _replayed(-1),
@@ -125,12 +144,20 @@ _VARIANTS: Mapping[str, Mapping[str, Ask]] = {
     "ratings": {
         "fia, published decay": _asked("fia", settings=FiaSettings(decay="published")),
         "ia": _asked("ia", dtype="float64"),
-        "replay": _replayed(1),
+        "replay": _as_far_as_credible,
+        "replay, from epoch 2": _from_epoch_2,
         "replay with epoch 1": _replayed(0),
+        "replay, last epoch": _replayed(-1),
         "tracin": _asked("tracin", dtype="float64"),
         "tracin, every epoch": _every_epoch,
     },
-    "sequences": {"tracin": _asked("tracin", dtype="float64"), "tracin, every epoch": _every_epoch},
+    "sequences": {
+        "replay": _as_far_as_credible,
+        "replay, from epoch 2": _from_epoch_2,
+        "replay, last epoch": _replayed(-1),
+        "tracin": _asked("tracin", dtype="float64"),
+        "tracin, every epoch": _every_epoch,
+    },
 }
 # The ensembles of these methods take the median over trainings, not the mean.
 BY_MEDIAN = ("replay with epoch 1, median",)

@@ -166,6 +166,10 @@ class RatingTask(Task[RatingQuery]):
         """See Task."""
         return rating_gradients(self.model, parameters, pairs_of(queries))
 
+    def large_change(self, predictions: np.ndarray) -> np.ndarray:
+        """See Task: by the standard deviation of the training ratings."""
+        return np.full(len(predictions), self.dataset.train.values.std(dtype=np.float64))
+
     def best(self, parameters: Parameters, query: RatingQuery, count: int) -> list[tuple[int, float]]:
         """See Task: the items of the most stars, of those that the user rated neither in training nor in validation.
 

@@ -122,6 +122,10 @@ class Task(Trainable, Generic[Q]):
         """The derivatives of the values of n queries by each array of the parameters, [n, *shape] each."""
         raise NotImplementedError
 
+    def large_change(self, predictions: np.ndarray) -> np.ndarray:
+        """How far each of some predictions would have to move to be another one: a probability, by itself."""
+        return predictions
+
     def exact_value(self, parameters: Parameters, queries: Sequence[Q]) -> np.ndarray:
         """The same in the precision of small influences."""
         task = self if self.exact_dtype is None else self.with_config(dtype=self.exact_dtype)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from gr_tf.attribution.block_replay import BlockReplay
+from gr_tf.attribution.credible import spread
 from gr_tf.attribution.methods import explainer
 from gr_tf.data.triples import HEAD, Query, TripleSet
 from gr_tf.errors import InputError
+from gr_tf.evaluation.compared import OneTraining, compared
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.triple_config import TripleConfig
@@ -99,6 +101,26 @@ def test_parts_by_epoch(replayed: Trained) -> None:
     assert not BlockReplay(replayed, first_epoch=3).by_epoch(QUERIES)[:2].any()
     with pytest.raises(InputError, match="first_epoch must be from 1 to 3; got 4"):
         BlockReplay(replayed, first_epoch=4)
+
+
+def test_it_goes_back_as_far_as_is_credible(replayed: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts, replay = BlockReplay(replayed, first_epoch=1).by_epoch(QUERIES), BlockReplay(replayed)
+    assert not replay.warnings
+    np.testing.assert_allclose(replay.matrix(QUERIES), parts[1:].sum(axis=0), rtol=1e-9, atol=1e-15)
+    assert not replay.warnings
+    # Between the spreads of the two predictions, so that the second's derivatives do not go back further.
+    task = replayed.task
+    shares = spread(parts[1:].sum(axis=0)) / task.value(replayed.parameters, QUERIES)
+    near, far = np.argsort(shares)[[0, -1]]
+    monkeypatch.setattr("gr_tf.attribution.credible._SHARE", (shares[near] + shares[far]) / 2)
+    found = replay.matrix(QUERIES)
+    np.testing.assert_allclose(found[near], parts[1:, near].sum(axis=0), rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(found[far], parts[-1, far], rtol=1e-9, atol=1e-15)
+    assert replay.warnings[0].startswith("replay does not go back over the whole training")
+    # The comparison's are the same.
+    one = OneTraining(replayed, QUERIES)
+    for row, of_query in zip(found, compared("triples")["replay"](one).influences, strict=True):
+        np.testing.assert_allclose(of_query.values, row, rtol=1e-9, atol=1e-15)
 
 
 def test_it_is_found_by_its_name(replayed: Trained) -> None:

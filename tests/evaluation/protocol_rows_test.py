@@ -72,10 +72,13 @@ def test_variants_come_after_their_method() -> None:
 @pytest.mark.parametrize(("epochs", "later"), [(4, [1, 2, 3]), (2, [1]), (1, [0])])
 def test_replay_leaves_the_first_epoch_out_if_there_are_more(epochs: int, later: list[int]) -> None:
     asks, by_epoch = compared("triples"), np.random.default_rng(0).normal(size=(epochs, 2, 5))
-    one: Any = types.SimpleNamespace(replayed=by_epoch)
+    single = types.SimpleNamespace(steps=types.SimpleNamespace(backward=lambda: None))
+    one: Any = types.SimpleNamespace(replayed=by_epoch, trained=types.SimpleNamespace(task=single))
     for name, places in (("replay", later), ("replay with epoch 1", [*range(epochs)]), ("replay, last epoch", [-1])):
         found = [of_query.values for of_query in asks[name](one).influences]
         np.testing.assert_allclose(found, by_epoch[places].sum(axis=0), err_msg=name)
+    with pytest.raises(InputError, match="of single steps, that is replay"):
+        asks["replay, from epoch 2"](one)
 
 
 def test_rows_of_methods() -> None:
