@@ -78,7 +78,7 @@ def test_replay_leaves_the_first_epoch_out_if_there_are_more(epochs: int, later:
         found = [of_query.values for of_query in asks[name](one).influences]
         np.testing.assert_allclose(found, by_epoch[places].sum(axis=0), err_msg=name)
     with pytest.raises(InputError, match="of single steps, that is replay"):
-        asks["replay, from epoch 2"](one)
+        asks["replay from epoch 2"](one)
 
 
 def test_rows_of_methods() -> None:
