@@ -120,9 +120,16 @@ class BlockReplay(Explainer[Any]):
         )
 
     def influences(self, queries: Sequence[Any]) -> list[Influences]:
-        """See Explainer."""
+        """See Explainer.
+
+        Raises:
+            InputError: if a query cannot be asked, or an influence is not finite, naming the example.
+        """
         parts = [self._influences_of(part) for part in in_parts(queries, self._together)]
         values = np.concatenate([np.zeros((0, self.task.num_examples)), *parts])
+        bad = np.argwhere(~np.isfinite(values))
+        if len(bad):
+            raise InputError(f"the influence of training example {bad[0][1]} on {queries[bad[0][0]]} is not finite.")
         everyone = np.arange(self.task.num_examples)
         return [
             Influences(everyone, row, float(self.task.value(self.parameters, [query])[0]))

@@ -1,5 +1,6 @@
 """Replay of batches against finite differences of trainings in which an example's losses have a weight."""
 
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,21 @@ def test_it_goes_back_as_far_as_is_credible(replayed: Trained, monkeypatch: pyte
     one = OneTraining(replayed, QUERIES)
     for row, of_query in zip(found, compared("triples")["replay"](one).influences, strict=True):
         np.testing.assert_allclose(of_query.values, row, rtol=1e-9, atol=1e-15)
+
+
+def test_what_is_not_finite_is_told(replayed: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the last epoch; what an earlier one would add is left out."""
+    replay, count = BlockReplay(replayed), replayed.task.num_examples
+
+    def parts(last: float, before: float) -> Generator[tuple[int, np.ndarray]]:
+        yield 2, np.where(np.arange(count) == 5, last, 1e-6)[None]
+        yield 1, np.where(np.arange(count) == 5, before, 1e-6)[None]
+
+    monkeypatch.setattr(replay, "_back_over", lambda _: parts(1e-6, np.inf))
+    np.testing.assert_array_equal(replay.matrix(QUERIES[:1]), np.full((1, count), 1e-6))
+    monkeypatch.setattr(replay, "_back_over", lambda _: parts(np.nan, 0))
+    with pytest.raises(InputError, match="influence of training example 5 on Query.* is not finite"):
+        replay.matrix(QUERIES[:1])
 
 
 def test_it_is_found_by_its_name(replayed: Trained) -> None:
