@@ -161,3 +161,10 @@ def test_a_row_for_each_method_and_price() -> None:
         ["8", "gr", 8, "-", "-", "0.75", "-", "-", "-", "-", "-"],
         ["9", "gr", 9, "0.75 / 0.70", "-", "-", "-", "-", "-", "-", "-"],
     ]
+
+
+def test_what_no_two_seeds_agree_on_has_no_column() -> None:
+    (big,) = RESULTS["large_*"]
+    unsure = {**big, "ceilings": {**big["ceilings"], NAMED: {"ceiling": None}}}
+    columns = trust_frame({name: [unsure] if name == "large_*" else [] for name in RESULTS}).columns.tolist()
+    assert columns == ["price", "method", "trainings", "big, simple, halves"]
