@@ -30,7 +30,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"reciprocal": True, "penalty": 0.01, "dropout": 0.2},
     {"model": "complex", "reciprocal": True, "penalty": 0.01, "loss": "sigmoid"},
     {"optimizer": "adam", "learning_rate": 0.02},
-    {"optimizer": "sgd", "learning_rate": 5.0},
+    {"optimizer": "sgd", "learning_rate": 1.0},
     {"model": "transe", "candidates": "1vsall", "label_smoothing": 0.1},
     {"candidates": "kvsall", "reciprocal": True},
 ]
