@@ -16,6 +16,7 @@ from experiments import sample_flags
 from gr_tf.attribution.methods import check_task, method_of
 from gr_tf.commands import common, run_flags, triple_flags
 from gr_tf.data.sources import published_name
+from gr_tf.errors import InputError, argument
 from gr_tf.evaluation import times
 from gr_tf.report import published
 from gr_tf.report.tables import as_text, or_dash
@@ -68,6 +69,8 @@ def main() -> None:
     sample = sample_flags.of_flags(triples.name)
     beside = list(dict.fromkeys(_BESIDE.value))
     for method in beside:
+        if method == "gr":
+            raise InputError(f"{argument('beside')} names other methods than gr, which is timed anyway.")
         check_task(method_of(task.kind, method), task)
     settings = {"checksums": dict(triples.checksums), "config": config.to_dict(), "beside": beside, **sample}
     folder = run_flags.run_dir(f"{triples.name}-{config.model}-times") / "table5"

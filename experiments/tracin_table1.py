@@ -124,21 +124,23 @@ def main() -> None:
     sequences, labels = task.dataset, _TITLES.value or list(published.TRACIN_TABLE1)
     asked = {label: _test_places(sequences, label) for label in labels}
     folder = run_flags.run_dir(f"{sequences.name}-lstm-{sequence_flags.PROTOCOL.value}")
-    sums = [_sums(each, folder / f"seed-{each.config.seed}", asked) for each in seed_flags.tasks(task)]
+    tasks = seed_flags.tasks(task)
     settings = {
         "checksum": sequences.checksum,
         "config": task.config.to_dict(),
         "titles": labels,
         "k": k,
-        "num_seeds": len(sums),
+        "num_seeds": len(tasks),
     }
     with RunDir.begin(folder / "table1", settings, overwrite=run_flags.OVERWRITE.value) as stage:
+        sums = [_sums(each, folder / f"seed-{each.config.seed}", asked) for each in tasks]
         of_movies = {label: np.stack([of_seed[label] for of_seed in sums]) for label in asked}
         rows = [
             {"title": label, "num_test": len(places), **_by_item(sequences, of_movies, label, k)}
             for label, places in asked.items()
         ]
-        stage.finish({"dataset": sequences.name, "config": task.config.to_dict(), "num_seeds": len(sums), "rows": rows})
+        told = {"dataset": sequences.name, "config": task.config.to_dict(), "num_seeds": len(tasks)}
+        stage.finish({**told, "rows": rows})
     print(as_text(table1_frame(stage.result())))
     for line in places_lines(stage.result()):
         print(line)

@@ -111,7 +111,7 @@ class BlockReplay(Explainer[Any]):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Of predictions for which derivatives did not go back over all epochs but the first."""
+        """Whether derivatives of those predictions that were explained last did not go back to epoch 2."""
         if not self._shortened:
             return ()
         return (
@@ -125,6 +125,7 @@ class BlockReplay(Explainer[Any]):
         Raises:
             InputError: if a query cannot be asked, or an influence is not finite, naming the example.
         """
+        self._shortened = 0
         parts = [self._influences_of(part) for part in in_parts(queries, self._together)]
         values = np.concatenate([np.zeros((0, self.task.num_examples)), *parts])
         bad = np.argwhere(~np.isfinite(values))

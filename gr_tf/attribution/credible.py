@@ -17,7 +17,8 @@ _SHARE = 0.5
 
 def spread(influences: np.ndarray) -> np.ndarray:
     """The standard deviation [...] of predictions over random halves that influences [..., num_examples] foretell."""
-    found: np.ndarray = np.sqrt((influences.astype(np.float64) ** 2).sum(axis=-1)) / 2
+    with np.errstate(over="ignore"):  # An infinite spread is not believed either.
+        found: np.ndarray = np.sqrt((influences.astype(np.float64) ** 2).sum(axis=-1)) / 2
     return found
 
 

@@ -161,6 +161,8 @@ _VARIANTS: Mapping[str, Mapping[str, Ask]] = {
 }
 # The ensembles of these methods take the median over trainings, not the mean.
 BY_MEDIAN = ("replay with epoch 1, median",)
+# Where Scored keeps methods that once meant something else of trainings in batches, whose older scores may be there.
+_KEPT_AS = {"replay": "replay as far as credible"}
 # Sums of methods; each query's scores are divided by their standard deviation first.
 COMBINED: Mapping[str, tuple[str, ...]] = {"influence + cosine + replay": ("influence", "cosine", "replay")}
 # The proposals of these methods are retrained; the scores of all but the first are also blended with measured effects.
@@ -251,6 +253,11 @@ class Scored:
                     self.refused[name] = f"{refused} (seed {seed})"
         return self
 
+    @functools.cached_property
+    def _in_batches(self) -> bool:
+        """Whether replay of the trainings is that of batches."""
+        return self.seeded(0).steps.backward() is not None
+
     def meta(self, name: str, seed: int) -> dict[str, Any]:
         """Facts about a method and a training: the model's "quality", and those of `told`."""
         meta: dict[str, Any] = files.read_json(self.place(name, seed) / files.MANIFEST)["meta"]
@@ -286,6 +293,8 @@ class Scored:
 
     def place(self, name: str, seed: int) -> pathlib.Path:
         """The folder of a method's scores of a training."""
+        if name in _KEPT_AS and self._in_batches:
+            name = _KEPT_AS[name]
         return self.folder / name.replace(", ", "-").replace(" ", "-").replace("'", "") / f"seed{seed}"
 
 

@@ -122,14 +122,14 @@ class Task(Trainable, Generic[Q]):
         """The derivatives of the values of n queries by each array of the parameters, [n, *shape] each."""
         raise NotImplementedError
 
-    def large_change(self, predictions: np.ndarray) -> np.ndarray:
-        """How far each of some predictions would have to move to be another one: a probability, by itself."""
-        return predictions
-
     def exact_value(self, parameters: Parameters, queries: Sequence[Q]) -> np.ndarray:
         """The same in the precision of small influences."""
         task = self if self.exact_dtype is None else self.with_config(dtype=self.exact_dtype)
         return task.value(parameters, queries)
+
+    def large_change(self, predictions: np.ndarray) -> np.ndarray:
+        """How far each of some predictions can move, roughly: a probability, as far as it is large."""
+        return predictions
 
     def best(self, parameters: Parameters, query: Q, count: int) -> list[tuple[int, float]]:
         """The best answers to the query with its answer left open: ids with their values, the best first.
@@ -330,20 +330,6 @@ class Task(Trainable, Generic[Q]):
     @abc.abstractmethod
     def drawing(self, query: Q, value: float, example_ids: Ids, influences: np.ndarray) -> Drawing:
         """A query and examples as a graph."""
-
-    def facts(self) -> dict[str, Any]:
-        """Where the model comes from: data, checksums, settings; by name, for people."""
-        data = self.dataset
-        split = {} if data.split is None else {"how the data are read": data.split.to_dict()}
-        return {
-            "dataset": data.name,
-            "data": data.source or "ships with gr_tf, or was downloaded",
-            "SHA-256 of the data": data.checksum,
-            **split,
-            **{f"note {i}": note for i, note in enumerate(data.notes, start=1)},
-            "training examples": data.num_examples,
-            "training": self.config.to_dict(),
-        }
 
     def vocabularies(self) -> dict[str, str]:
         """The names of the table's rows by kind of row, a name a line, to be written beside the parameters."""

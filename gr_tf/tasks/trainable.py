@@ -240,3 +240,17 @@ class Trainable(abc.ABC):
             selection=self.selection if validating else None,
             **others,
         )
+
+    def facts(self) -> dict[str, Any]:
+        """Where the model comes from: data, checksums, settings; by name, for people."""
+        data = self.dataset
+        split = {} if data.split is None else {"how the data are read": data.split.to_dict()}
+        return {
+            "dataset": data.name,
+            "data": data.source or "ships with gr_tf, or was downloaded",
+            "SHA-256 of the data": data.checksum,
+            **split,
+            **{f"note {i}": note for i, note in enumerate(data.notes, start=1)},
+            "training examples": data.num_examples,
+            "training": self.config.to_dict(),
+        }

@@ -325,7 +325,7 @@ class TripleTask(Task[Query]):
         return Drawing.of((head, tail, triples.label(relation)), edges, example_ids, influences, nodes)
 
     def facts(self) -> dict[str, Any]:
-        """See Task; the checksum of each file too."""
+        """See Trainable; the checksum of each file too."""
         files = {f"SHA-256 of {name}": checksum for name, checksum in self.dataset.checksums.items()}
         return {**super().facts(), **files}
 

@@ -25,7 +25,7 @@ _AT_ONCE = 4
 
 
 class EpochAdjoint(NamedTuple):
-    """Derivatives of n predictions with respect to a state: by its trained arrays, [n, *shape] each.
+    """Derivatives of at most _AT_ONCE predictions with respect to a state: by its trained arrays, [n, *shape] each.
 
     Attributes:
         parameters, means, squares: see AdamState.
@@ -54,16 +54,19 @@ class EpochBackward(Backward):
         self.states = 2 * (math.isqrt(steps.num_batches) + 2)
         self._back = tf.function(self._over_batch)
 
-    def start(self, arrays: dict[str, np.ndarray], gradients: Sequence[Tensor]) -> EpochAdjoint:
+    def start(self, arrays: dict[str, np.ndarray], gradients: Sequence[Tensor]) -> list[EpochAdjoint]:
         """See Backward; predictions do not depend on the means."""
-        trained = [gradients[i] for i in self._steps.trained]
-        zeros = [tf.zeros_like(gradient) for gradient in trained]
-        return EpochAdjoint(trained, zeros, zeros)
+        trained, found = [gradients[i] for i in self._steps.trained], []
+        for first in range(0, trained[0].shape[0], _AT_ONCE):
+            some = [gradient[first : first + _AT_ONCE] for gradient in trained]
+            zeros = [tf.zeros_like(gradient) for gradient in some]
+            found.append(EpochAdjoint(some, zeros, zeros))
+        return found
 
     def back(
-        self, arrays: dict[str, np.ndarray], block: Block, seed: int, kept: np.ndarray, adjoint: EpochAdjoint
-    ) -> tuple[EpochAdjoint, Ids, np.ndarray]:
-        """See Backward."""
+        self, arrays: dict[str, np.ndarray], block: Block, seed: int, kept: np.ndarray, adjoint: list[EpochAdjoint]
+    ) -> tuple[list[EpochAdjoint], Ids, np.ndarray]:
+        """See Backward; changes the list in place, so that there is about one copy of the adjoint at a time."""
         steps, weights = self._steps, self._steps.weights_of(kept)
         order = steps.drawn(steps.order(seed), block.number)
         state, together, starts = steps.restore(arrays, np.zeros(0, np.int64), seed), math.isqrt(block.count), []
@@ -71,7 +74,7 @@ class EpochBackward(Backward):
         for part in parts:
             starts.append(_copied(state))
             state = self._done(state, part, weights)
-        count = adjoint.parameters[0].shape[0]
+        count = sum(some.parameters[0].shape[0] for some in adjoint)
         effects = np.zeros((count, steps.num_examples))
         for part, start in zip(reversed(parts), reversed(starts), strict=True):
             states, state = [], start.as_variables()
@@ -79,7 +82,7 @@ class EpochBackward(Backward):
                 states.append(_copied(state))
                 state = self._done(state, batch[None], weights)
             for batch, before in zip(part[::-1], reversed(states), strict=True):
-                adjoint, by_weights = self._over(before, adjoint, batch, weights)
+                by_weights = self._over(before, adjoint, batch, weights)
                 found = batch < steps.num_examples
                 effects[:, batch[found]] = by_weights[:, found]
         return adjoint, np.arange(steps.num_examples), effects
@@ -90,20 +93,15 @@ class EpochBackward(Backward):
             state, _ = self._steps.run_batches(state, batch[None], weights)
         return state
 
-    def _over(
-        self, before: "_Before", adjoint: EpochAdjoint, batch: np.ndarray, weights: Tensor
-    ) -> tuple[EpochAdjoint, np.ndarray]:
-        """The adjoint before a batch, and the derivatives [n, batch] by the weights, times the weights."""
-        count, ids, number = adjoint.parameters[0].shape[0], tf.constant(batch), tf.constant(before.step + 1)
-        parts = []
-        for first in range(0, count, _AT_ONCE):
-            some = EpochAdjoint(*([array[first : first + _AT_ONCE] for array in arrays] for arrays in adjoint))
-            parts.append(self._back(before.parameters, before.means, before.squares, some, ids, weights, number))
-        adjoints, effects = zip(*parts, strict=True)
-        joined = (
-            [tf.concat(same, axis=0) for same in zip(*arrays, strict=True)] for arrays in zip(*adjoints, strict=True)
-        )
-        return EpochAdjoint(*joined), np.concatenate([part.numpy() for part in effects]).astype(np.float64)
+    def _over(self, before: "_Before", adjoint: list[EpochAdjoint], batch: np.ndarray, weights: Tensor) -> np.ndarray:
+        """Takes the adjoint back over a batch; the derivatives [n, batch] by the weights, times the weights."""
+        ids, number, effects = tf.constant(batch), tf.constant(before.step + 1), []
+        for place, some in enumerate(adjoint):
+            adjoint[place], by_weights = self._back(
+                before.parameters, before.means, before.squares, some, ids, weights, number
+            )
+            effects.append(by_weights.numpy())
+        return np.concatenate(effects).astype(np.float64)
 
     def _over_batch(
         self,
@@ -115,7 +113,7 @@ class EpochBackward(Backward):
         all_weights: Tensor,
         number: Tensor,
     ) -> tuple[EpochAdjoint, Tensor]:
-        """See `_over`; of the number-th step, counted from 1, the state before it given."""
+        """The adjoint before the number-th step, counted from 1, from the state before it; and see `_over`."""
         steps, weights = self._steps, tf.gather(all_weights, order)
         batch = steps.batch_of(order)
         inputs = steps.inputs(parameters, batch)

@@ -118,6 +118,9 @@ def test_it_goes_back_as_far_as_is_credible(replayed: Trained, monkeypatch: pyte
     np.testing.assert_allclose(found[near], parts[1:, near].sum(axis=0), rtol=1e-9, atol=1e-15)
     np.testing.assert_allclose(found[far], parts[-1, far], rtol=1e-9, atol=1e-15)
     assert replay.warnings[0].startswith("replay does not go back over the whole training")
+    # A warning is of what was asked last.
+    replay.matrix([QUERIES[near]])
+    assert not replay.warnings
     # The comparison's are the same.
     one = OneTraining(replayed, QUERIES)
     for row, of_query in zip(found, compared("triples")["replay"](one).influences, strict=True):

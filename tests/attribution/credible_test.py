@@ -32,6 +32,12 @@ def test_sums_end_where_they_are_no_longer_credible() -> None:
     np.testing.assert_allclose(sums[:, 0], [0.3, 0.2, 9.0])
     assert depths.tolist() == [3, 2, 1]
     assert taken == [0, 1, 2]
+    # Nor beyond what is not even finite, without a word of NumPy.
+    with np.errstate(all="raise"):
+        for large in (1e200, np.inf, np.nan):
+            sums, depths = credible_sums([parts[0], np.full((3, 4), large), parts[2]], np.ones(3))
+            np.testing.assert_array_equal(sums, parts[0])
+            assert depths.tolist() == [1, 1, 1]
     # What nobody believes is not computed.
     taken.clear()
     sums, depths = credible_sums(lazily(parts), np.full(3, 0.1))

@@ -1,5 +1,6 @@
 """The rows of the comparison's protocols, each computed once more by plain loops; and what an ensemble is."""
 
+import pathlib
 import types
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from gr_tf.attribution.methods import methods_of
 from gr_tf.errors import DamagedError, InputError
 from gr_tf.evaluation import agreement, fidelity
 from gr_tf.evaluation.atlas import Truth
-from gr_tf.evaluation.compared import BY_MEDIAN, COMBINED, compared, ensembles
+from gr_tf.evaluation.compared import BY_MEDIAN, COMBINED, Scored, compared, ensembles
 
 SEEDS = (7, 8, 9, 10, 11, 12)
 # The true effects of 12 examples on 3 queries, and what six trainings measure.
@@ -79,6 +80,15 @@ def test_replay_leaves_the_first_epoch_out_if_there_are_more(epochs: int, later:
         np.testing.assert_allclose(found, by_epoch[places].sum(axis=0), err_msg=name)
     with pytest.raises(InputError, match="of single steps, that is replay"):
         asks["replay from epoch 2"](one)
+
+
+@pytest.mark.parametrize(("backward", "folder"), [(None, "replay"), (object(), "replay-as-far-as-credible")])
+def test_kept_scores_of_an_earlier_meaning_are_not_taken(backward: object, folder: str, tmp_path: pathlib.Path) -> None:
+    """Replay of batches once went back to epoch 2, credible or not; of single steps it is what it was."""
+    task: Any = types.SimpleNamespace(steps=types.SimpleNamespace(backward=lambda: backward))
+    scored = Scored(tmp_path, lambda seed: task, [], {})
+    assert scored.place("replay", 3) == tmp_path / folder / "seed3"
+    assert scored.place("replay, last epoch", 3) == tmp_path / "replay-last-epoch" / "seed3"
 
 
 def test_rows_of_methods() -> None:

@@ -51,3 +51,16 @@ def test_where_printed_triples_stand(
     # What is finished is only shown again.
     assert run_here(monkeypatch, "gr_examples", *asked) == 0
     assert capsys.readouterr().out == shown
+    # Of more seeds, only the new one is trained and retrained.
+    more = (*asked, "--num_seeds=3")
+    assert run_here(monkeypatch, "gr_examples", *more) == 1
+    assert "was begun with num_seeds = 2, not 3. Pass --overwrite to begin anew" in capsys.readouterr().err
+    files_before = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").glob("explained-*.json")}
+    lines = (tmp_path / "work" / "retrainings.jsonl").read_text().splitlines()
+    assert run_here(monkeypatch, "gr_examples", *more, "--overwrite") == 0
+    assert {path: path.stat().st_mtime_ns for path in files_before} == files_before
+    after = (tmp_path / "work" / "retrainings.jsonl").read_text().splitlines()
+    assert after[: len(lines)] == lines
+    assert len(lines) < len(after) <= len(lines) + 3
+    seeds = files.read_json(tmp_path / "examples" / "result.json")["examples"][0]["seeds"]
+    assert seeds[:2] == example["seeds"]

@@ -80,9 +80,12 @@ def test_table_1(
         ((f"--movie={tested}", "--kept_epochs=4,x"), "kept_epochs must be whole numbers; got '4,x'"),
         ((f"--movie={tested}", "--kept_epochs=9"), "kept_epochs must be from 1 to 8; got 9"),
         ((f"--movie={tested}", "--window=1"), "window must be a number of at least 2; got 1"),
+        # Refused before the second seed is trained.
+        ((f"--movie={tested}", "--num_seeds=2"), "was begun with num_seeds = 1, not 2. Pass --overwrite to begin anew"),
     ):
         assert run_here(monkeypatch, "tracin_table1", *arguments, *flags) == 1
         assert message in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "seed-1").exists()
 
 
 @pytest.mark.slow
