@@ -212,7 +212,7 @@ TABLE: list[tuple[str, list[str], str]] = [
     (
         "sequences",
         ["--query=u1,?", "--method=fia"],
-        "--method must be one of tracin, cosine, dot, overlap, nh for sequences; got 'fia'.",
+        "--method must be one of tracin, cosine, dot, overlap, replay, nh for sequences; got 'fia'.",
     ),
     ("sequences", ["--query=u1,?", "--retraining_steps=3"], "--retraining_steps is not for sequences."),
     ("sequences", ["--query=" + "i1," * 200 + "?"], "a history has at most 12 items; got 200: leave out the oldest."),
