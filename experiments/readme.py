@@ -184,6 +184,27 @@ def _large() -> str:
     return "\n\n".join(parts)
 
 
+def _scaling() -> str:
+    """What engines cost the process that asks, and how long 100 rows of Table 1 take with many workers."""
+    rows = []
+    for result in _results("scaling_*"):
+        costs, longest = result["costs"], max(row["seconds of a training"] for row in result["rows"])
+        simulated = {
+            f"{row['workers']:,} workers": f"{row['seconds in all'] / 60:,.1f} min"
+            for row in result["rows"]
+            if row["seconds of a training"] == longest
+        }
+        rows.append(
+            {
+                "engine": result["settings"]["engine"],
+                "a batch": f"{1000 * costs['batch']:.2f} ms",
+                "an outcome": f"{1000 * costs['outcome']:.2f} ms",
+                **simulated,
+            }
+        )
+    return as_markdown(pd.DataFrame(rows))
+
+
 def _removals() -> str:
     """The tables of what happens without the examples that methods rank first."""
     parts = []
@@ -263,6 +284,7 @@ FIGURES: dict[str, Text] = {
     "trust": lambda: as_markdown(trust_table.trust_frame({name: _results(name) for name in trust_table.SOURCES})),
     "large": _large,
     "removals": _removals,
+    "scaling": _scaling,
     "necessary": partial(_facts, "necessary"),
     "sufficient": partial(_facts, "sufficient"),
     "benchmark": _each(lambda result: benchmark.frame(result["rows"]), "benchmark"),
