@@ -123,9 +123,10 @@ def _as_far_as_credible(one: OneTraining) -> Found:
 
 def _from_epoch_2(one: OneTraining) -> Found:
     """Replay of batches after the first epoch, credible or not."""
+    found = _replayed(1)(one)  # which says so where nothing can be replayed
     if one.trained.task.steps.backward() is None:
         raise InputError("of single steps, that is replay.")
-    return _replayed(1)(one)
+    return found
 
 
 # By kind: methods of the registry that have other settings here, and variants that only the comparisons have.

@@ -138,7 +138,7 @@ def test_what_is_not_finite_is_told(replayed: Trained, monkeypatch: pytest.Monke
     monkeypatch.setattr(replay, "_back_over", lambda _: parts(1e-6, np.inf))
     np.testing.assert_array_equal(replay.matrix(QUERIES[:1]), np.full((1, count), 1e-6))
     monkeypatch.setattr(replay, "_back_over", lambda _: parts(np.nan, 0))
-    with pytest.raises(InputError, match=r"influence of training example 5 on Query.* is not finite"):
+    with pytest.raises(InputError, match="influence of training example 5 is not finite"):
         replay.matrix(QUERIES[:1])
 
 

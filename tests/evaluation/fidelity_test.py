@@ -75,9 +75,11 @@ def test_compared_methods_are_those_of_the_registry(toy: TripleSet) -> None:
     task = TripleTask(toy, TripleConfig(dim=3, num_negatives=4, epochs=3, learning_rate=0.05))
     one, methods = OneTraining.of(task, QUERIES), compared("triples")
     assert next(iter(methods)) == "nh"
-    assert set(methods_of("triples")) <= set(methods)
+    # Those that average over trainings of their own are compared by their price.
+    of_one = {name for name, method in methods_of("triples").items() if not method.averages}
+    assert of_one <= set(methods)
     found = {name: np.asarray(told(ask, one)[0]) for name, ask in methods.items()}
-    for name in set(methods_of("triples")) - {"criage"}:
+    for name in of_one - {"criage"}:
         np.testing.assert_allclose(found[name], explainer(one.trained, name).matrix(QUERIES), rtol=1e-12, atol=1e-15)
     by_epoch = [explainer(one.trained, "replay", first_epoch=epoch).matrix(QUERIES) for epoch in (1, 3)]
     for name, wanted in zip(("replay with epoch 1", "replay, last epoch"), by_epoch, strict=True):
@@ -97,8 +99,8 @@ def test_methods_that_do_not_serve_say_why(toy_ratings: RatingSet) -> None:
     refused = {name: told(ask, one)[1]["refused"] for name, ask in compared("ratings").items()}
     assert "needs a training that kept what each example changed" in refused.pop("gr")
     assert "needs a training that kept its epochs" in refused.pop("tracin, every epoch")
-    for name in ("replay", "replay with epoch 1"):
-        assert refused.pop(name) == "replaying a training of ratings needs optimizer='sgd' or 'adagrad'."
+    for name in [name for name in refused if name.startswith("replay")]:
+        assert "replaying a training of ratings needs --optimizer=sgd or adagrad" in (refused.pop(name) or "")
     assert set(refused.values()) == {None}
 
 
