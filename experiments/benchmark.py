@@ -41,6 +41,7 @@ class Comparison(NamedTuple):
     target: float | None = None
 
 
+_DETERMINISM = "operations that are deterministic"
 # A target below 1 says how much slower ours may be.
 _TRACKING = 1 / 1.15
 COMPARISONS = (
@@ -84,6 +85,11 @@ COMPARISONS = (
         "TracIn of an LSTM: scores, or losses only", "us a sequence", "tracin_loss", "tracin_forward_mode", 1 / 4
     ),
     Comparison("MF: many retrainings", "s", "mf_retrain_one_core", "mf_retrain_all_cores", 1.7),
+    Comparison(
+        f"FB15k-237's shape, batches: {_DETERMINISM}", "us an example", "fb_batches", "fb_batches_deterministic"
+    ),
+    Comparison(f"MF: {_DETERMINISM}", "us a step", "mf_train_ours", "mf_deterministic"),
+    Comparison(f"NCF: {_DETERMINISM}", "us a step", "ncf_train_ours", "ncf_deterministic"),
     *(Comparison(what, "s", threads, engine) for what, threads, engine in benchmark_engines.COMPARED),
 )
 

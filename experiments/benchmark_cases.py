@@ -285,10 +285,17 @@ def _tracin_explicit() -> float:
     return 1e6 * _fastest(lambda: score(test, _FEW)) / _FEW
 
 
+def _deterministic(case: Callable[[], float]) -> float:
+    """With operations that give the same bits each time; a case has a process of its own, so no other case has them."""
+    tf.config.experimental.enable_op_determinism()
+    return case()
+
+
 def _of_rating_model(model: str) -> dict[str, Callable[[], float]]:
     return {
         f"{model}_train_plain": lambda: _plainly(plain.rating_training_steps(_ratings(model)), _STEPS),
         f"{model}_train_ours": lambda: _training(_ratings(model), _STEPS, tracking=False),
+        f"{model}_deterministic": lambda: _deterministic(lambda: _training(_ratings(model), _STEPS, tracking=False)),
         f"{model}_single_plain": lambda: _plainly(plain.rating_training_steps(_ratings(model, batch_size=1)), _STEPS),
         f"{model}_single_tracked": lambda: _single_training(model, tracking=True),
         f"{model}_single_untracked": lambda: _single_training(model, tracking=False),
@@ -314,6 +321,7 @@ CASES: dict[str, Callable[[], float]] = {
     "fb_untracked": lambda: _triple_training(_fb(blocks=2), tracking=False),
     "fb_batches": lambda: _fb_batches(tracking=True),
     "fb_batches_untracked": lambda: _fb_batches(tracking=False),
+    "fb_batches_deterministic": lambda: _deterministic(lambda: _fb_batches(tracking=True)),
     "fb_stacked_1": lambda: _stacked(stacked.row_adam_steps, _fb(), 1),
     "fb_stacked_2": lambda: _stacked(stacked.row_adam_steps, _fb(), 2),
     "fb_stacked_8": lambda: _stacked(stacked.row_adam_steps, _fb(), 8),
