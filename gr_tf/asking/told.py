@@ -1,13 +1,12 @@
 """What people are shown of an explanation: its strongest examples, and the reasons to doubt it."""
 
-import collections
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gr_tf.attribution.base import Explanation
+from gr_tf.attribution.base import Explanation, counted
 from gr_tf.attribution.combined import Combination, num_related, queries_of
 from gr_tf.tasks.task import Task
 from gr_tf.types import Ids
@@ -59,9 +58,9 @@ def examples_of(task: Task[Any], example_ids: Ids, query: Any) -> pd.DataFrame:
 
 def doubts(explanation: Explanation[Any]) -> Iterator[str]:
     """Yields each reason to doubt the influences once."""
-    count = len(explanation.systems)
-    told = collections.Counter(warning for system in explanation.systems for warning in system.warnings)
-    yield from (f"{warning} ({of} of {count} systems)" if count > 1 else warning for warning, of in told.items())
+    systems = explanation.systems
+    yield from counted((warning for system in systems for warning in system.warnings), len(systems), "systems")
+    yield from explanation.warnings
     certain = explanation.sign_is_certain
     if certain is not None and explanation.num_supporting and not certain[0]:
         yield _doubt(explanation)

@@ -1,8 +1,9 @@
 """The contract of explainers: what each takes and gives, and what is derived from it."""
 
 import abc
+import collections
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -38,6 +39,7 @@ class Influences:
         num_trainings: how many trainings the values are means over.
         sign_chances: [n], the chances that retraining shows the value's sign on average; None if the method does not
             tell. The standard errors are then those of what retraining shows, not of the mean of the values alone.
+        warnings: reasons to doubt these influences, beside those that systems and standard errors give.
     """
 
     example_ids: Ids
@@ -49,6 +51,7 @@ class Influences:
     agreeing: np.ndarray | None = None
     num_trainings: int = 1
     sign_chances: np.ndarray | None = None
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Influences({len(self.values):,} examples, prediction {self.prediction:.4g}{_range(self.values)})"
@@ -74,6 +77,7 @@ class Explanation(Generic[Q]):
         agreeing: [k], in how many of these trainings the influence has the sign of the mean; else None.
         num_trainings: how many trainings the influences are means over.
         sign_chances: [k], see Influences; else None.
+        warnings: see Influences.
         dataset: of the examples.
     """
 
@@ -88,6 +92,7 @@ class Explanation(Generic[Q]):
     agreeing: np.ndarray | None = None
     num_trainings: int = 1
     sign_chances: np.ndarray | None = None
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         told = f"{len(self.influences):,} examples of {short(self.dataset.name)}, prediction {self.prediction:.4g}"
@@ -188,6 +193,12 @@ class Explanation(Generic[Q]):
 def _range(influences: np.ndarray) -> str:
     """The largest and the smallest influence, for people."""
     return f", influences from {influences.max():+.4g} to {influences.min():+.4g}" if len(influences) else ""
+
+
+def counted(warnings: Iterable[str], count: int, of: str) -> tuple[str, ...]:
+    """Each warning once; if `count` things could give it, such as systems, with how many of them did."""
+    told = collections.Counter(warnings).items()
+    return tuple(f"{warning} ({times} of {count} {of})" if count > 1 else warning for warning, times in told)
 
 
 def checked_k(k: int) -> int:

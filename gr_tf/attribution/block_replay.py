@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from gr_tf.attribution.base import Explainer, Influences, in_parts
-from gr_tf.attribution.credible import credible_sums
+from gr_tf.attribution.credible import SHORTENED, credible_sums
 from gr_tf.attribution.methods import Cost, register
 from gr_tf.attribution.replay import Replay
 from gr_tf.attribution.trajectory import check_replayable, replay_cost
@@ -88,7 +88,7 @@ class BlockReplay(Explainer[Any]):
             how = argument("optimizer", "sgd", "adagrad", "adam")
             raise InputError(f"these steps cannot be replayed: train in batches with {how}.")
         self._backward = backward
-        self._as_credible, self._shortened = first_epoch is None, 0
+        self._as_credible = first_epoch is None
         self._first_epoch = min(2, trained.epoch) if first_epoch is None else first_epoch
         if not 1 <= self._first_epoch <= trained.epoch:
             raise InputError(f"first_epoch must be from 1 to {trained.epoch}; got {first_epoch}.")
@@ -109,30 +109,13 @@ class BlockReplay(Explainer[Any]):
                     bar.advance()
         return states, _copied(steps.to_arrays(state))
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Whether derivatives of those predictions that were explained last did not go back to epoch 2."""
-        if not self._shortened:
-            return ()
-        return (
-            "replay does not go back over the whole training: further back, its derivatives are too large to be of "
-            "the data",
-        )
-
     def influences(self, queries: Sequence[Any]) -> list[Influences]:
         """See Explainer.
 
         Raises:
             InputError: if a query cannot be asked, or an influence is not finite, naming the example.
         """
-        self._shortened = 0
-        parts = [self._influences_of(part) for part in in_parts(queries, self._together)]
-        values = np.concatenate([np.zeros((0, self.task.num_examples)), *parts])
-        everyone = np.arange(self.task.num_examples)
-        return [
-            Influences(everyone, row, float(self.task.value(self.parameters, [query])[0]))
-            for query, row in zip(queries, values, strict=True)
-        ]
+        return [one for part in in_parts(queries, self._together) for one in self._influences_of(part)]
 
     def by_epoch(self, queries: Sequence[Any]) -> np.ndarray:
         """The parts [epochs, num_queries, num_examples] of influences that are due to each epoch's batches.
@@ -152,15 +135,25 @@ class BlockReplay(Explainer[Any]):
         """How many queries go back together."""
         return max(1, _ADJOINT_BYTES // sum(array.nbytes for array in self._end.values()))
 
-    def _influences_of(self, queries: Sequence[Any]) -> np.ndarray:
-        """[num_queries, num_examples], for queries that go back together."""
+    def _influences_of(self, queries: Sequence[Any]) -> list[Influences]:
+        """Of queries that go back together."""
+        whole, everyone = len(self._epochs) - self._first_epoch + 1, np.arange(self.task.num_examples)
         with contextlib.closing(self._back_over(queries)) as parts:
-            if not self._as_credible:
-                return sum((part for _, part in parts), start=np.zeros((len(queries), self.task.num_examples)))
-            scales = self.task.large_change(self.task.value(self.parameters, queries))
-            sums, depths = credible_sums((part for _, part in parts), scales)
-        self._shortened += int((depths <= len(self._epochs) - self._first_epoch).sum())
-        return sums
+            if self._as_credible:
+                scales = self.task.large_change(self.task.value(self.parameters, queries))
+                sums, depths = credible_sums((part for _, part in parts), scales)
+            else:
+                sums = sum((part for _, part in parts), start=np.zeros((len(queries), self.task.num_examples)))
+                depths = np.full(len(queries), whole)
+        return [
+            Influences(
+                everyone,
+                row,
+                float(self.task.value(self.parameters, [query])[0]),
+                warnings=(SHORTENED,) if depth < whole else (),
+            )
+            for query, row, depth in zip(queries, sums, depths, strict=True)
+        ]
 
     def _back_over(self, queries: Sequence[Any]) -> Generator[tuple[int, np.ndarray]]:
         """Goes back over the epochs that count, the last first: each one's place, and [num_queries, num_examples]."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.attribution.base import Explainer, Explanation, Influences, in_parts
+from gr_tf.attribution.base import Explainer, Explanation, Influences, counted, in_parts
 from gr_tf.attribution.ensemble import Ensemble
 from gr_tf.attribution.hessian import Diagnostics
 from gr_tf.data.dataset import numbers_of
@@ -120,19 +120,26 @@ class Combined(Explainer[Combination]):
         considered = np.zeros(self.task.num_examples, bool)
         estimates, predictions = True, list[float]()
         systems: list[Diagnostics] = []
+        warnings: list[str] = []
         for weight, found in self._found(combination):
             ids = found.example_ids
             considered[ids] = True
             values[ids] += weight * found.values
             predictions.append(found.prediction)
             systems += found.systems
+            warnings += found.warnings
             if found.without is None:
                 estimates = False
             else:
                 without[ids] += weight * (np.asarray(found.without, np.float64) - found.prediction)
         prediction, ids = combination.of(predictions), np.flatnonzero(considered)
         return Influences(
-            ids, values[ids], prediction, prediction + without[ids] if estimates else None, systems=tuple(systems)
+            ids,
+            values[ids],
+            prediction,
+            prediction + without[ids] if estimates else None,
+            systems=tuple(systems),
+            warnings=counted(warnings, len(predictions), "questions"),
         )
 
     def _found(self, combination: Combination) -> Iterator[tuple[float, Influences]]:

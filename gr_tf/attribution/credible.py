@@ -14,6 +14,11 @@ import numpy as np
 # replay goes").
 _SHARE = 0.5
 
+# What is said of influences that are not of the whole training.
+SHORTENED = (
+    "replay does not go back over the whole training: further back, its derivatives are too large to be of the data"
+)
+
 
 def spread(influences: np.ndarray) -> np.ndarray:
     """The standard deviation [...] of predictions over random halves that influences [..., num_examples] foretell."""

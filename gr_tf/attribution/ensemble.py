@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.attribution.base import Explainer, Explanation, Influences
+from gr_tf.attribution.base import Explainer, Explanation, Influences, counted
 from gr_tf.errors import InputError
 from gr_tf.types import Ids
 
@@ -50,9 +50,8 @@ class Ensemble(Explainer[Any]):
     @property
     def warnings(self) -> tuple[str, ...]:
         """The explainers' warnings, each with the number of trainings that give it."""
-        told = [warning for explainer in self._explainers for warning in explainer.warnings]
-        count = len(self._explainers)
-        return tuple(f"{one} ({told.count(one)} of {count} trainings)" for one in dict.fromkeys(told))
+        told = (warning for explainer in self._explainers for warning in explainer.warnings)
+        return counted(told, len(self._explainers), "trainings")
 
 
 def _averaged(found: Sequence[Influences]) -> Influences:
@@ -77,4 +76,5 @@ def _averaged(found: Sequence[Influences]) -> Influences:
         standard_errors=values.std(axis=0, ddof=1) / np.sqrt(count) if count > 1 else None,
         agreeing=(np.sign(values) == np.sign(mean)).sum(axis=0) if count > 1 else None,
         num_trainings=count,
+        warnings=counted((warning for one in found for warning in one.warnings), count, "trainings"),
     )

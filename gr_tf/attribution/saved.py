@@ -42,6 +42,7 @@ def save_explanation(explanation: Explanation[Any], folder: pathlib.Path, *, ove
         "prediction": explanation.prediction,
         "systems": [dataclasses.asdict(system) for system in explanation.systems],
         "num_trainings": explanation.num_trainings,
+        "warnings": explanation.warnings,
     }
     files.write_arrays(folder, arrays, meta)
 
@@ -76,4 +77,5 @@ def load_explanation(folder: pathlib.Path, dataset: Dataset) -> Explanation[Any]
     else:
         query = dataset.query_class(**meta.pop("query"))
     systems = tuple(Diagnostics(**system) for system in meta.pop("systems"))
-    return Explanation(query=query, dataset=dataset, systems=systems, **arrays, **meta)
+    warnings = tuple(meta.pop("warnings", ()))  # Absent from what earlier versions saved.
+    return Explanation(query=query, dataset=dataset, systems=systems, warnings=warnings, **arrays, **meta)

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gr_tf.attribution import methods
-from gr_tf.attribution.base import Explainer, Influences
-from gr_tf.attribution.credible import credible_sums
+from gr_tf.attribution.base import Explainer, Influences, counted
+from gr_tf.attribution.credible import SHORTENED, credible_sums
 from gr_tf.attribution.fia_settings import FiaSettings
 from gr_tf.errors import DamagedError, InputError, argument
 from gr_tf.evaluation.leave_one_out import Seeded
@@ -117,8 +117,14 @@ def _as_far_as_credible(one: OneTraining) -> Found:
     if task.steps.backward() is None:
         return _replayed(1)(one)
     scales = task.large_change(task.value(one.trained.parameters, one.queries))
-    values, _ = credible_sums(parts[min(1, len(parts) - 1) :][::-1], scales)
-    return Found([Influences(np.arange(len(row)), row, np.nan) for row in values])
+    later = parts[min(1, len(parts) - 1) :]
+    values, depths = credible_sums(later[::-1], scales)
+    return Found(
+        [
+            Influences(np.arange(len(row)), row, np.nan, warnings=(SHORTENED,) if depth < len(later) else ())
+            for row, depth in zip(values, depths, strict=True)
+        ]
+    )
 
 
 def _from_epoch_2(one: OneTraining) -> Found:
@@ -313,9 +319,10 @@ def told(ask: Ask, one: OneTraining, chosen: Ids | None = None) -> tuple[np.ndar
     except InputError as error:
         found, refused = Found([]), error.on_command_line
     systems = [system for of_query in found.influences for system in of_query.systems]
+    own = (warning for of_query in found.influences for warning in of_query.warnings)
     meta = {
         "refused": refused,
-        "warnings": list(found.warnings),
+        "warnings": [*found.warnings, *counted(own, len(found.influences), "predictions")],
         "negative_curvature": sum(system.negative_curvature for system in systems),
         "unsolved": sum(not system.converged for system in systems),
     }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gr_tf.attribution.block_replay import BlockReplay
-from gr_tf.attribution.credible import spread
+from gr_tf.attribution.credible import SHORTENED, spread
 from gr_tf.attribution.methods import explainer
 from gr_tf.data.triples import HEAD, Query, TripleSet
 from gr_tf.errors import InputError
@@ -106,9 +106,8 @@ def test_parts_by_epoch(replayed: Trained) -> None:
 
 def test_it_goes_back_as_far_as_is_credible(replayed: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     parts, replay = BlockReplay(replayed, first_epoch=1).by_epoch(QUERIES), BlockReplay(replayed)
-    assert not replay.warnings
     np.testing.assert_allclose(replay.matrix(QUERIES), parts[1:].sum(axis=0), rtol=1e-9, atol=1e-15)
-    assert not replay.warnings
+    assert not any(one.warnings for one in replay.influences(QUERIES))
     # Between the spreads of the two predictions, so that the second's derivatives do not go back further.
     task = replayed.task
     shares = spread(parts[1:].sum(axis=0)) / task.value(replayed.parameters, QUERIES)
@@ -117,10 +116,9 @@ def test_it_goes_back_as_far_as_is_credible(replayed: Trained, monkeypatch: pyte
     found = replay.matrix(QUERIES)
     np.testing.assert_allclose(found[near], parts[1:, near].sum(axis=0), rtol=1e-9, atol=1e-15)
     np.testing.assert_allclose(found[far], parts[-1, far], rtol=1e-9, atol=1e-15)
-    assert replay.warnings[0].startswith("replay does not go back over the whole training")
-    # A warning is of what was asked last.
-    replay.matrix([QUERIES[near]])
-    assert not replay.warnings
+    told = [one.warnings for one in replay.influences(QUERIES)]
+    assert told[far] == (SHORTENED,)
+    assert not told[near]
     # The comparison's are the same.
     one = OneTraining(replayed, QUERIES)
     for row, of_query in zip(found, compared("triples")["replay"](one).influences, strict=True):

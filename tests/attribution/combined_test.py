@@ -1,12 +1,15 @@
 """Weighted sums of predictions: each training's are combined before the mean, and memory is bounded."""
 
+import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
+from gr_tf.asking.told import doubts
 from gr_tf.attribution import combined
-from gr_tf.attribution.base import Explainer
+from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.combined import Combination, combining, num_related, related_to
 from gr_tf.attribution.ensemble import Ensemble
 from gr_tf.attribution.rollback import GradientRollback
@@ -38,6 +41,28 @@ def test_an_ensemble_combines_each_training(explainers: list[Explainer[Query]], 
     np.testing.assert_allclose(found.standard_errors, each.std(axis=0, ddof=1) / np.sqrt(3), rtol=1e-9, atol=1e-15)
     np.testing.assert_array_equal(found.agreeing, (np.sign(each) == np.sign(each.mean(axis=0))).sum(axis=0))
     assert found.num_trainings == 3
+
+
+class _Doubted(GradientRollback):
+    """Its influences on each query but those of example 0 are to be doubted."""
+
+    def influences(self, queries: Sequence[Query]) -> list[Influences]:
+        doubted = self.task.query_of(0)
+        found = zip(queries, super().influences(queries), strict=True)
+        return [one if query == doubted else dataclasses.replace(one, warnings=("odd",)) for query, one in found]
+
+
+def test_doubts_are_of_the_predictions_that_have_them(trained: Trained, queries: list[Query]) -> None:
+    """They are counted, of sums and of several trainings, and stay with what is shown and saved."""
+    one, other = _Doubted(trained), GradientRollback(trained)
+    assert [found.warnings for found in Ensemble([one, one, other]).influences(queries[:2])] == [
+        (),
+        ("odd (2 of 3 trainings)",),
+    ]
+    explanation = combining(one).explain(Combination.mean(queries[:3]), k=2)
+    assert explanation.warnings == ("odd (2 of 3 questions)",)
+    assert "odd (2 of 3 questions)" in doubts(explanation)
+    assert one.explain(queries[1]).warnings == ("odd",)
 
 
 def test_only_a_few_queries_are_in_memory(
@@ -80,8 +105,9 @@ def test_a_combination_needs_queries() -> None:
 
 def test_on_disk(explainers: list[Explainer[Query]], queries: list[Query], tmp_path: pathlib.Path) -> None:
     explanation = combining(Ensemble(explainers)).explain(Combination.difference(*queries[:2]), k=4)
+    explanation = dataclasses.replace(explanation, warnings=("odd",))
     save_explanation(explanation, tmp_path / "why")
     found = load_explanation(tmp_path / "why", explanation.dataset)
-    assert found.query == explanation.query
+    assert (found.query, found.warnings) == (explanation.query, ("odd",))
     np.testing.assert_array_equal(found.influences, explanation.influences)
     np.testing.assert_array_equal(found.standard_errors, explanation.standard_errors)
