@@ -168,15 +168,16 @@ class KeptInfluences:
 
 
 def _each(explainer: Explainer[Any], queries: Sequence[Any]) -> Iterator[Influences | InputError]:
-    """The influences of each query, or why it cannot be explained; all at once if all can."""
+    """The influences of each query, or why it cannot be explained; in halves where some cannot, else all at once."""
     try:
         yield from explainer.influences(queries)
-    except InputError:
-        for query in queries:
-            try:
-                yield explainer.influences([query])[0]
-            except InputError as error:
-                yield error
+    except InputError as error:
+        if len(queries) == 1:
+            yield error
+        else:
+            middle = len(queries) // 2
+            yield from _each(explainer, queries[:middle])
+            yield from _each(explainer, queries[middle:])
 
 
 def _only(found: Influences, example_ids: np.ndarray) -> Influences:
