@@ -113,6 +113,12 @@ class Answer:
         return self.frame[self.frame.influence < 0]
 
     @property
+    def named(self) -> pd.DataFrame:
+        """`frame` with the names that are in the data where it has what people call them; for other programs."""
+        own = self.explanation.dataset.train_frame.iloc[self.frame.example_id].reset_index(drop=True)
+        return self.frame.assign(**{str(column): own[column] for column in own})
+
+    @property
     def supporting_ids(self) -> np.ndarray:
         """Example ids of `proponents`."""
         return self.proponents.example_id.to_numpy()

@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gr_tf.asking.about import About, RatherThan, Several
@@ -136,7 +136,7 @@ class Asker:
         return dataclasses.replace(answer, alternatives=chances)
 
     def answers(
-        self, questions: Sequence[Question], method: str | None = None, k: int = 10, trainings: int = 1
+        self, questions: Iterable[Question], method: str | None = None, k: int = 10, trainings: int = 1
     ) -> list[Answer]:
         """Answers many questions, each to the bit as `answer` does alone, which see; looks for mistakes in all first.
 

@@ -6,6 +6,9 @@ import markupsafe
 
 from gr_tf.asking.check import EXPLAINED, NOTHING, Check
 
+# Width of a digit, of the letters of the axis.
+_DIGIT = 8.0
+
 
 def check_plot(checks: Sequence[Check], quantity: str) -> markupsafe.Markup:
     """Draws predicted and measured changes on one axis, as SVG; see About.quantity."""
@@ -33,9 +36,15 @@ def check_plot(checks: Sequence[Check], quantity: str) -> markupsafe.Markup:
         if check.predicted is not None:
             parts.append(f'<path d="M{x(check.predicted)},{y + 10} l-6,10 h12 z" fill="var(--against)"/>')
     bottom = 30 + 46 * len(checks)
-    marks = [(0.0, "0"), *((value, f"{value:+.3g}") for value in (low, high) if value)]
+    marks = sorted([(0.0, "0"), *((value, f"{value:+.3g}") for value in (low, high) if value)])
+    ends, under = [0.0, 0.0], 0  # Where a line of texts ends; a text that would touch another is a line lower.
     parts.append(f'<path d="M{x(0)},8 V{bottom - 8}" stroke="var(--soft)" stroke-dasharray="2 3"/>')
-    parts += [f'<text x="{x(value)}" y="{bottom + 8}" text-anchor="middle">{text}</text>' for value, text in marks]
+    for value, text in marks:
+        middle, half = float(x(value)), _DIGIT * len(text) / 2
+        line = 0 if middle - half >= ends[0] else 1
+        ends[line], under = middle + half + _DIGIT, max(under, 14 * line)
+        parts.append(f'<text x="{middle:.1f}" y="{bottom + 8 + 14 * line}" text-anchor="middle">{text}</text>')
+    bottom += under
     told = f"change of {quantity[0].lower()}{quantity[1:]}"
     legend = f"{told}; dots: trainings, bar: their mean and 95% interval, triangle: predicted; grey: chance"
     parts.append(f'<text x="0" y="{bottom + 32}">{markupsafe.escape(legend)}</text>')

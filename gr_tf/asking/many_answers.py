@@ -1,6 +1,6 @@
 """Answers to many questions, none of which is answered before all were looked at."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from gr_tf.asking.answer import Answer
 from gr_tf.asking.question import Question
@@ -9,7 +9,7 @@ from gr_tf.runs.progress import progress
 
 
 def answers_to(
-    questions: Sequence[Question], check: Callable[[Question], None], answer: Callable[[Question], Answer]
+    questions: Iterable[Question], check: Callable[[Question], None], answer: Callable[[Question], Answer]
 ) -> list[Answer]:
     """Answers each question; shows progress.
 
@@ -23,6 +23,7 @@ def answers_to(
     """
     if isinstance(questions, str):
         raise InputError(f"questions must be a list of questions; got one: {short(questions)}.")
+    questions = list(questions)
     for number, question in enumerate(questions):
         try:
             check(question)

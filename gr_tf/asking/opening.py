@@ -71,7 +71,7 @@ def ask(
         return open_run(run_dir, retraining_length=retraining_length, method_settings=method_settings)
     given = None
     if train is None:
-        refuse_without_frame(valid=valid, test=test, labels=labels, titles=titles)
+        refuse_without_frame(dataset, valid=valid, test=test, labels=labels, titles=titles)
         kind = kind_of(data_dir, dataset, kind, settings.get("model"), settings.get("columns"))
     else:
         kind = kind_of_frame(train, kind, settings.get("model"))

@@ -87,8 +87,8 @@ def check_answers(
 
 
 def answers_frame(answers: Sequence[Answer]) -> pd.DataFrame:
-    """The examples of all answers in one table, with a column for the answer."""
-    frames = [answer.frame.assign(answer=answer.predicted) for answer in answers]
+    """The examples of all answers in one table, by name, with a column for the answer."""
+    frames = [answer.named.assign(answer=answer.predicted) for answer in answers]
     whole = pd.concat(frames, ignore_index=True)
     return whole[["answer", *(column for column in whole.columns if column != "answer")]]
 

@@ -57,9 +57,18 @@ class Influences:
         return f"Influences({len(self.values):,} examples, prediction {self.prediction:.4g}{_range(self.values)})"
 
     def __post_init__(self) -> None:
-        bad = self.example_ids[~np.isfinite(self.values)]
+        ids, values = np.asarray(self.example_ids), np.asarray(self.values, np.float64)
+        if ids.ndim != 1 or ids.shape != values.shape:
+            raise InputError(
+                f"influences are rows of ids and of as many values; got shapes {ids.shape} and {values.shape}."
+            )
+        if len(ids) and (ids.dtype.kind not in "iu" or ids[0] < 0 or (ids[1:] <= ids[:-1]).any()):
+            raise InputError(f"influences are of example ids from 0 on, ascending, each once; got {short(ids)}.")
+        bad = ids[~np.isfinite(values)]
         if len(bad):
-            raise InputError(f"the influence of training example {bad[0]} is not finite, nor of {len(bad) - 1} others.")
+            raise not_finite("influence", bad)
+        object.__setattr__(self, "example_ids", ids)
+        object.__setattr__(self, "values", values)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -190,6 +199,12 @@ class Explanation(Generic[Q]):
         return certain
 
 
+def not_finite(what: str, example_ids: Ids) -> InputError:
+    """That what is told of some examples, at least one, is not finite."""
+    others = f", nor of {len(example_ids) - 1} others" if len(example_ids) > 1 else ""
+    return InputError(f"the {what} of training example {example_ids[0]} is not finite{others}.")
+
+
 def _range(influences: np.ndarray) -> str:
     """The largest and the smallest influence, for people."""
     return f", influences from {influences.max():+.4g} to {influences.min():+.4g}" if len(influences) else ""
@@ -234,8 +249,24 @@ class Explainer(abc.ABC, Generic[Q]):
 
     def rank_many(self, queries: Sequence[Q]) -> list[Explanation[Q]]:
         """Of each query, all examples that the method considers, by descending influence, equals by example id."""
-        found = self.influences(queries)
+        found = self._told(queries)
         return [Explanation.ranked(query, one, self.task.dataset) for query, one in zip(queries, found, strict=True)]
+
+    def _told(self, queries: Sequence[Q]) -> list[Influences]:
+        """What `influences` returns, if it can be.
+
+        Raises:
+            InputError: if it is not of each query, or of an example that is not there; see also `influences`.
+        """
+        found, count = self.influences(queries), self.task.num_examples
+        if len(found) != len(queries):
+            raise InputError(f"{type(self).__name__}: influences of {len(found)} queries, not of {len(queries)}.")
+        for one in found:
+            if len(one.example_ids) and one.example_ids[-1] >= count:
+                raise InputError(
+                    f"{type(self).__name__}: an influence of training example {one.example_ids[-1]}; there are {count}."
+                )
+        return found
 
     def rank(self, query: Q) -> Explanation[Q]:
         """All examples that the method considers, by descending influence, equals by example id."""
@@ -263,7 +294,7 @@ class Explainer(abc.ABC, Generic[Q]):
     def matrix(self, queries: Sequence[Q]) -> np.ndarray:
         """[num_queries, num_examples]: the influences, 0 of examples that the method does not consider."""
         matrix = np.zeros((len(queries), self.task.num_examples))
-        for row, found in zip(matrix, self.influences(queries), strict=True):
+        for row, found in zip(matrix, self._told(queries), strict=True):
             row[found.example_ids] = found.values
         return matrix
 

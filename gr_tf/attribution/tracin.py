@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gr_tf.attribution.base import Explainer, Influences
+from gr_tf.attribution.base import Explainer, Influences, not_finite
 from gr_tf.attribution.example_gradients import batch_parts, example_gradients
 from gr_tf.attribution.methods import Cost, register
 from gr_tf.errors import InputError
@@ -222,5 +222,5 @@ def _finite(values: np.ndarray, what: str) -> np.ndarray:
     """The values [num_train], if all are finite."""
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
-        raise InputError(f"the {what} of training example {bad[0]} is not finite, nor of {len(bad) - 1} others.")
+        raise not_finite(what, bad)
     return values

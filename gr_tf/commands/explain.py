@@ -180,7 +180,7 @@ def _tell_one(
         files.write_text(report, page(asker, answer, checks, found))
         print(f"Written to {report}.", file=sys.stderr)
     if _OUTPUT.value == "csv":
-        print(csv_text(answer.frame, spreadsheet_safe=SPREADSHEET_SAFE.value), end="")
+        print(csv_text(answer.named, spreadsheet_safe=SPREADSHEET_SAFE.value), end="")
     elif _OUTPUT.value == "json":
         told = {
             **answer.to_dict(),

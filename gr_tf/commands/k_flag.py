@@ -2,4 +2,4 @@
 
 from absl import flags
 
-K = flags.DEFINE_integer("k", 10, "How many of the most influential examples to show.")
+K = flags.DEFINE_integer("k", 10, "How many examples to show, the most influential or suspicious first.")

@@ -46,7 +46,7 @@ def load_choices(
     if isinstance(dataset, pd.DataFrame):
         given = FrameData.of("choices", dataset, names=titles, data_dir=data_dir, columns=columns)
         return choices_of_frames(given, name, split)
-    refuse_without_frame(titles=titles, name=name)
+    refuse_without_frame(dataset, titles=titles, name=name)
     dataset, split = dataset or own_name(data_dir), (split or ChoiceSplit()).with_columns(columns)
     if data_dir is None or dataset in RATING_DATASETS:
         split.refuse_columns(dataset)

@@ -142,12 +142,19 @@ def refuse_named_columns(columns: object) -> None:
         raise InputError(f"columns are named of files; of a DataFrame, rename them: {MAIN}.rename(columns=...).")
 
 
-def refuse_without_frame(**given: Any) -> None:
-    """Refuses what goes with a DataFrame only.
+def refuse_without_frame(dataset: object, **given: Any) -> None:
+    """Refuses data in memory that are no DataFrame, and what goes with a DataFrame only.
+
+    Args:
+        dataset: what is to be the name of a dataset, or None.
+        given: arguments by name.
 
     Raises:
-        InputError: if one of some arguments is not None; the message names it.
+        InputError: if it is neither, or one of the arguments is not None; the message names it.
     """
+    if not isinstance(dataset, str | None):
+        got = f"{type(dataset).__name__}: {short(dataset)}"
+        raise InputError(f"data in memory are a pandas DataFrame with named columns; got a {got}.")
     for name, value in given.items():
         if value is not None:
             raise InputError(f"{name} goes with a DataFrame; data in files have {_ELSEWHERE.get(name, 'files of it')}.")

@@ -23,6 +23,7 @@ _LARGEST_RATING = 1_000_000
 # From here on neighbouring whole numbers are the same float.
 _INEXACT = 2**53
 _LEAST_TIME, _LAST_TIME = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+_DATE = re.compile(r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?\s*", re.ASCII)
 _DIGITS = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
 
 
@@ -89,7 +90,7 @@ def load_ratings(
     if isinstance(dataset, pd.DataFrame):
         given = FrameData.of("ratings", dataset, names=titles, data_dir=data_dir, columns=columns)
         return ratings_of_frames(given, name, split)
-    refuse_without_frame(titles=titles, name=name)
+    refuse_without_frame(dataset, titles=titles, name=name)
     dataset, split = dataset or own_name(data_dir), (split or RatingSplit()).with_columns(columns)
     if data_dir is None or dataset in RATING_DATASETS:
         split.refuse_columns(dataset)
@@ -258,7 +259,7 @@ def with_numbers(path: pathlib.Path | str, frame: pd.DataFrame) -> pd.DataFrame:
 
     Raises:
         InputError: naming file, line and value, if a rating is no finite number or far from any scale of ratings, or a
-            time no whole number of 64 bits.
+            time no whole number of 64 bits, nor all of them dates.
     """
     for column, parse in (("rating", _ratings), ("time", _times)):
         if column in frame:
@@ -274,6 +275,8 @@ def _ratings(path: pathlib.Path | str, texts: pd.Series) -> pd.Series:
 
 
 def _times(path: pathlib.Path | str, texts: pd.Series) -> pd.Series:
+    if len(texts) and texts.str.match(_DATE).all():
+        return _dates(path, texts)
     numbers = pd.to_numeric(texts, errors="coerce")
     _refuse(path, "time", texts, ~np.isfinite(numbers), "is not a finite number")
     _refuse(path, "time", texts, numbers % 1 != 0, "is not a whole number")
@@ -287,6 +290,13 @@ def _times(path: pathlib.Path | str, texts: pd.Series) -> pd.Series:
     whole = numbers.mask(large, 0).astype(np.int64)
     whole[large.to_numpy()] = np.array(list(exact.values()), np.int64)
     return whole
+
+
+def _dates(path: pathlib.Path | str, texts: pd.Series) -> pd.Series:
+    """Dates such as 2024-01-19, 2024-01-19 10:30, or 2024-01-19T10:30:00+01:00, as nanoseconds; UTC if none is said."""
+    times = pd.to_datetime(texts.str.strip(), format="ISO8601", errors="coerce", utc=True)
+    _refuse(path, "time", texts, ~times.dt.year.between(1678, 2261), "is no date between 1678 and 2261")
+    return times.dt.as_unit("ns").astype(np.int64)
 
 
 def _refuse(path: pathlib.Path | str, column: str, texts: pd.Series, bad: pd.Series | np.ndarray, why: str) -> None:

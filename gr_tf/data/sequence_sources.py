@@ -19,7 +19,7 @@ from gr_tf.data.rating_sources import (
     read_titles,
     with_numbers,
 )
-from gr_tf.data.sequences import SequenceSet, SequenceSplit, make_sequence_set
+from gr_tf.data.sequences import OWN_SPLIT, SequenceSet, SequenceSplit, make_sequence_set
 from gr_tf.data.text_files import read_text
 from gr_tf.errors import InputError, argument, short
 
@@ -41,7 +41,8 @@ def load_sequences(
         dataset: see data.rating_sources.load_ratings. Or a DataFrame of choices or ratings, in their order if there is
             no time; see data.frames.
         data_dir: the folder with its files; default: through tensorflow-datasets. Of your own: see read_own_sequences.
-        split: the order, what to leave out and to hold out.
+        split: the order, what to leave out and to hold out. Default: of a published dataset as the published code has
+            it; of your own data by time if there is one, with a tenth for validation.
         columns: what the columns of your own files are called, such as {"user": "customer_id", "item": "sku"}.
         titles: of a DataFrame: what people call items.
         name: of a DataFrame: what to call the dataset.
@@ -52,9 +53,11 @@ def load_sequences(
     if isinstance(dataset, pd.DataFrame):
         given = FrameData.of("sequences", dataset, names=titles, data_dir=data_dir, columns=columns)
         return sequences_of_frames(given, name, split)
-    refuse_without_frame(titles=titles, name=name)
-    split, dataset = (split or SequenceSplit()).with_columns(columns), dataset or own_name(data_dir)
-    if data_dir is None or dataset in RATING_DATASETS:
+    refuse_without_frame(dataset, titles=titles, name=name)
+    dataset = dataset or own_name(data_dir)
+    is_published = data_dir is None or dataset in RATING_DATASETS
+    split = (split or SequenceSplit.of_dict({} if is_published else OWN_SPLIT)).with_columns(columns)
+    if is_published:
         split.refuse_columns(dataset)
     if split.order == "file" and data_dir is None:
         raise InputError(
@@ -68,7 +71,7 @@ def load_sequences(
 
 def sequences_of_frames(given: FrameData, name: str | None = None, split: SequenceSplit | None = None) -> SequenceSet:
     """The sequences of a DataFrame; see load_sequences."""
-    split = split or SequenceSplit()
+    split = split or SequenceSplit.of_dict(OWN_SPLIT)
     refuse_named_columns(split.columns)
     return make_sequence_set(given.name(name, RATING_DATASETS), *interactions_of(given), split, IN_MEMORY)
 

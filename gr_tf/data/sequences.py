@@ -66,7 +66,7 @@ class Sequences(Records):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class SequenceSplit(ColumnNames):
-    """How ratings become sequences; the defaults are the published code's.
+    """How ratings become sequences; the defaults are the published code's, OWN_SPLIT has those for one's own data.
 
     Attributes:
         columns: what the columns of one's own files are called, such as user:customer_id,item:sku,rating:stars,time:ts;
@@ -97,6 +97,10 @@ class SequenceSplit(ColumnNames):
             shares = f"{argument('test_share')} and {argument('valid_share')}"
             got = f"{self.test_share} and {self.valid_share}"
             raise InputError(f"{shares} must leave something to train on; got {got}.")
+
+
+# Of one's own data: by time where it is known, and some choices for validation.
+OWN_SPLIT = types.MappingProxyType({"order": "auto", "valid_share": 0.1})
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

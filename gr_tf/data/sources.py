@@ -108,7 +108,7 @@ def load_triples(
             "triples", dataset, valid=valid, test=test, names=labels, data_dir=data_dir, columns=columns
         )
         return triples_of_frames(given, name, split)
-    refuse_without_frame(valid=valid, test=test, labels=labels, name=name)
+    refuse_without_frame(dataset, valid=valid, test=test, labels=labels, name=name)
     split = (split or TripleSplit()).with_columns(columns)
     if data_dir is None or dataset in DATASETS:
         split.refuse_columns(dataset or "nations")

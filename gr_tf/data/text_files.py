@@ -2,7 +2,7 @@
 
 import pathlib
 
-from gr_tf.errors import InputError
+from gr_tf.errors import InputError, short
 from gr_tf.runs import files
 
 # How files begin that are no text, and what to do about it.
@@ -16,6 +16,9 @@ _OTHER_FILES = {
     b"\xff\xfe": "is not UTF-8 but UTF-16: save it as UTF-8",
     b"\xfe\xff": "is not UTF-8 but UTF-16: save it as UTF-8",
 }
+
+# How names of compressed files end.
+_PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tgz", ".tar")
 
 
 def read_text(path: pathlib.Path, encoding: str = "utf-8-sig") -> str:
@@ -48,3 +51,10 @@ def decoded(path: pathlib.Path, data: bytes, encoding: str = "utf-8-sig") -> str
             raise InputError(f"{path}: {other}.")
     line = 1 + data.count(b"\n", 0, place)
     raise InputError(f"{path}:{line}: {what}.")
+
+
+def packed_note(folder: pathlib.Path) -> str:
+    """The end of a message that nothing is there, if the folder has a compressed file."""
+    children = sorted(folder.iterdir()) if folder.is_dir() else []
+    packed = [path.name for path in children if path.suffix.lower() in _PACKED]
+    return f" {short(packed[0])} is compressed: unpack it first." if packed else ""

@@ -69,11 +69,19 @@ def hold_out(
                 relations[relation] -= 1
                 held[part].append(place)
         if not held[part]:
-            raise InputError(
-                f"no triple can be held out for {part}: each names something that no other triple names. "
-                f"Give {f'a {part} file' if of_files else f'{part}, another DataFrame'}."
-            )
+            of = f"a {part} file" if of_files else f"{part}, another DataFrame"
+            raise InputError(f"no triple can be held out for {part}: {_why(repeats)} {of}.")
     return {part: np.sort(np.array(places)) for part, places in held.items()}
+
+
+def _why(repeats: Mapping[tuple[str, str, str], int]) -> str:
+    """Why nothing can be held out, given how often each triple is there; and what to do, but for its last words."""
+    alone = "each names something that no other triple names"
+    once = sum(count == 1 for count in repeats.values())
+    if once == len(repeats):
+        return f"{alone}. Give"
+    others = f", and of the {once} others {alone}" if once else ""
+    return f"{len(repeats) - once} triples are there more than once{others}. Leave out the repetitions, or give"
 
 
 def with_held_out(

@@ -1,5 +1,6 @@
 """Triples (head, relation, tail) and the files they come from."""
 
+import collections
 import dataclasses
 import functools
 import itertools
@@ -12,9 +13,10 @@ import pandas as pd
 from gr_tf.data.dataset import Dataset, grouped, names_frame
 from gr_tf.data.graph_likeness import GraphLikeness
 from gr_tf.data.named_tables import SUFFIXES, notes_of, table_named
+from gr_tf.data.text_files import packed_note
 from gr_tf.data.triple_files import read_triples
 from gr_tf.data.triple_split import TripleSplit, with_held_out
-from gr_tf.data.vocabulary import Vocabulary
+from gr_tf.data.vocabulary import Vocabulary, with_name
 from gr_tf.errors import InputError, short
 from gr_tf.runs import files
 from gr_tf.types import Ids
@@ -218,8 +220,16 @@ class TripleSet(Dataset):
                 )
 
     def label(self, name: str) -> str:
-        """What people call it; the name itself where there is no label."""
-        return self.labels.get(name, name)
+        """What people call it, with its name where others are called so too; its name where there is no label."""
+        label = self.labels.get(name, name)
+        return with_name(label, name) if label != name and label in self._shared_labels else label
+
+    @functools.cached_property
+    def _shared_labels(self) -> frozenset[str]:
+        """The labels that several have, or that are the name of another."""
+        names = (*self.entities.names, *self.relations.names)
+        counts = collections.Counter(self.labels.get(name, name) for name in names)
+        return frozenset(label for label, count in counts.items() if count > 1)
 
 
 def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSplit | None = None) -> TripleSet:
@@ -243,7 +253,8 @@ def read_folder(folder: pathlib.Path, name: str | None = None, split: TripleSpli
     found = {"train": folder} if folder.is_file() else {part: table_named(folder, part) for part in SPLITS}
     paths = {part: path for part, path in found.items() if path is not None}
     if "train" not in paths:
-        raise InputError(f"{folder}: has none of {', '.join(f'train{suffix}' for suffix in SUFFIXES)}.")
+        wanted = ", ".join(f"train{suffix}" for suffix in SUFFIXES)
+        raise InputError(f"{folder}: has none of {wanted}.{packed_note(folder)}")
     named, notes = {}, list[str]()
     for part, path in paths.items():
         named[part] = read_triples(path, split.named)

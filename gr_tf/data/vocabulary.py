@@ -79,7 +79,7 @@ class Vocabulary:
         labels: Mapping[str, str] = _NOTHING,
         why_absent: Callable[[str], str | None] = lambda name: None,
     ) -> int:
-        """The id of a name, or of the one name with this label.
+        """The id of a name, or of the one name with this label, or of what `with_name` makes of both.
 
         Args:
             name: a name or a label.
@@ -92,6 +92,7 @@ class Vocabulary:
         if name in self.ids:
             return self.ids[name]
         labeled = [other for other in self.names if labels.get(other) == name]
+        labeled = labeled or [one for one in self.names if one in labels and with_name(labels[one], one) == name]
         if len(labeled) > 1:
             raise InputError(
                 f"{short(name)} is the label of {len(labeled)} names: {listed(labeled)}; ask with one of these names."
@@ -125,6 +126,11 @@ class Vocabulary:
 def _number(text: str) -> decimal.Decimal | None:
     """The number that a name is, if it is one: 003, 3, and 3.0 are the same."""
     return decimal.Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
+def with_name(label: str, name: str) -> str:
+    """What people call it, with its name, because they call others so too."""
+    return f"{label} ({name})"
 
 
 def _told(name: str, labels: Mapping[str, str]) -> str:

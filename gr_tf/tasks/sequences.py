@@ -2,7 +2,6 @@
 
 import itertools
 import pathlib
-import types
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import pandas as pd
 from gr_tf.data.frames import FrameData
 from gr_tf.data.rating_sources import RATING_DATASETS
 from gr_tf.data.sequence_sources import load_sequences, sequences_of_frames
-from gr_tf.data.sequences import SequenceQuery, Sequences, SequenceSet, SequenceSplit
+from gr_tf.data.sequences import OWN_SPLIT, SequenceQuery, Sequences, SequenceSet, SequenceSplit
 from gr_tf.errors import InputError, argument, short
 from gr_tf.models.parameters import Parameters
 from gr_tf.models.sequence_ranking import next_item_metrics, ranks_and_losses
@@ -40,7 +39,7 @@ class SequenceTask(Task[SequenceQuery]):
     answer_field = "target"
     config_class = SequenceConfig
     split_class = SequenceSplit
-    own_split = types.MappingProxyType({"order": "auto", "valid_share": 0.1})
+    own_split = OWN_SPLIT
     query_class = SequenceQuery
     columns = ("user", "item")
     validated = ("mrr", "recall_at_10", "cross_entropy")

@@ -44,8 +44,8 @@ def minutes_for(task: Task[Any], asked: Mapping[str, Any], minutes: float | None
         raise InputError(f"{argument('tune_minutes')} must be a number of minutes; got {minutes}.")
     if minutes and not variants:
         raise InputError(
-            f"{argument('tune_minutes')}: there is nothing to try with the papers' settings, which these data or "
-            "settings have."
+            f"{argument('tune_minutes')}: there is nothing to try: settings are tried for one's own graphs, ratings, "
+            "and choices, but not in place of a paper's."
         )
     if minutes and not num_valid:
         raise InputError(f"{argument('tune_minutes')}: there are no validation examples to choose by.")

@@ -71,7 +71,8 @@ class SequenceConfig(Settings):
         super().__post_init__()
         for epoch in self.kept_epochs:
             if not 1 <= epoch <= self.epochs:
-                raise InputError(f"{argument('kept_epochs')} must be from 1 to {self.epochs}; got {epoch}.")
+                default = " (the default; name others)" if self.kept_epochs == type(self).kept_epochs else ""
+                raise InputError(f"{argument('kept_epochs')} must be from 1 to {self.epochs}; got {epoch}{default}.")
 
     def make_model(self, sequences: SequenceSet) -> SequenceRecommender:
         """The model of this configuration for a dataset."""

@@ -25,7 +25,7 @@ def test_answers_are_those_of_each_question_alone(asker: Asker, few: int, monkey
 
 
 def test_answers_of_other_methods_and_kinds(asker: Asker, rating_asker: Asker) -> None:
-    (one,) = asker.answers(["e1,r1,?"], "tracin", k=2, trainings=2)
+    (one,) = asker.answers(iter(["e1,r1,?"]), "tracin", k=2, trainings=2)
     assert (one.method, one.k, one.trainings) == ("tracin", 2, 2)
     given, best = rating_asker.answers(["u1,i2", "u1,?"])
     assert given.predicted == "i2"

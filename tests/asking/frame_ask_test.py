@@ -52,6 +52,15 @@ def test_a_temporary_run_lives_as_long_as_its_asker(frame: pd.DataFrame) -> None
     assert not folder.exists()
 
 
+def test_people_see_labels_and_programs_names(frame: pd.DataFrame, frame_run: pathlib.Path) -> None:
+    answer = ask(frame, run_dir=frame_run, labels={"e1": "One"}, **SMALL).answer("One,r1,?", k=20)
+    assert "One" in set(answer.frame["head"])
+    assert "e1" not in set(answer.frame["head"])
+    columns = ["head", "relation", "tail"]
+    pd.testing.assert_frame_equal(answer.named[columns], answer.frame[columns].replace("One", "e1"))
+    assert list(answer.named) == list(answer.frame)
+
+
 def test_a_run_is_found_again(frame: pd.DataFrame, frame_run: pathlib.Path) -> None:
     before = (frame_run / "train" / "result.json").read_bytes()
     # Another index, and columns that are not read, change nothing.

@@ -372,6 +372,8 @@ def test_influences_are_finite() -> None:
     for bad in (np.nan, np.inf, -np.inf):
         with pytest.raises(InputError, match=r"the influence of training example 5 is not finite, nor of 1 others\."):
             Influences(ids, np.array([1.0, bad, bad]), 0.5)
+        with pytest.raises(InputError, match=r"the influence of training example 9 is not finite\."):
+            Influences(ids, np.array([1.0, 2.0, bad]), 0.5)
 
 
 def test_an_empty_neighbourhood(models: Models, monkeypatch: pytest.MonkeyPatch, toy: TripleSet) -> None:

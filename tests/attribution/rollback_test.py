@@ -184,13 +184,19 @@ def test_queries_and_explanations_by_label(trained: Trained, toy: TripleSet) -> 
     assert ask("three", "likes", "e1") == ask("e3", "r2", "one") == Query(3, 2, 1)
     with pytest.raises(InputError, match="'twin' is the label of 2 names: 'e4', 'e5'"):
         ask("twin", "likes", "?")
+    assert ask("twin (e5)", "likes", "e1") == Query(5, 2, 1)
     with pytest.raises(InputError, match=r"unknown entity 'tree'.*'three'"):
         ask("tree", "likes", "?")
     query = ask("three", "likes", "e1")
     explanation = GradientRollback(dataclasses.replace(trained, task=task)).explain(query, 20)
     names, shown = explanation.frame, task.examples(explanation.example_ids, query)
+    unique = labels | {"e4": "twin (e4)", "e5": "twin (e5)"}
     for column in ("head", "relation", "tail"):
-        assert shown[column].tolist() == [labels.get(name, name) for name in names[column]]
+        assert shown[column].tolist() == [unique.get(name, name) for name in names[column]]
+    assert not {"twin (e4)", "twin (e5)"}.isdisjoint(shown["head"])
+    # A label that is another's name is no better.
+    confused = dataclasses.replace(toy, labels={"e4": "e5", "e6": "six"})
+    assert [confused.label(name) for name in ("e4", "e5", "e6", "e7")] == ["e5 (e4)", "e5", "six", "e7"]
     assert "one" in set(shown["tail"]) | set(shown["head"])
 
 

@@ -176,6 +176,14 @@ REFUSED = [
     ),
     (lambda: load_sequences(ratings(), name="yelp"), "'yelp' is the name of a published dataset"),
     (
+        lambda: load_triples(triples().to_numpy()),  # type: ignore[arg-type]
+        "data in memory are a pandas DataFrame with named columns; got a ndarray: array(",
+    ),
+    (
+        lambda: load_sequences([("u", "i")]),  # type: ignore[arg-type]
+        "data in memory are a pandas DataFrame with named columns; got a list: [('u', 'i')].",
+    ),
+    (
         lambda: load_ratings("movielens-100k", titles={}),
         "titles goes with a DataFrame; data in files have a file items.csv",
     ),

@@ -79,8 +79,16 @@ TABLE: list[tuple[Files, str]] = [
         "ratings.csv:2: the time is not a whole number of 64 bits: '1e19'.",
     ),
     (
-        {"ratings.csv": "user,item,rating,time\nu,i,3,2020-01-01\n"},
-        "ratings.csv:2: the time is not a finite number: '2020-01-01'.",
+        {"ratings.csv": "user,item,rating,time\nu,i,3,1577836800\nu,j,3,2020-01-01\n"},
+        "ratings.csv:3: the time is not a finite number: '2020-01-01'.",
+    ),
+    (
+        {"ratings.csv": "user,item,rating,time\nu,i,3,2020-01-01\nu,j,3,2020-02-30\n"},
+        "ratings.csv:3: the time is no date between 1678 and 2261: '2020-02-30'.",
+    ),
+    (
+        {"ratings.csv": "user,item,rating,time\nu,i,3,9999-12-31\n"},
+        "ratings.csv:2: the time is no date between 1678 and 2261: '9999-12-31'.",
     ),
     (
         {"ratings.csv": "user,item,rating,time\nu,i,3,12:30\n"},

@@ -45,8 +45,8 @@ TABLE: list[tuple[Files, str]] = [
         "sequences.csv:2: the time is not a whole number of 64 bits: '9223372036854775808'.",
     ),
     (
-        {"sequences.csv": "user,item,time\nu,i,2020-01-01T00:00:00Z\n"},
-        "sequences.csv:2: the time is not a finite number: '2020-01-01T00:00:00Z'.",
+        {"sequences.csv": "user,item,time\nu,i,2020-01-01T25:00:00Z\n"},
+        "sequences.csv:2: the time is no date between 1678 and 2261: '2020-01-01T25:00:00Z'.",
     ),
     (
         {"sequences.csv": "user,item,item_id,movieId,ITEM\nu,i,i,i,i\n"},

@@ -130,6 +130,20 @@ TABLE: list[tuple[Files, str]] = [
     ({"valid.txt": GRAPH}, ": has none of train.csv, train.tsv, train.txt, train.parquet."),
     ({}, ": has none of train.csv, train.tsv, train.txt, train.parquet."),
     (
+        {"train.tsv.gz": "a"},
+        ": has none of train.csv, train.tsv, train.txt, train.parquet. 'train.tsv.gz' is compressed: unpack it first.",
+    ),
+    (
+        {"train.txt": "a\tr\tb\nb\tr\ta\n" * 2},
+        ": no triple can be held out for valid: 2 triples are there more than once. Leave out the repetitions, "
+        "or give a valid file.",
+    ),
+    (
+        {"train.txt": "a\tr\tb\na\tr\tb\nb\tr\ta\nc\tr\td\n"},
+        ": no triple can be held out for test: 1 triples are there more than once, and of the 2 others each names "
+        "something that no other triple names. Leave out the repetitions, or give a test file.",
+    ),
+    (
         {"train.txt": GRAPH, "valid.txt": "a\tr\tb\n", "test.txt": "a\tr\n"},
         "test.txt:1: want head<TAB>relation<TAB>tail, got 2 fields: 'a\\tr'.",
     ),

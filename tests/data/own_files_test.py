@@ -211,7 +211,7 @@ def test_sequences_in_a_line_a_user(tmp_path: pathlib.Path) -> None:
 
 
 def test_order_of_sequences(tmp_path: pathlib.Path) -> None:
-    """By time where there are times, else as in the file."""
+    """By time where there are times, else as in the file; also if nothing is said of one's own data."""
     path = tmp_path / "sequences.csv"
     split = SequenceSplit(min_interactions=1, window=5, order="auto")
     for times, order in (([3, 1, 2], ["b", "c", "a"]), ([0, 0, 0], ["a", "b", "c"]), (None, ["a", "b", "c"])):
@@ -219,6 +219,30 @@ def test_order_of_sequences(tmp_path: pathlib.Path) -> None:
         sequences = load_sequences(None, write(path, {"user": ["u"] * 3, "item": ["a", "b", "c"], **timed}), split)
         assert sequences.name == "sequences"
         assert [sequences.title(target) for target in sequences.train.targets] == order
+
+
+def test_nothing_need_be_said_of_the_order_of_ones_own(tmp_path: pathlib.Path) -> None:
+    """It is that of time, and some are held out for validation; a published dataset's split is the published one."""
+    items, users = [f"i{place}" for place in range(12)], ["u"] * 12
+    shuffled = pd.DataFrame({"user": users, "item": items, "time": range(1, 13)}).sample(frac=1, random_state=0)
+    shuffled.to_csv(tmp_path / "sequences.csv", index=False)
+    for made in (load_sequences(shuffled), load_sequences(data_dir=tmp_path)):
+        told = [made.title(target) for part in (made.train, made.valid, made.test) for target in part.targets]
+        assert told == items
+        assert (len(made.valid), len(made.test)) == (1, 1)
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"])
+def test_times_may_be_dates(tmp_path: pathlib.Path, form: str) -> None:
+    """They mean what a DataFrame's do."""
+    days = pd.Series(pd.to_datetime(["2024-02-01", "2023-12-31", "2024-01-19"]))
+    table = pd.DataFrame({"user": ["u"] * 3, "item": ["a", "b", "c"], "time": days})
+    table.assign(time=days.dt.strftime(form)).to_csv(tmp_path / "sequences.csv", index=False)
+    split = SequenceSplit(min_interactions=1, order="time")
+    of_file, of_frame = load_sequences(data_dir=tmp_path, split=split), load_sequences(table, split=split)
+    assert [of_file.title(target) for target in of_file.train.targets] == ["b", "c", "a"]
+    assert read_own_sequences(tmp_path)[0].time.tolist() == days.astype("datetime64[ns]").astype(np.int64).tolist()
+    np.testing.assert_array_equal(of_file.train.targets, of_frame.train.targets)
 
 
 def test_sequences_that_are_refused(tmp_path: pathlib.Path) -> None:

@@ -98,7 +98,7 @@ def test_budgets_that_cannot_be_are_refused(task: TripleTask, tmp_path: pathlib.
         with pytest.raises(InputError, match="tune_minutes must be a number of minutes"):
             tuning.tuned(task, tmp_path, {}, minutes)
     papers = TripleTask(task.dataset, TripleConfig())
-    with pytest.raises(InputError, match="nothing to try with the papers' settings"):
+    with pytest.raises(InputError, match="there is nothing to try: settings are tried for"):
         tuning.tuned(papers, tmp_path, {"batch_size": 1}, 1.0)
 
 
