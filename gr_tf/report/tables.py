@@ -17,10 +17,11 @@ def or_dash(value: Any, form: str = "{}") -> str:
 
 def removal_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Table 1 or 2 for reading, from the rows of result.json; columns without any value are left out."""
-    return pd.DataFrame(map(_removal_cells, rows))
+    return pd.DataFrame(map(removal_cells, rows))
 
 
-def _removal_cells(row: Mapping[str, Any]) -> dict[str, Any]:
+def removal_cells(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of removal_frame."""
     cells = {"method": f"{row['method']}-{row['k']}", "removed": f"{row['mean_removed']:.1f}"}
     for name in ("pd", "tc"):
         if row[name] is not None:
