@@ -344,4 +344,5 @@ class Asker:
             **(self.trained.given.to_dict() if self.trained.given else {"epoch": self.trained.epoch}),
             "SHA-256 of the training": self.trained.fingerprint,
             "made with": made_with(),
+            **self.checker.facts(),
         }

@@ -1,7 +1,7 @@
 """Checks explanations: trains again without examples, and compares the predictions."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,9 +10,10 @@ from gr_tf.asking.check import EXPLAINED, NOTHING, RANDOM, Check
 from gr_tf.asking.looks import OTHER, Look, explained_answer, look_at, look_of, measure_of, num_fallen
 from gr_tf.attribution.combined import Combination, all_numbers_of, queries_of, related_to
 from gr_tf.errors import InputError, argument, whole_number
+from gr_tf.evaluation.kept_retrainings import KeptRetrainings
 from gr_tf.evaluation.many_retrainings import retrain
-from gr_tf.evaluation.retraining import Retraining
-from gr_tf.runs.progress import progress
+from gr_tf.evaluation.retraining import Outcome, Retraining
+from gr_tf.runs.progress import Progress, progress
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained
 from gr_tf.types import Ids
@@ -56,7 +57,7 @@ class _Wanted(NamedTuple):
 
 
 class Checker:
-    """Trains a model again without examples, from several seeds.
+    """Trains a model again without examples, from several seeds; a model's run keeps what that gave.
 
     Attributes:
         trained: the explained model.
@@ -78,6 +79,7 @@ class Checker:
             whole_number("retraining_length", length, flag="retraining_steps")
         own_length = trained.length if trained.given else self.task.check_length(trained.epoch)
         self._length = length or own_length
+        self._kept = None if trained.path is None else KeptRetrainings(trained.path.parent)
 
     def check(self, claims: Sequence[Claim], *, seeds: int, jobs: int, controls: bool) -> list[list[Check]]:
         """Trains again without the first of each claim's examples, and without all of them; see Asker.check.
@@ -178,7 +180,8 @@ class Checker:
         total = sum(len(self.task.steps.blocks(one.length)) for one in asked_of_all)
         known: list[Task[Any] | Trained] = [self.trained, *(task for task, _ in trainings.values())]
         with progress("retrainings", total) as bar:
-            for at, outcome in retrain(asked_of_all, jobs, known=known, on_found=bar.pass_over, on_block=bar.advance):
+            told = {"on_found": bar.pass_over, "on_block": bar.advance}
+            for at, outcome in self.retrain(asked_of_all, jobs, known=known, **told):
                 found |= lists[at].looks(outcome.measured)
         return [
             [[found[number, row, place] for place in range(len(by_seed))] for row, by_seed in enumerate(one.removals)]
@@ -210,12 +213,41 @@ class Checker:
         (looks,) = self._looks([_Wanted(query, removals)], jobs)
         return [[look.best for look in by_seed] for by_seed in looks]
 
-    def tops_without(self, query: Any, removals: Sequence[Ids], jobs: int = 1) -> list[int | None]:
-        """`Look.best` of a query after trainings like the explained one, each without one of some sets."""
+    def tops_without(
+        self, query: Any, removals: Sequence[Ids], jobs: int = 1, bar: Progress | None = None
+    ) -> list[int | None]:
+        """`Look.best` of a query after trainings like the explained one, each without one of some sets.
+
+        Args:
+            query, removals, jobs: see tops.
+            bar: where these trainings are counted, each as one.
+        """
         measure, queries = measure_of(query)
         asked = [Retraining.of(self.trained, removed, measure, queries, length=self._length) for removed in removals]
-        found = dict(retrain(asked, jobs, known=[self.trained]))
+        kept = {} if self._kept is None else self._kept.found(asked)
+        if bar is not None:
+            bar.pass_over(len(kept))
+        found = {}
+        for place, outcome in self.retrain(asked, jobs, known=[self.trained]):
+            found[place] = outcome
+            if bar is not None and place not in kept:
+                bar.advance()
         return [look_of(query, found[place].measured).best for place in range(len(removals))]
+
+    def retrain(self, retrainings: Sequence[Retraining], jobs: int, **other: Any) -> Iterator[tuple[int, Outcome]]:
+        """See many_retrainings.retrain; what the model's run has already is found, and what is done now is kept there.
+
+        Raises:
+            InputError, TrainingError: see KeptRetrainings.retrain.
+        """
+        if self._kept is None:
+            return retrain(retrainings, jobs, **other)
+        return self._kept.retrain(retrainings, jobs, **other)
+
+    def facts(self) -> dict[str, str]:
+        """What made those retrainings that were found, by name, for people; empty if it is what there is now."""
+        others = () if self._kept is None else self._kept.others
+        return {"retrainings were made with": "; ".join(others)} if others else {}
 
 
 def refuse_own_length(goes_on: bool) -> None:

@@ -83,9 +83,7 @@ def item_swap(
     with progress("retrainings", most) as bar:
 
         def another_wins(sets: Sequence[tuple[int, ...]]) -> list[bool]:
-            tops = asker.checker.tops_without(query, [np.array(chosen, np.int64) for chosen in sets], jobs)
-            for _ in tops:
-                bar.advance()
+            tops = asker.checker.tops_without(query, [np.array(chosen, np.int64) for chosen in sets], jobs, bar)
             instead.update(zip(sets, tops, strict=True))
             return [top != answer for top in tops]
 

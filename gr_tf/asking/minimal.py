@@ -19,7 +19,6 @@ from gr_tf.errors import InputError, whole_number
 from gr_tf.evaluation.retraining import check_jobs
 from gr_tf.runs import html_text
 from gr_tf.runs.progress import progress
-from gr_tf.types import Ids
 
 # How many sets are tested together; it is a constant, so that the number of cores changes no result.
 _AT_ONCE = 2
@@ -223,19 +222,13 @@ def minimal_sets(
     instead: dict[tuple[int, ...], int | None] = {}
     with progress("retrainings", 2 * most) as bar:
 
-        def tops_without(removals: Sequence[Ids]) -> list[int | None]:
-            tops = asker.checker.tops_without(query, removals, jobs)
-            for _ in tops:
-                bar.advance()
-            return tops
-
         def changes(sets: Sequence[tuple[int, ...]]) -> list[bool]:
-            tops = tops_without([np.array(chosen, np.int64) for chosen in sets])
+            tops = asker.checker.tops_without(query, [np.array(chosen, np.int64) for chosen in sets], jobs, bar)
             instead.update(zip(sets, tops, strict=True))
             return [top != predicted for top in tops]
 
         def stays(sets: Sequence[tuple[int, ...]]) -> list[bool]:
-            tops = tops_without([np.setdiff1d(related, chosen) for chosen in sets])
+            tops = asker.checker.tops_without(query, [np.setdiff1d(related, chosen) for chosen in sets], jobs, bar)
             return [top == predicted for top in tops]
 
         necessary = smallest_set(ranked[explanation.influences > 0].tolist(), changes, most=most)

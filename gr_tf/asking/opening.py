@@ -12,6 +12,7 @@ from gr_tf.data.columns import named_columns
 from gr_tf.data.frames import MAIN, FrameData, Names, is_numbered, names_for, refuse_other, refuse_without_frame
 from gr_tf.data.kind_of_files import CHOICES, SEQUENCES, kinds_of_columns, kinds_of_data
 from gr_tf.errors import InputError, argument, short
+from gr_tf.evaluation.kept_retrainings import KeptRetrainings
 from gr_tf.tasks import kinds, stage, tuning
 from gr_tf.tasks.frame_data import kept_in_run, read_frames
 from gr_tf.tasks.given import given_of, open_given
@@ -49,7 +50,7 @@ def ask(
         dataset: a dataset by name, or a name for one's own.
         kind: the kind of the data; default: see kind_of, or by a DataFrame's columns.
         retraining_length, method_settings: see Asker.
-        overwrite: drop a training that is there.
+        overwrite: drop a training that is there, and its checks.
         checkpoint_seconds: how much of the training a kill may lose.
         tune_minutes: how long to try settings on the validation examples before the training; 0: not at all. Default: 2
             on small data if no setting of the training is named.
@@ -86,6 +87,8 @@ def ask(
     run_dir = pathlib.Path(temporary.path if temporary is not None else str(run_dir))
     if given is not None:
         read = kept_in_run(read, given, run_dir, overwrite=overwrite)
+    if overwrite:
+        KeptRetrainings(run_dir).delete()
     task = tuning.tuned(kinds.KINDS[kind](read, config), run_dir, of_training, tune_minutes, overwrite=overwrite)
     stage.train(task, run_dir, overwrite=overwrite, reuse=True, checkpoint_seconds=checkpoint_seconds)
     asker = Asker(stage.load(run_dir, read), retraining_length=retraining_length, settings=method_settings)

@@ -15,7 +15,6 @@ from gr_tf.asking.asker import Asker
 from gr_tf.asking.page import Found
 from gr_tf.data.dataset import Dataset
 from gr_tf.errors import InputError, argument, whole_number
-from gr_tf.evaluation.many_retrainings import retrain
 from gr_tf.evaluation.retraining import Retraining, check_jobs
 from gr_tf.evaluation.statistics import mean_interval
 from gr_tf.runs.progress import progress
@@ -266,7 +265,8 @@ def _measured(
     values, top = np.zeros((3, len(others), seeds)), np.zeros((3, len(others), seeds), bool)
     wanted = task.answer_of(answer.explanation.query)
     with progress("retrainings", sum(len(task.steps.blocks(one.length)) for one in asked)) as bar:
-        for place, outcome in retrain(asked, jobs, known=known, on_found=bar.pass_over, on_block=bar.advance):
+        told = {"on_found": bar.pass_over, "on_block": bar.advance}
+        for place, outcome in asker.checker.retrain(asked, jobs, known=known, **told):
             condition, number, seed = keys[place]
             where = slice(None) if number < 0 else slice(number, number + 1)
             values[condition, where, seed] = [value for value, _ in outcome.measured]

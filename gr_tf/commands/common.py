@@ -25,6 +25,10 @@ _LONGEST_NAME = 100
 _MOST_CHARACTERS = 1000
 # What programs do their work in; see `around_main`.
 _AROUND_MAIN: list[Callable[[], contextlib.AbstractContextManager[None]]] = []
+# What the same command does after an interruption, for people.
+_CONTINUES = " The same command, without --overwrite, continues where it stopped."
+_BEGINS_ANEW = " There is no folder to keep what it did: the same command begins anew."
+_after_interruption = [_CONTINUES]
 # `adopt` adopts flags for its caller, not for this module.
 flags.disclaim_key_flags()
 
@@ -43,6 +47,11 @@ def around_main(
     return context
 
 
+def keep_nothing() -> None:
+    """Notes that the program that runs has no folder to keep its work in, and begins anew after an interruption."""
+    _after_interruption[:] = [_BEGINS_ANEW]
+
+
 def start(
     main: Callable[[], None],
     defaults: Mapping[str, Any] = types.MappingProxyType({}),
@@ -59,6 +68,7 @@ def start(
         load: load TensorFlow before `main`; else `main` calls engine.start_quietly after it has looked for mistakes.
     """
     program = argv[0] if argv else pathlib.Path(sys.argv[0]).stem
+    _after_interruption[:] = [_CONTINUES]
     for name, value in defaults.items():
         flags.FLAGS.set_default(name, value)
         # What the flag's own text says of its default is not of this program; absl adds the program's.
@@ -95,7 +105,7 @@ def start(
             flags_parser=lambda args: one_line_errors(program, lambda: _parsed(args)),
         )
     except KeyboardInterrupt:
-        streams.tell_interrupted(" The same command, without --overwrite, continues where it stopped.")
+        streams.tell_interrupted(_after_interruption[0])
         streams.end(streams.INTERRUPTED)
 
 

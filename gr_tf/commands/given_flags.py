@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from gr_tf.attribution.methods import Method
-from gr_tf.commands import config_flags, data_flags, help_text, open_flags, run_flags
+from gr_tf.commands import common, config_flags, data_flags, help_text, open_flags, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.errors import InputError
 from gr_tf.runs import engine
@@ -98,6 +98,7 @@ def open_model(
     Raises:
         InputError: if the data, the model or a setting cannot be used.
     """
+    common.keep_nothing()
     task = kinds.KINDS[kind]
     dataset = kinds.read_own(
         kind, data_flags.DATASET.value, data_flags.DATA_DIR.value, config_flags.asked(task.split_class)

@@ -12,11 +12,12 @@ from absl import flags
 
 from gr_tf.asking import opening
 from gr_tf.attribution.methods import Method, asked_with, check_task, methods_of
-from gr_tf.commands import config_flags, data_flags, help_text, run_flags
+from gr_tf.commands import common, config_flags, data_flags, help_text, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
 from gr_tf.data.dataset import Dataset
 from gr_tf.data.download import cache_folder
 from gr_tf.errors import InputError
+from gr_tf.evaluation.kept_retrainings import KeptRetrainings
 from gr_tf.runs import engine
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.settings import Settings
@@ -234,12 +235,15 @@ def open_trained(
         question: the parts of what will be asked; an unknown name, or what a method does not explain, is refused before
             any training.
         also: gives more queries of the task that will be asked, to be refused likewise.
-        trains_anew: whether --overwrite is for the training; else it is for a file that the user names.
+        trains_anew: whether --overwrite is for the training and its checks; else it is for a file that the user names.
 
     Raises:
         InputError: if the data or a setting cannot be used, or the folder has another training (without --overwrite).
     """
     run_dir = run_folder(found)
+    kept = KeptRetrainings(run_dir)
+    if run_dir.exists() and not kept.grows:
+        common.keep_nothing()
     if only_a_run():
         data = read_dataset(found)
         # What is asked is looked at before TensorFlow is loaded, which takes seconds.
@@ -251,6 +255,8 @@ def open_trained(
     task = load_task(found, methods, question)
     check_asked(task, methods, question, also)
     overwrite = run_flags.OVERWRITE.value and trains_anew
+    if overwrite:
+        kept.delete()
     asked = config_flags.asked(_TRAININGS[found])
     task = tuning.tuned(task, run_dir, asked, TUNE_MINUTES.value, overwrite=overwrite)
     stage.train(

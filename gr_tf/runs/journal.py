@@ -3,10 +3,27 @@
 import json
 import pathlib
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 from gr_tf.errors import DamagedError, InputError
 from gr_tf.runs import files
+
+
+class Place(NamedTuple):
+    """A place between two records of a journal.
+
+    Attributes:
+        offset: where it is in the file, in bytes.
+        records: how many come before it.
+        checksum: of all of these.
+    """
+
+    offset: int = 0
+    records: int = 0
+    checksum: str = ""
+
+
+BEGINNING = Place()
 
 
 class Journal:
@@ -17,20 +34,22 @@ class Journal:
     no line before the last can be edited, lost, or repeated without notice.
     """
 
-    def __init__(self, path: pathlib.Path, fields: Collection[str] | None = None) -> None:
+    def __init__(self, path: pathlib.Path, fields: Collection[str] | None = None, after: Place = BEGINNING) -> None:
         """
         Args:
             path: the file.
             fields: the names that every record has.
+            after: a place whose earlier records are known, and not read again; default: the beginning.
 
         Raises:
             DamagedError: if a line other than an unfinished last one is no such record, or was edited.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self.records, self._checksum, whole = _read(path, fields)
+        # Those after the given place, and the place after them.
+        self.records, self.end = records_after(path, fields, after)
         self._file = path.open("a+b")
-        self._file.truncate(whole)
+        self._file.truncate(self.end.offset)
 
     def add(self, record: dict[str, Any]) -> None:
         """Adds a record; a kill of this process no longer loses it.
@@ -38,14 +57,14 @@ class Journal:
         Raises:
             InputError: if it cannot be written.
         """
-        checksum = files.checksum_of(record, self._checksum)
+        checksum = files.checksum_of(record, self.end.checksum)
         line = json.dumps({**record, files.CHECKSUM: checksum}, allow_nan=False).encode() + b"\n"
         try:
             self._file.write(line)
             self._file.flush()
         except OSError as error:
             raise InputError(f"{self._path}: cannot be written: {error.strerror or error}.") from None
-        self._checksum = checksum
+        self.end = Place(self.end.offset + len(line), self.end.records + 1, checksum)
         self.records.append(record)
 
     def close(self) -> None:
@@ -62,22 +81,31 @@ def read_journal(path: pathlib.Path, fields: Collection[str] | None = None) -> l
     Raises:
         DamagedError: see Journal.
     """
-    return _read(path, fields)[0]
+    return records_after(path, fields, BEGINNING)[0]
 
 
-def _read(path: pathlib.Path, fields: Collection[str] | None) -> tuple[list[dict[str, Any]], str, int]:
-    """The records of a journal, the checksum of them all, and how many bytes they are.
+def records_after(
+    path: pathlib.Path, fields: Collection[str] | None, after: Place
+) -> tuple[list[dict[str, Any]], Place]:
+    """The records of a journal after a place, and the place after them; the journal stays as it is.
 
     Raises:
-        DamagedError: see Journal.
+        DamagedError: see Journal; also if the file ends before the place.
     """
     files.refuse_special(path)
-    data = path.read_bytes() if path.exists() else b""
+    size = path.stat().st_size if path.exists() else 0
+    if size < after.offset:
+        raise DamagedError(f"{path}: truncated: it had {after.records} records.")
+    data = b""
+    if size > after.offset:
+        with path.open("rb") as file:
+            file.seek(after.offset)
+            data = file.read()
     whole = data[: data.rfind(b"\n") + 1]
     if not data[len(whole) :].startswith(b"{"[: len(data) - len(whole)]):
         raise DamagedError(f"{path}: damaged: its last line is not the beginning of a record.")
-    before, records = "", list[dict[str, Any]]()
-    for line_number, line in enumerate(whole.splitlines(), start=1):
+    before, records = after.checksum, list[dict[str, Any]]()
+    for line_number, line in enumerate(whole.splitlines(), start=after.records + 1):
         record, checksum = _parsed(line)
         if record is None or (fields is not None and set(record) != set(fields)):
             raise DamagedError(f"{path}:{line_number}: damaged: not a record of this journal.")
@@ -85,7 +113,7 @@ def _read(path: pathlib.Path, fields: Collection[str] | None) -> tuple[list[dict
         if checksum != before:
             raise DamagedError(f"{path}:{line_number}: edited, or not the line that followed: its checksum is another.")
         records.append(record)
-    return records, before, len(whole)
+    return records, Place(after.offset + len(whole), after.records + len(records), before)
 
 
 def _parsed(line: bytes) -> tuple[dict[str, Any] | None, Any]:
