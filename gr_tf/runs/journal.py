@@ -90,17 +90,18 @@ def records_after(
     """The records of a journal after a place, and the place after them; the journal stays as it is.
 
     Raises:
-        DamagedError: see Journal; also if the file ends before the place.
+        DamagedError: see Journal; also if what comes before the place is not what it was.
     """
     files.refuse_special(path)
-    size = path.stat().st_size if path.exists() else 0
-    if size < after.offset:
-        raise DamagedError(f"{path}: truncated: it had {after.records} records.")
+    known = f'{after.checksum}"}}\n'.encode() if after.records else b""
     data = b""
-    if size > after.offset:
+    if path.exists():
         with path.open("rb") as file:
-            file.seek(after.offset)
+            file.seek(after.offset - len(known))
             data = file.read()
+    if not data.startswith(known):
+        raise DamagedError(f"{path}: its first {after.records} records are not those that were there.")
+    data = data[len(known) :]
     whole = data[: data.rfind(b"\n") + 1]
     if not data[len(whole) :].startswith(b"{"[: len(data) - len(whole)]):
         raise DamagedError(f"{path}: damaged: its last line is not the beginning of a record.")
