@@ -118,29 +118,28 @@ def test_a_folder_that_cannot_be_written(
 
 @pytest.mark.slow
 def test_ctrl_c_on_nations(tmp_path: pathlib.Path) -> None:
-    """As a user does it: one command, stopped twice by a signal while it trains."""
-    asked = ("explain", "--dataset=nations", "--query=china,exports3,?", "--k=3", "--verify", "--verify_seeds=10")
+    """As a user does it: one command, stopped by a signal while it trains."""
+    asked = ("explain", "--dataset=nations", "--query=china,exports3,?", "--k=3", "--verify", "--verify_seeds=6")
     settings = ("--tune_minutes=0", "--jobs=2")
     once = own_process(*asked, *settings, "--run_dir=once", folder=tmp_path)
     journal = tmp_path / "run" / "checks" / "retrainings.jsonl"
     run = [sys.executable, "-c", f"{_HEARS_CTRL_C}runpy.run_module('gr_tf', run_name='__main__')"]
-    for wanted in (5, 20):
-        started = subprocess.Popen(
-            [*run, *asked, *settings, "--run_dir=run"],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        while started.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < wanted):
-            time.sleep(0.02)
-        started.send_signal(signal.SIGINT)
-        _, told = started.communicate(timeout=60)
-        assert (started.returncode, told.splitlines()[-1]) == (130, CONTINUES)
+    started = subprocess.Popen(
+        [*run, *asked, *settings, "--run_dir=run"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while started.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < 5):
+        time.sleep(0.02)
+    started.send_signal(signal.SIGINT)
+    _, told = started.communicate(timeout=60)
+    assert (started.returncode, told.splitlines()[-1]) == (130, CONTINUES)
     kept = journal.read_bytes()
     whole = (tmp_path / "once" / "checks" / "retrainings.jsonl").read_bytes().count(b"\n")
-    assert 20 <= kept.count(b"\n") < whole
+    assert 5 <= kept.count(b"\n") < whole
     done = own_process(*asked, *settings, "--run_dir=run", folder=tmp_path)
     assert (done.returncode, done.stdout) == (once.returncode, once.stdout) == (0, done.stdout)
     assert journal.read_bytes().startswith(kept)
