@@ -18,7 +18,9 @@ def own(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> list[str]:
         write_graph(data)
         return [f"--data_dir={data}", "--epochs=2", "--dim=4"]
     data.mkdir()
-    rows = [line.split("\t")[:3] for line in rating_lines(num_users=10, num_items=10, num_ratings=100)]
+    # Of choices, every user leaves some: else none of them could be made wrong.
+    sizes = (14, 20, 140) if request.param == "choices" else (10, 10, 100)
+    rows = [line.split("\t")[:3] for line in rating_lines(*sizes)]
     text = "user,item,rating\n" + "".join(",".join(row) + "\n" for row in rows)
     (data / "ratings.csv").write_text(text)
     if request.param == "ratings":
