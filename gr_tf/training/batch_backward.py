@@ -23,6 +23,9 @@ from gr_tf.types import Ids, Tensor
 Plan = Callable[[Block, int, np.ndarray], tuple[Ids, BatchPlan]]
 # Predictions that one compiled graph goes back with.
 _AT_ONCE = 4
+# XLA joins the operations of batches with at most so many products; that of larger ones is slower than TensorFlow's own
+# kernels (BUILD_NOTES, "Replay of batches").
+_JOINED_PRODUCTS = 1 << 20
 
 
 class BatchBackward(Backward):
@@ -106,43 +109,84 @@ def _backward(objective: Objective, optimizer: RowOptimizer, count: int) -> Any:
         learning rate, the parts of a BatchPlan), which returns the derivatives [count, batches, n] by the weights of
         the losses, times the weights.
     """
-    dtype, width = objective.dtype, objective.model.width
+    dtype, num_rows = objective.dtype, objective.model.num_rows
+    native, joined = (
+        _over_batch(objective, optimizer, count, jit_compile=jit_compile) for jit_compile in (False, True)
+    )
 
     def run(handle: Tensor, place: Tensor, memories: Tensor, step: Tensor, rate: Tensor, *parts: Tensor) -> Tensor:
         plan = BatchPlan(*parts)
-        size, slots = plan.reads.shape
+        (size, slots), columns = plan.reads.shape, memories.shape[2]
+        over = joined if _num_products(objective, plan) <= _JOINED_PRODUCTS else native
         told = tf.TensorArray(dtype, size=size, element_shape=[count, plan.weights.shape[1]])
+        numbers = tf.range(place, place + count)
 
-        def body(i: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
-            one = BatchPlan(*(tf.gather(part, i) for part in plan))
+        def back(i: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
+            now, one = step + tf.cast(i, dtype), BatchPlan(*(tf.gather(part, i) for part in plan))
+            drawn = objective.drawn(one.keys, one.weights.shape[0])
+            before, effects = over(tf.gather(memories, i), after, now, rate, drawn, *one)
+            return tf.ensure_shape(before, [count, slots, columns]), effects
+
+        def whole(i: Tensor, after: Tensor, told: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            before, effects = back(i, after)
+            return i - 1, before, told.write(i, effects)
+
+        def some(i: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
             # The adjoint's rows of each prediction.
-            numbers = tf.range(place, place + count)
-            of_rows = tf.stack([tf.repeat(numbers, slots), tf.tile(one.reads, [count])], axis=1)
+            of_rows = tf.stack([tf.repeat(numbers, slots), tf.tile(tf.gather(plan.reads, i), [count])], axis=1)
             after = tf.raw_ops.ResourceGatherNd(resource=handle, indices=of_rows, dtype=dtype)
-            memory = optimizer.differentiable(tf.gather(memories, i))
-            columns = memory.shape[1]
-            after = tf.reshape(after, [count, slots, columns])
-            now = step + tf.cast(i, dtype)
-            weights = one.weights
-            with tf.GradientTape(persistent=True) as tape:
-                tape.watch([memory, weights])
-                rows = optimizer.weights(memory, width, now, rate)
-                _, own, of_candidates = gradients(objective, rows, one.places, one.columns, weights, one.keys)
-                every = tf.concat([*own, of_candidates], axis=0)
-                summed = tf.math.unsorted_segment_sum(every, one.places, slots)
-                done, _ = optimizer.apply(memory, summed, now, rate)
-            found = [tape.gradient(done, [memory, weights], output_gradients=after[q]) for q in range(count)]
-            # The row beyond the table fills up batches; nothing depends on it.
-            is_row = tf.cast(one.reads < objective.model.num_rows, dtype)[None, :, None]
-            before = tf.stack([of_memory for of_memory, _ in found]) * is_row
-            write = tf.raw_ops.ResourceScatterNdUpdate(
-                ref=handle, indices=of_rows, updates=tf.reshape(before, [-1, columns])
-            )
-            effects = tf.stack([of_weights for _, of_weights in found]) * weights
+            before, effects = back(i, tf.reshape(after, [count, slots, columns]))
+            updates = tf.reshape(before, [-1, columns])
+            write = tf.raw_ops.ResourceScatterNdUpdate(ref=handle, indices=of_rows, updates=updates)
             with tf.control_dependencies([write]):
                 return i - 1, told.write(i, effects)
 
-        *_, told = tf.while_loop(lambda i, *_: i >= 0, body, (size - 1, told), parallel_iterations=1)
+        if slots == num_rows + 1:
+            # Each batch reads all rows, in their order: then they are not copied to the variable and back each time.
+            after = tf.raw_ops.ResourceGather(resource=handle, indices=numbers, dtype=dtype)
+            after = tf.ensure_shape(after, [count, slots, columns])
+            _, after, told = tf.while_loop(lambda i, *_: i >= 0, whole, (size - 1, after, told), parallel_iterations=1)
+            tf.raw_ops.ResourceScatterUpdate(resource=handle, indices=numbers, updates=after)
+        else:
+            _, told = tf.while_loop(lambda i, *_: i >= 0, some, (size - 1, told), parallel_iterations=1)
         return tf.transpose(told.stack(), [1, 0, 2])
 
     return tf.function(run)
+
+
+def _num_products(objective: Objective, plan: BatchPlan) -> int:
+    """The products that all scores of a batch take."""
+    num_asked = plan.weights.shape[1]
+    return int(num_asked * (plan.places.shape[1] - 3 * num_asked) * objective.model.width)
+
+
+def _over_batch(objective: Objective, optimizer: RowOptimizer, count: int, *, jit_compile: bool) -> Any:
+    """The function that takes derivatives of `count` predictions back over one batch.
+
+    Returns:
+        A tf.function of (the memory [slots, columns] of the batch's rows before it, the derivatives [count, slots,
+        columns] after it, steps done before, the learning rate, what Objective.drawn gives, the parts of the batch's
+        plan), which returns the derivatives before it, and those [count, n] by the weights of the losses, times the
+        weights.
+    """
+    dtype, width = objective.dtype, objective.model.width
+
+    def run(
+        memory: Tensor, after: Tensor, step: Tensor, rate: Tensor, drawn: Tensor | None, *parts: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        one = BatchPlan(*parts)
+        memory, weights = optimizer.differentiable(memory), one.weights
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch([memory, weights])
+            rows = optimizer.weights(memory, width, step, rate)
+            _, own, of_candidates = gradients(objective, rows, one.places, one.columns, weights, drawn)
+            every = tf.concat([*own, of_candidates], axis=0)
+            summed = tf.math.unsorted_segment_sum(every, one.places, one.reads.shape[0])
+            done, _ = optimizer.apply(memory, summed, step, rate)
+        found = [tape.gradient(done, [memory, weights], output_gradients=after[q]) for q in range(count)]
+        # The row beyond the table fills up batches; nothing depends on it.
+        is_row = tf.cast(one.reads < objective.model.num_rows, dtype)[None, :, None]
+        before = tf.stack([of_memory for of_memory, _ in found]) * is_row
+        return before, tf.stack([of_weights for _, of_weights in found]) * weights
+
+    return tf.function(run, jit_compile=True) if jit_compile else run

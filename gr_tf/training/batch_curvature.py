@@ -111,11 +111,11 @@ class _Batch:
 
     def scores(self, parts: Sequence[Rows]) -> list[Tensor]:
         """See Objective.scores."""
-        return list(self._objective.scores(self._asked(parts), parts[-1], self._plan.keys))
+        return list(self._objective.scores(self._asked(parts), parts[-1], None))
 
     def losses(self, parts: Sequence[Rows]) -> Tensor:
         """[n], with penalties and weights."""
-        return self._objective.losses(self._asked(parts), parts[-1], self._plan.keys) * self._plan.weights
+        return self._objective.losses(self._asked(parts), parts[-1], None) * self._plan.weights
 
     def loss_of(self, scores: Sequence[Tensor]) -> Tensor:
         """[n], with weights, without penalties."""

@@ -54,15 +54,26 @@ class Objective:
         """Head, relation, tail, and the inverse relation where there is one."""
         return 2 + self.directions
 
-    def losses(self, asked: "Asked", candidates: Rows, key: Tensor) -> Tensor:
+    def drawn(self, key: Tensor, count: int) -> Tensor | None:
+        """What decides which numbers of `count` query vectors drop out, [count, width]; None: none ever does.
+
+        Drawn apart from the rest of a batch: XLA would draw others.
+
+        Args:
+            key: [2] int32.
+            count: of asked triples.
+        """
+        return tf.random.stateless_uniform([count, self.model.width], key, dtype=tf.float32) if self.dropout else None
+
+    def losses(self, asked: "Asked", candidates: Rows, drawn: Tensor | None) -> Tensor:
         """The loss and penalty [n] of each asked triple.
 
         Args:
             asked: the triples.
             candidates: [k, width]; the last is none.
-            key: [2] int32, of the dropout.
+            drawn: see `drawn`.
         """
-        found = self.loss_of(*self.scores(asked, candidates, key))
+        found = self.loss_of(*self.scores(asked, candidates, drawn))
         if self.penalty:
             found += self.penalties(asked.heads, asked.relations, asked.tails)
         return found
@@ -71,13 +82,12 @@ class Objective:
         """The penalty [n] of each asked triple, of its rows [n, width]."""
         return self.penalty * sum(self.model.penalty(part, self.power) for part in (heads, relations, tails))
 
-    def scores(self, asked: "Asked", candidates: Rows, key: Tensor) -> tuple[Tensor, Tensor]:
+    def scores(self, asked: "Asked", candidates: Rows, drawn: Tensor | None) -> tuple[Tensor, Tensor]:
         """The scores [n] of the answers, and those [n, k] of their competitors; see `losses`."""
         model = self.model
         if isinstance(model, BilinearModel):
             query = model.query_vector(asked.heads, asked.relations)
-            if self.dropout:
-                drawn = tf.random.stateless_uniform(tf.shape(query), key, dtype=tf.float32)
+            if drawn is not None:
                 query *= tf.cast(drawn >= self.dropout, self.dtype) / (1 - self.dropout)
             gold, own = (tf.reduce_sum(query * rows, axis=-1) for rows in (asked.tails, asked.heads_as_candidates))
             others = tf.matmul(query, candidates, transpose_b=True)
@@ -145,12 +155,13 @@ class BatchPlan(NamedTuple):
 
 
 def gradients(
-    objective: Objective, rows: Rows, places: Tensor, columns: Tensor, weights: Tensor, key: Tensor
+    objective: Objective, rows: Rows, places: Tensor, columns: Tensor, weights: Tensor, drawn: Tensor | None
 ) -> tuple[Tensor, list[Rows], Rows]:
     """Differentiates one batch; see BatchPlan for the arguments.
 
     Args:
         rows: [slots, width], the batch's distinct rows.
+        drawn: see Objective.drawn.
 
     Returns:
         The losses [n]; the gradients of the head, relation, and tail of each triple, [n, width] each; and those of the
@@ -164,7 +175,7 @@ def gradients(
         tape.watch(parts)
         head, relation, tail, as_candidate, others = parts
         asked = Asked(head, relation, tail, as_candidate, columns)
-        losses = objective.losses(asked, others, key) * weights
+        losses = objective.losses(asked, others, drawn) * weights
         total = tf.reduce_sum(losses)
     head, relation, tail, as_candidate, others = tape.gradient(total, parts)
     return losses, [head + as_candidate, relation, tail], others
@@ -218,11 +229,11 @@ def batches(objective: Objective, optimizer: RowOptimizer, tracked: bool) -> Ten
         told = tuple(tf.TensorArray(dtype, size=size, element_shape=shape) for shape in shapes)
 
         def body(i: Tensor, step: Tensor, told: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-            reads, places, *others = (tf.gather(part, i) for part in plan)
+            reads, places, columns, weights, key = (tf.gather(part, i) for part in plan)
             memory = tf.raw_ops.ResourceGather(resource=handle, indices=reads, dtype=dtype)
             memory = tf.ensure_shape(memory, [plan[0].shape[1], None])
-            rows = optimizer.weights(memory, width, step, rate)
-            losses, own, of_candidates = gradients(objective, rows, places, *others)
+            rows, drawn = optimizer.weights(memory, width, step, rate), objective.drawn(key, plan[3].shape[1])
+            losses, own, of_candidates = gradients(objective, rows, places, columns, weights, drawn)
             every = tf.concat([*own, of_candidates], axis=0)
             summed = tf.math.unsorted_segment_sum(every, places, memory.shape[0])
             memory, factor = optimizer.apply(memory, summed, step, rate)

@@ -14,6 +14,7 @@ from gr_tf.errors import InputError
 from gr_tf.evaluation.compared import OneTraining, compared
 from gr_tf.tasks.trained import Trained, train_in_memory
 from gr_tf.tasks.triples import TripleTask
+from gr_tf.training import batch_backward
 from gr_tf.training.triple_config import TripleConfig
 
 QUERIES = [Query(0, 0, 1), Query(2, 1, 2), Query(4, 2, 1, HEAD), Query(3, 0, 0), Query(1, 3, 5)]
@@ -92,6 +93,21 @@ def test_parts_change_nothing(replayed: Trained, monkeypatch: pytest.MonkeyPatch
     again = replayed.with_task(TripleTask(replayed.task.dataset, replayed.task.config))
     assert len(again.task.steps.blocks(1)) > len(replayed.task.steps.blocks(1))
     np.testing.assert_allclose(BlockReplay(again).matrix(QUERIES), found, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7], ids=["some rows", "all rows"])
+def test_joined_operations_change_nothing(toy: TripleSet, batch_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """XLA's code of small batches and TensorFlow's kernels agree; so do batches that read all rows, and some."""
+    setting = {**SETTINGS[0], "batch_size": batch_size, "epochs": 2, "num_negatives": 3}
+    trained, queries = trained_with(toy, setting), QUERIES[:2]
+    steps, kept = trained.task.steps, np.ones(trained.task.num_examples, bool)
+    _, plan = steps._plan(steps.blocks(1)[0], 0, kept)  # type: ignore[attr-defined]
+    assert (plan.reads.shape[1] == trained.task.model.num_rows + 1) == (batch_size == 7)
+    found = BlockReplay(trained).matrix(queries)
+    monkeypatch.setattr("gr_tf.training.batch_backward._JOINED_PRODUCTS", 0)
+    batch_backward._backward.cache_clear()
+    np.testing.assert_allclose(BlockReplay(trained).matrix(queries), found, rtol=1e-9, atol=1e-12)
+    batch_backward._backward.cache_clear()
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ class Explicit:
         return Asked(heads, relations, tails, heads, plan.columns), rows[3 * n :]
 
     def scores(self, table: Tensor) -> list[tuple[Tensor, Tensor]]:
-        return [self._objective.scores(*self._asked(table, plan), plan.keys) for _, _, plan in self._batches]
+        return [self._objective.scores(*self._asked(table, plan), None) for _, _, plan in self._batches]
 
     def of_scores(self, scores: list[tuple[Tensor, Tensor]]) -> Tensor:
         return sum(
@@ -94,7 +94,7 @@ class Explicit:
     def losses(self, table: Tensor) -> Tensor:
         ids, values = [], []
         for own, size, plan in self._batches:
-            found = self._objective.losses(*self._asked(table, plan), plan.keys) * plan.weights
+            found = self._objective.losses(*self._asked(table, plan), None) * plan.weights
             summed = tf.reduce_sum(tf.reshape(found, [-1, size]), axis=0)
             ids.append(own)
             values.append(summed[: len(own)])
