@@ -8,6 +8,7 @@ no noise at all, is blended in. How much each counts is learnt from the training
 (BUILD_NOTES, "Best answers").
 """
 
+import dataclasses
 import functools
 import operator
 from collections.abc import Sequence
@@ -15,13 +16,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gr_tf.attribution import blending, certainty, methods
+from gr_tf.attribution import blending, block_replay, certainty, methods
 from gr_tf.attribution.base import Explainer, Influences
 from gr_tf.attribution.blending import Blend, Sums
 from gr_tf.attribution.methods import Cost, register
 from gr_tf.errors import InputError, argument
 from gr_tf.models.parameters import Parameters
-from gr_tf.runs.progress import progress
+from gr_tf.runs.progress import labelled, progress
 from gr_tf.tasks.task import Task
 from gr_tf.tasks.trained import Trained, train_in_memory
 
@@ -37,6 +38,8 @@ _WARNINGS = (
 LEAST_TRAININGS = 3
 # What is replayed of each training.
 _BASE = "replay"
+# Queries that it takes as long to go back with as to train, and to train again.
+_TRAINING = 3
 
 
 def shorter(task: Task[Any], share: float = SHARE, width: int = WIDTH) -> Task[Any]:
@@ -124,12 +127,11 @@ def centred_likeness(task: Task[Any], query: Any) -> np.ndarray:
 
 
 def _cost(task: Task[Any]) -> Cost:
-    """That of replaying each short training."""
-    short = shorter(task)
-    method = methods.method_of(task.kind, _BASE)
-    cost = method.cost(short) if method.cost else Cost(0)
+    """That of the short trainings, and of replaying each for the sampled queries and the user's."""
+    cost = block_replay.cost_of(shorter(task), QUERIES + 1 + _TRAINING)
     likeness = 8.0 * task.num_examples * (QUERIES * TRAININGS + 60)
-    return Cost(cost.memory + likeness, None if cost.seconds is None else TRAININGS * cost.seconds)
+    seconds = None if cost.seconds is None else TRAININGS * cost.seconds
+    return dataclasses.replace(cost, memory=cost.memory + likeness, seconds=seconds)
 
 
 def _check(task: Task[Any]) -> None:
@@ -181,14 +183,20 @@ class Best(Explainer[Any]):
         with progress("short trainings", trainings) as bar:
             for number in range(trainings):
                 task = shorter(self.task.member(FIRST_MEMBER + number), share, width)
-                self._explainers.append(methods.explainer(train_in_memory(task, tracking=False), _BASE))
+                with labelled(f"short training {number + 1} of {trainings}"):
+                    self._explainers.append(methods.explainer(train_in_memory(task, tracking=False), _BASE))
                 bar.advance()
         asked = _some_queries(self.task, trained.parameters, num_queries)
         self._learnt = learn(self.task, asked, self._replayed(asked))
 
     def _replayed(self, queries: Sequence[Any]) -> np.ndarray:
         """[trainings, num_queries, num_examples]."""
-        return np.stack([explainer.matrix(queries) for explainer in self._explainers])
+        found, count = [], len(self._explainers)
+        asked = f"{len(queries)} question{'s' if len(queries) > 1 else ''}"
+        for number, explainer in enumerate(self._explainers, start=1):
+            with labelled(f"short training {number} of {count}, {asked}"):
+                found.append(explainer.matrix(queries))
+        return np.stack(found)
 
     @property
     def warnings(self) -> tuple[str, ...]:

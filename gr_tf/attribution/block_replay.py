@@ -45,11 +45,12 @@ def _check(task: Task[Any]) -> None:
     check_replayable(task)
 
 
-def _cost(task: Task[Any]) -> Cost:
+def cost_of(task: Task[Any], num_queries: int = 1) -> Cost:
+    """What it costs to replay a training for so many queries."""
     if task.steps.backward() is not None:
-        return _block_cost(task)
+        return _block_cost(task, num_queries)
     # What `_check` refuses costs nothing.
-    return Cost(0) if task.steps.replayed_with else replay_cost(task)
+    return Cost(0) if task.steps.replayed_with else replay_cost(task, num_queries)
 
 
 @register(
@@ -59,7 +60,7 @@ def _cost(task: Task[Any]) -> Cost:
     unit="probability or stars",
     title="the derivative of the prediction by the example's part in the training after the first epoch, through the "
     "rest of the training; in batches, as far back as it is credible",
-    cost=_cost,
+    cost=cost_of,
     check=_check,
     instead="gr",
 )
@@ -193,8 +194,8 @@ def _by_epoch(blocks: Sequence[Block]) -> list[list[Block]]:
     return [epoch for epoch in epochs if epoch]
 
 
-def _block_cost(task: Task[Any]) -> Cost:
-    """What it costs to keep the states of a training, and to go back for a query.
+def _block_cost(task: Task[Any], num_queries: int) -> Cost:
+    """What it costs to keep the states of a training, and to go back for queries.
 
     The time is told, and refuses nothing: going back over a whole training of FB15k-237 takes half an hour.
     """
@@ -204,6 +205,8 @@ def _block_cost(task: Task[Any]) -> Cost:
     assert backward is not None
     state = backward.numbers * numbers * np.dtype(task.config.dtype).itemsize
     kept = len(blocks) + len(blocks[0]) + backward.states + 8.0
-    memory = 2**27 + state * kept + 8.0 * len(blocks) * task.num_examples
-    seconds = _COMPILING + len(blocks) * sum(block.count for block in blocks[0]) * backward.seconds
+    more = min(state * (num_queries - 1), _ADJOINT_BYTES)
+    memory = 2**27 + state * kept + more + 8.0 * len(blocks) * task.num_examples
+    num_steps = len(blocks) * sum(block.count for block in blocks[0])
+    seconds = _COMPILING + num_steps * num_queries * backward.seconds
     return Cost(memory, seconds, at_most=task.selection.patience is not None, limited=False)

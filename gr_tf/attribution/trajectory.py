@@ -158,12 +158,13 @@ def _compiled_forward(model: FactorModel, loss_name: str, optimizer: Adam, dtype
     return tf.function(run, jit_compile=True)
 
 
-def replay_cost(task: Task[Any]) -> Cost:
-    """What it costs to keep the states of a training and to go through all of them."""
+def replay_cost(task: Task[Any], num_queries: int = 1) -> Cost:
+    """What it costs to keep the states of a training and to go through all of them, with queries together."""
     model, config = task.model, task.config
     numbers, num_steps = model.num_rows * model.width, task.num_examples * config.epochs
     touched = (config.num_negatives + 3) * model.width
     # Three arrays a segment of 256 steps, the states within one, and every example's changes.
     memory = 2**27 + 8.0 * (3 * numbers * (num_steps / 256 + 512) + task.num_examples * touched)
     # Measured with 2,200 to 15,500 numbers, to some 10%: 3 s to compile, then each step goes through the whole table.
-    return Cost(memory, 3 + num_steps * (2e-5 + 2.5e-8 * numbers))
+    # Each further query takes half as long (Nations, 64 of them).
+    return Cost(memory, 3 + num_steps * (2e-5 + (2.5e-8 + 1.2e-8 * (num_queries - 1)) * numbers))

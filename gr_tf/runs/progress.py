@@ -1,6 +1,7 @@
 """Progress of long work, with a rate and the time left."""
 
 import contextlib
+import contextvars
 import sys
 import threading
 import time
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 import tqdm
 
 _SECONDS_BETWEEN_LINES = 10.0
+# What the progress that begins now is part of, see `labelled`.
+_PART_OF = contextvars.ContextVar("part_of", default="")
 
 
 class Progress:
@@ -57,5 +60,19 @@ def progress(what: str, total: int, done: int = 0) -> Iterator[Progress]:
         total: pieces in all.
         done: pieces done by an earlier process.
     """
-    with contextlib.closing(Progress(what, total, done)) as shown:
+    with contextlib.closing(Progress(_PART_OF.get() + what, total, done)) as shown:
         yield shown
+
+
+@contextlib.contextmanager
+def labelled(part: str) -> Iterator[None]:
+    """Shows before the name of all progress that begins within, in this thread, what it is part of.
+
+    Args:
+        part: such as "training 2 of 5".
+    """
+    token = _PART_OF.set(f"{_PART_OF.get()}{part}: ")
+    try:
+        yield
+    finally:
+        _PART_OF.reset(token)

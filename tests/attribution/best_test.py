@@ -7,6 +7,7 @@ from scipy.stats import norm
 from gr_tf.asking.asker import Asker
 from gr_tf.attribution import best, methods
 from gr_tf.attribution.best import Best
+from gr_tf.attribution.block_replay import cost_of
 from gr_tf.attribution.replay import Replay
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import InputError
@@ -56,6 +57,38 @@ def test_nothing_is_left_to_chance(whole: Trained, found: Best) -> None:
     np.testing.assert_array_equal(again, found.matrix(queries))
     # One at a time or together.
     np.testing.assert_allclose(found.matrix(queries[:1])[0], again[0], rtol=1e-5)
+
+
+def test_progress_tells_which_training_is_gone_back_over(toy: TripleSet, capsys: pytest.CaptureFixture[str]) -> None:
+    config = TripleConfig(dim=3, epochs=7, batch_size=12, optimizer="sgd", learning_rate=0.5, num_negatives=4)
+    trained = train_in_memory(TripleTask(toy, config), tracking=False)
+    made = Best(trained, trainings=2, num_queries=3)
+    made.influences([trained.task.query_of(8)])
+    told = capsys.readouterr().err
+    assert "short training 2 of 2: training again" in told
+    parts = [
+        f"short training {number} of 2, {asked}: going back"
+        for asked in ("3 questions", "1 question")
+        for number in (1, 2)
+    ]
+    places = [told.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("batch_size", [1, 12], ids=["single steps", "batches"])
+def test_the_cost_is_that_of_all_questions_in_all_trainings(toy: TripleSet, batch_size: int) -> None:
+    task = TripleTask(toy, TripleConfig(dim=3, epochs=20, batch_size=batch_size, num_negatives=4))
+    short, method = best.shorter(task), methods.method_of("triples", "best")
+    assert method.cost is not None
+    one, more, told = cost_of(short), cost_of(short, best.QUERIES + 1), method.cost(task)
+    assert one.seconds is not None
+    assert more.seconds is not None
+    assert told.seconds is not None
+    # That of the trainings themselves is less than that of the questions.
+    assert best.TRAININGS * more.seconds < told.seconds < 2 * best.TRAININGS * more.seconds
+    assert more.seconds > one.seconds
+    assert more.memory >= one.memory
+    assert told.limited == one.limited == (batch_size == 1)
 
 
 def test_price(whole: Trained) -> None:
