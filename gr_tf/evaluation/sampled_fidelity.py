@@ -56,9 +56,8 @@ class Points:
         """
         queries = [one.query for one in task.test_predictions(task.initial_parameters)]
         if self.num_points > len(queries):
-            raise InputError(
-                f"{argument('num_points')} must be at most the {len(queries)} test points; got {self.num_points}."
-            )
+            told = argument("num_points", flag="points")
+            raise InputError(f"{told} must be at most the {len(queries)} test points; got {self.num_points}.")
         generator = np.random.default_rng(self.point_seed)
         points = [queries[place] for place in generator.permutation(len(queries))[: self.num_points]]
         chosen = []
@@ -66,8 +65,8 @@ class Points:
             related = _in_drawing_order(task, query)
             if len(related) < self.num_ratings:
                 raise InputError(
-                    f"a test point has only {len(related)} related ratings; {argument('num_ratings')} is "
-                    f"{self.num_ratings}."
+                    f"a test point has only {len(related)} related ratings; "
+                    f"{argument('num_ratings', flag='ratings_a_point')} is {self.num_ratings}."
                 )
             chosen.append(np.sort(generator.choice(related, self.num_ratings, replace=False)))
         return points, np.stack(chosen)

@@ -98,7 +98,7 @@ def test_of_ratings(
         f"--run_dir={tmp_path / 'run'}",
     ]
     assert run_here(monkeypatch, "fidelity_ratings", *asked, "--ratings_a_point=50") == 1
-    assert "related ratings; num_ratings is 50" in capsys.readouterr().err
+    assert "related ratings; --ratings_a_point is 50" in capsys.readouterr().err
     assert run_here(monkeypatch, "fidelity_ratings", *asked, "--ratings_a_point=4") == 0
     printed = capsys.readouterr().out
     assert "fia, published decay" in printed

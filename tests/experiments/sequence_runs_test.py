@@ -212,12 +212,12 @@ def test_killed_and_resumed_is_the_same_to_the_bit(tmp_path: pathlib.Path, choic
     arguments = [*TOY_FLAGS, f"--data_dir={choices}", "--epochs=400", "--kept_epochs=3,400", f"--movie={tested}"]
     arguments += ["--checkpoint_seconds=0"]
     kill_when(
-        lambda: bool(list((killed / "train" / "checkpoints").glob("checkpoint-*"))),
+        lambda: bool(list((killed / "seed-0" / "train" / "checkpoints").glob("checkpoint-*"))),
         "tracin_table1",
         f"--run_dir={killed}",
         *arguments,
     )
-    assert not (killed / "train" / "result.json").exists()
+    assert not (killed / "seed-0" / "train" / "result.json").exists()
     for folder in (killed, straight):
         process = start_process("tracin_table1", f"--run_dir={folder}", *arguments)
         _, error = process.communicate(timeout=200)
