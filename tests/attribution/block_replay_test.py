@@ -95,6 +95,7 @@ def test_parts_change_nothing(replayed: Trained, monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(BlockReplay(again).matrix(QUERIES), found, rtol=1e-9, atol=1e-15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 7], ids=["some rows", "all rows"])
 def test_joined_operations_change_nothing(toy: TripleSet, batch_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """XLA's code of small batches and TensorFlow's kernels agree; so do batches that read all rows, and some."""
