@@ -275,7 +275,7 @@ def _ratings(path: pathlib.Path | str, texts: pd.Series) -> pd.Series:
 
 
 def _times(path: pathlib.Path | str, texts: pd.Series) -> pd.Series:
-    if len(texts) and texts.str.match(_DATE).all():
+    if len(texts) and _DATE.match(texts.iloc[0]) and texts.str.match(_DATE).all():
         return _dates(path, texts)
     numbers = pd.to_numeric(texts, errors="coerce")
     _refuse(path, "time", texts, ~np.isfinite(numbers), "is not a finite number")

@@ -5,7 +5,7 @@ import itertools
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,6 @@ from gr_tf.data.ratings import RatingSet
 from gr_tf.data.triples import TripleSet
 from gr_tf.errors import DamagedError
 from gr_tf.evaluation import kept_retrainings
-from gr_tf.evaluation.many_retrainings import retrain
-from gr_tf.evaluation.retraining import Outcome, Retraining
 from gr_tf.runs import progress
 from gr_tf.runs.made_with import decisive
 from gr_tf.runs.run_dir import RunDir
@@ -33,47 +31,30 @@ from gr_tf.tasks.trained import Trained
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.training.rating_config import RatingConfig
 from gr_tf.training.triple_config import TripleConfig
+from tests.asking.counted import Counter
 
 CONFIG = TripleConfig(dim=4, num_negatives=5, epochs=4, learning_rate=0.05)
 Check = Callable[[Asker], Any]
 
 
-class Counter:
-    """Counts the trainings that checks do in a run's folder; interrupts them after some.
-
-    Attributes:
-        done: how many there were.
-        most: how many are done before the interruption; None: there is none.
-    """
-
-    def __init__(self) -> None:
-        self.done, self.most = 0, None
-
-    done: int
-    most: int | None
-
-    def retrain(self, asked: Sequence[Retraining], jobs: int, **other: Any) -> Iterator[tuple[int, Outcome]]:
-        for found in retrain(asked, jobs, **other):
-            if self.done == self.most:
-                raise KeyboardInterrupt
-            self.done += 1
-            yield found
+class Checks(Counter):
+    """Does checks, and counts their trainings."""
 
     def of(self, check: Check, asker: Asker) -> tuple[Any, int]:
         """What a check gives, and how many trainings it did."""
-        self.done, self.most = 0, None
+        self.begin()
         return check(asker), self.done
 
     def interrupt(self, check: Check, asker: Asker, after: int) -> None:
         """A check that is interrupted after some trainings."""
-        self.done, self.most = 0, after
+        self.begin(after)
         with pytest.raises(KeyboardInterrupt):
             check(asker)
 
 
 @pytest.fixture
-def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
-    counted = Counter()
+def counter(monkeypatch: pytest.MonkeyPatch) -> Checks:
+    counted = Checks()
     monkeypatch.setattr(kept_retrainings, "retrain", counted.retrain)
     return counted
 
@@ -180,9 +161,7 @@ def again(asker: Asker) -> Asker:
 
 
 @pytest.mark.parametrize(("kind", "check"), CHECKS)
-def test_interrupted_and_continued(
-    kind: str, check: Check, open_copy: Callable[[str], Asker], counter: Counter
-) -> None:
+def test_interrupted_and_continued(kind: str, check: Check, open_copy: Callable[[str], Asker], counter: Checks) -> None:
     asker = open_copy(kind)
     once = check(in_memory(asker))
     assert not journal_of(asker).exists()
@@ -198,7 +177,7 @@ def test_interrupted_and_continued(
     assert num_kept(stopped) == total
 
 
-def test_other_questions_of_a_run(open_copy: Callable[[str], Asker], counter: Counter) -> None:
+def test_other_questions_of_a_run(open_copy: Callable[[str], Asker], counter: Checks) -> None:
     """What was trained for another question is no answer to this one; of more seeds, the first are known."""
     asker = open_copy("triples")
     once, total = counter.of(of_one, asker)
@@ -218,7 +197,7 @@ def test_other_questions_of_a_run(open_copy: Callable[[str], Asker], counter: Co
 
 
 def test_another_model_finds_nothing(
-    open_copy: Callable[[str], Asker], counter: Counter, toy: TripleSet, tmp_path: pathlib.Path
+    open_copy: Callable[[str], Asker], counter: Checks, toy: TripleSet, tmp_path: pathlib.Path
 ) -> None:
     asker = open_copy("triples")
     _, total = counter.of(of_one, asker)
@@ -236,7 +215,7 @@ def test_another_model_finds_nothing(
 
 
 @pytest.mark.parametrize("cut", [1, 40, 150])
-def test_a_kill_while_a_line_is_written(open_copy: Callable[[str], Asker], counter: Counter, cut: int) -> None:
+def test_a_kill_while_a_line_is_written(open_copy: Callable[[str], Asker], counter: Checks, cut: int) -> None:
     asker = open_copy("triples")
     once, _ = counter.of(of_one, asker)
     journal = journal_of(asker)
@@ -251,7 +230,7 @@ def test_a_kill_while_a_line_is_written(open_copy: Callable[[str], Asker], count
 
 def test_other_versions(
     open_copy: Callable[[str], Asker],
-    counter: Counter,
+    counter: Checks,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -280,7 +259,7 @@ def test_other_versions(
 
 
 def test_a_run_that_cannot_be_written(
-    open_copy: Callable[[str], Asker], counter: Counter, monkeypatch: pytest.MonkeyPatch
+    open_copy: Callable[[str], Asker], counter: Checks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is there is found; nothing is kept."""
     asker, empty = open_copy("triples"), open_copy("triples")
@@ -294,7 +273,7 @@ def test_a_run_that_cannot_be_written(
 
 
 def test_a_training_that_is_done_anew_loses_its_checks(
-    graph_folder: pathlib.Path, tmp_path: pathlib.Path, counter: Counter
+    graph_folder: pathlib.Path, tmp_path: pathlib.Path, counter: Checks
 ) -> None:
     where: dict[str, Any] = {"data_dir": graph_folder, "run_dir": tmp_path / "run", "dim": 4, "epochs": 3}
     asker = ask(**where)
@@ -307,7 +286,7 @@ def test_a_training_that_is_done_anew_loses_its_checks(
 
 
 def test_progress_counts_what_is_found_as_done_already(
-    open_copy: Callable[[str], Asker], counter: Counter, monkeypatch: pytest.MonkeyPatch
+    open_copy: Callable[[str], Asker], counter: Checks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that the rate and the time left are those of what is missing."""
     found, done = 0, 0

@@ -6,16 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from gr_tf.asking import checker
 from gr_tf.evaluation import kept_retrainings
-from gr_tf.evaluation.many_retrainings import retrain
-from gr_tf.evaluation.retraining import Outcome, Retraining
+from tests.asking.counted import Counter
 from tests.commands.program import ROOT, gr_tf, own_process
 from tests.conftest import write_graph
 
@@ -25,33 +23,18 @@ BEGINS_ANEW = "Interrupted. There is no folder to keep what it did: the same com
 _HEARS_CTRL_C = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
 
 
-class Counter:
-    """Counts the trainings of checks; interrupts them after some.
+class Commands(Counter):
+    """Gives commands, and counts the trainings of their checks."""
 
-    Attributes:
-        done: how many there were.
-        most: how many are done before the interruption.
-    """
-
-    def __init__(self) -> None:
-        self.done, self.most = 0, float("inf")
-
-    def retrain(self, asked: Sequence[Retraining], jobs: int, **other: Any) -> Iterator[tuple[int, Outcome]]:
-        for found in retrain(asked, jobs, **other):
-            if self.done == self.most:
-                raise KeyboardInterrupt
-            self.done += 1
-            yield found
-
-    def explain(self, *arguments: object, most: float = float("inf")) -> tuple[int, int]:
+    def explain(self, *arguments: object, most: int | None = None) -> tuple[int, int]:
         """The exit status of a command, and how many trainings its checks did."""
-        self.done, self.most = 0, most
+        self.begin(most)
         return gr_tf("explain", *arguments), self.done
 
 
 @pytest.fixture
-def counter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter]:
-    counted, hears = Counter(), signal.getsignal(signal.SIGINT)
+def counter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Commands]:
+    counted, hears = Commands(), signal.getsignal(signal.SIGINT)
     for module in (checker, kept_retrainings):
         monkeypatch.setattr(module, "retrain", counted.retrain)
     yield counted
@@ -59,7 +42,7 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter]:
 
 
 def test_an_interrupted_check_continues(
-    tmp_path: pathlib.Path, counter: Counter, capfd: pytest.CaptureFixture[str]
+    tmp_path: pathlib.Path, counter: Commands, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write_graph(tmp_path / "graph")
     where = (f"--data_dir={tmp_path / 'graph'}", "--dim=4", "--epochs=3", "--jobs=1")
@@ -85,7 +68,7 @@ def test_an_interrupted_check_continues(
 
 
 def test_a_given_model_has_no_folder(
-    tmp_path: pathlib.Path, counter: Counter, capfd: pytest.CaptureFixture[str]
+    tmp_path: pathlib.Path, counter: Commands, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write_graph(tmp_path / "graph")
     model, generator = tmp_path / "model", np.random.default_rng(0)
@@ -104,7 +87,7 @@ def test_a_given_model_has_no_folder(
 
 
 def test_a_folder_that_cannot_be_written(
-    tmp_path: pathlib.Path, counter: Counter, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: pathlib.Path, counter: Commands, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_graph(tmp_path / "graph")
     run = (f"--data_dir={tmp_path / 'graph'}", f"--run_dir={tmp_path / 'run'}", "--dim=4", "--epochs=2")
