@@ -154,7 +154,8 @@ def test_several_trainings(asker: Asker) -> None:
         asker.answer("e1,r1,e2", trainings=0)
 
 
-@pytest.mark.parametrize("name", ["sequence_asker", pytest.param("rating_asker", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sequence_asker", "rating_asker"])
 def test_several_trainings_of_every_kind(request: pytest.FixtureRequest, name: str) -> None:
     asker: Asker = request.getfixturevalue(name)
     several = asker.answer(QUESTIONS[name], k=3, trainings=3)
@@ -281,7 +282,9 @@ def test_rolling_back_together(asker: Asker) -> None:
     assert explainer.change_without(explanation, few) == pytest.approx(want - explanation.prediction)
 
 
-@pytest.mark.parametrize("name", ["asker", "single_rating_asker", "sequence_asker"])
+@pytest.mark.parametrize(
+    "name", ["asker", pytest.param("single_rating_asker", marks=pytest.mark.slow), "sequence_asker"]
+)
 def test_a_check_is_by_training_anew(request: pytest.FixtureRequest, name: str) -> None:
     """As long as the explained model, whose epoch may have been selected; it is the first of the trainings."""
     asker: Asker = request.getfixturevalue(name)

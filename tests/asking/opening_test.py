@@ -120,7 +120,7 @@ def test_a_folder_of_ratings(ratings_file: pathlib.Path, tmp_path: pathlib.Path)
         ask(ratings_file.parent, run_dir=tmp_path / "run", kind="sequences", **SEQUENCES)
 
 
-@pytest.mark.parametrize("how", ["ratings.csv", "sequences.tsv", "sequences.txt"])
+@pytest.mark.parametrize("how", ["ratings.csv", "sequences.tsv", pytest.param("sequences.txt", marks=pytest.mark.slow)])
 def test_sequences(tmp_path: pathlib.Path, how: str) -> None:
     """However they are written, they are the same sequences, read again from where they were."""
     rows = [line.split() for line in rating_lines()]

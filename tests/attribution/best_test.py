@@ -59,6 +59,7 @@ def test_nothing_is_left_to_chance(whole: Trained, found: Best) -> None:
     np.testing.assert_allclose(found.matrix(queries[:1])[0], again[0], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_progress_tells_which_training_is_gone_back_over(toy: TripleSet, capsys: pytest.CaptureFixture[str]) -> None:
     config = TripleConfig(dim=3, epochs=7, batch_size=12, optimizer="sgd", learning_rate=0.5, num_negatives=4)
     trained = train_in_memory(TripleTask(toy, config), tracking=False)

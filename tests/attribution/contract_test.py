@@ -163,8 +163,13 @@ class Case:
     dataset: Any
 
 
-# Replay of batches has tests of its own.
-SLOW = (("choices", "replay"), ("ratings", "replay"), ("sequences", "replay"))
+# These take long, and have tests of their own.
+SLOW = (
+    *((kind, "replay") for kind in ("triples", "choices", "ratings", "sequences")),
+    ("triples", "best"),
+    ("ratings", "ia"),
+    ("keras", "ensemble of fia"),
+)
 CASES = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NAMES]
 
 

@@ -37,7 +37,17 @@ def dense() -> KerasTask:
     return KerasTask(model, train, loss)
 
 
-@pytest.fixture(params=["distmult", "transe", "mf", "ncf", "lstm", "lstm with embeddings", "keras"])
+@pytest.fixture(
+    params=[
+        "distmult",
+        "transe",
+        "mf",
+        "ncf",
+        pytest.param("lstm", marks=pytest.mark.slow),
+        "lstm with embeddings",
+        "keras",
+    ]
+)
 def model(
     request: pytest.FixtureRequest, toy: TripleSet, toy_ratings: RatingSet, toy_sequences: SequenceSet
 ) -> Trained:

@@ -25,6 +25,7 @@ def online(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "answer", lambda *_: io.BytesIO())
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.usefixtures("online")
 def test_the_same_ratings_until_they_are_damaged(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,7 @@ def test_what_is_refused(folder: pathlib.Path) -> None:
         load_ratings(None, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DATA is None, reason="GR_TF_DATA names no folder with the real datasets")
 def test_the_authors_split_of_movielens() -> None:
     found = load_ratings(None, pathlib.Path(str(DATA)) / "fia-ml-1m")

@@ -66,7 +66,7 @@ def test_movielens_predicts_ratings_only() -> None:
 
 
 @needs_data
-@pytest.mark.parametrize("dataset", ["fb15k237", "movielens"])
+@pytest.mark.parametrize("dataset", [pytest.param("fb15k237", marks=pytest.mark.slow), "movielens"])
 def test_downloads_are_checked_and_kept(dataset: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From an archive on this disk, in the layout of the official one."""
     archive = {"fb15k237": sources.FB15K237, "movielens": sources.MOVIELENS_100K}[dataset]

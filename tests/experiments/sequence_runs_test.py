@@ -116,7 +116,8 @@ def test_table_1_over_seeds(
                 assert told["of_other_movies"] == [1 + order_of_other.index(told["title"])]
 
 
-@pytest.mark.parametrize("protocol", [pytest.param("published", marks=pytest.mark.slow), "proper"])
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["published", "proper"])
 def test_removal(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

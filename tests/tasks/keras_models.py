@@ -47,9 +47,9 @@ def trained_pair_model(ratings: RatingSet, folder: pathlib.Path) -> Any:
     """A trained model, saved; its users are in reverse order, its items behind one that is not in the data."""
     keras.utils.set_random_seed(0)
     model = pair_model()
-    model.compile(keras.optimizers.Adam(0.02), "mse")
+    model.compile(keras.optimizers.Adam(0.05), "mse")
     users, items = ratings.train.pairs.T
-    model.fit([items + 1, NUM_USERS - 1 - users], ratings.train.values, epochs=60, verbose=0)
+    model.fit([items + 1, NUM_USERS - 1 - users], ratings.train.values, epochs=20, verbose=0)
     names = {"users": ratings.users.names[::-1], "items": ["new", *ratings.items.names]}
     save(folder, model, **names)
     return model

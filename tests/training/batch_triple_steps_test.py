@@ -100,7 +100,7 @@ CASES: list[Any] = [
     *(
         pytest.param(
             {"model": model, "optimizer": "sgd" if model == "transe-l1" else "adagrad"},
-            marks=[] if model in ("distmult", "complex") else [pytest.mark.slow],
+            marks=[] if model == "distmult" else [pytest.mark.slow],
         )
         for model in MODELS
     ),

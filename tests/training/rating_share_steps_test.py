@@ -45,7 +45,9 @@ def tracked(task: RatingTask, removed: tuple[int, ...] = ()) -> tuple[Training, 
 
 @pytest.mark.parametrize("model", list(RATING_MODELS))
 @pytest.mark.parametrize("optimizer", ["sgd", "adagrad"])
-@pytest.mark.parametrize(("batch_size", "dtype"), [(1, "float64"), (7, "float32"), (92, "float64")])
+@pytest.mark.parametrize(
+    ("batch_size", "dtype"), [(1, "float64"), (7, "float32"), pytest.param(92, "float64", marks=pytest.mark.slow)]
+)
 def test_start_and_all_shares_are_the_end(
     toy_ratings: RatingSet, model: str, optimizer: str, batch_size: int, dtype: str
 ) -> None:
