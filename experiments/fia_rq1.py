@@ -18,7 +18,7 @@ from gr_tf.commands import common, rating_flags, run_flags, shard_flag
 from gr_tf.data.ratings import RatingQuery, RatingSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation.sampled_fidelity import compare
-from gr_tf.report import figures, published
+from gr_tf.report import figures
 from gr_tf.report.fia_tables import by_steps_frame, models_frame, rq1_frame, scatter
 from gr_tf.report.tables import as_text
 from gr_tf.runs.run_dir import RunDir
@@ -104,7 +104,6 @@ def main() -> None:
             "config": config.to_dict(),
             "accuracy": task.quality(trained.parameters),
             "factor_norms": factor_norms(trained),
-            "paper_pearson": published.FIA_RQ1.get((ratings.name, config.model)),
             "explaining_seconds": explaining,
             **compared,
         }

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from gr_tf.attribution.base import Explanation
-from gr_tf.report import figures
+from gr_tf.report import figures, published
 from gr_tf.runs.engine import scipy
 
 if TYPE_CHECKING:
@@ -27,9 +27,10 @@ def rq1_frame(result: Mapping[str, Any]) -> pd.DataFrame:
             "model": result["model"],
             "weight decay": result["config"]["weight_decay"],
             "test points": f"{len(result['points'])} {settings['selection']}{network}",
+            "retrainings": settings["num_retrainings"],
             "decay in H": f"{decay}, chooses" if decay == settings["decay"] else decay,
             "Pearson": _with_interval(agreement["correlations"]["pearson"]),
-            "paper's": result["paper_pearson"] or "-",
+            "paper's": published.FIA_RQ1.get((result["dataset"], result["model"]), "-"),
             "ceiling": f"{np.sqrt(reliability):.3f}" if reliability > 0 else "-",
             "Spearman": _with_interval(agreement["correlations"]["spearman"]),
             "slope": _with_interval(agreement["correlations"]["slope"]),

@@ -104,8 +104,14 @@ def ranking_figures(dataset: str | None, model: str, loss: str) -> Mapping[str, 
     return TABLE_4.get((dataset, model), {}) if dataset is not None and LOSSES[dataset] == loss else {}
 
 
-# Cheng et al. (2019), Section 5.2: Pearson's r of computed and observed influences, by dataset and model.
-FIA_RQ1 = {("movielens-1m", "mf"): 0.98, ("movielens-1m", "ncf"): 0.84, ("yelp", "mf"): 0.99, ("yelp", "ncf"): 0.92}
+# Cheng et al. (2019), Section 5.2: Pearson's r of computed and observed influences, by dataset and model. Ours of
+# MovieLens-1M is split otherwise than theirs, which has the name that the data's folder has in our commands.
+FIA_RQ1 = {
+    **dict.fromkeys((("movielens-1m", "mf"), ("fia-ml-1m", "mf")), 0.98),
+    **dict.fromkeys((("movielens-1m", "ncf"), ("fia-ml-1m", "ncf")), 0.84),
+    ("yelp", "mf"): 0.99,
+    ("yelp", "ncf"): 0.92,
+}
 
 
 def _rq2(fia: Sequence[float], ia: Sequence[float]) -> list[dict[str, float]]:

@@ -10,9 +10,11 @@ from tensorflow.python.lib.io import tf_record
 
 from gr_tf.data.sources import load_triples
 from gr_tf.data.triples import TripleSet
+from gr_tf.report.fia_tables import rq1_frame
 from gr_tf.report.published import TABLE_1
 from gr_tf.report.removal_table import ranking_beside_paper, rows_beside_paper
 from gr_tf.report.tables import as_markdown, as_text, ranking_frame, removal_frame
+from gr_tf.runs import files
 from gr_tf.runs.curves import Curves
 from gr_tf.runs.progress import progress
 from gr_tf.tasks.triples import TripleTask
@@ -25,6 +27,7 @@ SCORE = {
 
 
 NATIONS = TripleTask(load_triples("nations"), TripleConfig())
+RESULTS = pathlib.Path(__file__).parents[2] / "experiments" / "results"
 
 
 def test_paper_stands_beside_ours(toy: TripleSet) -> None:
@@ -36,6 +39,16 @@ def test_paper_stands_beside_ours(toy: TripleSet) -> None:
     assert "GR-1" in as_text(frame)
     assert as_markdown(pd.DataFrame({"a": ["|x|"]})).splitlines()[2] == "| \\|x\\| |"
     assert as_markdown(frame).splitlines()[1] == "| --- | --- | --- | --- | --- | --- | --- |"
+
+
+@pytest.mark.parametrize(("dataset", "paper"), [("movielens-1m", 0.98), ("fia-ml-1m", 0.98), ("movielens-100k", "-")])
+def test_rq1_beside_the_paper(dataset: str, paper: object) -> None:
+    """The authors' own split is the paper's dataset, too."""
+    result = files.read_json(RESULTS / "fia_rq1_movielens-1m_mf.json", checked=False)
+    frame = rq1_frame({**result, "dataset": dataset})
+    assert frame["paper's"].tolist() == [paper, paper]
+    assert frame["retrainings"].tolist() == [4, 4]
+    assert frame["test points"].tolist() == ["40 random", "40 random"]
 
 
 def test_ranking() -> None:
