@@ -241,7 +241,7 @@ class Asker:
         if (missing := trainings - len(found)) > 0:
             entry = registry.method_of(self.task.kind, method)
             registry.check_task(entry, self.task)
-            cost = None if entry.cost is None else entry.cost(self.task)
+            cost = entry.cost_again(self.trained) or (entry.cost and entry.cost(self.task))
             if cost is not None and (cost.seconds or 0) > _SHORT_SECONDS:
                 each = f" for each of {missing} trainings" if missing > 1 else ""
                 print(f"Method {entry.name} will take {cost.time} of one core{each}.", file=sys.stderr)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from gr_tf.asking.asker import Asker
 from gr_tf.asking.temporary_run import TemporaryRun
+from gr_tf.attribution import learnt
 from gr_tf.data.columns import named_columns
 from gr_tf.data.frames import MAIN, FrameData, Names, is_numbered, names_for, refuse_other, refuse_without_frame
 from gr_tf.data.kind_of_files import CHOICES, SEQUENCES, kinds_of_columns, kinds_of_data
@@ -89,6 +90,7 @@ def ask(
         read = kept_in_run(read, given, run_dir, overwrite=overwrite)
     if overwrite:
         KeptRetrainings(run_dir).delete()
+        learnt.delete(run_dir)
     task = tuning.tuned(kinds.KINDS[kind](read, config), run_dir, of_training, tune_minutes, overwrite=overwrite)
     stage.train(task, run_dir, overwrite=overwrite, reuse=True, checkpoint_seconds=checkpoint_seconds)
     asker = Asker(stage.load(run_dir, read), retraining_length=retraining_length, settings=method_settings)

@@ -12,13 +12,14 @@ import dataclasses
 import functools
 import operator
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from gr_tf.attribution import blending, block_replay, certainty, methods
+from gr_tf.attribution import blending, block_replay, certainty, learnt, methods
 from gr_tf.attribution.base import Explainer, Influences
-from gr_tf.attribution.blending import Blend, Sums
+from gr_tf.attribution.blending import Sums
+from gr_tf.attribution.learnt import Learnt
 from gr_tf.attribution.methods import Cost, register
 from gr_tf.errors import InputError, argument
 from gr_tf.models.parameters import Parameters
@@ -72,18 +73,6 @@ def standardised(influences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return ((influences - influences.mean(axis=-1, keepdims=True)) / spread[..., None]).astype(np.float32), spread
 
 
-class Learnt(NamedTuple):
-    """What several trainings' influences on many queries teach.
-
-    Attributes:
-        blend: how much they count beside the data's likeness.
-        variances: [STRATA], how far the blend is off, see blending.variance and certainty; NaN of too few trainings.
-    """
-
-    blend: Blend
-    variances: np.ndarray
-
-
 def learn(task: Task[Any], queries: Sequence[Any], influences: np.ndarray) -> Learnt:
     """Learns from the influences [m, num_queries, num_examples] of m trainings on some queries.
 
@@ -98,19 +87,19 @@ def learn(task: Task[Any], queries: Sequence[Any], influences: np.ndarray) -> Le
     return Learnt(blend, np.array([blending.variance(part, whole, blend) if part.count else 0.0 for part in parts]))
 
 
-def expected(task: Task[Any], query: Any, influences: np.ndarray, learnt: Learnt) -> tuple[np.ndarray, np.ndarray]:
+def expected(task: Task[Any], query: Any, influences: np.ndarray, known: Learnt) -> tuple[np.ndarray, np.ndarray]:
     """What each example does to a query's prediction on average, [num_examples], and its standard errors.
 
     Args:
         task: of the data.
         query: what is explained.
         influences: [m, num_examples], of m trainings.
-        learnt: from these trainings' influences on many queries.
+        known: learnt from these trainings' influences on many queries.
     """
     found, spread = standardised(influences)
-    blended = learnt.blend.of(centred_likeness(task, query), found)
+    blended = known.blend.of(centred_likeness(task, query), found)
     shared = task.dataset.shared_elements(query)
-    return certainty.expected_effects(blended, found, float(spread.mean()), shared, learnt.variances)
+    return certainty.expected_effects(blended, found, float(spread.mean()), shared, known.variances)
 
 
 def _sums_by_stratum(task: Task[Any], query: Any, found: np.ndarray) -> list[Sums]:
@@ -126,12 +115,18 @@ def centred_likeness(task: Task[Any], query: Any) -> np.ndarray:
     return features - features.mean(axis=0)
 
 
-def _cost(task: Task[Any]) -> Cost:
-    """That of the short trainings, and of replaying each for the sampled queries and the user's."""
-    cost = block_replay.cost_of(shorter(task), QUERIES + 1 + _TRAINING)
+def _cost(task: Task[Any], num_queries: int = QUERIES + 1) -> Cost:
+    """That of the short trainings, and of replaying each for queries: the sampled ones and the user's."""
+    cost = block_replay.cost_of(shorter(task), num_queries + _TRAINING)
     likeness = 8.0 * task.num_examples * (QUERIES * TRAININGS + 60)
     seconds = None if cost.seconds is None else TRAININGS * cost.seconds
     return dataclasses.replace(cost, memory=cost.memory + likeness, seconds=seconds)
+
+
+def _cost_again(trained: Trained) -> Cost | None:
+    """That of the next question, where the run's folder keeps what the sampled queries taught."""
+    place = learnt.place_of(trained, trainings=TRAININGS, share=SHARE, width=WIDTH, num_queries=QUERIES)
+    return _cost(trained.task, 1) if place is not None and place.exists() else None
 
 
 def _check(task: Task[Any]) -> None:
@@ -149,12 +144,16 @@ def _check(task: Task[Any]) -> None:
     unit="probability",
     title="what the triple does on average over trainings: replay of several short trainings, and the graph's shape",
     cost=_cost,
+    cost_again=_cost_again,
     check=_check,
     instead="gr",
     averages=True,
 )
 class Best(Explainer[Any]):
-    """Ranks all training examples by what they do on average over trainings; its short trainings are done once."""
+    """Ranks all training examples by what they do on average over trainings.
+
+    Its short trainings are done once. What they teach is kept in the run's folder, if there is one.
+    """
 
     def __init__(
         self,
@@ -175,7 +174,8 @@ class Best(Explainer[Any]):
         Raises:
             InputError: if one of these is not positive, or the short trainings cannot be replayed.
         """
-        for name, value in {"trainings": trainings, "share": share, "width": width, "num_queries": num_queries}.items():
+        settings = {"trainings": trainings, "share": share, "width": width, "num_queries": num_queries}
+        for name, value in settings.items():
             if not value > 0:
                 raise InputError(f"{argument(name)} must be positive; got {value}.")
         self.task, self._parameters = trained.task, trained.parameters
@@ -186,8 +186,14 @@ class Best(Explainer[Any]):
                 with labelled(f"short training {number + 1} of {trainings}"):
                     self._explainers.append(methods.explainer(train_in_memory(task, tracking=False), _BASE))
                 bar.advance()
-        asked = _some_queries(self.task, trained.parameters, num_queries)
-        self._learnt = learn(self.task, asked, self._replayed(asked))
+        place = learnt.place_of(trained, **settings)
+        known = None if place is None else learnt.read(place)
+        if known is None:
+            asked = _some_queries(self.task, trained.parameters, num_queries)
+            known = learn(self.task, asked, self._replayed(asked))
+            if place is not None:
+                learnt.keep(place, known)
+        self._learnt = known
 
     def _replayed(self, queries: Sequence[Any]) -> np.ndarray:
         """[trainings, num_queries, num_examples]."""

@@ -61,6 +61,7 @@ class Method:
         estimates: whether an influence estimates how much the prediction falls without the example.
         make: see Make.
         cost: of a task; None: it is small whatever the data.
+        cost_again: of a training, where its run's folder keeps part of the work; None where it does not.
         instead: the method to use where this one is too large for the data, or does not serve the task.
         default_for: the kinds for which it is the default.
         check: refuses tasks of its kinds that it does not serve, with an InputError.
@@ -78,6 +79,7 @@ class Method:
     make: Make
     estimates: bool = False
     cost: Callable[[Task[Any]], Cost] | None = None
+    cost_again: Callable[[Trained], Cost | None] = lambda trained: None
     instead: str = "nh"
     default_for: tuple[str, ...] = ()
     check: Callable[[Task[Any]], None] = lambda task: None

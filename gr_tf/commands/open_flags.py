@@ -11,6 +11,7 @@ from typing import Any
 from absl import flags
 
 from gr_tf.asking import opening
+from gr_tf.attribution import learnt
 from gr_tf.attribution.methods import Method, asked_with, check_task, methods_of
 from gr_tf.commands import common, config_flags, data_flags, help_text, run_flags
 from gr_tf.commands.retraining_flag import RETRAINING_STEPS
@@ -257,6 +258,7 @@ def open_trained(
     overwrite = run_flags.OVERWRITE.value and trains_anew
     if overwrite:
         kept.delete()
+        learnt.delete(run_dir)
     asked = config_flags.asked(_TRAININGS[found])
     task = tuning.tuned(task, run_dir, asked, TUNE_MINUTES.value, overwrite=overwrite)
     stage.train(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gr_tf.attribution import best
+from gr_tf.attribution.learnt import Learnt
 from gr_tf.evaluation.atlas_scores import Scoring
 from gr_tf.evaluation.calibration import calibration_rows
 from gr_tf.evaluation.compared import Scored, compared, ensembles
@@ -90,7 +91,7 @@ def measure_prices(
 
 
 def _answers(
-    task: Task[Any], queries: Sequence[Any], replayed: np.ndarray, learnt: best.Learnt
+    task: Task[Any], queries: Sequence[Any], replayed: np.ndarray, learnt: Learnt
 ) -> tuple[np.ndarray, np.ndarray]:
     """The expected effects and standard errors, [num_queries, num_examples] each."""
     each = [best.expected(task, query, replayed[:, place], learnt) for place, query in enumerate(queries)]
