@@ -35,9 +35,11 @@ def main() -> None:
         raise InputError("name the run's folder with --run_dir.")
     RunDir.any_version = run_flags.ANY_VERSION.value
     merged = merge(pathlib.Path(run_flags.RUN_DIR.value), [pathlib.Path(name) for name in _FROM.value])
+    if not merged:
+        print(f"{run_flags.RUN_DIR.value}: no shard's journal is there, or all were merged before.")
     for one in merged:
         print(one)
     if any(one.missing for one in merged):
         print("Run the missing shards, and merge again; or the command without --shard, which does what is missing.")
-    else:
+    elif merged:
         print("All is there: give the command again, without --shard.")

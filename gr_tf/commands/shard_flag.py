@@ -33,6 +33,7 @@ def _as_shard() -> Iterator[None]:
         with shards.working_as(shard):
             yield
     except shards.Stopped as stopped:
-        print(stopped, f"That is: gr_tf merge --run_dir={stopped.folder}, then this command without --shard.", sep="\n")
+        then = f"When all shards are done: gr_tf merge --run_dir={stopped.folder}, then this command without --shard."
+        print(stopped.told, then, sep="\n")
         return
     print(f"Shard {shard}: no retraining was missing, so that the command went on to its end.", file=sys.stderr)

@@ -35,13 +35,13 @@ _NOTHING: Mapping[str, str] = types.MappingProxyType({})
 
 
 def table_named(folder: pathlib.Path, stem: str) -> pathlib.Path | None:
-    """The file of a folder with this name and one of SUFFIXES, in small letters or capitals; None if there is none.
+    """The file of a folder with this name (of small letters) and one of SUFFIXES, in any letters; None: there is none.
 
     Raises:
         InputError: if there are two.
     """
     children = sorted(folder.iterdir()) if folder.is_dir() else []
-    found = [path for path in children if path.stem == stem and path.suffix.lower() in SUFFIXES]
+    found = [path for path in children if path.stem.lower() == stem and path.suffix.lower() in SUFFIXES]
     if len(found) > 1:
         raise InputError(f"{folder}: has {' and '.join(path.name for path in found)}; want one of them.")
     return found[0] if found else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gr_tf.errors import InputError, argument, short
-from gr_tf.evaluation.outcomes import FIELDS, told_part
+from gr_tf.evaluation.outcomes import FIELDS, told_asked
 from gr_tf.runs import files, shards
 from gr_tf.runs.journal import Journal, read_journal
 from gr_tf.runs.made_with import difference
@@ -24,7 +24,7 @@ class Merged:
         journal: the file.
         total: how many retrainings it has now.
         new: how many of them it did not have before.
-        missing: of what is not there yet, a phrase for each shard.
+        missing: of what is not there yet, a phrase for each shard that would do it.
     """
 
     journal: pathlib.Path
@@ -47,10 +47,10 @@ def merge(folder: pathlib.Path, others: Sequence[pathlib.Path] = ()) -> list[Mer
         others: copies of the folder, where other shards worked; they stay as they are.
 
     Returns:
-        What became of each journal that shards have parts of.
+        What became of each journal that shards have parts of; nothing where all was merged before.
 
     Raises:
-        InputError: if there is nothing to merge, a process works in the folder, a copy is of other work or was made
+        InputError: if there is no run in the folder, a process works in the folder, a copy is of other work or was made
             with other versions or on another processor (without RunDir.any_version), a journal is damaged, or two have
             different outcomes of the same retraining.
     """
@@ -59,7 +59,9 @@ def merge(folder: pathlib.Path, others: Sequence[pathlib.Path] = ()) -> list[Mer
             raise InputError(f"{one}: no such folder.")
     places = {path.relative_to(one) for one in (folder, *others) for path in shards.journals_below(one)}
     if not places:
-        raise InputError(f"{folder}: no shard has left a journal there{' or in the others' if others else ''}.")
+        if next(folder.rglob(RUN), None) is None:
+            raise InputError(f"{folder}: no shard has left a journal there{' or in the others' if others else ''}.")
+        return []
     with contextlib.ExitStack() as locked:
         for stage in sorted({_stage_of(folder, folder / place) for place in places}):
             locked.enter_context(RunDir.locked(stage))
@@ -89,12 +91,12 @@ class _Sources:
 
     Attributes:
         records: by key, of all files.
-        parts: which shards there are, with the keys of their parts.
+        asked: which shards there are, with what was asked for when they did their parts, see outcomes.told_asked.
         own: the shards' files in the folder that is merged into.
     """
 
     records: dict[str, dict[str, Any]]
-    parts: dict[shards.Shard, list[str]]
+    asked: dict[shards.Shard, list[list[str]]]
     own: list[pathlib.Path]
 
 
@@ -106,7 +108,7 @@ def _checked_sources(folder: pathlib.Path, others: Sequence[pathlib.Path], place
     """
     stage = RunDir.finished_or_not(_stage_of(folder, folder / place))
     found: dict[str, tuple[dict[str, Any], pathlib.Path]] = {}
-    parts: dict[shards.Shard, list[str]] = {}
+    asked: dict[shards.Shard, list[list[str]]] = {}
     for one in (folder, *others):
         journal = one / place
         if one is not folder and journal.parent.is_dir():
@@ -119,9 +121,9 @@ def _checked_sources(folder: pathlib.Path, others: Sequence[pathlib.Path], place
                 )
         for shard, path in shards.parts_of(journal):
             if path.suffix == ".json":
-                parts[shard] = [*dict.fromkeys([*parts.get(shard, ()), *told_part(path)])]
+                asked.setdefault(shard, []).extend(told_asked(path))
     own = [path for _, path in shards.parts_of(folder / place)]
-    return _Sources({key: record for key, (record, _) in found.items()}, parts, own)
+    return _Sources({key: record for key, (record, _) in found.items()}, asked, own)
 
 
 def _records(journal: pathlib.Path) -> Iterator[tuple[pathlib.Path, dict[str, Any]]]:
@@ -164,11 +166,11 @@ def _merged(journal: pathlib.Path, sources: _Sources) -> Merged:
 
 
 def _missing(sources: _Sources) -> Iterator[str]:
-    """What is not there: of each shard whose part is known how many retrainings, or the whole shard."""
-    for count in sorted({shard.count for shard in sources.parts}):
+    """What is not there: how many retrainings of each shard, or that it is the whole shard."""
+    for count in sorted({shard.count for shard in sources.asked}):
+        lists = [keys for shard, asked in sources.asked.items() if shard.count == count for keys in asked]
         for number in range(1, count + 1):
             shard = shards.Shard(number, count)
-            if shard not in sources.parts:
-                yield f"all of shard {shard}"
-            elif left := sum(key not in sources.records for key in sources.parts[shard]):
-                yield f"{left:,} of shard {shard}"
+            part = {key for keys in lists for place, key in enumerate(keys) if shard.has(place)}
+            if left := len(part - sources.records.keys()):
+                yield f"all of shard {shard}" if left == len(part) else f"{left:,} of shard {shard}"

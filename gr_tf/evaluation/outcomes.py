@@ -62,39 +62,40 @@ def outcomes_of(
             work.do(list(missing.values()), kept)
         outcomes = {one["retraining"]: Outcome(one["epoch"], one["measured"], one["epochs"]) for one in kept.records}
     if shard is not None and (missing or not shards.works_alone()):
-        part = {key: every[key] for place, key in enumerate(every) if shard.has(place)}
-        _do_part(shard, journal, part, done, work, len(every))
+        _do_part(shard, journal, every, done, work)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
     return [outcomes[one.key] for one in retrainings]
 
 
-def told_part(path: pathlib.Path) -> list[str]:
-    """The keys of the retrainings that are a shard's part, from the file that it left.
+def told_asked(path: pathlib.Path) -> list[list[str]]:
+    """The keys of all retrainings that were asked for when a shard did its part of them, from the file that it left.
+
+    There is a list for each time that they were others; `Shard.has` says which places of it are a shard's.
 
     Raises:
         InputError: if the file is absent or damaged.
     """
-    keys: list[str] = files.read_json(path)["retrainings"]
+    keys: list[list[str]] = files.read_json(path)["asked"]
     return keys
 
 
 def _refuse_unmerged(journal: pathlib.Path) -> None:
     parts = [path for _, path in shards.parts_of(journal) if path.suffix == ".jsonl"]
     if parts:
+        several = f"{len(parts)} shards' journals are" if len(parts) > 1 else "a shard's journal is"
         raise InputError(
-            f"{journal.parent}: {len(parts)} parts of shards, such as {parts[0].name}, are not merged: merge them "
-            f"first (gr_tf merge, {argument('run_dir', str(journal.parent))})."
+            f"{journal.parent}: {several} not merged, such as {parts[0].name}: merge first "
+            f"(gr_tf merge, {argument('run_dir', str(journal.parent))})."
         )
 
 
 def _do_part(
     shard: shards.Shard,
     journal: pathlib.Path,
-    part: Mapping[str, Retraining],
+    every: Mapping[str, Retraining],
     done: set[str],
     work: "_Work",
-    total: int,
 ) -> None:
     """Does what is missing of a shard's part, into the shard's own journal; `done` are the keys in the common one.
 
@@ -102,11 +103,13 @@ def _do_part(
         Stopped: at the end.
         InputError: if another process is the same shard.
     """
+    part = {key: every[key] for place, key in enumerate(every) if shard.has(place)}
     with shards.own_lock(shard, journal):
         shards.let_others_in()
         told = shard.beside(journal, ".json")
-        earlier = told_part(told) if told.exists() else []
-        files.write_json(told, {"retrainings": [*dict.fromkeys([*earlier, *part])]})
+        asked = told_asked(told) if told.exists() else []
+        if list(every) not in asked:
+            files.write_json(told, {"asked": [*asked, list(every)]})
         with contextlib.closing(Journal(shard.beside(journal, ".jsonl"), FIELDS)) as own:
             done = done | {record["retraining"] for record in own.records}
             missing = [one for key, one in part.items() if key not in done]
@@ -114,7 +117,7 @@ def _do_part(
         if work.folder is not None:
             for key in part:
                 shutil.rmtree(work.folder / key, ignore_errors=True)
-    raise shards.Stopped(shard, len(missing), len(part), total, journal.parent)
+    raise shards.Stopped(shard, len(missing), len(part), len(every), journal.parent)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -76,9 +76,15 @@ class Stopped(Exception):  # noqa: N818  (no error: a part is done)
 
     def __init__(self, shard: Shard, done: int, part: int, total: int, folder: pathlib.Path) -> None:
         self.shard, self.done, self.part, self.total, self.folder = shard, done, part, total, folder
-        super().__init__(
-            f"Shard {shard}: its part is {part:,} of {total:,} retrainings: {done:,} done now, {part - done:,} before. "
-            f"When all shards are done: gr_tf merge of {folder}, then the same again, of no shard."
+        then = f"When all shards are done: gr_tf merge of {folder}, then the same again, of no shard."
+        super().__init__(f"{self.told} {then}")
+
+    @property
+    def told(self) -> str:
+        """What was done."""
+        return (
+            f"Shard {self.shard}: its part is {self.part:,} of {self.total:,} retrainings: {self.done:,} done now, "
+            f"{self.part - self.done:,} before."
         )
 
 

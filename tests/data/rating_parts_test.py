@@ -56,7 +56,8 @@ def test_tables_with_columns_of_ones_own(tmp_path: pathlib.Path) -> None:
     for part in ("train", "valid", "test"):
         train = "x,k,4,1\nx,k,2,9\ny,k,1,5\ny,l,1,5\ny,m,1,5\n"
         rows = {"train": train, "valid": "x,l,3,7\n", "test": "x,m,3,7\n"}[part]
-        (tmp_path / f"ratings.{part}.csv").write_text(f"customer,sku,rating,time\n{rows}")
+        name = {"train": "Ratings.Train.CSV"}.get(part, f"ratings.{part}.csv")
+        (tmp_path / name).write_text(f"customer,sku,rating,time\n{rows}")
     (tmp_path / "items.csv").write_text("sku,title\nk,Kind Hearts\n")
     found = load_ratings(None, tmp_path, columns={"user": "customer", "item": "sku"})
     assert found.train.values.tolist() == [2, 1, 1, 1]

@@ -185,6 +185,7 @@ def test_dask_starts_a_worker_again_that_it_gave_up() -> None:
     pool = DaskPool()
     pool.start(1)
     pool.submit(os.getpid).result()
+    assert pool.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN  # Ctrl-C is the parent's matter.
     cluster: Any = pool._cluster
     until = time.monotonic() + 120
     while cluster.workers and time.monotonic() < until:

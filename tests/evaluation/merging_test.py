@@ -61,7 +61,8 @@ def test_shards_together_are_the_command(
 ) -> None:
     for number in range(1, count + 1):
         assert do(trained, tmp_path, Shard(number, count)) is None
-    with pytest.raises(InputError, match=rf"{count} parts of shards, such as retrainings-1-of-{count}.jsonl, are not"):
+    several = "7 shards' journals are" if count == 7 else "a shard's journal is"
+    with pytest.raises(InputError, match=rf"{several} not merged, such as retrainings-1-of-{count}.jsonl: merge first"):
         do(trained, tmp_path)
     (merged,) = merge(tmp_path)
     assert str(merged) == f"{tmp_path}/stage/retrainings.jsonl: 9 retrainings, 9 of them new."
@@ -71,6 +72,8 @@ def test_shards_together_are_the_command(
     # Also a shard finds everything done, and goes on to the end.
     assert do(trained, tmp_path, Shard(1, count)) == do(trained, tmp_path) == straight
     assert (tmp_path / "stage" / "retrainings.jsonl").read_bytes() == before
+    # A job that merges may be done twice.
+    assert merge(tmp_path) == merge(tmp_path / "stage") == []
 
 
 def test_a_shard_goes_on_where_it_stopped(trained: Trained, tmp_path: pathlib.Path) -> None:
@@ -102,6 +105,22 @@ def test_what_is_missing_is_told_and_done_by_the_command(
     assert do(trained, tmp_path) == straight
 
 
+def test_latecomers_are_merged_later(trained: Trained, straight: Sequence[Outcome], tmp_path: pathlib.Path) -> None:
+    """What was merged before is not missing, whichever shards did it, and of how many."""
+    for number in (1, 2):
+        do(trained, tmp_path, Shard(number, 3))
+    (merged,) = merge(tmp_path)
+    assert merged.missing == ("all of shard 3/3",)
+    do(trained, tmp_path, Shard(2, 4))
+    (merged,) = merge(tmp_path)
+    # Of the places 2, 5, and 8 of shard 3/3, one (5) was done.
+    assert (merged.total, merged.missing) == (7, ("1 of shard 1/4", "1 of shard 3/4"))
+    do(trained, tmp_path, Shard(3, 3))
+    (merged,) = merge(tmp_path)
+    assert (merged.total, merged.new, merged.missing) == (9, 2, ())
+    assert do(trained, tmp_path) == straight
+
+
 def copies(trained: Trained, tmp_path: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     """Two folders of two machines, where a shard each has worked."""
     first, second = tmp_path / "first", tmp_path / "second"
@@ -121,6 +140,7 @@ def test_copies_of_the_folder_are_joined(trained: Trained, straight: Sequence[Ou
     assert before == {path: path.read_bytes() for path in second.rglob("*") if path.is_file()}
     assert do(trained, first) == straight
     (again,) = merge(first, [second])
+    assert again.missing == ()
     assert (again.total, again.new) == (9, 0)
 
 

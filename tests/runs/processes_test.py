@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from gr_tf.errors import InputError
+from gr_tf.runs.pools import dask_workers, processes
 from gr_tf.runs.pools.chosen import chosen, retraining_on
 from gr_tf.runs.pools.pool import WorkerDiedError
 from gr_tf.runs.pools.processes import ProcessPool
@@ -52,6 +53,29 @@ def test_workers_remember_and_die_without_harm_to_others() -> None:
     pool.close()
     assert not is_alive(second)
     assert not pathlib.Path(shared.path).exists()
+
+
+def test_a_first_worker_that_is_killed_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But not for ever: a script may be the reason."""
+
+    def killed(folder: str) -> None:
+        raise WorkerDiedError
+
+    pool = ProcessPool()
+    pool.start(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(processes, "_Worker", killed)
+        with pytest.raises(WorkerDiedError):
+            pool.submit(os.getpid).result()
+    assert pool.submit(os.getpid).result() != os.getpid()
+    pool.close()
+    pool.start(1)
+    monkeypatch.setattr(processes, "_Worker", killed)
+    with pytest.raises(WorkerDiedError):
+        pool.submit(os.getpid).result()
+    with pytest.raises(InputError, match="worker processes end while they start: something kills them"):
+        pool.submit(os.getpid).result()
+    pool.close()
 
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
@@ -97,6 +121,22 @@ def test_the_engine_is_one_of_some_for_a_while() -> None:
     ):
         with pytest.raises(InputError, match=told), retraining_on(**asked):
             pass
+
+
+def test_a_cluster_is_looked_for_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not after the training that comes before retrainings; and one without workers is not waited for for ever."""
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(dask_workers, "_SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr(dask_workers, "_SECONDS_FOR_A_WORKER", 0.5)
+    nowhere = retraining_on("dask", address="tcp://127.0.0.1:1")
+    with pytest.raises(InputError, match=r"^address='tcp://127.0.0.1:1': no Dask scheduler answers"):
+        nowhere.__enter__()
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        with pytest.raises(InputError, match=r"Dask's scheduler has no worker, and none has come in 0\.5 seconds"):
+            retraining_on("dask", address=address).__enter__()
+        assert capsys.readouterr().err == f"Dask's scheduler at {address} has no worker yet: waiting for one\n"
+    assert chosen() is None
 
 
 def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ _chosen: contextvars.ContextVar[Pool | None] = contextvars.ContextVar("chosen", 
 def retraining_on(engine: str, *, address: str | None = None, jobs: int | None = None) -> Iterator[None]:
     """Lets an engine do the retrainings that are asked for in the context; no engine changes a bit of any result.
 
-    Workers start with the first retraining, and end with the context.
+    Workers start with the first retraining, those of a cluster at once; they end with the context.
 
     Args:
         engine: threads of this process; processes of this machine; ray or dask, which are packages of their own.
@@ -34,7 +34,8 @@ def retraining_on(engine: str, *, address: str | None = None, jobs: int | None =
             cluster, as many as it has cores.
 
     Raises:
-        InputError: if there is no such engine, its package is not installed, or it takes no address.
+        InputError: if there is no such engine, its package is not installed, it takes no address, or nothing answers
+            at the address.
     """
     if engine not in ENGINES:
         raise InputError(f"{argument('engine')} must be one of {', '.join(ENGINES)}; got {short(engine)}.")
@@ -47,6 +48,8 @@ def retraining_on(engine: str, *, address: str | None = None, jobs: int | None =
     pool = None if engine == THREADS else _POOLS[engine](address, jobs)
     before = _chosen.set(pool)
     try:
+        if pool is not None and address is not None:
+            pool.start(jobs or 1)  # Whether it is there is told before hours of training, not after them.
         yield
     finally:
         _chosen.reset(before)

@@ -3,6 +3,7 @@
 import concurrent.futures
 import logging
 import pickle
+import sys
 import uuid
 import warnings
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from gr_tf.runs.pools.pool import Pool, WorkerDiedError
 from gr_tf.runs.pools.shared_files import SharedFolder
 
 _SECONDS_TO_CONNECT = 30
+_SECONDS_FOR_A_WORKER = 120.0
 _SECONDS_BETWEEN_LOOKS = 20
 
 
@@ -48,14 +50,37 @@ class DaskPool(Pool):
                 # What is done again is counted, and told, by who asks for it.
                 with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
                     self._cluster = self._distributed.LocalCluster(
-                        n_workers=jobs, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+                        n_workers=jobs,
+                        threads_per_worker=1,
+                        dashboard_address=None,
+                        silence_logs=logging.CRITICAL,
+                        preload=[worker.__name__],  # Its dask_setup.
                     )
             self._client = self._distributed.Client(self._cluster or self.address, timeout=_SECONDS_TO_CONNECT)
         except (OSError, TimeoutError, ValueError) as error:
             raise InputError(
                 f"{argument('address', self.address or 'none')}: no Dask scheduler answers: {short(str(error))}."
             ) from None
-        return jobs or max(1, sum(self._client.nthreads().values()))
+        if not self.is_here:
+            self._wait_for_workers()
+        return jobs or sum(self._client.nthreads().values())
+
+    def _wait_for_workers(self) -> None:
+        """
+        Raises:
+            InputError: if the cluster has none, and none comes.
+        """
+        if self._client.nthreads():
+            return
+        print(f"Dask's scheduler at {self.address} has no worker yet: waiting for one", file=sys.stderr, flush=True)
+        try:
+            self._client.wait_for_workers(1, timeout=_SECONDS_FOR_A_WORKER)
+        except (TimeoutError, self._distributed.TimeoutError):
+            self._client.close()
+            raise InputError(
+                f"{argument('address', self.address)}: Dask's scheduler has no worker, and none has come in "
+                f"{_SECONDS_FOR_A_WORKER:g} seconds."
+            ) from None
 
     def _call(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         future = self._client.submit(worker.call, function, *arguments, key=_key(function.__name__), pure=False)

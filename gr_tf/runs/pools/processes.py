@@ -17,6 +17,8 @@ from gr_tf.runs.pools.pool import Pool, WorkerDiedError
 from gr_tf.runs.pools.shared_files import SharedFolder
 
 _SPAWNING = threading.Lock()
+# Of workers that end while they start, before any could: one may have been killed by chance.
+_FIRST_STARTS = 2
 
 
 class _Worker:
@@ -77,6 +79,7 @@ class ProcessPool(Pool):
         assert jobs is not None, "processes are on this machine"
         self._folder = SharedFolder()
         self._closing = self._can_start = False
+        self._ended = 0
         # Those that do nothing; None stands for one that is still to be started.
         self._free: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         self._all: set[_Worker] = set()
@@ -109,11 +112,12 @@ class ProcessPool(Pool):
         try:
             one = _Worker(str(self._folder.path))
         except WorkerDiedError:
-            if self._can_start:
+            self._ended += 1
+            if self._can_start or self._ended < _FIRST_STARTS:
                 raise
             raise InputError(
-                "a worker process ended while it started: a script whose retrainings are done by processes must begin "
-                "its work under if __name__ == '__main__':, or the machine has too little memory."
+                "worker processes end while they start: something kills them, the machine has too little memory, or a "
+                "script asks for retrainings by processes without beginning its work under if __name__ == '__main__'."
             ) from None
         self._can_start = True
         self._all.add(one)

@@ -33,10 +33,10 @@ class RayPool(Pool):
                 told["include_dashboard"] = False
             try:
                 self._ray.init(**told, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
-            except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-                raise InputError(
-                    f"{argument('address', self.address or 'none')}: Ray does not start there: {short(str(error))}."
-                ) from None
+            except Exception as error:  # Ray raises plain Exceptions, too.
+                where = "on this machine" if self.is_here else "there"
+                address = f"{argument('address', self.address)}: " if self.address else ""
+                raise InputError(f"{address}Ray does not start {where}: {short(str(error))}.") from None
         self._remote = self._ray.remote(**_USES_ONE_CORE)(worker.call)
         return jobs or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 

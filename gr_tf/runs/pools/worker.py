@@ -47,6 +47,11 @@ def end_with_parent(folder: str) -> None:
     threading.Thread(target=_wait_for_the_end, args=(pathlib.Path(folder),), daemon=True).start()
 
 
+def dask_setup(worker: object) -> None:
+    """What a Dask worker of this machine does when it starts: Ctrl-C is the parent's matter, which ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _wait_for_the_end(folder: pathlib.Path) -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
