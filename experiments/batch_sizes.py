@@ -17,7 +17,7 @@ import pandas as pd
 from absl import flags
 
 from experiments import seed_flags
-from gr_tf.commands import common, config_flags, run_flags, shard_flag, triple_flags
+from gr_tf.commands import common, config_flags, engine_flags, run_flags, shard_flag, triple_flags
 from gr_tf.data.triples import Query
 from gr_tf.evaluation.sampled_fidelity import Points, over_seeds
 from gr_tf.report import removal_table
@@ -27,7 +27,7 @@ from gr_tf.tasks.task import Task
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.types import Ids
 
-common.adopt(run_flags, seed_flags, shard_flag, triple_flags)
+common.adopt(engine_flags, run_flags, seed_flags, shard_flag, triple_flags)
 DEFAULTS = {"num_seeds": 4, "reciprocal": True}
 NAME = "batch_sizes"
 # Adam's rate grows with the batch; Adagrad's need not.

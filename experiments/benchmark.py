@@ -20,6 +20,7 @@ from absl import flags
 from experiments import benchmark_engines
 from experiments.benchmark_cases import CASES
 from gr_tf.commands import common, run_flags
+from gr_tf.errors import InputError, short
 from gr_tf.report.tables import as_text
 from gr_tf.runs import files
 from gr_tf.runs.machine import peak_memory_bytes
@@ -27,7 +28,8 @@ from gr_tf.runs.made_with import made_with
 from gr_tf.runs.outputs import check_output
 
 _CASE = flags.DEFINE_enum("case", None, list(CASES), "Measure this case only and print it as JSON.")
-_OUTPUT = flags.DEFINE_string("result_file", None, "Also write the result as JSON to this file.")
+_OUTPUT = flags.DEFINE_string("result_file", None, "Also write the result as JSON to this file, after each row.")
+_ROWS = flags.DEFINE_list("rows", None, "Only the rows whose names have one of these texts. Default: all.")
 flags.declare_key_flag(run_flags.OVERWRITE.name)
 
 
@@ -109,6 +111,18 @@ def measure(case: str) -> dict[str, float]:
     return result
 
 
+def asked_rows(texts: Sequence[str] | None) -> list[Comparison]:
+    """The comparisons whose names have one of the texts; None: all.
+
+    Raises:
+        InputError: if no name has a text.
+    """
+    for text in texts or ():
+        if not any(text in one.what for one in COMPARISONS):
+            raise InputError(f"--rows: no row's name has {short(text)}.")
+    return [one for one in COMPARISONS if texts is None or any(text in one.what for text in texts)]
+
+
 def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Shows the rows."""
     table = pd.DataFrame(rows).astype({"aimed for": object})
@@ -121,11 +135,12 @@ def main() -> None:
     if _CASE.value is not None:
         print(json.dumps({"value": CASES[_CASE.value](), "peak_mb": peak_memory_bytes() / (1 << 20)}))
         return
+    asked = asked_rows(_ROWS.value)
     output = None if _OUTPUT.value is None else pathlib.Path(_OUTPUT.value)
     if output is not None:
         check_output(output, overwrite=run_flags.OVERWRITE.value)
-    rows = []
-    for comparison in COMPARISONS:
+    rows: list[dict[str, Any]] = []
+    for comparison in asked:
         plainly, ours = measure(comparison.plain), measure(comparison.ours)
         rows.append(
             {
@@ -140,9 +155,9 @@ def main() -> None:
             }
         )
         print(f"{comparison.what}: {rows[-1]['times faster']:.1f} times faster", file=sys.stderr)
+        if output is not None:
+            files.write_json(output, {"made_with": made_with(), "rows": rows})
     print(as_text(frame(rows)))
-    if output is not None:
-        files.write_json(output, {"made_with": made_with(), "rows": rows})
 
 
 if __name__ == "__main__":

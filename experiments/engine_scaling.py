@@ -26,7 +26,7 @@ from gr_tf.runs.journal import Journal
 from gr_tf.runs.pools import batches, chosen
 from gr_tf.runs.run_dir import RunDir
 
-common.adopt(run_flags)
+common.adopt(engine_flags, run_flags)
 
 NAME = "engine_scaling"
 _TRAININGS = flags.DEFINE_integer(

@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from gr_tf.commands import common, config_flags, data_flags, removal_flags, run_flags, shard_flag, triple_flags
+from gr_tf.commands import (
+    common,
+    config_flags,
+    data_flags,
+    engine_flags,
+    removal_flags,
+    run_flags,
+    shard_flag,
+    triple_flags,
+)
 from gr_tf.data.sources import public_name
 from gr_tf.data.triple_files import read_triples
 from gr_tf.data.triples import COLUMNS, Query, TripleSet
@@ -29,7 +38,7 @@ from gr_tf.tasks.head_facts import HeadFactsTask
 from gr_tf.training.triple_config import TripleConfig
 from gr_tf.types import Ids
 
-common.adopt(config_flags, data_flags, run_flags, shard_flag)
+common.adopt(config_flags, data_flags, engine_flags, run_flags, shard_flag)
 for _name in ("methods", "ks"):
     flags.declare_key_flag(_name)
 FACTS = flags.DEFINE_string(

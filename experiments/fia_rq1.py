@@ -14,7 +14,7 @@ from absl import flags
 
 from gr_tf.attribution.fia import Fia
 from gr_tf.attribution.fia_settings import DECAYS
-from gr_tf.commands import common, rating_flags, run_flags, shard_flag
+from gr_tf.commands import common, engine_flags, rating_flags, run_flags, shard_flag
 from gr_tf.data.ratings import RatingQuery, RatingSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation.sampled_fidelity import compare
@@ -25,7 +25,7 @@ from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks.trained import Trained
 from gr_tf.training.rating_config import RETRAINING_STEPS
 
-common.adopt(rating_flags, run_flags, shard_flag)
+common.adopt(engine_flags, rating_flags, run_flags, shard_flag)
 
 DEFAULTS = {"decay": "published"}
 SELECTIONS = {

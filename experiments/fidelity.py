@@ -11,13 +11,13 @@ import pathlib
 from absl import flags
 
 from experiments import gr_table3_4, seed_flags
-from gr_tf.commands import common, run_flags, shard_flag, triple_flags
+from gr_tf.commands import common, engine_flags, run_flags, shard_flag, triple_flags
 from gr_tf.evaluation.fidelity_stage import NAME, Sizes, measure_fidelity
 from gr_tf.report.fidelity_tables import blend_frame, ceiling_lines, drawn, frame, notes, own_frame
 from gr_tf.report.figures import save
 from gr_tf.report.tables import as_text
 
-common.adopt(run_flags, seed_flags, shard_flag, triple_flags)
+common.adopt(engine_flags, run_flags, seed_flags, shard_flag, triple_flags)
 
 DEFAULTS = {"num_seeds": 20}
 SIZES = Sizes()

@@ -11,11 +11,11 @@ from absl import flags
 
 from experiments import rating_points, rating_truth, seed_flags
 from gr_tf.attribution.fia_settings import FiaSettings
-from gr_tf.commands import common, config_flags, rating_flags, run_flags, shard_flag
+from gr_tf.commands import common, config_flags, engine_flags, rating_flags, run_flags, shard_flag
 from gr_tf.errors import InputError
 from gr_tf.training.rating_config import RatingConfig
 
-common.adopt(rating_flags, rating_points, run_flags, seed_flags, shard_flag)
+common.adopt(engine_flags, rating_flags, rating_points, run_flags, seed_flags, shard_flag)
 # The settings of one's own ratings, but with fewer factors and four times the rate, for shorter trainings (BUILD_NOTES,
 # "Replay of ratings").
 DEFAULTS = {

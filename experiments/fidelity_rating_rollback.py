@@ -14,7 +14,7 @@ from absl import flags
 
 from experiments import rating_points, rating_truth, seed_flags
 from gr_tf.attribution.fia_settings import FiaSettings
-from gr_tf.commands import common, config_flags, rating_flags, run_flags, shard_flag
+from gr_tf.commands import common, config_flags, engine_flags, rating_flags, run_flags, shard_flag
 from gr_tf.errors import InputError
 from gr_tf.settings import Settings
 from gr_tf.tasks.ratings import RatingTask
@@ -36,7 +36,7 @@ class Length(Settings):
 
 
 config_flags.define({"": Length})
-common.adopt(config_flags, rating_flags, rating_points, run_flags, seed_flags, shard_flag)
+common.adopt(config_flags, engine_flags, rating_flags, rating_points, run_flags, seed_flags, shard_flag)
 # The methods that are compared; None: all.
 METHODS: tuple[str, ...] | None = None
 

@@ -11,13 +11,13 @@ from absl import flags
 
 from experiments import rating_points
 from gr_tf.attribution.fia_settings import FiaSettings
-from gr_tf.commands import common, config_flags, rating_flags, run_flags, shard_flag
+from gr_tf.commands import common, config_flags, engine_flags, rating_flags, run_flags, shard_flag
 from gr_tf.evaluation.sampled_fidelity import NAME, Points, of_one_model
 from gr_tf.report.fidelity_tables import notes, one_model_frame
 from gr_tf.report.tables import as_text
 from gr_tf.training.rating_config import RETRAINING_STEPS
 
-common.adopt(rating_flags, rating_points, run_flags, shard_flag)
+common.adopt(engine_flags, rating_flags, rating_points, run_flags, shard_flag)
 
 # With the published 0.001 MF's factors vanish, and the question becomes an easy one (BUILD_NOTES, "Weight decay
 # empties MF's factors").

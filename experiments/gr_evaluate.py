@@ -7,14 +7,14 @@ from typing import Any
 
 from absl import flags
 
-from gr_tf.commands import common, removal_flags, run_flags, shard_flag
+from gr_tf.commands import common, engine_flags, removal_flags, run_flags, shard_flag
 from gr_tf.evaluation import removal
 from gr_tf.evaluation.released import DEFECTS
 from gr_tf.report.removal_table import rows_beside_paper
 from gr_tf.report.tables import as_text, removal_frame
 from gr_tf.tasks import stage as training
 
-common.adopt(removal_flags, run_flags, shard_flag)
+common.adopt(engine_flags, removal_flags, run_flags, shard_flag)
 
 _RELEASED_DEFECTS = flags.DEFINE_list(
     "released_defects",

@@ -18,7 +18,7 @@ import pandas as pd
 from experiments import seed_flags
 from gr_tf.attribution.neighborhood import Neighborhood
 from gr_tf.attribution.rollback import GradientRollback
-from gr_tf.commands import common, run_flags, shard_flag, triple_flags
+from gr_tf.commands import common, engine_flags, run_flags, shard_flag, triple_flags
 from gr_tf.data.triples import Query, TripleSet
 from gr_tf.errors import InputError
 from gr_tf.evaluation.outcomes import outcomes_of
@@ -32,7 +32,7 @@ from gr_tf.tasks.trained import train_in_memory
 from gr_tf.tasks.triples import TripleTask
 from gr_tf.types import Ids
 
-common.adopt(run_flags, seed_flags, shard_flag, triple_flags)
+common.adopt(engine_flags, run_flags, seed_flags, shard_flag, triple_flags)
 
 NAME = "examples"
 DEFAULTS = {"dataset": "fb15k237", "num_seeds": 5}

@@ -14,12 +14,12 @@ import dataclasses
 from absl import flags
 
 from experiments import large_flags
-from gr_tf.commands import common, open_flags, run_flags, shard_flag
+from gr_tf.commands import common, engine_flags, open_flags, run_flags, shard_flag
 from gr_tf.evaluation.large_fidelity import NAME, Sizes, measure
 from gr_tf.report.large_fidelity_tables import frame, truth_line
 from gr_tf.report.tables import as_text
 
-common.adopt(open_flags, run_flags, shard_flag, large_flags)
+common.adopt(engine_flags, large_flags, open_flags, run_flags, shard_flag)
 _SIZES = {
     name: flags.DEFINE_integer(name, default, help, lower_bound=1)
     for name, default, help in (

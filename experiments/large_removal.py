@@ -11,12 +11,12 @@ as are, for comparison, random ones and those most like the question. The settin
 from absl import flags
 
 from experiments import large_flags
-from gr_tf.commands import common, open_flags, run_flags, shard_flag
+from gr_tf.commands import common, engine_flags, open_flags, run_flags, shard_flag
 from gr_tf.evaluation.large_removal import NAME, Sizes, measure
 from gr_tf.report.large_removal_tables import removal_frame, removal_line
 from gr_tf.report.tables import as_text
 
-common.adopt(open_flags, run_flags, shard_flag, large_flags)
+common.adopt(engine_flags, large_flags, open_flags, run_flags, shard_flag)
 _REMOVED = flags.DEFINE_integer(
     "removed_of_each", 500, "How many training examples are removed for each prediction.", lower_bound=1
 )

@@ -11,13 +11,13 @@ import pandas as pd
 from absl import flags
 
 from experiments import gr_table3_4, seed_flags
-from gr_tf.commands import common, run_flags, shard_flag, triple_flags
+from gr_tf.commands import common, engine_flags, run_flags, shard_flag, triple_flags
 from gr_tf.evaluation.atlas import ALL_SEEDS, make_atlas
 from gr_tf.report.fidelity_tables import atlas_frame
 from gr_tf.report.tables import as_text
 from gr_tf.tasks.triples import TripleTask
 
-common.adopt(run_flags, seed_flags, shard_flag, triple_flags)
+common.adopt(engine_flags, run_flags, seed_flags, shard_flag, triple_flags)
 
 DEFAULTS = {"num_seeds": 20}
 # The settings of the training that a seed of the atlas decides.

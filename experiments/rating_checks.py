@@ -15,7 +15,7 @@ from absl import flags
 
 from gr_tf.asking.check import HELD, Check, check_of_dict
 from gr_tf.attribution.methods import explainer, method_of
-from gr_tf.commands import common, config_flags, data_flags, k_flag, removal_flags, run_flags, shard_flag
+from gr_tf.commands import common, config_flags, data_flags, engine_flags, k_flag, removal_flags, run_flags, shard_flag
 from gr_tf.data.ratings import RatingSplit
 from gr_tf.errors import InputError
 from gr_tf.evaluation.outcomes import outcomes_of
@@ -28,7 +28,7 @@ from gr_tf.training.rating_config import RatingConfig
 
 for _config in (RatingConfig, RatingSplit):
     config_flags.define({"": _config}, defaults=False)
-common.adopt(config_flags, data_flags, k_flag, removal_flags, run_flags, shard_flag)
+common.adopt(config_flags, data_flags, engine_flags, k_flag, removal_flags, run_flags, shard_flag)
 
 NAME = "checks"
 _NUM_QUESTIONS = flags.DEFINE_integer("questions", 10, "How many random test ratings.", lower_bound=2)

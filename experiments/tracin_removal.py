@@ -13,7 +13,7 @@ from typing import Any
 from absl import flags
 
 from experiments import seed_flags
-from gr_tf.commands import common, run_flags, sequence_flags, shard_flag
+from gr_tf.commands import common, engine_flags, run_flags, sequence_flags, shard_flag
 from gr_tf.commands.config_flags import whole_numbers
 from gr_tf.errors import InputError
 from gr_tf.evaluation import opponents
@@ -24,7 +24,7 @@ from gr_tf.runs import shards
 from gr_tf.runs.run_dir import RunDir
 from gr_tf.tasks.sequences import SequenceLosses, SequenceTask
 
-common.adopt(run_flags, seed_flags, sequence_flags, shard_flag)
+common.adopt(engine_flags, run_flags, seed_flags, sequence_flags, shard_flag)
 
 NAME = "removal"
 # The sequences by which the removed ones are chosen; the published code reports on the same sequences.

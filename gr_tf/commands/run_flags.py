@@ -32,9 +32,8 @@ _DEVICES = "; ".join(f"{name}: {told}" for name, told in devices.DEVICES.items()
 DEVICE = flags.DEFINE_enum("device", "auto", list(devices.DEVICES), f"Where to compute: {_DEVICES}.")
 # How a run is found, begun, and continued.
 FLAGS = (RUN_DIR, OVERWRITE, ANY_VERSION, CHECKPOINT_SECONDS, DEVICE)
-# Who does retrainings.
+# Who does retrainings; programs that do some adopt engine_flags.
 JOBS = engine_flags.JOBS
-common.adopt(engine_flags)
 
 
 @common.around_main

@@ -130,14 +130,19 @@ def rq2_frame(result: Mapping[str, Any]) -> pd.DataFrame:
 
 def _ia(ia: Mapping[str, Any], fia: Mapping[str, Any]) -> tuple[str, str, str]:
     """Says how long IA took, how many times as long as FIA, and how often it met a negative curvature."""
-    seconds = np.mean(ia["seconds"])
-    products = ", ".join(
-        f"{iterations} products, " + ("solved" if converged else f"given up at residual {residual:.1g}")
-        for iterations, converged, residual in zip(ia["iterations"], ia["converged"], ia["residual"], strict=True)
-    )
+    seconds, count = ia["seconds"], len(ia["seconds"])
+    spread = f" +- {np.std(seconds, ddof=1):.1f}" if count > 1 else ""
+    given_up = [residual for residual, converged in zip(ia["residual"], ia["converged"], strict=True) if not converged]
+    told = f"{_span(ia['iterations'])} products, "
+    told += f"{len(given_up)} of {count} given up at residual {_span(given_up)}" if given_up else "solved"
     # A system that was given up would have taken longer.
-    ratio = f"{'' if all(ia['converged']) else 'over '}{seconds / fia['single']['mean']:,.0f}"
-    return f"{seconds:.1f} s ({products})", ratio, f"; IA {ia['negative_curvature']} of {len(ia['seconds'])}"
+    ratio = f"{'over ' if given_up else ''}{np.mean(seconds) / fia['single']['mean']:,.0f}"
+    return f"{np.mean(seconds):.1f}{spread} s ({told})", ratio, f"; IA {ia['negative_curvature']} of {count}"
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = (f"{value:.2g}" for value in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
 
 
 def neighbours(of_user: Explanation[Any], of_item: Explanation[Any], k: int) -> dict[str, Any]:

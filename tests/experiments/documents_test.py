@@ -110,6 +110,16 @@ def test_commands_in_the_documents_exist() -> None:
         assert asked <= listed | {f"no{name}" for name in listed}, f"{module} {arguments}"
 
 
+@pytest.mark.parametrize(
+    ("binary", "retrains"),
+    [("gr_table1", True), ("loo_atlas", True), ("necessary", True), ("graph_growth", False), ("fia_rq2", False)],
+)
+def test_engines_are_flags_of_programs_that_retrain(binary: str, retrains: bool) -> None:
+    program = importlib.import_module(f"experiments.{binary}")
+    listed = {flag.name for flag in flags.FLAGS.get_key_flags_for_module(program)}
+    assert ({"engine", "address", "jobs"} <= listed) == ("engine" in listed) == retrains
+
+
 def run_example(document: str, place: int, replacements: Mapping[str, str]) -> str:
     """Runs one of a document's Python examples, with some words replaced; returns what it prints."""
     example = re.findall(r"```python\n(.*?)```", text_of(document), re.DOTALL)[place]

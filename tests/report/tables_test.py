@@ -10,7 +10,7 @@ from tensorflow.python.lib.io import tf_record
 
 from gr_tf.data.sources import load_triples
 from gr_tf.data.triples import TripleSet
-from gr_tf.report.fia_tables import rq1_frame
+from gr_tf.report.fia_tables import rq1_frame, rq2_frame
 from gr_tf.report.published import TABLE_1
 from gr_tf.report.removal_table import ranking_beside_paper, rows_beside_paper
 from gr_tf.report.tables import as_markdown, as_text, ranking_frame, removal_frame
@@ -49,6 +49,27 @@ def test_rq1_beside_the_paper(dataset: str, paper: object) -> None:
     assert frame["paper's"].tolist() == [paper, paper]
     assert frame["retrainings"].tolist() == [4, 4]
     assert frame["test points"].tolist() == ["40 random", "40 random"]
+
+
+def test_rq2_of_one_point_or_more() -> None:
+    result = files.read_json(RESULTS / "fia_rq2_movielens-1m_mf.json", checked=False)
+    row = result["rows"][0]
+    one = {"seconds": [2.0], "iterations": [22], "converged": [False], "residual": [0.25], "negative_curvature": 1}
+    more = {
+        **{"seconds": [2.0, 4.0], "iterations": [22, 37], "converged": [True, True], "residual": [1e-4, 2e-4]},
+        "negative_curvature": 0,
+    }
+    told = []
+    for ia in (one, more, {**more, "converged": [False, True]}):
+        frame = rq2_frame(
+            {**result, "rows": [{**row, "fia": {**row["fia"], "single": {"mean": 0.01, "sd": 0}}, "ia": ia}]}
+        )
+        told.append(frame[["IA", "IA / FIA"]].iloc[0].tolist())
+    assert told == [
+        ["2.0 s (22 products, 1 of 1 given up at residual 0.25)", "over 200"],
+        ["3.0 +- 1.4 s (22 to 37 products, solved)", "300"],
+        ["3.0 +- 1.4 s (22 to 37 products, 1 of 2 given up at residual 0.0001)", "over 300"],
+    ]
 
 
 def test_ranking() -> None:
