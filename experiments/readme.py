@@ -290,11 +290,7 @@ FIGURES: dict[str, Text] = {
     "batch_sizes": _each(batch_sizes.frame, "batch_sizes_*"),
     "rating_quality": _each(rating_quality.frame, "rating_quality_*"),
     "rating_checks": _each(rating_checks.frame, "rating_checks_*"),
-    "tracin_table1": _each(
-        tracin_tables.table1_frame,
-        "tracin_table1_movielens-100k",
-        below=lambda result: " ".join(tracin_tables.places_lines(result)),
-    ),
+    "tracin_table1": _each(tracin_tables.table1_frame, "tracin_table1_movielens-100k"),
     "tracin_removal_published": _each(tracin_tables.removal_frame, "tracin_removal_published"),
     "tracin_removal_proper": _each(tracin_tables.removal_frame, "tracin_removal_proper"),
     "suspects": _each(find_suspects.frame, "suspects_*"),
@@ -326,7 +322,9 @@ FIGURES: dict[str, Text] = {
     "growth": _each(graph_growth.frame, "growth"),
     "necessary": partial(_facts, "necessary"),
     "sufficient": partial(_facts, "sufficient"),
-    "benchmark": _each(lambda result: benchmark.frame(result["rows"]), "benchmark"),
+    **{
+        name: _each(lambda result: benchmark.frame(result["rows"]), name) for name in ("benchmark", "benchmark_engines")
+    },
 }
 
 
