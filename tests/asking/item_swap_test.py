@@ -30,6 +30,7 @@ def swapper(toy_choices: ChoiceSet) -> Asker:
     return Asker(train_in_memory(ChoiceTask(toy_choices, config)))
 
 
+@pytest.mark.slow
 def test_what_is_found_was_trained_without(swapper: Asker) -> None:
     """Of some users there is something to find; every member is the user's own, and needed."""
     task, found = swapper.task, 0

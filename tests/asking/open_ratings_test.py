@@ -80,6 +80,7 @@ def test_checks_tell_whether_another_item_wins(single_rating_asker: Asker) -> No
     assert of_pair == dataclasses.replace(first, top_changed=None)
 
 
+@pytest.mark.slow
 def test_smallest_sets(single_rating_asker: Asker) -> None:
     asker = single_rating_asker
     answer = asker.answer("u1,?")

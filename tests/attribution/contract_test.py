@@ -169,6 +169,8 @@ SLOW = (
     ("triples", "best"),
     ("ratings", "ia"),
     ("keras", "ensemble of fia"),
+    ("keras", "fia"),
+    ("sequences", "ensemble of tracin"),
 )
 CASES = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NAMES]
 

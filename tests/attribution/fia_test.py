@@ -60,7 +60,7 @@ def test_block_is_the_hessian(trained_ratings: Trained, query_of: QueryOf) -> No
     np.testing.assert_allclose(closed, automatic, atol=1e-12)
 
 
-@pytest.mark.parametrize("query_of", [held_out, rated])
+@pytest.mark.parametrize("query_of", [pytest.param(held_out, marks=pytest.mark.slow), rated])
 def test_block_as_trained_is_that_of_the_training_loss(trained_ratings: Trained, query_of: QueryOf) -> None:
     """decay="trained": H n'/n is the two rows' block of the whole loss's Hessian; the solvers see the same H."""
     task, parameters = trained_ratings.task, trained_ratings.parameters
@@ -76,7 +76,7 @@ def test_block_as_trained_is_that_of_the_training_loss(trained_ratings: Trained,
     np.testing.assert_allclose(fia.hessian(query), automatic, atol=1e-12)
 
 
-@pytest.mark.parametrize("query_of", [held_out, rated])
+@pytest.mark.parametrize("query_of", [pytest.param(held_out, marks=pytest.mark.slow), rated])
 def test_solvers_agree(trained_ratings: Trained, query_of: QueryOf) -> None:
     query = query_of(trained_ratings)
     found = {solver: fia_of(trained_ratings, solver=solver, damping=0.05).rank(query) for solver in SOLVERS}

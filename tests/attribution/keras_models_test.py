@@ -94,6 +94,7 @@ def test_fia_is_ours(ratings_case: Any, toy_ratings: RatingSet) -> None:
         assert got.systems[0].condition_number == pytest.approx(want.systems[0].condition_number, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_penalty_is_in_the_hessian(ratings_case: Any, toy_ratings: RatingSet) -> None:
     """By the definition: the rows' block of the Hessian of the training's loss, times n/n'."""
     _, model, train = ratings_case

@@ -155,6 +155,7 @@ def test_signs_of_noise_are_not_certain(toy: TripleSet) -> None:
     assert np.mean(called[1::2], axis=0)[:6].min() > 0.95
 
 
+@pytest.mark.slow
 def test_tails_that_cannot_be_predicted(toy: TripleSet) -> None:
     some = dataclasses.replace(toy, candidates=(0, 1, 2))
     trained = train_in_memory(TripleTask(some, TripleConfig(dim=3, num_negatives=4, epochs=1)))

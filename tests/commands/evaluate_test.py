@@ -18,7 +18,9 @@ FLAGS = {
 }
 
 
-@pytest.mark.parametrize("kind", FLAGS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow) if kind == "sequences" else kind for kind in FLAGS]
+)
 def test_from_files_to_a_table(capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path, kind: str) -> None:
     data, run = tmp_path / "mine", tmp_path / "run"
     if kind == "triples":

@@ -122,6 +122,7 @@ def test_for_machines(capsys: pytest.CaptureFixture[str], mine: pathlib.Path) ->
     assert len(frame) == 4
 
 
+@pytest.mark.slow
 def test_several_trainings(capsys: pytest.CaptureFixture[str], mine: pathlib.Path, tmp_path: pathlib.Path) -> None:
     where = (f"--data_dir={mine / 'data'}", f"--run_dir={tmp_path / 'run'}", *QUICK, "--query=e1,r1,?", "--k=2")
     several = (

@@ -50,7 +50,7 @@ TABLE: list[tuple[Files, str]] = [
     ({"train.txt": b"a\tr\tb\n\xff"}, "train.txt:2: not UTF-8: byte 0xff (invalid start byte)."),
     ({"train.txt/": ""}, "train.txt: cannot be read: Is a directory."),
     ({"train.xlsx": b"PK\x03\x04"}, ": has none of train.csv, train.tsv, train.txt, train.parquet."),
-    ({"Train.txt": GRAPH}, ": has none of train.csv, train.tsv, train.txt, train.parquet."),
+    ({"Train.txt": GRAPH, "train.txt": GRAPH}, ": has Train.txt and train.txt; want one of them."),
     ({"train.json": "[]"}, ": has none of train.csv, train.tsv, train.txt, train.parquet."),
     ({"train.tsv": "head\trelation\ttail\n"}, "train.tsv: empty: no row in it."),
     (

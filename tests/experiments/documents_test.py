@@ -142,6 +142,7 @@ def test_python_for_graphs_runs() -> None:
     assert re.search(r"0\.\d+ -> 0\.\d+\n$", printed)
 
 
+@pytest.mark.slow
 @REAL
 def test_python_for_ratings_runs() -> None:
     """Shorter: fewer steps."""

@@ -73,7 +73,7 @@ def test_values_and_best_answers(task: TripleTask, parameters: Parameters) -> No
         assert task.answer_of(query) == (query.head, query.relation, query.tail)[query.place]
 
 
-@pytest.mark.parametrize("chunk", [1 << 24, 9 * 7])
+@pytest.mark.parametrize("chunk", [1 << 24, pytest.param(9 * 7, marks=pytest.mark.slow)])
 def test_rolling_back(task: TripleTask, parameters: Parameters, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each training triple's changes subtracted from the whole table, one at a time and together."""
     rows = 4 if task.model.reciprocal else 3

@@ -24,7 +24,9 @@ CONFIG = TripleConfig(dim=5, num_negatives=12, epochs=3, learning_rate=0.03, ste
 
 
 @pytest.mark.parametrize("decay_rate", [1.0, 0.96])
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 2e-15), ("float32", 1e-6)])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float64", 2e-15), pytest.param("float32", 1e-6, marks=pytest.mark.slow)]
+)
 def test_catching_up_is_stepping_without_gradient(dtype: str, tolerance: float, decay_rate: float) -> None:
     """Gradients from 1e-9 (epsilon matters) to 1; tolerance: a few roundings of weights near 1."""
     generator = np.random.default_rng(0)
