@@ -28,7 +28,9 @@ from gr_tf.runs.made_with import made_with
 from gr_tf.runs.outputs import check_output
 
 _CASE = flags.DEFINE_enum("case", None, list(CASES), "Measure this case only and print it as JSON.")
-_OUTPUT = flags.DEFINE_string("result_file", None, "Also write the result as JSON to this file, after each row.")
+_OUTPUT = flags.DEFINE_string(
+    "result_file", None, "Also write the result as JSON to this file; until then its rows are in FILE.part."
+)
 _ROWS = flags.DEFINE_list("rows", None, "Only the rows whose names have one of these texts. Default: all.")
 flags.declare_key_flag(run_flags.OVERWRITE.name)
 
@@ -139,6 +141,8 @@ def main() -> None:
     output = None if _OUTPUT.value is None else pathlib.Path(_OUTPUT.value)
     if output is not None:
         check_output(output, overwrite=run_flags.OVERWRITE.value)
+    # What a killed benchmark leaves does not look like a whole one, nor replaces it.
+    part = None if output is None else output.with_name(f"{output.name}.part")
     rows: list[dict[str, Any]] = []
     for comparison in asked:
         plainly, ours = measure(comparison.plain), measure(comparison.ours)
@@ -155,9 +159,11 @@ def main() -> None:
             }
         )
         print(f"{comparison.what}: {rows[-1]['times faster']:.1f} times faster", file=sys.stderr)
-        if output is not None:
-            files.write_json(output, {"made_with": made_with(), "rows": rows})
+        if part is not None:
+            files.write_json(part, {"made_with": made_with(), "rows": rows})
     print(as_text(frame(rows)))
+    if part is not None and output is not None:
+        part.rename(output)
 
 
 if __name__ == "__main__":
