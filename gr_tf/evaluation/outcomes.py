@@ -74,10 +74,12 @@ def told_asked(path: pathlib.Path) -> list[list[str]]:
     There is a list for each time that they were others; `Shard.has` says which places of it are a shard's.
 
     Raises:
-        InputError: if the file is absent or damaged.
+        InputError: if the file is absent, damaged, or of an earlier gr_tf.
     """
-    keys: list[list[str]] = files.read_json(path)["asked"]
-    return keys
+    told: dict[str, list[list[str]]] = files.read_json(path)
+    if "asked" not in told:
+        raise InputError(f"{path}: written by an earlier gr_tf: delete it, and do this shard's command again.")
+    return told["asked"]
 
 
 def _refuse_unmerged(journal: pathlib.Path) -> None:

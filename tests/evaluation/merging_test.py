@@ -188,6 +188,13 @@ def test_there_must_be_something_to_join(tmp_path: pathlib.Path) -> None:
         merge(tmp_path)
 
 
+def test_a_part_of_an_earlier_version_is_told(trained: Trained, tmp_path: pathlib.Path) -> None:
+    do(trained, tmp_path, Shard(1, 2))
+    files.write_json(tmp_path / "stage" / "retrainings-1-of-2.json", {"retrainings": ["a"]})
+    with pytest.raises(InputError, match=r"retrainings-1-of-2.json: written by an earlier gr_tf: delete it"):
+        merge(tmp_path)
+
+
 def test_seeds_of_leave_one_out(toy: TripleSet, tmp_path: pathlib.Path) -> None:
     """Each seed has a journal until its arrays are there; a shard does its part of all seeds before it stops."""
     task = TripleTask(toy, TripleConfig(dim=3, num_negatives=4, epochs=1))
